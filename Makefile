@@ -1,0 +1,232 @@
+# invproj. `make help` lists what this file does. GNU make.
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+# ---- what the user may set ------------------------------------------------------------------------
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+DESTDIR ?=
+MNIST ?=
+OUT ?= out
+FLAVOUR ?=
+WERROR ?=
+V ?=
+PKG_CONFIG ?= pkg-config
+
+# ---- flavours: each has its own folder, so that none disturbs another -----------------------------
+ifeq ($(filter $(FLAVOUR),asan coverage gcc clang),)
+  ifneq ($(FLAVOUR),)
+    $(error FLAVOUR=$(FLAVOUR): none such; there are asan, coverage, gcc, clang and, with none, the release)
+  endif
+endif
+B := build$(FLAVOUR:%=/%)
+ifneq ($(filter gcc clang,$(FLAVOUR)),)
+  CC := $(FLAVOUR)
+endif
+ifeq ($(FLAVOUR),asan)
+  CFLAGS ?= -O1 -g
+  INSTRUMENT := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+  # 99 is an exit code of no test; a huge request must fail as malloc's own would
+  TEST_ENV := ASAN_OPTIONS=exitcode=99:detect_leaks=1:allocator_may_return_null=1 \
+    UBSAN_OPTIONS=exitcode=99:print_stacktrace=1 CK_TIMEOUT_MULTIPLIER=8
+else ifeq ($(FLAVOUR),coverage)
+  CFLAGS ?= -O0 -g
+  INSTRUMENT := --coverage -fprofile-update=atomic
+endif
+
+# ---- packages and flags ---------------------------------------------------------------------------
+# OpenBLAS first: libgsl.so itself asks for GSL's reference CBLAS, and the first library loaded wins.
+# tools/deps.sh knows their names as system packages.
+PACKAGES := openblas gsl hdf5 libpng zlib libconfig jansson nettle
+missing = $(foreach p,$(1),$(shell $(PKG_CONFIG) --exists $p 2>/dev/null || echo $p))
+pkg = $(shell $(PKG_CONFIG) $(1) 2>/dev/null)
+MISSING := $(strip $(call missing,$(PACKAGES)))
+CHECK_MISSING := $(strip $(call missing,check))
+PKG_CFLAGS := $(patsubst -I%,-isystem %,$(call pkg,--cflags $(PACKAGES)))
+PKG_LIBS := $(filter-out -lgslcblas,$(call pkg,--libs $(PACKAGES)))
+
+CFLAGS ?= -O3 -g
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
+  -Wpointer-arith -Wvla $(if $(WERROR),-Werror)
+BASE_CFLAGS := -std=c11 -D_GNU_SOURCE -Iinclude $(PKG_CFLAGS) $(WARNINGS) -fopenmp \
+  -fno-math-errno -fno-trapping-math
+ALL_CFLAGS = $(BASE_CFLAGS) -fPIC -fno-semantic-interposition $(CPPFLAGS) $(CFLAGS) $(INSTRUMENT)
+ALL_LDFLAGS = -fopenmp $(INSTRUMENT) $(LDFLAGS)
+LDLIBS := $(PKG_LIBS) -lm -lpthread
+
+# ---- files ----------------------------------------------------------------------------------------
+VERSION := $(shell sed -n 's/^.define INV_VERSION "\(.*\)"/\1/p' include/invproj/version.h)
+SONAME := libinvproj.so.$(firstword $(subst ., ,$(VERSION)))
+SOFILE := libinvproj.so.$(VERSION)
+
+HEADERS := $(wildcard include/invproj/*.h)
+EXPERIMENTS := $(wildcard experiments/*.cfg)
+LIB_SRC := $(wildcard src/*.c)
+CLI_SRC := $(wildcard src/cli/*.c)
+TEST_SRC := $(filter-out tests/example.c,$(wildcard tests/*.c))
+C_FILES := $(LIB_SRC) $(CLI_SRC) $(wildcard tests/*.c)
+H_FILES := $(HEADERS) $(wildcard src/*.h src/cli/*.h tests/*.h)
+LIB_OBJ := $(LIB_SRC:%.c=$B/%.o)
+CLI_OBJ := $(CLI_SRC:%.c=$B/%.o)
+TEST_OBJ := $(TEST_SRC:%.c=$B/%.o)
+MADE := $B/libinvproj.a $B/libinvproj.so $B/invproj $B/invproj.1 $B/invproj.pc
+
+# ---- building -------------------------------------------------------------------------------------
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-4s %s\n' '$(1)' '$(2)')
+# As many jobs as processors, where the user has not said how many.
+PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/null || echo 2))
+SUBMAKE = $(MAKE) --no-print-directory $(PARALLEL)
+
+.DELETE_ON_ERROR:
+.PHONY: all reproduce check deps deps-lint data install uninstall format format-check lint coverage \
+  clean help missing missing-check check-programs run-check
+
+all: $(MADE) ## build the program, the library (.a and .so), the man page and invproj.pc
+	@:
+
+ifneq ($(MISSING),)
+$(LIB_OBJ) $(CLI_OBJ) $(TEST_OBJ): missing
+missing:
+	@echo 'invproj: missing: $(MISSING) ($(PKG_CONFIG) does not find them); `make deps` installs them' >&2; exit 1
+endif
+ifneq ($(CHECK_MISSING),)
+$(TEST_OBJ): missing-check
+missing-check:
+	@echo 'invproj: missing: check ($(PKG_CONFIG) does not find it); `make deps` installs it' >&2; exit 1
+endif
+
+$B/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$Q$(CC) $(ALL_CFLAGS) $(EXTRA) -MMD -MP -c -o $@ $<
+
+$B/libinvproj.a: $(LIB_OBJ)
+	$(call say,AR,$@)
+	$Qrm -f $@ && $(AR) rcs $@ $^
+
+$B/$(SOFILE): $(LIB_OBJ)
+	$(call say,LD,$@)
+	$Q$(CC) $(ALL_LDFLAGS) -shared -Wl,-soname,$(SONAME) -Wl,-z,defs -o $@ $^ $(LDLIBS)
+
+$B/libinvproj.so: $B/$(SOFILE)
+	$Qln -sf $(SOFILE) $B/$(SONAME) && ln -sf $(SONAME) $@
+
+$B/invproj: $(CLI_OBJ) $B/libinvproj.a
+$B/check: EXTRA_LIBS := $(call pkg,--libs check)
+$B/check: $(TEST_OBJ) $B/libinvproj.a
+$B/example: $B/tests/example.o $B/libinvproj.a
+$B/invproj $B/check $B/example:
+	$(call say,LD,$@)
+	$Q$(CC) $(ALL_LDFLAGS) -o $@ $^ $(EXTRA_LIBS) $(LDLIBS)
+
+$(TEST_OBJ): EXTRA := -Isrc -Itests $(call pkg,--cflags check)
+
+$B/invproj.1: $B/invproj
+	$Q$B/invproj help --man >$@
+
+PC = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' \
+  -e 's|@PACKAGES@|$(filter-out openblas,$(PACKAGES))|' -e 's|@OPENBLAS@|$(call pkg,--libs openblas)|'
+$B/invproj.pc: invproj.pc.in include/invproj/version.h Makefile
+	@mkdir -p $(@D)
+	$Q$(PC) $< >$@
+
+-include $(patsubst %.o,%.d,$(LIB_OBJ) $(CLI_OBJ) $(TEST_OBJ) $B/tests/example.o)
+
+# ---- the experiment -------------------------------------------------------------------------------
+FETCH := MNIST='$(MNIST)' sh data/fetch.sh data/mnist
+PICTURES := originals.png projections.png generated.png features.png
+# Are the results of experiment $(1) there?
+done = ls $(addprefix $(OUT)/$(1)/,run.h5 $(PICTURES)) >/dev/null 2>&1
+
+reproduce: ## everything: packages, program, MNIST, the experiment, its pictures in out/r2rt
+	@sh tools/deps.sh build
+	+@$(SUBMAKE) all
+	@name=r2rt; \
+	$(call done,r2rt) || $(FETCH) || { [ -z '$(MNIST)' ] || exit 1; name=fashion-r2rt; \
+	  echo 'MNIST could not be had, so this is Fashion-MNIST instead: clothes, not digits.'; }; \
+	if $(call done,$$name); then \
+	  echo "The pictures and run.h5 are in $(OUT)/$$name already (remove it, or give OUT=FOLDER, to run again)."; \
+	else \
+	  $B/invproj run experiments/$$name.cfg -o $(OUT)/$$name && \
+	  echo "The pictures and run.h5 are in $(OUT)/$$name."; \
+	fi
+
+data: ## fetch MNIST into data/mnist (MNIST=FOLDER takes it from there)
+	@$(FETCH)
+
+deps: ## install the packages that are missing for building and testing
+	@sh tools/deps.sh build test
+
+deps-lint: ## install the tools of `make lint`, `make format` and FLAVOUR=clang
+	@sh tools/deps.sh lint
+
+# ---- tests and checks -----------------------------------------------------------------------------
+MNIST_FOUND := $(patsubst %/,%,$(dir $(firstword \
+  $(wildcard $(addsuffix /train-images-idx3-ubyte.gz,data/mnist ../shared/data/mnist)))))
+FASHION_FOUND := $(wildcard /usr/share/datasets/fashion-mnist)
+TEST_ENV += INVPROJ=$B/invproj INVPROJ_EXAMPLE=$B/example \
+  $(MNIST_FOUND:%=INVPROJ_MNIST=%) $(FASHION_FOUND:%=INVPROJ_FASHION=%)
+
+check-programs: all $B/check $B/example
+
+run-check: check-programs
+	$(TEST_ENV) $B/check
+
+check: ## build and run all tests (FLAVOUR=asan: under the sanitizers)
+	@sh tools/deps.sh build test
+	+@$(SUBMAKE) run-check
+
+coverage: ## run the tests and tell how many lines of each source file they reach
+	@rm -rf build/coverage
+	+@$(SUBMAKE) check FLAVOUR=coverage
+	@gcov -n $(LIB_SRC:%.c=build/coverage/%.o) $(CLI_SRC:%.c=build/coverage/%.o) 2>/dev/null | \
+	  awk -F "'" '/^File/ { f = $$2 } /^Lines/ && f ~ /^src/ { sub("Lines executed:", ""); print f, $$0; f = "" }' | sort
+
+format: ## lay out the sources as .clang-format says
+	@sh tools/deps.sh lint
+	clang-format -i $(C_FILES) $(H_FILES)
+
+format-check: ## fail if `make format` would change anything
+	@sh tools/deps.sh lint
+	$(call say,FMT,$(words $(C_FILES) $(H_FILES)) files)
+	$Qclang-format --dry-run --Werror $(C_FILES) $(H_FILES)
+
+lint: format-check ## clang-tidy, cppcheck and shellcheck; a warning is an error
+	$(call say,TIDY,$(words $(C_FILES)) files)
+	$Qprintf '%s\n' $(C_FILES) | xargs -n 1 -P $$(nproc) sh -c \
+	  'found=$$(clang-tidy --quiet "$$0" -- $(BASE_CFLAGS) -Isrc -Itests 2>&1); bad=$$?; \
+	  echo "$$found" | grep -v "^$$\|warnings\? generated"; exit $$bad'
+	$(call say,CPPC,$(words $(C_FILES)) files)
+	$Qcppcheck --quiet --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+	  --std=c11 -D_GNU_SOURCE -Iinclude -Isrc -Itests -j $$(nproc) $(C_FILES)
+	shellcheck data/fetch.sh tools/deps.sh .ci/run
+
+# ---- installing -----------------------------------------------------------------------------------
+D = $(DESTDIR)$(PREFIX)
+DL = $(DESTDIR)$(LIBDIR)
+
+install: all ## install under PREFIX (default /usr/local), below DESTDIR
+	install -d $D/bin $(DL)/pkgconfig $D/include/invproj $D/share/man/man1 $D/share/invproj/experiments
+	install $B/invproj $D/bin/
+	install -m 644 $B/libinvproj.a $(DL)/
+	install $B/$(SOFILE) $(DL)/
+	ln -sf $(SOFILE) $(DL)/$(SONAME)
+	ln -sf $(SONAME) $(DL)/libinvproj.so
+	$(PC) invproj.pc.in >$(DL)/pkgconfig/invproj.pc
+	install -m 644 $(HEADERS) $D/include/invproj/
+	install -m 644 $B/invproj.1 $D/share/man/man1/
+	install -m 644 $(EXPERIMENTS) $D/share/invproj/experiments/
+	[ -n '$(DESTDIR)' ] || ldconfig || :
+
+uninstall: ## remove what `make install` put there
+	rm -f $D/bin/invproj $(DL)/libinvproj.a $(DL)/$(SOFILE) $(DL)/$(SONAME) $(DL)/libinvproj.so \
+	  $(DL)/pkgconfig/invproj.pc $D/share/man/man1/invproj.1 \
+	  $(HEADERS:%=$D/%) $(EXPERIMENTS:%=$D/share/invproj/%)
+	-rmdir $D/include/invproj $D/share/invproj/experiments $D/share/invproj
+
+clean: ## remove build/ (data/ and out/ stay)
+	rm -rf build
+
+help: ## this list
+	@echo 'make TARGET [FLAVOUR=asan|coverage|gcc|clang] [WERROR=1] [V=1]'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

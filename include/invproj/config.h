@@ -1,0 +1,124 @@
+/* config.h - experiment files, and the tables that say which keys they may hold.
+ *
+ * An experiment file is libconfig text. A table of inv_field says, for one C struct, which keys a
+ * group may have, of what type and range, and where each goes; the same table reads JSON, writes
+ * JSON, and prints help. A key that no table names is an error that suggests the nearest one.
+ *
+ *     struct data { char folder[INV_TEXT_MAX]; size_t validation; } d = {"data/mnist", 0};
+ *     static const inv_field fields[] = {
+ *         {"folder", INV_FIELD_TEXT, offsetof(struct data, folder), .help = "folder of the IDX
+ * files"},
+ *         {"validation", INV_FIELD_SIZE, offsetof(struct data, validation), .high = 1e9}, {0}};
+ *     status = inv_config_group(config, "data", fields, &d);
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef INVPROJ_CONFIG_H
+#define INVPROJ_CONFIG_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "invproj/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct json_t;
+
+#define INV_NAME_MAX 64  /* bytes of an INV_FIELD_NAME, NUL included */
+#define INV_TEXT_MAX 256 /* bytes of an INV_FIELD_TEXT, NUL included */
+#define INV_LIST_MAX 1024
+
+/* What an INV_FIELD_SIZES field points at. */
+typedef struct inv_sizes {
+    size_t count;
+    size_t values[INV_LIST_MAX];
+} inv_sizes;
+
+/* What an INV_FIELD_RANGE field points at: one number (low == high) or a list of two. */
+typedef struct inv_range {
+    double low, high;
+} inv_range;
+
+typedef enum inv_field_type {
+    INV_FIELD_SIZE,  /* size_t, from low to high */
+    INV_FIELD_REAL,  /* double, from low to high */
+    INV_FIELD_NAME,  /* char[INV_NAME_MAX]: letters, digits, '_', '-', '.'; one of `choices` where
+                        given */
+    INV_FIELD_TEXT,  /* char[INV_TEXT_MAX]: any printable text */
+    INV_FIELD_SIZES, /* inv_sizes, each from low to high */
+    INV_FIELD_RANGE, /* inv_range, each from low to high */
+    INV_FIELD_GROUP, /* a struct inside, described by `group` */
+    INV_FIELD_OTHER  /* a key that is read elsewhere */
+} inv_field_type;
+
+/* One key of a group; a table ends with an entry whose key is NULL. */
+typedef struct inv_field {
+    const char *key;
+    inv_field_type type;
+    size_t offset; /* in the struct that the table describes */
+    double low, high;
+    bool required;
+    const char *help;
+    const char *const *choices; /* NULL-terminated */
+    /* For INV_FIELD_GROUP: its table, which may depend on the value of the group's key "type"
+     * ("" where it has none); NULL from the function where no such type exists. */
+    const struct inv_field *(*group)(const char *type);
+} inv_field;
+
+/* A table and the struct it fills; several of them may share one group. */
+typedef struct inv_field_set {
+    const inv_field *fields;
+    void *out;
+} inv_field_set;
+
+typedef struct inv_config inv_config;
+
+/* Reads libconfig text; `name` stands in messages (a path). INV_ECONFIG with the line. */
+INV_MUST_CHECK inv_status inv_config_read_text(const char *name, const char *text,
+                                               inv_config **out);
+/* The same from a file. INV_EIO where it cannot be read. */
+INV_MUST_CHECK inv_status inv_config_read_file(const char *path, inv_config **out);
+/* Reads JSON text, whose root is then addressed by the path "". */
+INV_MUST_CHECK inv_status inv_config_read_json(const char *name, const char *text,
+                                               inv_config **out);
+void inv_config_free(inv_config *config);
+
+/* Applies "PATH=VALUE", e.g. "training.steps=100" or "network.layers.0.units=30". VALUE is
+ * libconfig syntax; a bare word is taken as text. INV_ECONFIG for a path that leads nowhere. Keys
+ * are checked when the group is read. */
+INV_MUST_CHECK inv_status inv_config_set(inv_config *config, const char *assignment);
+
+/* The text as read, or, once something was set, libconfig text of what holds now. */
+INV_MUST_CHECK inv_status inv_config_text(const inv_config *config, char **out);
+
+/* Whether `path` ("a.b.0.c") is there; how long the list at it is (0 if none). */
+bool inv_config_has(const inv_config *config, const char *path);
+size_t inv_config_length(const inv_config *config, const char *path);
+/* The text at `path`, or NULL. */
+const char *inv_config_text_at(const inv_config *config, const char *path);
+
+/* Fills the structs of `sets` from the group at `path` ("" is the root). What is not there keeps
+ * its value (the default). INV_ECONFIG names file, line, key and what is allowed. */
+INV_MUST_CHECK inv_status inv_config_sets(const inv_config *config, const char *path,
+                                          const inv_field_set *sets, size_t count);
+/* The same for one table. */
+INV_MUST_CHECK inv_status inv_config_group(const inv_config *config, const char *path,
+                                           const inv_field *fields, void *out);
+
+/* INV_ECONFIG about the key at `path`, with the file's name and the line. */
+inv_status inv_config_error(const inv_config *config, const char *path, const char *format, ...)
+    INV_PRINTF(3, 4);
+
+/* Adds what `in` holds to the JSON object, key by key. */
+INV_MUST_CHECK inv_status inv_fields_write(const inv_field *fields, const void *in,
+                                           struct json_t *object);
+
+/* Prints one line a key: name, type and range, default (from the struct `defaults`), help. */
+void inv_fields_help(const inv_field *fields, const void *defaults, const char *prefix, FILE *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

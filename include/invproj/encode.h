@@ -1,0 +1,33 @@
+/* encode.h - what a net makes of every image of a part: values at a point, class, confidence.
+ *
+ *     float *confidence = ...;  unsigned *predicted = ...;   (part->count of each)
+ *     status = inv_encode(net, &data->test, 0, NULL, confidence, predicted);
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef INVPROJ_ENCODE_H
+#define INVPROJ_ENCODE_H
+
+#include "invproj/dataset.h"
+#include "invproj/net.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Images that are worked on at a time. */
+#define INV_CHUNK 1000
+
+/* For every image i of `part`: values[i] = what stands at point `at` (1 <= at <= the logits' point;
+ * values is [count, units], or NULL), the class with the largest logit and its probability. Each of
+ * the outputs may be NULL. */
+INV_MUST_CHECK inv_status inv_encode(const inv_net *net, const inv_part *part, size_t at,
+                                     gsl_matrix_float *values, float *confidence,
+                                     unsigned *predicted);
+
+/* The class and the probability of each row of logits; either may be NULL. */
+void inv_encode_classes(const gsl_matrix_float *logits, float *confidence, unsigned *predicted);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,68 @@
+/* experiment.h - what an experiment file says, stage by stage.
+ *
+ *     inv_config *config = NULL;
+ *     inv_experiment *experiment = NULL;
+ *     status = inv_config_read_file("experiments/r2rt.cfg", &config);
+ *     status = status ? status : inv_experiment_read(config, &experiment);
+ *     status = status ? status : inv_net_build(config, "network.layers", shape, classes, &net);
+ *     inv_experiment_free(experiment);
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef INVPROJ_EXPERIMENT_H
+#define INVPROJ_EXPERIMENT_H
+
+#include "invproj/config.h"
+#include "invproj/features.h"
+#include "invproj/generate.h"
+#include "invproj/inverse.h"
+#include "invproj/png.h"
+#include "invproj/train.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct inv_data_spec {
+    char folder[INV_TEXT_MAX]; /* of the four IDX files */
+    size_t validation;         /* images set aside */
+    double scale;              /* pixels are divided by it */
+} inv_data_spec;
+
+typedef struct inv_project_spec {
+    char name[INV_NAME_MAX];    /* under which the result stands in the run file */
+    char inverse[INV_NAME_MAX]; /* name of the inverse; empty: the experiment's */
+    size_t images;              /* the first of the test part */
+} inv_project_spec;
+
+/* Figures published elsewhere, to stand beside this run's; low > high where there is none. */
+typedef struct inv_reference {
+    char source[INV_NAME_MAX];
+    inv_range accuracy, l1_per_pixel, relative_l2, same_class, confidence;
+} inv_reference;
+
+typedef struct inv_experiment {
+    char title[INV_TEXT_MAX];
+    size_t seed;
+    bool has_inverse, has_project, has_generate, has_features;
+    inv_data_spec data;
+    inv_train_spec training;
+    inv_inverse_spec inverse;
+    inv_project_spec project;
+    inv_generate_spec generate;
+    inv_features_spec features;
+    inv_sheet project_sheet, generate_sheet, features_sheet;
+    inv_reference reference;
+} inv_experiment;
+
+/* Reads and checks all but the layers. A stage that the file does not name has its defaults and its
+ * `has_` false. The caller frees. */
+INV_MUST_CHECK inv_status inv_experiment_read(const inv_config *config, inv_experiment **out);
+void inv_experiment_free(inv_experiment *experiment);
+
+/* Prints every key with its range and default. */
+void inv_experiment_help(FILE *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

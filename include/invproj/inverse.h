@@ -1,0 +1,91 @@
+/* inverse.h - an inverse: a net that carries the values at a point back down to an image.
+ *
+ * The inverse of kind "learned" mirrors the layers below the point (r2rt, "Inverting a Neural
+ * Net"): a dense layer becomes (x - bias) times a kernel of its own, a sigmoid becomes squash and
+ * logit. Its kernels are trained to bring each image back. logit(sigmoid(z)) is z, so the inverse
+ * starts from the values before the activation, and nothing saturates.
+ *
+ *     inv_net *inverse = NULL;
+ *     inv_inverter *inverter = NULL;
+ *     inv_inverse_report report;
+ *     status = inv_inverse_build(&spec, net, &inverse);
+ *     status = status ? status : inv_inverter_alloc(&spec, net, inverse, data, seed, &inverter);
+ *     while (status == INV_OK && inv_inverter_step_count(inverter) < spec.steps)
+ *         status = inv_inverter_step(inverter, &report);
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef INVPROJ_INVERSE_H
+#define INVPROJ_INVERSE_H
+
+#include "invproj/array.h"
+#include "invproj/dataset.h"
+#include "invproj/net.h"
+#include "invproj/optim.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct inv_inverse_spec {
+    char name[INV_NAME_MAX]; /* under which it stands in the run file */
+    char kind[INV_NAME_MAX]; /* learned */
+    char at[INV_NAME_MAX];   /* the point it starts from */
+    size_t steps, batch;
+    double confidence;       /* only images whose top class is more probable than this */
+    char loss[INV_NAME_MAX]; /* l1 */
+    double squash, range_penalty;
+    inv_init kernel;
+    inv_optim_spec optimiser;
+} inv_inverse_spec;
+
+extern const inv_inverse_spec inv_inverse_defaults;
+extern const inv_field inv_inverse_fields[];
+
+/* The point called `name`, moved down to before its activation, where the activation is one that
+ * mirroring undoes. INV_ECONFIG where there is no such point, or none to invert: the input, or
+ * beyond the logits. */
+INV_MUST_CHECK inv_status inv_inverse_point(const inv_net *net, const char *name, size_t *point);
+
+/* Builds the inverse of `net` from spec->at, its biases those of the net, its kernels 0.
+ * INV_ECONFIG names the layer that cannot be mirrored. The caller frees with inv_net_free. */
+INV_MUST_CHECK inv_status inv_inverse_build(const inv_inverse_spec *spec, const inv_net *net,
+                                            inv_net **out);
+
+typedef struct inv_inverse_report {
+    size_t step;
+    double loss; /* sum |x - x_inv| + range penalty, over the batch, before the step */
+    size_t kept; /* images of the batch that were confident enough */
+} inv_inverse_report;
+
+typedef struct inv_inverter inv_inverter;
+
+/* Draws the kernels of `inverse` (stream "inverse" of `seed`) and gets ready to train them on the
+ * training part. net, inverse and data stay the caller's. The net is frozen, so what it makes of
+ * each image is worked out once, here. INV_EDATA when no image is confident enough. */
+INV_MUST_CHECK inv_status inv_inverter_alloc(const inv_inverse_spec *spec, const inv_net *net,
+                                             inv_net *inverse, const inv_dataset *data,
+                                             uint64_t seed, inv_inverter **out);
+void inv_inverter_free(inv_inverter *inverter);
+
+/* One step. A batch without a confident image changes nothing. INV_ENUMERIC as inv_trainer_step. */
+INV_MUST_CHECK inv_status inv_inverter_step(inv_inverter *inverter, inv_inverse_report *report);
+size_t inv_inverter_step_count(const inv_inverter *inverter);
+
+/* As inv_trainer_state, besides the inverse's parameters. */
+size_t inv_inverter_state(inv_inverter *inverter, inv_array state[INV_ARRAYS_MAX]);
+
+/* Images through the net to point `at` and back: images[rows] and, each unless NULL, what the net
+ * makes of the originals. x and images are [rows, pixels]. */
+INV_MUST_CHECK inv_status inv_inverse_project(const inv_net *net, const inv_net *inverse, size_t at,
+                                              const gsl_matrix_float *x, gsl_matrix_float *images,
+                                              float *confidence, unsigned *predicted);
+
+/* values [rows, units] at the point where the inverse starts, carried down to images [rows,
+ * pixels]. */
+INV_MUST_CHECK inv_status inv_inverse_apply(const inv_net *inverse, const gsl_matrix_float *values,
+                                            gsl_matrix_float *images);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

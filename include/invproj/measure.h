@@ -1,0 +1,37 @@
+/* measure.h - how good a classifier and an inverse are, on a part of the data.
+ *
+ *     inv_inverse_quality quality;
+ *     status = inv_measure_inverse(net, inverse, at, &data->test, &quality);
+ *     printf("L1 per pixel %.4f\n", quality.l1_per_pixel);
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef INVPROJ_MEASURE_H
+#define INVPROJ_MEASURE_H
+
+#include "invproj/dataset.h"
+#include "invproj/net.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* *accuracy = the part of the images whose largest logit is at their label. */
+INV_MUST_CHECK inv_status inv_measure_accuracy(const inv_net *net, const inv_part *part,
+                                               double *accuracy);
+
+typedef struct inv_inverse_quality {
+    double l1_per_pixel; /* mean over images and pixels of |x - x_inv| */
+    double relative_l2;  /* mean over images of |x - x_inv|2 / |x|2; images all 0 are left out */
+    double
+        same_class; /* part of the images whose inverse the net puts in the class of the original */
+} inv_inverse_quality;
+
+/* x_inv is what `inverse` makes of the values that `net` has at point `at`. INV_ENUMERIC when one
+ * of the figures is not finite. */
+INV_MUST_CHECK inv_status inv_measure_inverse(const inv_net *net, const inv_net *inverse, size_t at,
+                                              const inv_part *part, inv_inverse_quality *quality);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,55 @@
+/* png.h - sheets of small images as 8-bit PNG files, and images read from PNG files.
+ *
+ *     const inv_sheet sheet = {.columns = 6, .zoom = 4, .gap = 2, .scaling = INV_SCALING_FIXED,
+ *                              .low = 0.0, .high = 1.0};
+ *     const inv_png_text text[] = {{"Title", "projections"}};
+ *     status = inv_png_write_sheet("projections.png", &sheet, images, 36, shape, text, 1);
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef INVPROJ_PNG_H
+#define INVPROJ_PNG_H
+
+#include "invproj/mat.h"
+#include "invproj/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum inv_scaling {
+    INV_SCALING_FIXED, /* every tile alike: sheet->low is black, high white; beyond is clipped */
+    INV_SCALING_TILE   /* a tile's own minimum is black, its maximum white (matplotlib's imshow) */
+} inv_scaling;
+
+typedef struct inv_sheet {
+    size_t columns; /* tiles a row, >= 1; the last row may be short (filled as the gap) */
+    size_t zoom;    /* screen pixels a pixel, each way, >= 1 (nearest neighbour) */
+    size_t gap;     /* screen pixels between tiles and around the sheet */
+    inv_scaling scaling;
+    double low, high; /* for INV_SCALING_FIXED, low < high */
+    double round_to;  /* values are rounded to multiples of this before scaling; 0: not */
+} inv_sheet;
+
+typedef struct inv_png_text {
+    const char *key, *value; /* Latin-1 keyword of 1 to 79 characters, text */
+} inv_png_text;
+
+/* Writes `count` images, rows of `shape` in `images` (row-major, count x shape size), as one sheet,
+ * atomically: 8-bit grey for one channel, RGB for three. The gap is mid-grey. A tEXt chunk
+ * "Scaling" says in words how values became greys; the caller's `texts` follow, and "Software". A
+ * tile all of one value under INV_SCALING_TILE is black. INV_ENUMERIC for a value not finite (names
+ * the tile), INV_EINVAL for a count, shape or sheet that cannot be drawn, INV_EIO. */
+INV_MUST_CHECK inv_status inv_png_write_sheet(const char *path, const inv_sheet *sheet,
+                                              const float *images, size_t count, inv_shape shape,
+                                              const inv_png_text *texts, size_t text_count);
+
+/* Reads an image of exactly `shape` (grey for one channel, RGB for three; colour is made grey as
+ * libpng's simplified API does, alpha is laid over black: value times alpha) into shape-size
+ * floats, 0 to 1; `values` is untouched on failure. INV_EFORMAT: not a PNG, damaged or cut
+ * anywhere, or another size (both are named); INV_EINVAL for a shape no picture has; INV_EIO. */
+INV_MUST_CHECK inv_status inv_png_read(const char *path, inv_shape shape, float *values);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

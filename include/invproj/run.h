@@ -1,0 +1,119 @@
+/* run.h - the run file: one HDF5 file that holds everything about a run.
+ *
+ * The file lives in memory while it is worked on: HDF5 never touches the disk. To open is to read
+ * all bytes and check them against the SHA-256 in the first 512 bytes (HDF5's user block, which
+ * other programs skip); to save is to replace the file whole (inv_file_replace), so that there is
+ * no moment without a good one.
+ *
+ *     inv_run *run = NULL;
+ *     const size_t dims[2] = {10, 784};
+ *     status = inv_run_create(&run);
+ *     status = status ? status : inv_run_put(run, "/things/kernel", INV_FLOAT32, 2, dims, values,
+ * INV_RUN_PLAIN); status = status ? status : inv_run_save(run, "run.h5"); inv_run_free(run);
+ *
+ * Paths are absolute, "/network/hidden1/kernel"; groups on the way are made. Errors: INV_EIO,
+ * INV_ENOMEM; what a file does not hold as it must is INV_EFORMAT, with the file's name and the
+ * path in it. SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef INVPROJ_RUN_H
+#define INVPROJ_RUN_H
+
+#include <stdbool.h>
+
+#include "invproj/array.h"
+#include "invproj/net.h"
+#include "invproj/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define INV_RUN_FORMAT   "invproj-run"
+#define INV_RUN_VERSION  1
+#define INV_RUN_RANK_MAX 4
+
+typedef struct inv_run inv_run;
+
+/* A new one, with @format and @format_version; nothing is written yet. */
+INV_MUST_CHECK inv_status inv_run_create(inv_run **out);
+/* INV_EFORMAT: not a run file, another format version, or bytes that do not match the checksum. */
+INV_MUST_CHECK inv_status inv_run_open(const char *path, inv_run **out);
+INV_MUST_CHECK inv_status inv_run_save(inv_run *run, const char *path);
+void inv_run_free(inv_run *run);
+
+/* The name of the file, for messages. */
+const char *inv_run_name(const inv_run *run);
+
+/* ---- arrays ---- */
+
+typedef enum inv_run_storage {
+    INV_RUN_PLAIN,  /* contiguous */
+    INV_RUN_PACKED, /* chunked, shuffled, deflated */
+    INV_RUN_IMAGES  /* packed, with the attributes of the HDF5 Image specification: [n, height,
+                       width] */
+} inv_run_storage;
+
+/* Whether something stands at `path`. */
+bool inv_run_has(const inv_run *run, const char *path);
+
+/* Writes an array over whatever stood at `path`. */
+INV_MUST_CHECK inv_status inv_run_put(inv_run *run, const char *path, inv_type type, size_t rank,
+                                      const size_t *dims, const void *data,
+                                      inv_run_storage storage);
+/* Appends `count` values to the 1-dimensional, extendible array at `path`. */
+INV_MUST_CHECK inv_status inv_run_append(inv_run *run, const char *path, inv_type type,
+                                         size_t count, const void *data);
+/* The sizes of the array at `path`. */
+INV_MUST_CHECK inv_status inv_run_dims(const inv_run *run, const char *path, size_t *rank,
+                                       size_t dims[INV_RUN_RANK_MAX]);
+/* Reads the array at `path`, which must have exactly `count` values of that type's kind. */
+INV_MUST_CHECK inv_status inv_run_get(const inv_run *run, const char *path, inv_type type,
+                                      size_t count, void *data);
+/* Takes away what stands at `path`, if anything. */
+INV_MUST_CHECK inv_status inv_run_remove(inv_run *run, const char *path);
+
+/* ---- attributes of a group or array ("/" is the root) ---- */
+
+INV_MUST_CHECK inv_status inv_run_set_text(inv_run *run, const char *path, const char *name,
+                                           const char *text);
+INV_MUST_CHECK inv_status inv_run_set_texts(inv_run *run, const char *path, const char *name,
+                                            const char *const *texts, size_t count);
+INV_MUST_CHECK inv_status inv_run_set_real(inv_run *run, const char *path, const char *name,
+                                           double value);
+INV_MUST_CHECK inv_status inv_run_set_size(inv_run *run, const char *path, const char *name,
+                                           uint64_t value);
+bool inv_run_has_attribute(const inv_run *run, const char *path, const char *name);
+/* *text is the caller's to free. */
+INV_MUST_CHECK inv_status inv_run_text(const inv_run *run, const char *path, const char *name,
+                                       char **text);
+/* Exactly `count` texts, each the caller's to free; on failure none is left. */
+INV_MUST_CHECK inv_status inv_run_texts(const inv_run *run, const char *path, const char *name,
+                                        char **texts, size_t count);
+INV_MUST_CHECK inv_status inv_run_real(const inv_run *run, const char *path, const char *name,
+                                       double *value);
+INV_MUST_CHECK inv_status inv_run_size(const inv_run *run, const char *path, const char *name,
+                                       uint64_t *value);
+
+/* ---- groups, nets, states ---- */
+
+/* The names of the groups in the group at `path`, at most `max`; none where there is no such group.
+ */
+size_t inv_run_groups(const inv_run *run, const char *path, char names[][INV_NAME_MAX], size_t max);
+
+/* A net under the group `path`: @layers, and each layer's blocks as LAYER/BLOCK. */
+INV_MUST_CHECK inv_status inv_run_put_net(inv_run *run, const char *path, const inv_net *net);
+/* Builds it again for rows of `input`; the caller frees. INV_EFORMAT where blocks do not fit the
+ * layers or are not finite. */
+INV_MUST_CHECK inv_status inv_run_get_net(const inv_run *run, const char *path, inv_shape input,
+                                          inv_net **out);
+
+/* The arrays of a method's state, under the group `path`. To get them, each must be as long as
+ * listed. */
+INV_MUST_CHECK inv_status inv_run_put_state(inv_run *run, const char *path, const inv_array *state,
+                                            size_t count);
+INV_MUST_CHECK inv_status inv_run_get_state(const inv_run *run, const char *path,
+                                            const inv_array *state, size_t count);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

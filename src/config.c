@@ -1,0 +1,664 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "invproj/config.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+#include <libconfig.h>
+
+#include "invproj/file.h"
+
+#define CONFIG_BYTES_MAX ((size_t)1 << 20) /* an experiment file is a page of text */
+#define DEPTH_MAX        32                /* nesting; a deeper file is a mistake or an attack */
+
+/* All reading goes through `root`; `lines` is kept only to turn a path back into a line number. */
+struct inv_config {
+    char *name;
+    char *text;
+    json_t *root;
+    config_t lines;
+    bool has_lines;
+    bool changed;
+};
+
+/* ---- libconfig -> JSON ---- */
+
+static json_t *json_from_setting(const config_setting_t *setting, int depth);
+
+static json_t *json_from_group(const config_setting_t *setting, int depth)
+{
+    json_t *object = json_object();
+    for (int i = 0; object && i < config_setting_length(setting); i++) {
+        const config_setting_t *member = config_setting_get_elem(setting, (unsigned)i);
+        if (json_object_set_new(object, config_setting_name(member),
+                                json_from_setting(member, depth + 1))) {
+            json_decref(object);
+            object = NULL;
+        }
+    }
+    return object;
+}
+
+static json_t *json_from_list(const config_setting_t *setting, int depth)
+{
+    json_t *array = json_array();
+    for (int i = 0; array && i < config_setting_length(setting); i++) {
+        const config_setting_t *member = config_setting_get_elem(setting, (unsigned)i);
+        if (json_array_append_new(array, json_from_setting(member, depth + 1))) {
+            json_decref(array);
+            array = NULL;
+        }
+    }
+    return array;
+}
+
+/* NULL for text that is not UTF-8, nesting that is too deep, or no memory. */
+static json_t *json_from_setting(const config_setting_t *setting, int depth)
+{
+    if (depth > DEPTH_MAX)
+        return NULL;
+    switch (config_setting_type(setting)) {
+    case CONFIG_TYPE_GROUP:
+        return json_from_group(setting, depth);
+    case CONFIG_TYPE_ARRAY:
+    case CONFIG_TYPE_LIST:
+        return json_from_list(setting, depth);
+    case CONFIG_TYPE_INT:
+        return json_integer(config_setting_get_int(setting));
+    case CONFIG_TYPE_INT64:
+        return json_integer(config_setting_get_int64(setting));
+    case CONFIG_TYPE_FLOAT:
+        return json_real(config_setting_get_float(setting));
+    case CONFIG_TYPE_BOOL:
+        return json_boolean(config_setting_get_bool(setting));
+    default:
+        return json_string(config_setting_get_string(setting));
+    }
+}
+
+/* An @include would make the text depend on files that the run file does not hold. */
+static bool has_include(const char *text)
+{
+    for (const char *line = text; line; line = strchr(line, '\n')) {
+        line += strspn(line, " \t\r\n");
+        if (strncmp(line, "@include", 8) == 0)
+            return true;
+    }
+    return false;
+}
+
+static inv_status parse_libconfig(const char *name, const char *text, config_t *lines,
+                                  json_t **root)
+{
+    if (has_include(text))
+        return INV_ERROR(INV_ECONFIG, "%s: @include is not supported: a run keeps its whole text",
+                         name);
+    if (config_read_string(lines, text) != CONFIG_TRUE)
+        return INV_ERROR(INV_ECONFIG, "%s:%d: %s", name, config_error_line(lines),
+                         config_error_text(lines));
+    *root = json_from_setting(config_root_setting(lines), 0);
+    if (!*root)
+        return INV_ERROR(INV_ECONFIG, "%s: text that is not UTF-8, or nested over %d deep", name,
+                         DEPTH_MAX);
+    return INV_OK;
+}
+
+static inv_status config_alloc(const char *name, const char *text, inv_config **out)
+{
+    void *memory = NULL;
+    inv_status status = inv_calloc(1, sizeof(inv_config), "configuration", &memory);
+    if (status != INV_OK)
+        return status;
+    inv_config *config = memory;
+    config->name = strdup(name);
+    config->text = strdup(text);
+    *out = config;
+    if (!config->name || !config->text)
+        return INV_ERROR(INV_ENOMEM, "%s: no memory to read it", name);
+    return INV_OK;
+}
+
+inv_status inv_config_read_text(const char *name, const char *text, inv_config **out)
+{
+    inv_config *config = NULL;
+    inv_status status = INV_OK;
+    *out = NULL;
+    INV_TRY(config_alloc(name, text, &config));
+    config_init(&config->lines);
+    config->has_lines = true;
+    INV_TRY(parse_libconfig(name, text, &config->lines, &config->root));
+    *out = config;
+    return INV_OK;
+fail:
+    inv_config_free(config);
+    return status;
+}
+
+inv_status inv_config_read_json(const char *name, const char *text, inv_config **out)
+{
+    inv_config *config = NULL;
+    inv_status status = INV_OK;
+    json_error_t error;
+    *out = NULL;
+    INV_TRY(config_alloc(name, text, &config));
+    config->root = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+    if (!config->root)
+        INV_FAIL(INV_EFORMAT, "%s: not JSON: %s", name, error.text);
+    *out = config;
+    return INV_OK;
+fail:
+    inv_config_free(config);
+    return status;
+}
+
+inv_status inv_config_read_file(const char *path, inv_config **out)
+{
+    unsigned char *text = NULL;
+    size_t size = 0;
+    inv_status status = INV_OK;
+    *out = NULL;
+    INV_TRY(inv_file_read(path, CONFIG_BYTES_MAX, &text, &size));
+    if (memchr(text, 0, size))
+        INV_FAIL(INV_ECONFIG, "%s: not an experiment file: it holds a zero byte", path);
+    INV_TRY(inv_config_read_text(path, (const char *)text, out));
+fail:
+    free(text);
+    return status;
+}
+
+void inv_config_free(inv_config *config)
+{
+    if (!config)
+        return;
+    if (config->has_lines)
+        config_destroy(&config->lines);
+    json_decref(config->root);
+    free(config->text);
+    free(config->name);
+    free(config);
+}
+
+/* ---- paths ---- */
+
+static json_t *child_of(json_t *node, const char *key, size_t length)
+{
+    char name[INV_TEXT_MAX];
+    if (length == 0 || length >= sizeof name)
+        return NULL;
+    memcpy(name, key, length);
+    name[length] = 0;
+    if (json_is_object(node))
+        return json_object_get(node, name);
+    char *end = NULL;
+    unsigned long index = strtoul(name, &end, 10);
+    return isdigit((unsigned char)name[0]) && *end == 0 ? json_array_get(node, index) : NULL;
+}
+
+static json_t *node_at(const inv_config *config, const char *path)
+{
+    json_t *node = config->root;
+    while (node && *path) {
+        size_t length = strcspn(path, ".");
+        node = child_of(node, path, length);
+        path += length + (path[length] == '.');
+    }
+    return node;
+}
+
+bool inv_config_has(const inv_config *config, const char *path)
+{
+    return node_at(config, path) != NULL;
+}
+
+size_t inv_config_length(const inv_config *config, const char *path)
+{
+    return json_array_size(node_at(config, path));
+}
+
+const char *inv_config_text_at(const inv_config *config, const char *path)
+{
+    return json_string_value(node_at(config, path));
+}
+
+static int line_of(const inv_config *config, const char *path)
+{
+    const config_setting_t *node = config->has_lines ? config_root_setting(&config->lines) : NULL;
+    int line = 0;
+    while (node && *path) {
+        char name[INV_TEXT_MAX] = "";
+        size_t length = strcspn(path, ".");
+        if (length < sizeof name)
+            memcpy(name, path, length);
+        node = isdigit((unsigned char)name[0])
+                   ? config_setting_get_elem(node, (unsigned)strtoul(name, NULL, 10))
+               : config_setting_is_group(node) ? config_setting_get_member(node, name)
+                                               : NULL;
+        if (node)
+            line = (int)config_setting_source_line(node);
+        path += length + (path[length] == '.');
+    }
+    return line;
+}
+
+inv_status inv_config_error(const inv_config *config, const char *path, const char *format, ...)
+{
+    char why[INV_MESSAGE_MAX], where[32] = "";
+    va_list args;
+    va_start(args, format);
+    vsnprintf(why, sizeof why, format, args);
+    va_end(args);
+    int line = line_of(config, path);
+    if (line > 0)
+        snprintf(where, sizeof where, ":%d", line);
+    return INV_ERROR(INV_ECONFIG, "%s%s: %s%s%s", config->name, where, path, *path ? ": " : "",
+                     why);
+}
+
+/* ---- setting, and text of what holds now ---- */
+
+/* VALUE as JSON: libconfig syntax, or the bare word itself. */
+static json_t *parse_value(const char *value)
+{
+    char text[INV_MESSAGE_MAX];
+    config_t parsed;
+    json_t *root = NULL, *result = NULL;
+    if ((size_t)snprintf(text, sizeof text, "v = %s;", value) >= sizeof text)
+        return NULL;
+    config_init(&parsed);
+    if (parse_libconfig("value", text, &parsed, &root) == INV_OK)
+        result = json_incref(json_object_get(root, "v"));
+    json_decref(root);
+    config_destroy(&parsed);
+    return result ? result : json_string(value);
+}
+
+inv_status inv_config_set(inv_config *config, const char *assignment)
+{
+    const char *equals = strchr(assignment, '=');
+    char path[INV_TEXT_MAX];
+    if (!equals || equals == assignment || (size_t)(equals - assignment) >= sizeof path)
+        return INV_ERROR(INV_ECONFIG, "--set %s: must be PATH=VALUE, as in training.steps=100",
+                         assignment);
+    memcpy(path, assignment, (size_t)(equals - assignment));
+    path[equals - assignment] = 0;
+    char *dot = strrchr(path, '.'), *key = dot ? dot + 1 : path;
+    if (dot)
+        *dot = 0;
+    json_t *parent = dot ? node_at(config, path) : config->root;
+    json_t *value = parse_value(equals + 1);
+    int failed = -1;
+    if (json_is_object(parent) && *key)
+        failed = json_object_set_new(parent, key, value);
+    else if (json_is_array(parent) && isdigit((unsigned char)*key))
+        failed = json_array_set_new(parent, strtoul(key, NULL, 10), value);
+    else
+        json_decref(value);
+    if (failed)
+        return INV_ERROR(INV_ECONFIG, "--set %s: %s has no group '%s'", assignment, config->name,
+                         path);
+    config->changed = true;
+    return INV_OK;
+}
+
+static void write_text(const json_t *node, FILE *out, int indent);
+
+static void write_string(const char *s, FILE *out)
+{
+    fputc('"', out);
+    for (; *s; s++) {
+        if (*s == '"' || *s == '\\')
+            fputc('\\', out);
+        if (*s == '\n')
+            fputs("\\n", out);
+        else
+            fputc(*s, out);
+    }
+    fputc('"', out);
+}
+
+static void write_members(const json_t *object, FILE *out, int indent)
+{
+    const char *key = NULL;
+    json_t *value = NULL;
+    json_object_foreach((json_t *)object, key, value)
+    {
+        fprintf(out, "%*s%s = ", indent, "", key);
+        write_text(value, out, indent);
+        fputs(";\n", out);
+    }
+}
+
+static void write_text(const json_t *node, FILE *out, int indent)
+{
+    if (json_is_object(node)) {
+        fputs("{\n", out);
+        write_members(node, out, indent + 4);
+        fprintf(out, "%*s}", indent, "");
+    } else if (json_is_array(node)) {
+        fputs("( ", out);
+        for (size_t i = 0; i < json_array_size(node); i++) {
+            fputs(i ? ", " : "", out);
+            write_text(json_array_get(node, i), out, indent);
+        }
+        fputs(" )", out);
+    } else if (json_is_integer(node)) {
+        long long value = (long long)json_integer_value(node);
+        fprintf(out, "%lld%s", value, value > 2147483647 || value < -2147483648LL ? "L" : "");
+    } else if (json_is_real(node)) {
+        char number[64];
+        snprintf(number, sizeof number, "%.17g", json_real_value(node));
+        fprintf(out, "%s%s", number, strpbrk(number, ".e") ? "" : ".0");
+    } else if (json_is_boolean(node)) {
+        fputs(json_is_true(node) ? "true" : "false", out);
+    } else {
+        write_string(json_string_value(node), out);
+    }
+}
+
+inv_status inv_config_text(const inv_config *config, char **out)
+{
+    *out = NULL;
+    if (!config->changed) {
+        *out = strdup(config->text);
+    } else {
+        size_t size = 0;
+        FILE *memory = open_memstream(out, &size);
+        if (memory) {
+            write_members(config->root, memory, 0);
+            if (fclose(memory) != 0) {
+                free(*out);
+                *out = NULL;
+            }
+        }
+    }
+    return *out ? INV_OK : INV_ERROR(INV_ENOMEM, "%s: no memory for its text", config->name);
+}
+
+/* ---- reading one field ---- */
+
+static void join_path(const char *path, const char *key, char out[INV_TEXT_MAX])
+{
+    size_t used = (size_t)snprintf(out, INV_TEXT_MAX, "%s", path);
+    if (used > 0 && used < INV_TEXT_MAX)
+        used += (size_t)snprintf(out + used, INV_TEXT_MAX - used, ".");
+    if (used < INV_TEXT_MAX) /* a path too long to print is cut: it stands only in messages */
+        snprintf(out + used, INV_TEXT_MAX - used, "%s", key);
+}
+
+static inv_status read_number(const inv_config *config, const char *path, const inv_field *field,
+                              const json_t *node, double *out)
+{
+    bool whole = field->type == INV_FIELD_SIZE || field->type == INV_FIELD_SIZES;
+    if (whole ? !json_is_integer(node) : !json_is_number(node))
+        return inv_config_error(config, path, "must be a %snumber", whole ? "whole " : "");
+    double value = json_number_value(node);
+    if (!isfinite(value) || value < field->low || value > field->high)
+        return inv_config_error(config, path, "%.10g is not from %.10g to %.10g", value, field->low,
+                                field->high);
+    *out = value;
+    return INV_OK;
+}
+
+static inv_status check_choice(const inv_config *config, const char *path,
+                               const char *const *choices, const char *value)
+{
+    size_t count = 0;
+    char list[INV_TEXT_MAX] = "";
+    for (; choices[count]; count++) {
+        if (strcmp(choices[count], value) == 0)
+            return INV_OK;
+        size_t used = strlen(list);
+        snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", choices[count]);
+    }
+    const char *near = inv_nearest(value, choices, count);
+    if (near)
+        return inv_config_error(config, path, "there is no '%s'; did you mean '%s'?", value, near);
+    return inv_config_error(config, path, "there is no '%s'; known: %s", value, list);
+}
+
+static inv_status read_string(const inv_config *config, const char *path, const inv_field *field,
+                              const json_t *node, char *out)
+{
+    size_t size = field->type == INV_FIELD_NAME ? INV_NAME_MAX : INV_TEXT_MAX;
+    const char *text = json_string_value(node);
+    if (!text)
+        return inv_config_error(config, path, "must be text in quotes");
+    if (strlen(text) >= size)
+        return inv_config_error(config, path, "longer than %zu characters", size - 1);
+    for (const char *c = text; field->type == INV_FIELD_NAME && *c; c++)
+        if (!isalnum((unsigned char)*c) && !strchr("_-.", *c))
+            return inv_config_error(config, path, "'%s' may hold only letters, digits, _ - and .",
+                                    text);
+    if (field->choices) {
+        inv_status status = check_choice(config, path, field->choices, text);
+        if (status != INV_OK)
+            return status;
+    }
+    strcpy(out, text);
+    return INV_OK;
+}
+
+static inv_status read_sizes(const inv_config *config, const char *path, const inv_field *field,
+                             const json_t *node, inv_sizes *out)
+{
+    if (!json_is_array(node) || json_array_size(node) > INV_LIST_MAX)
+        return inv_config_error(config, path, "must be a list of at most %d numbers", INV_LIST_MAX);
+    out->count = json_array_size(node);
+    for (size_t i = 0; i < out->count; i++) {
+        double value = 0.0;
+        inv_status status = read_number(config, path, field, json_array_get(node, i), &value);
+        if (status != INV_OK)
+            return status;
+        out->values[i] = (size_t)value;
+    }
+    return INV_OK;
+}
+
+static inv_status read_range(const inv_config *config, const char *path, const inv_field *field,
+                             const json_t *node, inv_range *out)
+{
+    bool pair = json_is_array(node) && json_array_size(node) == 2;
+    inv_status status =
+        read_number(config, path, field, pair ? json_array_get(node, 0) : node, &out->low);
+    if (status == INV_OK)
+        status =
+            read_number(config, path, field, pair ? json_array_get(node, 1) : node, &out->high);
+    if (status == INV_OK && out->low > out->high)
+        status = inv_config_error(config, path, "the first of the two must be the smaller");
+    return status;
+}
+
+static inv_status read_group(const inv_config *config, const char *path, const inv_field *field,
+                             const json_t *node, void *out)
+{
+    if (!json_is_object(node))
+        return inv_config_error(config, path, "must be a group { ... }");
+    const char *type = json_string_value(json_object_get(node, "type"));
+    if (type && field->choices) {
+        char type_path[INV_TEXT_MAX];
+        join_path(path, "type", type_path);
+        inv_status status = check_choice(config, type_path, field->choices, type);
+        if (status != INV_OK)
+            return status;
+    }
+    /* where no type is given, the default that `out` starts with decides: its first member */
+    return inv_config_group(config, path, field->group(type ? type : (const char *)out), out);
+}
+
+static inv_status read_field(const inv_config *config, const char *path, const inv_field *field,
+                             const json_t *node, void *out)
+{
+    void *at = (char *)out + field->offset;
+    double value = 0.0;
+    inv_status status = INV_OK;
+    switch (field->type) {
+    case INV_FIELD_SIZE:
+        status = read_number(config, path, field, node, &value);
+        if (status == INV_OK)
+            *(size_t *)at = (size_t)value;
+        return status;
+    case INV_FIELD_REAL:
+        return read_number(config, path, field, node, at);
+    case INV_FIELD_NAME:
+    case INV_FIELD_TEXT:
+        return read_string(config, path, field, node, at);
+    case INV_FIELD_SIZES:
+        return read_sizes(config, path, field, node, at);
+    case INV_FIELD_RANGE:
+        return read_range(config, path, field, node, at);
+    case INV_FIELD_GROUP:
+        return read_group(config, path, field, node, at);
+    case INV_FIELD_OTHER:
+        break;
+    }
+    return INV_OK;
+}
+
+/* ---- reading a group ---- */
+
+static const inv_field *find_field(const inv_field_set *sets, size_t count, const char *key)
+{
+    for (size_t s = 0; s < count; s++)
+        for (const inv_field *field = sets[s].fields; field && field->key; field++)
+            if (strcmp(field->key, key) == 0)
+                return field;
+    return NULL;
+}
+
+static inv_status unknown_key(const inv_config *config, const char *path, const char *key,
+                              const inv_field_set *sets, size_t count)
+{
+    const char *names[128];
+    char full[INV_TEXT_MAX], list[INV_MESSAGE_MAX / 2] = "";
+    size_t n = 0;
+    for (size_t s = 0; s < count; s++)
+        for (const inv_field *f = sets[s].fields; f && f->key && n < 128; f++) {
+            size_t used = strlen(list);
+            snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", f->key);
+            names[n++] = f->key;
+        }
+    const char *near = inv_nearest(key, names, n);
+    join_path(path, key, full);
+    if (near)
+        return inv_config_error(config, full, "unknown key; did you mean '%s'?", near);
+    return inv_config_error(config, full, "unknown key; known here: %s", list);
+}
+
+static inv_status read_set(const inv_config *config, const char *path, const json_t *object,
+                           const inv_field_set *set)
+{
+    for (const inv_field *field = set->fields; field && field->key; field++) {
+        const json_t *node = json_object_get(object, field->key);
+        char full[INV_TEXT_MAX];
+        join_path(path, field->key, full);
+        if (!node && field->required)
+            return inv_config_error(config, path, "the key '%s' is missing", field->key);
+        inv_status status = node ? read_field(config, full, field, node, set->out) : INV_OK;
+        if (status != INV_OK)
+            return status;
+    }
+    return INV_OK;
+}
+
+inv_status inv_config_sets(const inv_config *config, const char *path, const inv_field_set *sets,
+                           size_t count)
+{
+    json_t *object = node_at(config, path), *value = NULL;
+    const char *key = NULL;
+    if (!object)
+        return inv_config_error(config, path, "missing");
+    if (!json_is_object(object))
+        return inv_config_error(config, path, "must be a group { ... }");
+    json_object_foreach(object, key, value)
+    {
+        if (!find_field(sets, count, key))
+            return unknown_key(config, path, key, sets, count);
+    }
+    for (size_t s = 0; s < count; s++) {
+        inv_status status = read_set(config, path, object, &sets[s]);
+        if (status != INV_OK)
+            return status;
+    }
+    return INV_OK;
+}
+
+inv_status inv_config_group(const inv_config *config, const char *path, const inv_field *fields,
+                            void *out)
+{
+    const inv_field_set set = {fields, out};
+    return inv_config_sets(config, path, &set, 1);
+}
+
+/* ---- writing and help ---- */
+
+static json_t *field_to_json(const inv_field *field, const void *in)
+{
+    const void *at = (const char *)in + field->offset;
+    if (field->type == INV_FIELD_SIZE)
+        return json_integer((json_int_t) * (const size_t *)at);
+    if (field->type == INV_FIELD_REAL)
+        return json_real(*(const double *)at);
+    if (field->type == INV_FIELD_NAME || field->type == INV_FIELD_TEXT)
+        return json_string(at);
+    if (field->type == INV_FIELD_RANGE) {
+        const inv_range *range = at;
+        return json_pack("[ff]", range->low, range->high);
+    }
+    if (field->type == INV_FIELD_SIZES) {
+        const inv_sizes *sizes = at;
+        json_t *array = json_array();
+        for (size_t i = 0; array && i < sizes->count; i++)
+            json_array_append_new(array, json_integer((json_int_t)sizes->values[i]));
+        return array;
+    }
+    json_t *object = json_object();
+    if (object && inv_fields_write(field->group(at), at, object) != INV_OK) {
+        json_decref(object);
+        object = NULL;
+    }
+    return object;
+}
+
+inv_status inv_fields_write(const inv_field *fields, const void *in, json_t *object)
+{
+    for (const inv_field *field = fields; field && field->key; field++)
+        if (field->type != INV_FIELD_OTHER &&
+            json_object_set_new(object, field->key, field_to_json(field, in)))
+            return INV_ERROR(INV_ENOMEM, "%s: no memory to write it", field->key);
+    return INV_OK;
+}
+
+static void print_default(const inv_field *field, const void *defaults, FILE *out)
+{
+    json_t *value = field_to_json(field, defaults);
+    char *text = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(10)) : NULL;
+    if (text && strcmp(text, "\"\"") != 0 && strcmp(text, "[]") != 0)
+        fprintf(out, " (default %s)", text);
+    free(text);
+    json_decref(value);
+}
+
+void inv_fields_help(const inv_field *fields, const void *defaults, const char *prefix, FILE *out)
+{
+    for (const inv_field *field = fields; field && field->key; field++) {
+        char name[INV_TEXT_MAX];
+        join_path(prefix, field->key, name);
+        if (field->type == INV_FIELD_GROUP) {
+            const void *at = (const char *)defaults + field->offset;
+            inv_fields_help(field->group(at), at, name, out);
+            continue;
+        }
+        fprintf(out, "  %-34s %s", name, field->help ? field->help : "");
+        for (size_t i = 0; field->choices && field->choices[i]; i++)
+            fprintf(out, "%s%s", i ? ", " : ": ", field->choices[i]);
+        if (field->required)
+            fputs(" (required)", out);
+        else if (field->type != INV_FIELD_OTHER)
+            print_default(field, defaults, out);
+        fputc('\n', out);
+    }
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "invproj/encode.h"
+
+#include "invproj/loss.h"
+
+void inv_encode_classes(const gsl_matrix_float *logits, float *confidence, unsigned *predicted)
+{
+    for (size_t i = 0; i < logits->size1; i++) {
+        size_t top = 0;
+        double p = inv_confidence(logits->data + i * logits->tda, logits->size2, &top);
+        if (confidence)
+            confidence[i] = (float)p;
+        if (predicted)
+            predicted[i] = (unsigned)top;
+    }
+}
+
+inv_status inv_encode(const inv_net *net, const inv_part *part, size_t at, gsl_matrix_float *values,
+                      float *confidence, unsigned *predicted)
+{
+    const size_t rows = part->count < INV_CHUNK ? part->count : INV_CHUNK;
+    inv_pass *pass = NULL;
+    gsl_matrix_float *images = NULL;
+    inv_status status = INV_OK;
+    INV_TRY(inv_mat_alloc(rows, part->pixels, "images", &images));
+    INV_TRY(inv_pass_alloc(net, 0, inv_net_logits(net), rows, INV_PASS_FORWARD, &pass));
+    for (size_t first = 0; first < part->count; first += rows) {
+        const size_t n = part->count - first < rows ? part->count - first : rows;
+        const gsl_matrix_float x = inv_mat_head(images, n);
+        inv_part_rows(part, first, n, images);
+        const gsl_matrix_float *logits = inv_net_forward(net, pass, &x);
+        inv_encode_classes(logits, confidence ? confidence + first : NULL,
+                           predicted ? predicted + first : NULL);
+        if (values) {
+            gsl_matrix_float_view to =
+                gsl_matrix_float_submatrix(values, first, 0, n, values->size2);
+            gsl_matrix_float_memcpy(&to.matrix, inv_pass_at(pass, at));
+        }
+    }
+fail:
+    inv_pass_free(pass);
+    inv_mat_free(images);
+    return status;
+}

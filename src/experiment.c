@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "invproj/experiment.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "invproj/layer.h"
+
+static const inv_experiment defaults = {
+    .seed = 1,
+    .data = {"data/mnist", 0, 255.0},
+    .project = {.name = "projections", .images = 36},
+    .project_sheet = {6, 4, 2, INV_SCALING_FIXED, 0.0, 1.0, 0.0},
+    .generate_sheet = {5, 4, 2, INV_SCALING_TILE, 0.0, 1.0, 0.0},
+    .features_sheet = {10, 4, 2, INV_SCALING_TILE, 0.0, 1.0, 0.0},
+    .reference = {"", {1, 0}, {1, 0}, {1, 0}, {1, 0}, {1, 0}},
+};
+
+static const inv_field root_fields[] = {
+    {"title", INV_FIELD_TEXT, offsetof(inv_experiment, title), .help = "in a few words"},
+    {"seed", INV_FIELD_SIZE, offsetof(inv_experiment, seed), 0, 9007199254740992.0,
+     .help = "of all random numbers"},
+    {"data", INV_FIELD_OTHER, .help = "the images"},
+    {"network", INV_FIELD_OTHER, .help = "the classifier: layers = ( { ... }, ... )"},
+    {"training", INV_FIELD_OTHER, .help = "of the classifier"},
+    {"inverse", INV_FIELD_OTHER, .help = "what leads back to images"},
+    {"project", INV_FIELD_OTHER, .help = "test images through the inverse"},
+    {"generate", INV_FIELD_OTHER, .help = "images of classes"},
+    {"features", INV_FIELD_OTHER, .help = "an image a unit"},
+    {"reference", INV_FIELD_OTHER, .help = "published figures to compare with"},
+    {0}};
+
+static const inv_field network_fields[] = {
+    {"layers", INV_FIELD_OTHER, .required = true, .help = "list of layers"}, {0}};
+
+static const inv_field data_fields[] = {
+    {"folder", INV_FIELD_TEXT, offsetof(inv_data_spec, folder), .help = "of the four IDX files"},
+    {"validation", INV_FIELD_SIZE, offsetof(inv_data_spec, validation), 0, 1e9,
+     .help = "first images of the training file, set aside"},
+    {"scale", INV_FIELD_REAL, offsetof(inv_data_spec, scale), 1e-6, 1e6,
+     .help = "pixels are divided by it"},
+    {0}};
+
+static const inv_field project_fields[] = {
+    {"name", INV_FIELD_NAME, offsetof(inv_project_spec, name), .help = "in the run file"},
+    {"inverse", INV_FIELD_NAME, offsetof(inv_project_spec, inverse),
+     .help = "by name; empty: the experiment's"},
+    {"images", INV_FIELD_SIZE, offsetof(inv_project_spec, images), 1, 100000,
+     .help = "the first of the test images"},
+    {0}};
+
+static const inv_field sheet_fields[] = {
+    {"columns", INV_FIELD_SIZE, offsetof(inv_sheet, columns), 1, 1000, .help = "tiles a row"},
+    {"zoom", INV_FIELD_SIZE, offsetof(inv_sheet, zoom), 1, 100, .help = "screen pixels a pixel"},
+    {"gap", INV_FIELD_SIZE, offsetof(inv_sheet, gap), 0, 100,
+     .help = "screen pixels between tiles"},
+    {"round_to", INV_FIELD_REAL, offsetof(inv_sheet, round_to), 0.0, 1e30,
+     .help = "values are rounded to multiples of this; 0: not"},
+    {0}};
+
+static const inv_field *sheet_group(const char *type)
+{
+    (void)type;
+    return sheet_fields;
+}
+
+#define SHEET_FIELD(member)                                                                        \
+    {                                                                                              \
+        {"sheet", INV_FIELD_GROUP, offsetof(inv_experiment, member), .group = sheet_group},        \
+        {                                                                                          \
+            0                                                                                      \
+        }                                                                                          \
+    }
+
+static const inv_field project_sheet[] = SHEET_FIELD(project_sheet);
+static const inv_field generate_sheet[] = SHEET_FIELD(generate_sheet);
+static const inv_field features_sheet[] = SHEET_FIELD(features_sheet);
+
+#define REFERENCE_FIELD(member, text)                                                              \
+    {                                                                                              \
+#member, INV_FIELD_RANGE, offsetof(inv_reference, member), -1e30, 1e30, .help = text       \
+    }
+
+static const inv_field reference_fields[] = {
+    {"source", INV_FIELD_NAME, offsetof(inv_reference, source), .help = "who published them"},
+    REFERENCE_FIELD(accuracy, "on the test images"),
+    REFERENCE_FIELD(l1_per_pixel, "of the inverse"),
+    REFERENCE_FIELD(relative_l2, "of the inverse"),
+    REFERENCE_FIELD(same_class, "projections classified like their originals"),
+    REFERENCE_FIELD(confidence, "of generated images, lowest and highest"),
+    {0}};
+
+/* One stage: its group, its table and struct, and those of its sheet. */
+typedef struct stage_entry {
+    const char *path;
+    const inv_field *fields;
+    size_t offset;
+    const inv_field *sheet;
+    size_t has; /* offset of the `has_` member; 0: the stage is always there */
+} stage_entry;
+
+static const stage_entry stages[] = {
+    {"data", data_fields, offsetof(inv_experiment, data), NULL, 0},
+    {"training", inv_train_fields, offsetof(inv_experiment, training), NULL, 0},
+    {"inverse", inv_inverse_fields, offsetof(inv_experiment, inverse), NULL,
+     offsetof(inv_experiment, has_inverse)},
+    {"project", project_fields, offsetof(inv_experiment, project), project_sheet,
+     offsetof(inv_experiment, has_project)},
+    {"generate", inv_generate_fields, offsetof(inv_experiment, generate), generate_sheet,
+     offsetof(inv_experiment, has_generate)},
+    {"features", inv_features_fields, offsetof(inv_experiment, features), features_sheet,
+     offsetof(inv_experiment, has_features)},
+    {"reference", reference_fields, offsetof(inv_experiment, reference), NULL, 0},
+};
+
+#define STAGE_COUNT (sizeof stages / sizeof *stages)
+
+static void set_defaults(inv_experiment *experiment)
+{
+    *experiment = defaults;
+    experiment->training = inv_train_defaults;
+    experiment->inverse = inv_inverse_defaults;
+    experiment->generate = inv_generate_defaults;
+    experiment->features = inv_features_defaults;
+}
+
+static inv_status read_stage(const inv_config *config, const stage_entry *stage,
+                             inv_experiment *out)
+{
+    const inv_field_set sets[] = {{stage->fields, (char *)out + stage->offset},
+                                  {stage->sheet, out}};
+    if (!inv_config_has(config, stage->path))
+        return INV_OK;
+    if (stage->has)
+        *(bool *)((char *)out + stage->has) = true;
+    return inv_config_sets(config, stage->path, sets, stage->sheet ? 2 : 1);
+}
+
+/* A stage that uses an inverse uses the experiment's unless it names another. */
+static void fill_inverse_name(char name[INV_NAME_MAX], const inv_experiment *experiment)
+{
+    if (!*name)
+        memcpy(name, experiment->inverse.name, INV_NAME_MAX);
+}
+
+inv_status inv_experiment_read(const inv_config *config, inv_experiment **out)
+{
+    void *memory = NULL;
+    inv_status status = INV_OK;
+    *out = NULL;
+    INV_TRY(inv_calloc(1, sizeof **out, "experiment", &memory));
+    inv_experiment *experiment = memory;
+    set_defaults(experiment);
+    INV_TRY(inv_config_group(config, "", root_fields, experiment));
+    INV_TRY(inv_config_group(config, "network", network_fields, experiment));
+    for (size_t i = 0; i < STAGE_COUNT; i++)
+        INV_TRY(read_stage(config, &stages[i], experiment));
+    fill_inverse_name(experiment->project.inverse, experiment);
+    fill_inverse_name(experiment->generate.inverse, experiment);
+    fill_inverse_name(experiment->features.inverse, experiment);
+    *out = experiment;
+    return INV_OK;
+fail:
+    free(memory);
+    return status;
+}
+
+void inv_experiment_free(inv_experiment *experiment)
+{
+    free(experiment);
+}
+
+static void help_layers(FILE *out)
+{
+    fputs("\nnetwork.layers: a list of groups, each with a name, a type, the type's keys, and "
+          "perhaps "
+          "an activation\n",
+          out);
+    for (size_t i = 0; inv_layer_names[i]; i++) {
+        const inv_layer_type *type = inv_layer_type_find(inv_layer_names[i]);
+        fprintf(out, "  type = \"%s\"%s\n", type->name, type->activation ? " (an activation)" : "");
+        inv_fields_help(type->fields, type->spec_default, "   ", out);
+    }
+}
+
+void inv_experiment_help(FILE *out)
+{
+    inv_experiment *all = malloc(sizeof *all);
+    if (!all)
+        return;
+    set_defaults(all);
+    inv_fields_help(root_fields, all, "", out);
+    help_layers(out);
+    for (size_t i = 0; i < STAGE_COUNT; i++) {
+        fputc('\n', out);
+        inv_fields_help(stages[i].fields, (char *)all + stages[i].offset, stages[i].path, out);
+        inv_fields_help(stages[i].sheet, all, stages[i].path, out);
+    }
+    free(all);
+}

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "invproj/idx.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <nettle/sha2.h>
+#include <zlib.h>
+
+#include "invproj/file.h"
+
+#define TYPE_UNSIGNED_BYTE 0x08
+#define HEADER_MAX         (4 + 4 * INV_IDX_RANK_MAX)
+#define CHUNK              ((size_t)1 << 18) /* so that the hash finds the bytes still in the cache */
+#define DEFLATE_RATIO_MAX  1032 /* no deflate stream grows more: 258 bytes for two bits */
+#define DIMS_TEXT          64
+
+/* ---- a file's bytes, decompressed and hashed on their way ---- */
+
+/* zlib's own gzread is passed over because it takes bytes after a stream for nothing. */
+typedef struct source {
+    const char *path;
+    int fd;
+    size_t file_size;
+    bool gzip, ended; /* ended: nothing is left of the gzip data */
+    bool inflating;   /* stream has to be released */
+    z_stream stream;
+    struct sha256_ctx hash;
+    unsigned char input[CHUNK];
+} source;
+
+static void source_close(source *s)
+{
+    if (!s)
+        return;
+    if (s->inflating)
+        inflateEnd(&s->stream);
+    if (s->fd >= 0)
+        close(s->fd);
+    free(s);
+}
+
+/* An IDX file begins with two zero bytes and so never looks like gzip's 1f 8b. */
+static inv_status source_open(const char *path, source **out)
+{
+    inv_status status = INV_OK;
+    unsigned char magic[2] = {0, 0};
+    void *memory = NULL;
+    source *s = NULL;
+    INV_TRY(inv_calloc(1, sizeof *s, path, &memory));
+    s = memory;
+    s->path = path;
+    s->fd = -1;
+    INV_TRY(inv_file_open(path, &s->fd, &s->file_size));
+    sha256_init(&s->hash);
+    s->gzip = pread(s->fd, magic, 2, 0) == 2 && magic[0] == 0x1f && magic[1] == 0x8b;
+    if (s->gzip) {
+        if (inflateInit2(&s->stream, 16 + MAX_WBITS) != Z_OK)
+            INV_FAIL(INV_ENOMEM, "%s: no memory to decompress", path);
+        s->inflating = true;
+    }
+    *out = s;
+    return INV_OK;
+fail:
+    source_close(s);
+    return status;
+}
+
+/* Has input ready for the stream; *any is false at the end of the file. */
+static inv_status refill(source *s, bool *any)
+{
+    size_t got = s->stream.avail_in;
+    if (got == 0) {
+        inv_status status = inv_file_fill(s->path, s->fd, s->input, sizeof s->input, &got);
+        if (status != INV_OK)
+            return status;
+        s->stream.next_in = s->input;
+        s->stream.avail_in = (uInt)got;
+    }
+    *any = got > 0;
+    return INV_OK;
+}
+
+/* A gzip file is one stream after another, as gzip itself reads it. */
+static inv_status next_stream(source *s)
+{
+    bool any = false;
+    inv_status status = refill(s, &any);
+    if (status != INV_OK)
+        return status;
+    s->ended = !any;
+    if (any && s->stream.next_in[0] != 0x1f)
+        return INV_ERROR(INV_EFORMAT, "%s: goes on after its gzip data", s->path);
+    if (any && inflateReset(&s->stream) != Z_OK)
+        return INV_ERROR(INV_EFORMAT, "%s: damaged gzip data", s->path);
+    return INV_OK;
+}
+
+static inv_status inflate_chunk(source *s, unsigned char *data, size_t size, size_t *got)
+{
+    bool any = false;
+    s->stream.next_out = data;
+    s->stream.avail_out = (uInt)size;
+    while (s->stream.avail_out > 0 && !s->ended) {
+        inv_status status = refill(s, &any);
+        if (status != INV_OK)
+            return status;
+        if (!any)
+            return INV_ERROR(INV_EFORMAT,
+                             "%s: truncated: the gzip data break off; copy or download it again",
+                             s->path);
+        int rc = inflate(&s->stream, Z_NO_FLUSH);
+        if (rc == Z_STREAM_END)
+            status = next_stream(s);
+        else if (rc == Z_MEM_ERROR)
+            status = INV_ERROR(INV_ENOMEM, "%s: no memory to decompress", s->path);
+        else if (rc != Z_OK && rc != Z_BUF_ERROR)
+            status = INV_ERROR(INV_EFORMAT, "%s: damaged gzip data (%s); copy or download it again",
+                               s->path, s->stream.msg ? s->stream.msg : "unknown to zlib");
+        if (status != INV_OK)
+            return status;
+    }
+    *got = size - s->stream.avail_out;
+    return INV_OK;
+}
+
+/* Reads `size` bytes; *got is less only where the file ends. */
+static inv_status source_read(source *s, unsigned char *data, size_t size, size_t *got)
+{
+    *got = 0;
+    while (*got < size) {
+        size_t wanted = size - *got < CHUNK ? size - *got : CHUNK, part = 0;
+        inv_status status = s->gzip ? inflate_chunk(s, data + *got, wanted, &part)
+                                    : inv_file_fill(s->path, s->fd, data + *got, wanted, &part);
+        if (status != INV_OK)
+            return status;
+        sha256_update(&s->hash, part, data + *got);
+        *got += part;
+        if (part < wanted)
+            break;
+    }
+    return INV_OK;
+}
+
+static void source_digest(source *s, char text[INV_SHA256_TEXT])
+{
+    uint8_t digest[SHA256_DIGEST_SIZE];
+    sha256_digest(&s->hash, sizeof digest, digest);
+    for (size_t i = 0; i < sizeof digest; i++)
+        snprintf(text + 2 * i, 3, "%02x", digest[i]);
+}
+
+/* ---- the header ---- */
+
+static uint32_t load_big_endian(const unsigned char *b)
+{
+    return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+}
+
+/* "60000 x 28 x 28" */
+static void dims_text(const inv_idx *idx, char text[DIMS_TEXT])
+{
+    size_t used = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < idx->rank && used < DIMS_TEXT; i++)
+        used += (size_t)snprintf(text + used, DIMS_TEXT - used, i ? " x %zu" : "%zu", idx->dims[i]);
+}
+
+/* Whether the product of the sizes fits; it is left in *product. */
+static bool dims_product(const inv_idx *idx, size_t *product)
+{
+    *product = 1;
+    for (size_t i = 0; i < idx->rank; i++)
+        if (__builtin_mul_overflow(*product, idx->dims[i], product))
+            return false;
+    return true;
+}
+
+static inv_status check_magic(const char *path, const unsigned char *magic)
+{
+    if (magic[0] != 0 || magic[1] != 0)
+        return INV_ERROR(INV_EFORMAT, "%s: not an IDX file: it begins with %02x %02x, not 00 00",
+                         path, magic[0], magic[1]);
+    if (magic[2] != TYPE_UNSIGNED_BYTE)
+        return INV_ERROR(INV_EFORMAT,
+                         "%s: IDX elements of type 0x%02x; only unsigned bytes (0x08) are read",
+                         path, magic[2]);
+    if (magic[3] < 1 || magic[3] > INV_IDX_RANK_MAX)
+        return INV_ERROR(INV_EFORMAT, "%s: an IDX array of %d dimensions; 1 to %d are read", path,
+                         magic[3], INV_IDX_RANK_MAX);
+    return INV_OK;
+}
+
+/* Reads header bytes, all of which have to be there. */
+static inv_status read_header_bytes(source *s, unsigned char *bytes, size_t size)
+{
+    size_t got = 0;
+    inv_status status = source_read(s, bytes, size, &got);
+    if (status == INV_OK && got < size)
+        status = INV_ERROR(INV_EFORMAT, "%s: truncated: it ends within the IDX header", s->path);
+    return status;
+}
+
+static inv_status read_header(source *s, inv_idx *idx)
+{
+    inv_status status = INV_OK;
+    unsigned char bytes[HEADER_MAX];
+    INV_TRY(read_header_bytes(s, bytes, 4));
+    INV_TRY(check_magic(s->path, bytes));
+    idx->rank = bytes[3];
+    INV_TRY(read_header_bytes(s, bytes, 4 * idx->rank));
+    for (size_t i = 0; i < idx->rank; i++) {
+        idx->dims[i] = load_big_endian(bytes + 4 * i);
+        if (idx->dims[i] == 0)
+            INV_FAIL(INV_EFORMAT, "%s: empty: size %zu of %zu in its header is 0", s->path, i + 1,
+                     idx->rank);
+    }
+fail:
+    return status;
+}
+
+/* Holds the sizes in the header against the bytes there are, before memory is taken for them. */
+static inv_status check_size(const source *s, inv_idx *idx)
+{
+    char text[DIMS_TEXT];
+    size_t header = 4 + 4 * idx->rank, most = s->file_size > header ? s->file_size - header : 0;
+    bool fits = dims_product(idx, &idx->size);
+    dims_text(idx, text);
+    if (s->gzip && __builtin_mul_overflow(s->file_size, (size_t)DEFLATE_RATIO_MAX, &most))
+        most = SIZE_MAX;
+    if (!fits || idx->size > most)
+        return INV_ERROR(INV_EFORMAT,
+                         "%s: truncated, or its header is wrong: that says %s bytes, "
+                         "more than its %zu%s bytes can hold",
+                         s->path, text, s->file_size, s->gzip ? " compressed" : "");
+    return INV_OK;
+}
+
+static inv_status read_payload(source *s, inv_idx *idx)
+{
+    inv_status status = INV_OK;
+    void *memory = NULL;
+    unsigned char extra;
+    size_t got = 0;
+    INV_TRY(inv_calloc(idx->size, 1, s->path, &memory));
+    idx->data = memory;
+    INV_TRY(source_read(s, idx->data, idx->size, &got));
+    if (got < idx->size)
+        INV_FAIL(INV_EFORMAT, "%s: truncated: %zu of the %zu bytes its header says are there",
+                 s->path, got, idx->size);
+    source_digest(s, idx->sha256);
+    /* this is also what brings a gzip stream to its checksum */
+    INV_TRY(source_read(s, &extra, 1, &got));
+    if (got > 0)
+        INV_FAIL(INV_EFORMAT, "%s: goes on after the %zu bytes its header says", s->path,
+                 idx->size);
+fail:
+    return status;
+}
+
+inv_status inv_idx_read(const char *path, inv_idx **out)
+{
+    inv_status status = INV_OK;
+    source *s = NULL;
+    inv_idx *idx = NULL;
+    void *memory = NULL;
+    *out = NULL;
+    INV_TRY(source_open(path, &s));
+    INV_TRY(inv_calloc(1, sizeof *idx, path, &memory));
+    idx = memory;
+    INV_TRY(read_header(s, idx));
+    INV_TRY(check_size(s, idx));
+    INV_TRY(read_payload(s, idx));
+    *out = idx;
+    idx = NULL;
+fail:
+    inv_idx_free(idx);
+    source_close(s);
+    return status;
+}
+
+void inv_idx_free(inv_idx *idx)
+{
+    if (!idx)
+        return;
+    free(idx->data);
+    free(idx);
+}
+
+/* ---- writing ---- */
+
+static inv_status make_header(const char *path, const inv_idx *idx, unsigned char *header)
+{
+    size_t product = 0;
+    if (idx->rank < 1 || idx->rank > INV_IDX_RANK_MAX)
+        return INV_ERROR(INV_EINVAL, "%s: an IDX array of %zu dimensions; 1 to %d are written",
+                         path, idx->rank, INV_IDX_RANK_MAX);
+    if (!dims_product(idx, &product) || product != idx->size || product == 0)
+        return INV_ERROR(INV_EINVAL, "%s: the sizes do not multiply to the %zu bytes to write",
+                         path, idx->size);
+    const unsigned char magic[4] = {0, 0, TYPE_UNSIGNED_BYTE, (unsigned char)idx->rank};
+    memcpy(header, magic, 4);
+    for (size_t i = 0; i < idx->rank; i++) {
+        if (idx->dims[i] > UINT32_MAX)
+            return INV_ERROR(INV_EINVAL, "%s: a size of %zu does not fit in the IDX format", path,
+                             idx->dims[i]);
+        for (size_t byte = 0; byte < 4; byte++)
+            header[4 + 4 * i + byte] = (unsigned char)(idx->dims[i] >> (24 - 8 * byte));
+    }
+    return INV_OK;
+}
+
+/* Gives all of `data` to the stream, whose avail_in is narrower than a size. */
+static int deflate_all(z_stream *stream, const unsigned char *data, size_t size, size_t room,
+                       bool last)
+{
+    int rc = Z_OK;
+    stream->next_in = (unsigned char *)(uintptr_t)data; /* zlib's own const is optional */
+    do {
+        uInt part = size < (1u << 30) ? (uInt)size : 1u << 30;
+        size_t left = room - stream->total_out;
+        size -= part;
+        stream->avail_in = part;
+        stream->avail_out = left < (1u << 31) ? (uInt)left : 1u << 31;
+        rc = deflate(stream, last && size == 0 ? Z_FINISH : Z_NO_FLUSH);
+    } while (rc == Z_OK && size > 0);
+    return rc;
+}
+
+static inv_status compress_idx(const char *path, const inv_idx *idx, const unsigned char *header,
+                               unsigned char **bytes, size_t *size)
+{
+    inv_status status = INV_OK;
+    z_stream stream = {0};
+    void *memory = NULL;
+    size_t header_size = 4 + 4 * idx->rank, room;
+    if (deflateInit2(&stream, 6, Z_DEFLATED, 16 + MAX_WBITS, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+        return INV_ERROR(INV_ENOMEM, "%s: no memory to compress", path);
+    room = deflateBound(&stream, idx->size + header_size);
+    INV_TRY(inv_calloc(room, 1, path, &memory));
+    stream.next_out = memory;
+    if (deflate_all(&stream, header, header_size, room, false) != Z_OK ||
+        deflate_all(&stream, idx->data, idx->size, room, true) != Z_STREAM_END)
+        INV_FAIL(INV_ENOMEM, "%s: zlib could not compress it", path);
+    *bytes = memory;
+    *size = stream.total_out;
+    memory = NULL;
+fail:
+    free(memory);
+    deflateEnd(&stream);
+    return status;
+}
+
+inv_status inv_idx_write(const char *path, const inv_idx *idx)
+{
+    inv_status status = INV_OK;
+    unsigned char header[HEADER_MAX], *bytes = NULL;
+    size_t size = 0, length = strlen(path), header_size = 4 + 4 * idx->rank;
+    void *memory = NULL;
+    INV_TRY(make_header(path, idx, header));
+    if (length >= 3 && strcmp(path + length - 3, ".gz") == 0) {
+        INV_TRY(compress_idx(path, idx, header, &bytes, &size));
+    } else {
+        size = header_size + idx->size;
+        INV_TRY(inv_calloc(size, 1, path, &memory));
+        bytes = memory;
+        memcpy(bytes, header, header_size);
+        memcpy(bytes + header_size, idx->data, idx->size);
+    }
+    INV_TRY(inv_file_replace(path, bytes, size));
+fail:
+    free(bytes);
+    return status;
+}

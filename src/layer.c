@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "invproj/layer.h"
+
+#include <string.h>
+
+#include "layers.h"
+
+#define POINTER_TO(name) &inv_layer_##name,
+#define NAME_OF(name)    #name,
+
+static const inv_layer_type *const types[] = {INV_LAYERS(POINTER_TO)};
+
+const char *const inv_layer_names[] = {INV_LAYERS(NAME_OF) NULL};
+
+const inv_layer_type *inv_layer_type_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (strcmp(types[i]->name, name) == 0)
+            return types[i];
+    return NULL;
+}
+
+void inv_layer_owner(const char *name, char owner[INV_NAME_MAX])
+{
+    size_t length = strcspn(name, ".");
+    memcpy(owner, name, length);
+    owner[length] = 0;
+}

@@ -1,0 +1,104 @@
+/* dense: y[rows, out] = x[rows, in] kernel[in, out] + bias[out]
+ *        dkernel = transpose(x) dy;  dbias = sums of dy's columns;  dx = dy transpose(kernel)
+ *
+ * The kernel's axes are in Keras's order. SPDX-License-Identifier: GPL-3.0-or-later */
+#include <jansson.h>
+
+#include "layers.h"
+
+typedef struct dense_spec {
+    size_t units; /* 0: one a class of the data */
+    inv_init kernel, bias;
+} dense_spec;
+
+static const dense_spec defaults = {.kernel = {"truncated_normal", 0.1, 0.0},
+                                    .bias = {"constant", 0.0, 0.0}};
+
+static const inv_field fields[] = {{"units", INV_FIELD_SIZE, offsetof(dense_spec, units), 0,
+                                    1 << 20, .help = "how many; 0: one a class of the data"},
+                                   {"kernel", INV_FIELD_GROUP, offsetof(dense_spec, kernel),
+                                    .choices = inv_init_types, .group = inv_init_fields},
+                                   {"bias", INV_FIELD_GROUP, offsetof(dense_spec, bias),
+                                    .choices = inv_init_types, .group = inv_init_fields},
+                                   {0}};
+
+enum { KERNEL, BIAS };
+
+static inv_status dense_shape(inv_layer *layer, size_t classes)
+{
+    dense_spec *spec = layer->spec;
+    if (spec->units == 0)
+        spec->units = classes;
+    const size_t in = inv_shape_size(layer->in), out = spec->units;
+    layer->out = (inv_shape){1, 1, out};
+    layer->block_count = 2;
+    layer->blocks[KERNEL] = (inv_block){"kernel", 2, {in, out}, .size = in * out};
+    layer->blocks[BIAS] = (inv_block){"bias", 1, {out}, .size = out};
+    return INV_OK;
+}
+
+static void dense_init(const inv_layer *layer, float *params, gsl_rng *rng)
+{
+    const dense_spec *spec = layer->spec;
+    const inv_block *kernel = &layer->blocks[KERNEL], *bias = &layer->blocks[BIAS];
+    inv_init_fill(&spec->kernel, params + kernel->offset, kernel->size, rng);
+    inv_init_fill(&spec->bias, params + bias->offset, bias->size, rng);
+}
+
+static gsl_matrix_float kernel_of(const inv_layer *layer, const float *params)
+{
+    const inv_block *kernel = &layer->blocks[KERNEL];
+    return inv_mat_over(params + kernel->offset, kernel->dims[0], kernel->dims[1]);
+}
+
+static void dense_forward(const inv_layer *layer, const float *params, void *state,
+                          const gsl_matrix_float *x, gsl_matrix_float *y)
+{
+    (void)state;
+    const gsl_matrix_float kernel = kernel_of(layer, params);
+    inv_mat_affine(x, &kernel, params + layer->blocks[BIAS].offset, y);
+}
+
+static void dense_backward(const inv_layer *layer, const float *params, void *state,
+                           const gsl_matrix_float *x, const gsl_matrix_float *y,
+                           const gsl_matrix_float *dy, float *dparams, gsl_matrix_float *dx)
+{
+    (void)state, (void)y;
+    if (dparams) {
+        gsl_matrix_float dkernel = kernel_of(layer, dparams);
+        inv_mat_transposed_times(x, dy, &dkernel);
+        inv_mat_column_sums(dy, dparams + layer->blocks[BIAS].offset);
+    }
+    if (dx) {
+        const gsl_matrix_float kernel = kernel_of(layer, params);
+        inv_mat_times_transposed(dy, &kernel, dx);
+    }
+}
+
+/* r2rt's inverse of a dense layer: take the bias off, then a kernel of its own. */
+static inv_status dense_mirror(const inv_layer *layer, const inv_mirror *how, bool last,
+                               json_t *layers)
+{
+    char owner[INV_NAME_MAX];
+    json_t *init = json_object();
+    (void)last;
+    inv_layer_owner(layer->name, owner);
+    if (!init || inv_fields_write(inv_init_fields(how->init.type), &how->init, init) != INV_OK ||
+        json_array_append_new(
+            layers, json_pack("{ss ss sI so}", "name", owner, "type", "inverse_dense", "units",
+                              (json_int_t)inv_shape_size(layer->in), "kernel", init)))
+        return INV_ERROR(INV_ENOMEM, "%s: no memory to describe its inverse", layer->name);
+    return INV_OK;
+}
+
+const inv_layer_type inv_layer_dense = {
+    .name = "dense",
+    .spec_size = sizeof(dense_spec),
+    .spec_default = &defaults,
+    .fields = fields,
+    .shape = dense_shape,
+    .init = dense_init,
+    .forward = dense_forward,
+    .backward = dense_backward,
+    .mirror = dense_mirror,
+};

@@ -1,0 +1,110 @@
+/* inverse_dense: y[rows, out] = (x[rows, in] - bias[in]) kernel[in, out]
+ *                dkernel = transpose(x - bias) dy;  dx = dy transpose(kernel);  the bias is frozen
+ *
+ * Source: r2rt, "Inverting a Neural Net": l1_inv = (logit(l2) - b2) W2inv. The bias is that of the
+ * dense layer it inverts, whose output x is an estimate of. SPDX-License-Identifier:
+ * GPL-3.0-or-later */
+#include <string.h>
+
+#include "layers.h"
+
+typedef struct inverse_spec {
+    size_t units;
+    inv_init kernel;
+} inverse_spec;
+
+static const inverse_spec defaults = {.kernel = {"truncated_normal", 0.1, 0.0}};
+
+static const inv_field fields[] = {{"units", INV_FIELD_SIZE, offsetof(inverse_spec, units), 1,
+                                    1 << 24, .required = true,
+                                    .help = "inputs of the dense layer that this inverts"},
+                                   {"kernel", INV_FIELD_GROUP, offsetof(inverse_spec, kernel),
+                                    .choices = inv_init_types, .group = inv_init_fields},
+                                   {0}};
+
+enum { KERNEL, BIAS };
+
+static inv_status inverse_shape(inv_layer *layer, size_t classes)
+{
+    const inverse_spec *spec = layer->spec;
+    const size_t in = inv_shape_size(layer->in), out = spec->units;
+    (void)classes;
+    layer->out = (inv_shape){1, 1, out};
+    layer->block_count = 2;
+    layer->blocks[KERNEL] = (inv_block){"kernel", 2, {in, out}, .size = in * out};
+    layer->blocks[BIAS] = (inv_block){"bias", 1, {in}, .size = in, .frozen = true};
+    return INV_OK;
+}
+
+static void inverse_init(const inv_layer *layer, float *params, gsl_rng *rng)
+{
+    const inverse_spec *spec = layer->spec;
+    inv_init_fill(&spec->kernel, params + layer->blocks[KERNEL].offset, layer->blocks[KERNEL].size,
+                  rng);
+}
+
+static gsl_matrix_float kernel_of(const inv_layer *layer, const float *params)
+{
+    const inv_block *kernel = &layer->blocks[KERNEL];
+    return inv_mat_over(params + kernel->offset, kernel->dims[0], kernel->dims[1]);
+}
+
+/* The state is one row: -bias kernel, so that y = x kernel + that row. */
+static size_t inverse_state_size(const inv_layer *layer, size_t rows)
+{
+    (void)rows;
+    return inv_shape_size(layer->out) * sizeof(float);
+}
+
+static void inverse_forward(const inv_layer *layer, const float *params, void *state,
+                            const gsl_matrix_float *x, gsl_matrix_float *y)
+{
+    const gsl_matrix_float kernel = kernel_of(layer, params);
+    const float *bias = params + layer->blocks[BIAS].offset;
+    float *offset = state;
+    memset(offset, 0, kernel.size2 * sizeof *offset);
+    for (size_t i = 0; i < kernel.size1; i++)
+        for (size_t j = 0; j < kernel.size2; j++)
+            offset[j] -= bias[i] * kernel.data[i * kernel.tda + j];
+    inv_mat_affine(x, &kernel, offset, y);
+}
+
+/* dkernel -= bias (sums of dy's columns): what the bias takes from transpose(x) dy. */
+static void subtract_bias_part(const inv_layer *layer, const float *params, float *sums,
+                               const gsl_matrix_float *dy, gsl_matrix_float *dkernel)
+{
+    const float *bias = params + layer->blocks[BIAS].offset;
+    inv_mat_column_sums(dy, sums);
+    for (size_t i = 0; i < dkernel->size1; i++)
+        for (size_t j = 0; j < dkernel->size2; j++)
+            dkernel->data[i * dkernel->tda + j] -= bias[i] * sums[j];
+}
+
+static void inverse_backward(const inv_layer *layer, const float *params, void *state,
+                             const gsl_matrix_float *x, const gsl_matrix_float *y,
+                             const gsl_matrix_float *dy, float *dparams, gsl_matrix_float *dx)
+{
+    (void)y;
+    if (dparams) {
+        gsl_matrix_float dkernel = kernel_of(layer, dparams);
+        inv_mat_transposed_times(x, dy, &dkernel);
+        subtract_bias_part(layer, params, state, dy, &dkernel);
+        memset(dparams + layer->blocks[BIAS].offset, 0, layer->blocks[BIAS].size * sizeof(float));
+    }
+    if (dx) {
+        const gsl_matrix_float kernel = kernel_of(layer, params);
+        inv_mat_times_transposed(dy, &kernel, dx);
+    }
+}
+
+const inv_layer_type inv_layer_inverse_dense = {
+    .name = "inverse_dense",
+    .spec_size = sizeof(inverse_spec),
+    .spec_default = &defaults,
+    .fields = fields,
+    .shape = inverse_shape,
+    .init = inverse_init,
+    .state_size = inverse_state_size,
+    .forward = inverse_forward,
+    .backward = inverse_backward,
+};

@@ -1,0 +1,147 @@
+/* squash: brings each row into (0, 1) by its own range
+ *
+ *     s = (x - min x) / (max x - min x);  y = (s - 1/2) width + 1/2
+ *
+ * and the gradient flows through the minimum and the maximum:
+ *
+ *     g_j = width dy_j / (max x - min x);  dx_j = g_j, and in addition
+ *     dx_argmin += sum_j g_j (s_j - 1);    dx_argmax -= sum_j g_j s_j
+ *
+ * It also carries the range penalty, over the smallest and the largest value of the whole batch:
+ *
+ *     penalty = range_penalty (min^2 + (max - 1)^2)
+ *
+ * Source: r2rt, "Inverting a Neural Net", where width is 0.99 and range_penalty 1/2. A row all of
+ * one value has no range: it becomes 1/2 throughout and passes no gradient.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stddef.h>
+
+#include "layers.h"
+
+typedef struct squash_spec {
+    double width, range_penalty;
+} squash_spec;
+
+static const squash_spec defaults = {0.99, 0.5};
+
+static const inv_field fields[] = {{"width", INV_FIELD_REAL, offsetof(squash_spec, width), 1e-6,
+                                    0.999999, .help = "part of (0, 1) that a row is mapped to"},
+                                   {"range_penalty", INV_FIELD_REAL,
+                                    offsetof(squash_spec, range_penalty), 0.0, 1e12,
+                                    .help = "weight of the penalty on values outside 0 to 1"},
+                                   {0}};
+
+typedef struct row_range {
+    size_t argmin, argmax;
+    float min, max;
+} row_range;
+
+typedef struct squash_state {
+    size_t argmin, argmax; /* rows that hold the batch's smallest and largest value */
+    float min, max;
+    row_range rows[];
+} squash_state;
+
+static size_t squash_state_size(const inv_layer *layer, size_t rows)
+{
+    (void)layer;
+    return sizeof(squash_state) + rows * sizeof(row_range);
+}
+
+static row_range find_range(const float *x, size_t n)
+{
+    row_range r = {0, 0, x[0], x[0]};
+    for (size_t j = 1; j < n; j++) {
+        if (x[j] < r.min)
+            r.min = x[j], r.argmin = j;
+        if (x[j] > r.max)
+            r.max = x[j], r.argmax = j;
+    }
+    return r;
+}
+
+/* Over the rows in their order, so that the result does not depend on threads. */
+static void find_batch_range(squash_state *state, size_t rows)
+{
+    state->argmin = state->argmax = 0;
+    for (size_t i = 1; i < rows; i++) {
+        if (state->rows[i].min < state->rows[state->argmin].min)
+            state->argmin = i;
+        if (state->rows[i].max > state->rows[state->argmax].max)
+            state->argmax = i;
+    }
+    state->min = state->rows[state->argmin].min;
+    state->max = state->rows[state->argmax].max;
+}
+
+static void squash_forward(const inv_layer *layer, const float *params, void *memory,
+                           const gsl_matrix_float *x, gsl_matrix_float *y)
+{
+    const squash_spec *spec = layer->spec;
+    const float width = (float)spec->width;
+    squash_state *state = memory;
+    (void)params;
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < x->size1; i++) {
+        const float *restrict in = x->data + i * x->tda;
+        float *restrict out = y->data + i * y->tda;
+        const row_range r = state->rows[i] = find_range(in, x->size2);
+        const float range = r.max - r.min;
+        for (size_t j = 0; j < x->size2; j++)
+            out[j] = (range > 0.0f ? (in[j] - r.min) / range - 0.5f : 0.0f) * width + 0.5f;
+    }
+    find_batch_range(state, x->size1);
+}
+
+static void squash_backward_row(const row_range *r, float width, const float *restrict x,
+                                const float *restrict dy, float *restrict dx, size_t n)
+{
+    const float range = r->max - r->min, scale = range > 0.0f ? width / range : 0.0f;
+    float at_min = 0.0f, at_max = 0.0f;
+    for (size_t j = 0; j < n; j++) {
+        const float s = range > 0.0f ? (x[j] - r->min) / range : 0.0f;
+        dx[j] = scale * dy[j];
+        at_min += dx[j] * (s - 1.0f);
+        at_max -= dx[j] * s;
+    }
+    dx[r->argmin] += at_min;
+    dx[r->argmax] += at_max;
+}
+
+static void squash_backward(const inv_layer *layer, const float *params, void *memory,
+                            const gsl_matrix_float *x, const gsl_matrix_float *y,
+                            const gsl_matrix_float *dy, float *dparams, gsl_matrix_float *dx)
+{
+    const squash_spec *spec = layer->spec;
+    const squash_state *state = memory;
+    (void)params, (void)y, (void)dparams;
+    if (!dx)
+        return;
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < x->size1; i++)
+        squash_backward_row(&state->rows[i], (float)spec->width, x->data + i * x->tda,
+                            dy->data + i * dy->tda, dx->data + i * dx->tda, x->size2);
+    const float weight = 2.0f * (float)spec->range_penalty;
+    const size_t low = state->argmin, high = state->argmax;
+    dx->data[low * dx->tda + state->rows[low].argmin] += weight * state->min;
+    dx->data[high * dx->tda + state->rows[high].argmax] += weight * (state->max - 1.0f);
+}
+
+static double squash_penalty(const inv_layer *layer, const void *memory)
+{
+    const squash_spec *spec = layer->spec;
+    const squash_state *state = memory;
+    const double low = state->min, high = state->max - 1.0;
+    return spec->range_penalty * (low * low + high * high);
+}
+
+const inv_layer_type inv_layer_squash = {
+    .name = "squash",
+    .spec_size = sizeof(squash_spec),
+    .spec_default = &defaults,
+    .fields = fields,
+    .state_size = squash_state_size,
+    .forward = squash_forward,
+    .backward = squash_backward,
+    .penalty = squash_penalty,
+};

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "invproj/measure.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "invproj/encode.h"
+#include "invproj/loss.h"
+
+inv_status inv_measure_accuracy(const inv_net *net, const inv_part *part, double *accuracy)
+{
+    void *memory = NULL;
+    size_t correct = 0;
+    inv_status status = INV_OK;
+    *accuracy = 0.0;
+    INV_TRY(inv_calloc(part->count, sizeof(unsigned), "predictions", &memory));
+    const unsigned *predicted = memory;
+    INV_TRY(inv_encode(net, part, 0, NULL, NULL, memory));
+    for (size_t i = 0; i < part->count; i++)
+        correct += predicted[i] == part->labels[i];
+    *accuracy = (double)correct / (double)part->count;
+fail:
+    free(memory);
+    return status;
+}
+
+/* What is added up over the images. */
+typedef struct sums {
+    double l1, ratio;
+    size_t images, with_norm, same;
+} sums;
+
+static void add_image(const float *x, const float *y, size_t n, sums *total)
+{
+    double l1 = 0.0, difference = 0.0, norm = 0.0;
+    for (size_t j = 0; j < n; j++) {
+        const double d = (double)x[j] - y[j];
+        l1 += fabs(d);
+        difference += d * d;
+        norm += (double)x[j] * x[j];
+    }
+    total->l1 += l1;
+    total->images++;
+    if (norm > 0.0) {
+        total->ratio += sqrt(difference / norm);
+        total->with_norm++;
+    }
+}
+
+/* The buffers for one chunk of images. */
+typedef struct chunk {
+    gsl_matrix_float *x;
+    unsigned before[INV_CHUNK], after[INV_CHUNK];
+    inv_pass *pass, *inverse_pass;
+} chunk;
+
+static void measure_chunk(const inv_net *net, const inv_net *inverse, size_t at, chunk *c, size_t n,
+                          sums *total)
+{
+    const gsl_matrix_float x = inv_mat_head(c->x, n);
+    inv_encode_classes(inv_net_forward(net, c->pass, &x), NULL, c->before);
+    const gsl_matrix_float *y = inv_net_forward(inverse, c->inverse_pass, inv_pass_at(c->pass, at));
+    inv_encode_classes(inv_net_forward(net, c->pass, y), NULL, c->after);
+    for (size_t i = 0; i < n; i++) {
+        add_image(x.data + i * x.tda, y->data + i * y->tda, x.size2, total);
+        total->same += c->before[i] == c->after[i];
+    }
+}
+
+static inv_status finish(const sums *total, size_t pixels, inv_inverse_quality *quality)
+{
+    const double n = (double)total->images;
+    quality->l1_per_pixel = total->l1 / n / (double)pixels;
+    quality->relative_l2 = total->with_norm ? total->ratio / (double)total->with_norm : 0.0;
+    quality->same_class = (double)total->same / n;
+    if (!isfinite(quality->l1_per_pixel) || !isfinite(quality->relative_l2))
+        return INV_ERROR(INV_ENUMERIC, "inverse: its images are not finite");
+    return INV_OK;
+}
+
+inv_status inv_measure_inverse(const inv_net *net, const inv_net *inverse, size_t at,
+                               const inv_part *part, inv_inverse_quality *quality)
+{
+    const size_t rows = part->count < INV_CHUNK ? part->count : INV_CHUNK;
+    void *memory = NULL;
+    chunk *c = NULL;
+    sums total = {0};
+    inv_status status = INV_OK;
+    INV_TRY(inv_calloc(1, sizeof *c, "measuring", &memory));
+    c = memory;
+    INV_TRY(inv_mat_alloc(rows, part->pixels, "images", &c->x));
+    INV_TRY(inv_pass_alloc(net, 0, inv_net_logits(net), rows, INV_PASS_FORWARD, &c->pass));
+    INV_TRY(inv_pass_alloc(inverse, 0, inv_net_depth(inverse), rows, INV_PASS_FORWARD,
+                           &c->inverse_pass));
+    for (size_t first = 0; first < part->count; first += rows) {
+        const size_t n = part->count - first < rows ? part->count - first : rows;
+        inv_part_rows(part, first, n, c->x);
+        measure_chunk(net, inverse, at, c, n, &total);
+    }
+    INV_TRY(finish(&total, part->pixels, quality));
+fail:
+    if (c) {
+        inv_mat_free(c->x);
+        inv_pass_free(c->pass);
+        inv_pass_free(c->inverse_pass);
+    }
+    free(c);
+    return status;
+}

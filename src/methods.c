@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "methods.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "invproj/mat.h"
+#include "invproj/rng.h"
+
+inv_status inv_stepper_open(inv_stepper *stepper, const char *name, uint64_t seed, size_t count,
+                            size_t batch, const inv_optim_spec *optim, size_t size)
+{
+    void *gradient = NULL;
+    inv_status status = INV_OK;
+    INV_TRY(inv_rng_alloc(seed, name, &stepper->rng));
+    INV_TRY(inv_batches_alloc(count, batch, stepper->rng, &stepper->batches));
+    INV_TRY(inv_optim_alloc(optim, size, &stepper->optim));
+    INV_TRY(inv_calloc(size, sizeof(float), "gradient", &gradient));
+    stepper->gradient = gradient;
+fail:
+    return status;
+}
+
+void inv_stepper_close(inv_stepper *stepper)
+{
+    inv_optim_free(stepper->optim);
+    inv_batches_free(stepper->batches);
+    inv_rng_free(stepper->rng);
+    free(stepper->gradient);
+}
+
+inv_status inv_stepper_step(inv_stepper *stepper, const char *stage, double loss, float *params,
+                            size_t size, size_t steps)
+{
+    const size_t step = stepper->step + 1;
+    if (!isfinite(loss))
+        return INV_ERROR(INV_ENUMERIC,
+                         "%s: step %zu: the loss is no longer finite; lower %s.optimiser.rate",
+                         stage, step, stage);
+    inv_optim_step(stepper->optim, params, stepper->gradient);
+    stepper->step = step;
+    if (step == steps && !inv_all_finite(params, size))
+        return INV_ERROR(INV_ENUMERIC,
+                         "%s: step %zu: a parameter is no longer finite; lower %s.optimiser.rate",
+                         stage, step, stage);
+    return INV_OK;
+}
+
+size_t inv_stepper_state(inv_stepper *stepper, inv_array state[INV_ARRAYS_MAX])
+{
+    size_t n = 0, count = 0;
+    float *slots = inv_optim_state(stepper->optim, &count);
+    const char *const *names = inv_optim_slots(stepper->optim);
+    size_t slot_count = 0;
+    while (names[slot_count])
+        slot_count++;
+    for (size_t s = 0; s < slot_count; s++)
+        state[n++] = (inv_array){names[s], INV_FLOAT32, slots + s * (count / slot_count),
+                                 count / slot_count};
+    inv_batches *batches = stepper->batches;
+    state[n++] = (inv_array){"order", INV_UINT32, batches->order, batches->count};
+    state[n++] = (inv_array){"position", INV_UINT64, &batches->position, 1};
+    state[n++] = (inv_array){"generator", INV_UINT8, gsl_rng_state(stepper->rng),
+                             gsl_rng_size(stepper->rng)};
+    state[n++] = (inv_array){"step", INV_UINT64, &stepper->step, 1};
+    return n;
+}

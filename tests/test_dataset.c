@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "support.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "invproj/dataset.h"
+
+Suite *dataset_suite(void);
+
+static const char train_images[] = "train-images-idx3-ubyte";
+static const char train_labels[] = "train-labels-idx1-ubyte";
+static const char test_images[] = "t10k-images-idx3-ubyte";
+static const char test_labels[] = "t10k-labels-idx1-ubyte";
+
+enum { TRAIN = 83, TEST = 29, HEIGHT = 7, WIDTH = 5, CLASSES = 4, PIXELS = HEIGHT * WIDTH };
+
+static char *folder;
+
+static void make_folder(void)
+{
+    folder = support_folder();
+    support_write_dataset(folder, TRAIN, TEST, HEIGHT, WIDTH, CLASSES, 20160405);
+}
+
+static void remove_folder(void)
+{
+    support_remove(folder);
+}
+
+static void assert_rejected(inv_status expected, const char *why)
+{
+    inv_dataset *data = (inv_dataset *)folder;
+    ck_assert_status(inv_dataset_open(folder, 255.0, &data), expected);
+    ck_assert_ptr_null(data);
+    ck_assert_message_has(folder);
+    ck_assert_message_has(why);
+}
+
+static inv_dataset *open_good(void)
+{
+    inv_dataset *data = NULL;
+    ck_assert_status(inv_dataset_open(folder, 255.0, &data), INV_OK);
+    return data;
+}
+
+static void gzip_file(const char *name)
+{
+    char packed[64];
+    size_t size = 0, gzipped = 0;
+    unsigned char *bytes = support_read(support_at(folder, name), &size);
+    unsigned char *gz = support_gzip(bytes, size, &gzipped);
+    snprintf(packed, sizeof packed, "%s.gz", name);
+    support_write(support_at(folder, packed), gz, gzipped);
+    ck_assert_int_eq(unlink(support_at(folder, name)), 0);
+    free(bytes);
+    free(gz);
+}
+
+/* Writes one byte, counted from the end if `at` is negative, into a data file. */
+static void poke(const char *name, long at, unsigned char value)
+{
+    FILE *f = fopen(support_at(folder, name), "r+b");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_int_eq(fseek(f, at, at < 0 ? SEEK_END : SEEK_SET), 0);
+    ck_assert_int_eq(fputc(value, f), value);
+    ck_assert_int_eq(fclose(f), 0);
+}
+
+/* ---- opening ---- */
+
+START_TEST(opens_raw_and_gzipped_alike)
+{
+    inv_dataset *raw = open_good();
+    ck_assert_uint_eq(raw->train.count, TRAIN);
+    ck_assert_uint_eq(raw->validation.count, 0);
+    ck_assert_uint_eq(raw->test.count, TEST);
+    ck_assert_uint_eq(raw->classes, CLASSES);
+    ck_assert_uint_eq(raw->shape.height, HEIGHT);
+    ck_assert_uint_eq(raw->shape.width, WIDTH);
+    ck_assert_uint_eq(raw->shape.channels, 1);
+    ck_assert_uint_eq(raw->test.pixels, PIXELS);
+    ck_assert_str_eq(raw->name, strrchr(folder, '/') + 1);
+    gzip_file(train_images);
+    gzip_file(test_labels);
+    inv_dataset *packed = open_good();
+    ck_assert_mem_eq(packed->sha256, raw->sha256, sizeof raw->sha256);
+    ck_assert_mem_eq(packed->train.images, raw->train.images, TRAIN * PIXELS);
+    ck_assert_mem_eq(packed->test.labels, raw->test.labels, TEST);
+    inv_dataset_free(raw);
+    inv_dataset_free(packed);
+    inv_dataset_free(NULL);
+}
+END_TEST
+
+START_TEST(values_are_bytes_over_scale)
+{
+    inv_dataset *data = NULL;
+    ck_assert_status(inv_dataset_open(folder, 127.25, &data), INV_OK);
+    for (int b = 0; b < 256; b++)
+        ck_assert_float_eq(data->value[b], (float)(b / 127.25));
+    inv_dataset_free(data);
+}
+END_TEST
+
+START_TEST(refuses_scales)
+{
+    const double scales[] = {0, -255, NAN, INFINITY, 1e-310, 1e-40, 1e39, 1e300};
+    for (size_t i = 0; i < sizeof scales / sizeof scales[0]; i++) {
+        inv_dataset *data = NULL;
+        ck_assert_status(inv_dataset_open(folder, scales[i], &data), INV_EINVAL);
+        ck_assert_ptr_null(data);
+        ck_assert_message_has("scale: ");
+    }
+}
+END_TEST
+
+START_TEST(name_is_the_folders)
+{
+    inv_dataset *data = NULL;
+    char long_name[201];
+    ck_assert_int_eq(chdir(folder), 0);
+    ck_assert_status(inv_dataset_open(".", 255.0, &data), INV_OK);
+    ck_assert_str_eq(data->name, strrchr(folder, '/') + 1);
+    inv_dataset_free(data);
+    /* cut between the letters, each of two bytes behind the first */
+    long_name[0] = 'x';
+    for (size_t i = 1; i < 199; i += 2)
+        memcpy(long_name + i, "\xc3\xb6", 3);
+    ck_assert_int_eq(mkdir(long_name, 0700), 0);
+    support_write_dataset(long_name, 9, 5, 3, 4, 2, 11);
+    ck_assert_status(inv_dataset_open(long_name, 255.0, &data), INV_OK);
+    ck_assert_uint_eq(strlen(data->name), 63);
+    ck_assert_int_eq(strncmp(data->name, long_name, 63), 0);
+    inv_dataset_free(data);
+    ck_assert_status(inv_dataset_open(support_at(folder, "x/../"), 255.0, &data), INV_EIO);
+    ck_assert_int_eq(chdir("/"), 0);
+}
+END_TEST
+
+START_TEST(names_what_is_missing)
+{
+    inv_dataset *data = NULL;
+    ck_assert_int_eq(unlink(support_at(folder, test_images)), 0);
+    assert_rejected(INV_EIO, "neither t10k-images-idx3-ubyte nor t10k-images-idx3-ubyte.gz");
+    ck_assert_message_has("make data");
+    ck_assert_message_has("--data DIR");
+    ck_assert_status(inv_dataset_open(support_at(folder, "none"), 255.0, &data), INV_EIO);
+    ck_assert_message_has("none: No such file");
+    ck_assert_message_has("make data");
+    ck_assert_status(inv_dataset_open(support_at(folder, train_labels), 255.0, &data), INV_EIO);
+    ck_assert_message_has("is not a folder");
+    ck_assert_int_eq(mkdir(support_at(folder, test_images), 0700), 0);
+    assert_rejected(INV_EIO, "t10k-images-idx3-ubyte: is a folder");
+}
+END_TEST
+
+/* ---- data that cannot serve ---- */
+
+START_TEST(refuses_other_counts)
+{
+    size_t size = 0;
+    unsigned char *bytes = support_read(support_at(folder, train_labels), &size);
+    bytes[7] -= 6;
+    support_write(support_at(folder, train_labels), bytes, size - 6);
+    free(bytes);
+    assert_rejected(INV_EDATA, "83 images in train-images-idx3-ubyte but 77 labels");
+    support_write_dataset(folder, TRAIN, TEST, HEIGHT, WIDTH, CLASSES, 3);
+    bytes = support_read(support_at(folder, test_labels), &size);
+    bytes[7] += 1;
+    support_write(support_at(folder, test_labels), bytes, size + 1);
+    free(bytes);
+    assert_rejected(INV_EDATA, "29 images in t10k-images-idx3-ubyte but 30 labels");
+}
+END_TEST
+
+START_TEST(refuses_other_shapes)
+{
+    poke(test_images, 11, WIDTH);
+    poke(test_images, 15, HEIGHT);
+    assert_rejected(INV_EDATA, "training images are 7 x 5 x 1, the test images 5 x 7 x 1");
+}
+END_TEST
+
+START_TEST(refuses_other_ranks)
+{
+    const unsigned char flat[] = {0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 6, 1, 250, 8, 31, 4};
+    size_t size = 0;
+    unsigned char *bytes = support_read(support_at(folder, train_images), &size);
+    support_write(support_at(folder, train_labels), bytes, size);
+    assert_rejected(INV_EFORMAT, "train-labels-idx1-ubyte: holds an array of 3 dimensions");
+    support_write(support_at(folder, train_images), flat, sizeof flat);
+    assert_rejected(INV_EFORMAT, "train-images-idx3-ubyte: holds an array of 2 dimensions");
+    free(bytes);
+}
+END_TEST
+
+START_TEST(refuses_labels)
+{
+    poke(test_labels, 8 + 17, CLASSES + 3);
+    assert_rejected(INV_EDATA, "label 7 at index 17 of t10k-labels-idx1-ubyte");
+    ck_assert_message_has("end at 3");
+    for (long i = 0; i < TRAIN; i++)
+        poke(train_labels, 8 + i, 5);
+    assert_rejected(INV_EDATA, "every label in train-labels-idx1-ubyte is 5");
+}
+END_TEST
+
+START_TEST(refuses_images_all_alike)
+{
+    size_t size = 0;
+    unsigned char *bytes = support_read(support_at(folder, train_images), &size);
+    for (size_t i = 1; i < TRAIN; i++)
+        memcpy(bytes + 16 + i * PIXELS, bytes + 16, PIXELS);
+    support_write(support_at(folder, train_images), bytes, size);
+    assert_rejected(INV_EDATA, "every training image is the same: nothing to learn");
+    bytes[size - 1] ^= 1; /* the last pixel of the last image is enough */
+    support_write(support_at(folder, train_images), bytes, size);
+    inv_dataset_free(open_good());
+    free(bytes);
+}
+END_TEST
+
+START_TEST(passes_on_what_reading_says)
+{
+    ck_assert_int_eq(truncate(support_at(folder, test_images), 100), 0);
+    assert_rejected(INV_EFORMAT, "t10k-images-idx3-ubyte: truncated");
+    poke(train_labels, 2, 9);
+    assert_rejected(INV_EFORMAT, "type 0x09");
+}
+END_TEST
+
+START_TEST(opens_images_of_three_channels)
+{
+    unsigned char images[20 + 4 * 2 * 2 * 3] = {0, 0, 8, 4, 0, 0, 0, 4, 0, 0,
+                                                0, 2, 0, 0, 0, 2, 0, 0, 0, 3};
+    const unsigned char labels[] = {0, 0, 8, 1, 0, 0, 0, 4, 1, 0, 2, 1};
+    for (size_t i = 20; i < sizeof images; i++)
+        images[i] = (unsigned char)(i * i * 37 + 11);
+    support_write(support_at(folder, train_images), images, sizeof images);
+    support_write(support_at(folder, test_images), images, sizeof images);
+    support_write(support_at(folder, train_labels), labels, sizeof labels);
+    support_write(support_at(folder, test_labels), labels, sizeof labels);
+    inv_dataset *data = open_good();
+    ck_assert_uint_eq(data->shape.height, 2);
+    ck_assert_uint_eq(data->shape.width, 2);
+    ck_assert_uint_eq(data->shape.channels, 3);
+    ck_assert_uint_eq(data->train.pixels, 12);
+    ck_assert_uint_eq(data->classes, 3);
+    inv_dataset_free(data);
+}
+END_TEST
+
+START_TEST(sets_validation_aside)
+{
+    inv_dataset *data = open_good();
+    const unsigned char *first = data->train.images;
+    const size_t counts[] = {17, TRAIN - 1, 0, 5};
+    for (size_t i = 0; i < 4; i++) {
+        ck_assert_status(inv_dataset_set_validation(data, counts[i]), INV_OK);
+        ck_assert_uint_eq(data->validation.count, counts[i]);
+        ck_assert_uint_eq(data->train.count, TRAIN - counts[i]);
+        ck_assert_ptr_eq(data->validation.images, first);
+        ck_assert_ptr_eq(data->train.images, first + counts[i] * PIXELS);
+        ck_assert_ptr_eq(data->train.labels, data->files[INV_TRAIN_LABELS]->data + counts[i]);
+    }
+    ck_assert_status(inv_dataset_set_validation(data, TRAIN), INV_EDATA);
+    ck_assert_message_has("leaves none of 83");
+    ck_assert_status(inv_dataset_set_validation(data, SIZE_MAX), INV_EDATA);
+    ck_assert_uint_eq(data->validation.count, 5);
+    inv_dataset_free(data);
+}
+END_TEST
+
+/* ---- rows ---- */
+
+/* The naive twin: row i holds image index[i], and nothing beside the rows is touched. */
+static void assert_rows(const inv_part *part, const uint32_t *index, size_t n,
+                        const gsl_matrix_float *x, size_t tda)
+{
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < PIXELS; j++)
+            ck_assert_float_eq(gsl_matrix_float_get(x, i, j),
+                               (float)(part->images[index[i] * PIXELS + j] / 255.0));
+    for (size_t i = 0; i <= n; i++)
+        for (size_t j = i < n ? PIXELS : 0; j < tda; j++)
+            ck_assert_float_eq(x->data[i * tda + j], -3.5f);
+}
+
+START_TEST(gathers_rows)
+{
+    enum { N = 13, TDA = PIXELS + 4 };
+    const uint32_t index[N] = {5, 61, 0, 33, 33, 65, 12, 7, 48, 2, 59, 21, 40};
+    inv_dataset *data = open_good();
+    float *store = malloc((N + 1) * TDA * sizeof *store);
+    ck_assert_ptr_nonnull(store);
+    ck_assert_status(inv_dataset_set_validation(data, 17), INV_OK);
+    gsl_matrix_float_view x = gsl_matrix_float_view_array_with_tda(store, N + 1, PIXELS, TDA);
+    for (size_t i = 0; i < (N + 1) * TDA; i++)
+        store[i] = -3.5f;
+    inv_part_gather(&data->train, index, N, &x.matrix);
+    assert_rows(&data->train, index, N, &x.matrix, TDA);
+    for (size_t i = 0; i < (N + 1) * TDA; i++)
+        store[i] = -3.5f;
+    uint32_t run[N];
+    for (uint32_t i = 0; i < N; i++)
+        run[i] = 9 + i;
+    inv_part_rows(&data->test, 9, N, &x.matrix);
+    assert_rows(&data->test, run, N, &x.matrix, TDA);
+    inv_part_gather(&data->test, NULL, 0, &x.matrix);
+    assert_rows(&data->test, run, N, &x.matrix, TDA);
+    free(store);
+    inv_dataset_free(data);
+}
+END_TEST
+
+/* ---- batches ---- */
+
+/* One epoch: every index once, in batches of `batch` and a shorter one last. */
+static void assert_epoch(inv_batches *batches, uint32_t *order)
+{
+    size_t done = 0, seen[97] = {0};
+    while (done < batches->count) {
+        const uint32_t *index = NULL;
+        size_t left = batches->count - done, n = inv_batches_next(batches, &index);
+        ck_assert_uint_eq(n, left < batches->batch ? left : batches->batch);
+        for (size_t i = 0; i < n; i++) {
+            ck_assert_uint_lt(index[i], batches->count);
+            ck_assert_uint_eq(seen[index[i]]++, 0);
+            order[done++] = index[i];
+        }
+    }
+}
+
+START_TEST(batches_are_fresh_shuffles)
+{
+    uint32_t order[3][97];
+    inv_batches *batches = NULL;
+    gsl_rng *rng = gsl_rng_alloc(gsl_rng_mt19937);
+    gsl_rng_set(rng, 4711);
+    ck_assert_status(inv_batches_alloc(97, 20, rng, &batches), INV_OK);
+    for (size_t epoch = 0; epoch < 3; epoch++)
+        assert_epoch(batches, order[epoch]);
+    size_t moved = 0;
+    for (size_t i = 0; i < 97; i++)
+        moved += order[0][i] != i && order[1][i] != order[0][i] && order[2][i] != order[1][i];
+    ck_assert_uint_gt(moved, 80);
+    inv_batches_free(batches);
+    inv_batches_free(NULL);
+    gsl_rng_free(rng);
+}
+END_TEST
+
+START_TEST(batches_go_on_from_saved_state)
+{
+    inv_batches *one = NULL, *two = NULL;
+    const uint32_t *a = NULL, *b = NULL;
+    gsl_rng *rng = gsl_rng_alloc(gsl_rng_mt19937);
+    gsl_rng_set(rng, 99);
+    ck_assert_status(inv_batches_alloc(53, 11, rng, &one), INV_OK);
+    for (int i = 0; i < 8; i++)
+        ck_assert_uint_gt(inv_batches_next(one, &a), 0);
+    gsl_rng *copy = gsl_rng_clone(rng);
+    ck_assert_status(inv_batches_alloc(53, 11, copy, &two), INV_OK);
+    memcpy(two->order, one->order, 53 * sizeof *one->order);
+    two->position = one->position;
+    for (int i = 0; i < 12; i++) {
+        size_t n = inv_batches_next(one, &a);
+        ck_assert_uint_eq(inv_batches_next(two, &b), n);
+        ck_assert_mem_eq(a, b, n * sizeof *a);
+    }
+    inv_batches_free(one);
+    inv_batches_free(two);
+    gsl_rng_free(rng);
+    gsl_rng_free(copy);
+}
+END_TEST
+
+START_TEST(refuses_batches)
+{
+    inv_batches *batches = NULL;
+    gsl_rng *rng = gsl_rng_alloc(gsl_rng_mt19937);
+    gsl_rng *small = gsl_rng_alloc(gsl_rng_transputer); /* of 32 bits; its values start at 1 */
+    ck_assert_status(inv_batches_alloc(10, 0, rng, &batches), INV_EINVAL);
+    ck_assert_status(inv_batches_alloc(10, 11, rng, &batches), INV_EINVAL);
+    ck_assert_message_has("11 images a batch, but 1 to 10");
+    ck_assert_status(inv_batches_alloc(0, 0, rng, &batches), INV_EINVAL);
+    ck_assert_status(inv_batches_alloc((size_t)UINT32_MAX + 1, 7, rng, &batches), INV_EINVAL);
+    ck_assert_status(inv_batches_alloc(UINT32_MAX, 7, small, &batches), INV_EINVAL);
+    ck_assert_message_has("more than can be shuffled");
+    ck_assert_ptr_null(batches);
+    gsl_rng_free(rng);
+    gsl_rng_free(small);
+}
+END_TEST
+
+/* ---- the real ones, where there are some ---- */
+
+static void assert_real(const char *variable, const char *name)
+{
+    const char *where = getenv(variable);
+    inv_dataset *data = NULL;
+    if (!where || access(where, R_OK) != 0) {
+        fprintf(stderr, "skipped: %s does not name a folder with %s\n", variable, name);
+        return;
+    }
+    ck_assert_status(inv_dataset_open(where, 255.0, &data), INV_OK);
+    ck_assert_str_eq(data->name, name);
+    ck_assert_uint_eq(data->train.count, 60000);
+    ck_assert_uint_eq(data->test.count, 10000);
+    ck_assert_uint_eq(data->classes, 10);
+    ck_assert_uint_eq(data->train.pixels, 784);
+    inv_dataset_free(data);
+}
+
+START_TEST(knows_mnist)
+{
+    assert_real("INVPROJ_MNIST", "MNIST");
+}
+END_TEST
+
+START_TEST(knows_fashion_mnist)
+{
+    assert_real("INVPROJ_FASHION_MNIST", "Fashion-MNIST");
+}
+END_TEST
+
+static void add_opening(TCase *tests)
+{
+    tcase_add_test(tests, opens_raw_and_gzipped_alike);
+    tcase_add_test(tests, values_are_bytes_over_scale);
+    tcase_add_test(tests, refuses_scales);
+    tcase_add_test(tests, name_is_the_folders);
+    tcase_add_test(tests, names_what_is_missing);
+    tcase_add_test(tests, refuses_other_counts);
+    tcase_add_test(tests, refuses_other_shapes);
+    tcase_add_test(tests, refuses_other_ranks);
+    tcase_add_test(tests, refuses_labels);
+    tcase_add_test(tests, refuses_images_all_alike);
+    tcase_add_test(tests, passes_on_what_reading_says);
+    tcase_add_test(tests, opens_images_of_three_channels);
+}
+
+Suite *dataset_suite(void)
+{
+    Suite *suite = suite_create("dataset");
+    TCase *tests = tcase_create("dataset");
+    tcase_add_checked_fixture(tests, make_folder, remove_folder);
+    tcase_set_timeout(tests, 30);
+    add_opening(tests);
+    tcase_add_test(tests, sets_validation_aside);
+    tcase_add_test(tests, gathers_rows);
+    tcase_add_test(tests, batches_are_fresh_shuffles);
+    tcase_add_test(tests, batches_go_on_from_saved_state);
+    tcase_add_test(tests, refuses_batches);
+    tcase_add_test(tests, knows_mnist);
+    tcase_add_test(tests, knows_fashion_mnist);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
