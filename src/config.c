@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <math.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,19 +92,64 @@ static bool has_include(const char *text)
     return false;
 }
 
+/* The end of the string, comment or word that starts at `at`, at least one character on. */
+static const char *skip_token(const char *at)
+{
+    if (*at == '"') {
+        for (at++; *at && *at != '"'; at++)
+            at += *at == '\\' && at[1];
+        return at + (*at == '"');
+    }
+    if (*at == '#' || strncmp(at, "//", 2) == 0)
+        return at + strcspn(at, "\n");
+    if (strncmp(at, "/*", 2) == 0) {
+        const char *end = strstr(at + 2, "*/");
+        return end ? end + 2 : at + strlen(at);
+    }
+    size_t word = strspn(at, "0123456789_.*+-"
+                             "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
+    return at + (word ? word : 1);
+}
+
+/* libconfig 1.5 cuts a whole number that does not end in L to 32 bits: one that needs more gets its
+ * L. Nor does it take a comment that ends with the file. NULL: no memory. */
+static char *mend_text(const char *text)
+{
+    char *out = malloc(2 * strlen(text) + 2), *to = out;
+    for (const char *end = text; out && *text; text = end) {
+        char *number = NULL;
+        end = skip_token(text);
+        int base = strncasecmp(text, "0x", 2) == 0 ? 16 : 10;
+        long long value = *text > ' ' ? strtoll(text, &number, base) : 0; /* it skips blanks */
+        to = mempcpy(to, text, (size_t)(end - text));
+        if (number == end && (value > INT32_MAX || value < INT32_MIN))
+            *to++ = 'L';
+    }
+    if (out)
+        strcpy(to, "\n");
+    return out;
+}
+
 static inv_status parse_libconfig(const char *name, const char *text, config_t *lines,
                                   json_t **root)
 {
     if (has_include(text))
         return INV_ERROR(INV_ECONFIG, "%s: @include is not supported: a run keeps its whole text",
                          name);
-    if (config_read_string(lines, text) != CONFIG_TRUE)
+    char *mended = mend_text(text);
+    int parsed = mended ? config_read_string(lines, mended) : CONFIG_FALSE;
+    free(mended);
+    if (!mended)
+        return INV_ERROR(INV_ENOMEM, "%s: no memory to read it", name);
+    if (parsed != CONFIG_TRUE)
         return INV_ERROR(INV_ECONFIG, "%s:%d: %s", name, config_error_line(lines),
                          config_error_text(lines));
     *root = json_from_setting(config_root_setting(lines), 0);
     if (!*root)
-        return INV_ERROR(INV_ECONFIG, "%s: text that is not UTF-8, or nested over %d deep", name,
-                         DEPTH_MAX);
+        return INV_ERROR(INV_ECONFIG,
+                         "%s: text that is not UTF-8, a number that is not finite, or nested "
+                         "over %d deep",
+                         name, DEPTH_MAX);
     return INV_OK;
 }
 
@@ -184,6 +230,14 @@ void inv_config_free(inv_config *config)
 
 /* ---- paths ---- */
 
+/* Whether a step of a path is the number of an element: digits and no more. */
+static bool is_index(const char *step, size_t *index)
+{
+    char *end = NULL;
+    *index = strtoul(step, &end, 10);
+    return isdigit((unsigned char)*step) && *end == 0;
+}
+
 static json_t *child_of(json_t *node, const char *key, size_t length)
 {
     char name[INV_TEXT_MAX];
@@ -193,9 +247,8 @@ static json_t *child_of(json_t *node, const char *key, size_t length)
     name[length] = 0;
     if (json_is_object(node))
         return json_object_get(node, name);
-    char *end = NULL;
-    unsigned long index = strtoul(name, &end, 10);
-    return isdigit((unsigned char)name[0]) && *end == 0 ? json_array_get(node, index) : NULL;
+    size_t index = 0;
+    return is_index(name, &index) ? json_array_get(node, index) : NULL;
 }
 
 static json_t *node_at(const inv_config *config, const char *path)
@@ -269,7 +322,7 @@ static json_t *parse_value(const char *value)
     if ((size_t)snprintf(text, sizeof text, "v = %s;", value) >= sizeof text)
         return NULL;
     config_init(&parsed);
-    if (parse_libconfig("value", text, &parsed, &root) == INV_OK)
+    if (parse_libconfig("value", text, &parsed, &root) == INV_OK && json_object_size(root) == 1)
         result = json_incref(json_object_get(root, "v"));
     json_decref(root);
     config_destroy(&parsed);
@@ -289,12 +342,18 @@ inv_status inv_config_set(inv_config *config, const char *assignment)
     if (dot)
         *dot = 0;
     json_t *parent = dot ? node_at(config, path) : config->root;
+    if (!parent && !strchr(path, '.')) { /* a group the file leaves to its defaults */
+        parent = json_object();
+        if (json_object_set_new(config->root, path, parent))
+            parent = NULL;
+    }
     json_t *value = parse_value(equals + 1);
+    size_t index = 0;
     int failed = -1;
     if (json_is_object(parent) && *key)
         failed = json_object_set_new(parent, key, value);
-    else if (json_is_array(parent) && isdigit((unsigned char)*key))
-        failed = json_array_set_new(parent, strtoul(key, NULL, 10), value);
+    else if (json_is_array(parent) && is_index(key, &index))
+        failed = json_array_set_new(parent, index, value);
     else
         json_decref(value);
     if (failed)
@@ -355,7 +414,8 @@ static void write_text(const json_t *node, FILE *out, int indent)
     } else if (json_is_boolean(node)) {
         fputs(json_is_true(node) ? "true" : "false", out);
     } else {
-        write_string(json_string_value(node), out);
+        const char *text = json_string_value(node);
+        write_string(text ? text : "", out); /* JSON's null has no other way to be written */
     }
 }
 
@@ -634,6 +694,9 @@ inv_status inv_fields_write(const inv_field *fields, const void *in, json_t *obj
 
 static void print_default(const inv_field *field, const void *defaults, FILE *out)
 {
+    const inv_range *range = (const void *)((const char *)defaults + field->offset);
+    if (field->type == INV_FIELD_RANGE && range->low > range->high) /* none */
+        return;
     json_t *value = field_to_json(field, defaults);
     char *text = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(10)) : NULL;
     if (text && strcmp(text, "\"\"") != 0 && strcmp(text, "[]") != 0)

@@ -24,8 +24,12 @@ inv_status inv_features_images(const inv_net *inverse, double scale, gsl_matrix_
     for (size_t i = 0; i < units; i++)
         gsl_matrix_float_set(values, i, i, (float)scale);
     INV_TRY(inv_inverse_apply(inverse, values, images));
-    if (!inv_all_finite(images->data, images->size1 * images->size2))
-        INV_FAIL(INV_ENUMERIC, "features: an image is not finite; lower features.scale");
+    for (size_t i = 0; i < images->size1; i++)
+        if (!inv_all_finite(images->data + i * images->tda, images->size2))
+            INV_FAIL(INV_ENUMERIC,
+                     "features: the image of unit %zu is not finite; lower "
+                     "features.scale",
+                     i);
 fail:
     inv_mat_free(values);
     return status;

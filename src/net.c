@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "invproj/net.h"
 
+#include <limits.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
+
+#include "layers.h"
 
 #define LAYERS_MAX 1000
 
@@ -32,12 +35,15 @@ typedef struct common_spec {
     char type[INV_NAME_MAX], name[INV_NAME_MAX], activation[INV_NAME_MAX];
 } common_spec;
 
+#define NAME_OF(name) #name,
+static const char *const activations[] = {"linear", INV_LAYERS(NAME_OF) NULL};
+
 static const inv_field common_fields[] = {
     {"name", INV_FIELD_NAME, offsetof(common_spec, name), .required = true,
      .help = "of the layer, and of the point where it ends"},
     {"type", INV_FIELD_NAME, offsetof(common_spec, type), .required = true,
      .choices = inv_layer_names, .help = "of the layer"},
-    {"activation", INV_FIELD_NAME, offsetof(common_spec, activation), .choices = inv_layer_names,
+    {"activation", INV_FIELD_NAME, offsetof(common_spec, activation), .choices = activations,
      .help = "linear, or a layer type that is an activation"},
     {0}};
 
@@ -57,6 +63,17 @@ static inv_status grow(inv_net *net)
     return INV_OK;
 }
 
+static inv_status check_block(const inv_layer *layer, const inv_block *block)
+{
+    size_t room = SIZE_MAX / sizeof(float);
+    for (size_t d = 0; d < block->rank; d++) {
+        if (block->dims[d] == 0)
+            return INV_ERROR(INV_ECONFIG, "%s: a layer of no units", layer->name);
+        room /= block->dims[d];
+    }
+    return room ? INV_OK : INV_ERROR(INV_ENOMEM, "%s: too many parameters", layer->name);
+}
+
 /* Fixes the shape and places the blocks; layer->in, name, type and spec are set. */
 static inv_status place_layer(inv_net *net, inv_layer *layer, size_t classes)
 {
@@ -64,8 +81,9 @@ static inv_status place_layer(inv_net *net, inv_layer *layer, size_t classes)
     inv_status status = layer->type->shape ? layer->type->shape(layer, classes) : INV_OK;
     for (size_t b = 0; status == INV_OK && b < layer->block_count; b++) {
         inv_block *block = &layer->blocks[b];
+        status = check_block(layer, block);
         block->offset = net->size;
-        if (block->size > SIZE_MAX / sizeof(float) - net->size)
+        if (status == INV_OK && block->size > SIZE_MAX / sizeof(float) - net->size)
             return INV_ERROR(INV_ENOMEM, "%s: too many parameters", layer->name);
         net->size += block->size;
     }
@@ -100,11 +118,20 @@ static inv_status check_activation(const inv_config *config, const char *path, c
     return inv_config_error(config, full, "'%s' is a layer, not an activation", name);
 }
 
+/* The names of other things in a run file are taken. A dot, as in "hidden1.squash", is for a layer
+ * without parameters, whose owner's group in a run file stays the owner's; ".pre" is for
+ * activations to give. */
 static inv_status check_name(const inv_config *config, const char *path, const inv_net *net,
-                             const char *name)
+                             const char *name, bool has_params)
 {
-    if (!*name || strcmp(name, "input") == 0 || strcmp(name, "history") == 0 ||
-        strcmp(name, "state") == 0 || strchr(name, '.')) /* names of other things in a run file */
+    static const char *const taken[] = {"", "input", "history", "state"};
+    char owner[INV_NAME_MAX];
+    inv_layer_owner(name, owner);
+    const char *ending = name + strlen(owner);
+    bool free_name = !*ending || (!has_params && strcmp(ending, ".pre") != 0);
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+        free_name = free_name && strcmp(owner, taken[i]) != 0;
+    if (!free_name)
         return inv_config_error(config, path, "a layer cannot be named '%s'", name);
     if (strlen(name) + sizeof ".pre" > INV_NAME_MAX)
         return inv_config_error(config, path, "the name '%s' is too long", name);
@@ -112,6 +139,17 @@ static inv_status check_name(const inv_config *config, const char *path, const i
         if (strcmp(inv_net_point_name(net, p), name) == 0)
             return inv_config_error(config, path, "two layers are named '%s'", name);
     return INV_OK;
+}
+
+/* For an element whose type is missing or unknown: fails, and says why. The keys of all types may
+ * stand beside it. */
+static inv_status refuse_type(const inv_config *config, const char *path, common_spec *common)
+{
+    inv_field_set sets[sizeof activations / sizeof *activations] = {{common_fields, common}};
+    size_t count = 1;
+    for (const char *const *name = inv_layer_names; *name; name++)
+        sets[count++].fields = inv_layer_type_find(*name)->fields;
+    return inv_config_sets(config, path, sets, count);
 }
 
 static inv_status read_spec(const inv_config *config, const char *path, common_spec *common,
@@ -123,8 +161,8 @@ static inv_status read_spec(const inv_config *config, const char *path, common_s
     const char *name = inv_config_text_at(config, type_path);
     const inv_layer_type *type = name ? inv_layer_type_find(name) : NULL;
     *spec = NULL;
-    if (!type) /* fails, and says why */
-        return inv_config_sets(config, path, &first, 1);
+    if (!type)
+        return refuse_type(config, path, common);
     if (type->spec_size > 0) {
         inv_status status = inv_calloc(1, type->spec_size, name, spec);
         if (status != INV_OK)
@@ -155,11 +193,11 @@ static inv_status add_element(inv_net *net, const inv_config *config, const char
     inv_status status = INV_OK;
     char pre[2 * INV_NAME_MAX];
     INV_TRY(read_spec(config, path, &common, &spec));
-    INV_TRY(check_name(config, path, net, common.name));
+    const inv_layer_type *type = inv_layer_type_find(common.type);
+    INV_TRY(check_name(config, path, net, common.name, type->init != NULL));
     const bool active = strcmp(common.activation, "linear") != 0;
     if (active)
         INV_TRY(check_activation(config, path, common.activation));
-    const inv_layer_type *type = inv_layer_type_find(common.type);
     snprintf(pre, sizeof pre, "%s.pre", common.name);
     void *given = spec;
     spec = NULL; /* the net owns it from here */
@@ -189,6 +227,19 @@ static inv_status add_elements(inv_net *net, const inv_config *config, const cha
     return INV_OK;
 }
 
+/* A row has at least one value, and at most as many as BLAS can count. */
+static inv_status check_input(inv_shape input)
+{
+    size_t room = INT_MAX;
+    for (int d = 0; d < 3; d++) {
+        const size_t n = (size_t[]){input.height, input.width, input.channels}[d];
+        room = n ? room / n : 0;
+    }
+    return room ? INV_OK
+                : INV_ERROR(INV_EINVAL, "network: rows of %zu x %zu x %zu", input.height,
+                            input.width, input.channels);
+}
+
 inv_status inv_net_build(const inv_config *config, const char *path, inv_shape input,
                          size_t classes, inv_net **out)
 {
@@ -197,6 +248,7 @@ inv_status inv_net_build(const inv_config *config, const char *path, inv_shape i
     json_t *list = json_array();
     inv_status status = INV_OK;
     *out = NULL;
+    INV_TRY(check_input(input));
     INV_TRY(inv_calloc(1, sizeof(inv_net), "network", &memory));
     net = memory;
     net->input = input;

@@ -69,14 +69,23 @@ static hid_t memory_access(void *image, size_t size)
     return access;
 }
 
+/* What HDF5 knows the file in memory by: it takes two of one name for the same file, and refuses to
+ * open an image under the name of a file on disk. No file can have this name. */
+static void memory_name(const inv_run *run, char name[64])
+{
+    snprintf(name, 64, "/dev/null/%p", (const void *)run);
+}
+
 inv_status inv_run_create(inv_run **out)
 {
+    char name[64];
     inv_run *run = NULL;
     inv_status status = INV_OK;
     hid_t access = memory_access(NULL, 0);
     *out = NULL;
     INV_TRY(alloc_run("run file", &run));
-    run->file = H5Fcreate(run->name, H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    memory_name(run, name);
+    run->file = H5Fcreate(name, H5F_ACC_TRUNC, H5P_DEFAULT, access);
     if (run->file < 0)
         INV_FAIL(INV_ENOMEM, "run file: HDF5 cannot make one in memory");
     INV_TRY(inv_run_set_text(run, "/", "format", INV_RUN_FORMAT));
@@ -112,7 +121,7 @@ inv_status inv_run_open(const char *path, inv_run **out)
 {
     unsigned char *bytes = NULL;
     size_t size = 0;
-    char *format = NULL;
+    char *format = NULL, name[64];
     inv_run *run = NULL;
     hid_t access = H5I_INVALID_HID;
     inv_status status = INV_OK;
@@ -121,7 +130,8 @@ inv_status inv_run_open(const char *path, inv_run **out)
     INV_TRY(check_header(path, bytes, size));
     INV_TRY(alloc_run(path, &run));
     access = memory_access(bytes + USER_BLOCK, size - USER_BLOCK);
-    run->file = access < 0 ? H5I_INVALID_HID : H5Fopen(path, H5F_ACC_RDWR, access);
+    memory_name(run, name);
+    run->file = access < 0 ? H5I_INVALID_HID : H5Fopen(name, H5F_ACC_RDWR, access);
     if (run->file < 0)
         INV_FAIL(INV_EFORMAT, "%s: HDF5 cannot open it", path);
     INV_TRY(inv_run_text(run, "/", "format", &format));
@@ -180,32 +190,40 @@ static inv_status failed(const inv_run *run, const char *path, const char *what)
     return INV_ERROR(INV_EFORMAT, "%s: %s: %s", run->name, path, what);
 }
 
-/* Whether each step of the path is there and is a link within the file, never a soft or external
- * one. */
-bool inv_run_has(const inv_run *run, const char *path)
+typedef enum reach { REACH_ALL, REACH_PART, REACH_ASTRAY } reach;
+
+/* How much of the path is there. A soft or external link on it, which may lead into another file,
+ * is not followed: it leads astray. The root always is there. */
+static reach follow(const inv_run *run, const char *path)
 {
     char part[PATH_BYTES];
     size_t length = strlen(path);
     if (length >= sizeof part)
-        return false;
+        return REACH_ASTRAY;
     for (size_t end = 1; end <= length; end++) {
         H5L_info_t info;
-        if (path[end] != '/' && path[end] != 0)
+        if ((path[end] != '/' && path[end] != 0) || path[end - 1] == '/')
             continue;
         memcpy(part, path, end);
         part[end] = 0;
-        if (H5Lexists(run->file, part, H5P_DEFAULT) <= 0 ||
-            H5Lget_info(run->file, part, &info, H5P_DEFAULT) < 0 || info.type != H5L_TYPE_HARD)
-            return false;
+        if (H5Lexists(run->file, part, H5P_DEFAULT) <= 0)
+            return REACH_PART;
+        if (H5Lget_info(run->file, part, &info, H5P_DEFAULT) < 0 || info.type != H5L_TYPE_HARD)
+            return REACH_ASTRAY;
     }
-    return true;
+    return REACH_ALL;
+}
+
+bool inv_run_has(const inv_run *run, const char *path)
+{
+    return follow(run, path) == REACH_ALL;
 }
 
 /* The object at `path`, which must be of `type`; H5I_BADID: either. */
 static inv_status open_object(const inv_run *run, const char *path, H5I_type_t type, hid_t *out)
 {
     *out = H5I_INVALID_HID;
-    if (strcmp(path, "/") != 0 && !inv_run_has(run, path))
+    if (!inv_run_has(run, path))
         return failed(run, path, "missing");
     *out = H5Oopen(run->file, path, H5P_DEFAULT);
     if (*out < 0)
@@ -230,8 +248,11 @@ inv_status inv_run_remove(inv_run *run, const char *path)
 
 static inv_status make_group(inv_run *run, const char *path)
 {
-    if (strcmp(path, "/") == 0 || inv_run_has(run, path))
+    const reach there = follow(run, path);
+    if (there == REACH_ALL)
         return INV_OK;
+    if (there == REACH_ASTRAY)
+        return failed(run, path, "leads outside the file");
     hid_t links = H5Pcreate(H5P_LINK_CREATE);
     H5Pset_create_intermediate_group(links, 1);
     hid_t group = H5Gcreate2(run->file, path, links, H5P_DEFAULT, H5P_DEFAULT);
@@ -303,8 +324,9 @@ static hid_t create_array(inv_run *run, const char *path, inv_type type, size_t 
     hid_t space = H5Screate_simple((int)rank, dims, most);
     hid_t links = H5Pcreate(H5P_LINK_CREATE);
     H5Pset_create_intermediate_group(links, 1);
-    hid_t array =
-        H5Dcreate2(run->file, path, file_type(type), space, links, properties, H5P_DEFAULT);
+    hid_t array = H5I_INVALID_HID;
+    if (follow(run, path) != REACH_ASTRAY)
+        array = H5Dcreate2(run->file, path, file_type(type), space, links, properties, H5P_DEFAULT);
     H5Pclose(links);
     H5Pclose(properties);
     H5Sclose(space);
@@ -364,35 +386,6 @@ static hid_t create_extendible(inv_run *run, const char *path, inv_type type)
     return create_array(run, path, type, 1, &none, &most, properties);
 }
 
-inv_status inv_run_append(inv_run *run, const char *path, inv_type type, size_t count,
-                          const void *data)
-{
-    hid_t array = H5I_INVALID_HID;
-    hsize_t added = count, start = 0, end = 0;
-    if (inv_run_has(run, path)) {
-        inv_status status = open_object(run, path, H5I_DATASET, &array);
-        if (status != INV_OK)
-            return status;
-    } else {
-        array = create_extendible(run, path, type);
-    }
-    hid_t space = H5Dget_space(array);
-    bool good = H5Sget_simple_extent_ndims(space) == 1 &&
-                H5Sget_simple_extent_dims(space, &start, NULL) == 1;
-    H5Sclose(space);
-    end = start + added;
-    good = good && H5Dset_extent(array, &end) >= 0;
-    if (good && count > 0) {
-        hid_t from = H5Screate_simple(1, &added, NULL), to = H5Dget_space(array);
-        good = H5Sselect_hyperslab(to, H5S_SELECT_SET, &start, NULL, &added, NULL) >= 0 &&
-               H5Dwrite(array, memory_type(type), from, to, H5P_DEFAULT, data) >= 0;
-        H5Sclose(from);
-        H5Sclose(to);
-    }
-    close_object(array);
-    return good ? INV_OK : failed(run, path, "cannot be extended");
-}
-
 /* The sizes of an array that keeps its values in this file and is not virtual. */
 static inv_status array_dims(const inv_run *run, const char *path, hid_t array, size_t *rank,
                              size_t dims[INV_RUN_RANK_MAX])
@@ -435,6 +428,35 @@ static bool same_kind(hid_t array, inv_type type)
                 H5Tget_size(stored) <= inv_type_size(type);
     H5Tclose(stored);
     return same;
+}
+
+inv_status inv_run_append(inv_run *run, const char *path, inv_type type, size_t count,
+                          const void *data)
+{
+    hid_t array = H5I_INVALID_HID;
+    size_t rank = 0, dims[INV_RUN_RANK_MAX] = {0};
+    inv_status status = INV_OK;
+    if (!inv_run_has(run, path))
+        array = create_extendible(run, path, type);
+    else
+        INV_TRY(open_object(run, path, H5I_DATASET, &array));
+    if (array < 0)
+        INV_TRY(failed(run, path, "cannot be made"));
+    INV_TRY(array_dims(run, path, array, &rank, dims));
+    const hsize_t start = dims[0], added = count, end = start + added;
+    if (rank != 1 || !same_kind(array, type) || H5Dset_extent(array, &end) < 0)
+        INV_TRY(failed(run, path, "cannot be extended"));
+    if (count > 0) {
+        hid_t from = H5Screate_simple(1, &added, NULL), to = H5Dget_space(array);
+        if (H5Sselect_hyperslab(to, H5S_SELECT_SET, &start, NULL, &added, NULL) < 0 ||
+            H5Dwrite(array, memory_type(type), from, to, H5P_DEFAULT, data) < 0)
+            status = failed(run, path, "cannot be written");
+        H5Sclose(from);
+        H5Sclose(to);
+    }
+fail:
+    close_object(array);
+    return status;
 }
 
 inv_status inv_run_get(const inv_run *run, const char *path, inv_type type, size_t count,
@@ -531,7 +553,7 @@ inv_status inv_run_set_size(inv_run *run, const char *path, const char *name, ui
 
 bool inv_run_has_attribute(const inv_run *run, const char *path, const char *name)
 {
-    if (strcmp(path, "/") != 0 && !inv_run_has(run, path))
+    if (!inv_run_has(run, path))
         return false;
     return H5Aexists_by_name(run->file, path, name, H5P_DEFAULT) > 0;
 }

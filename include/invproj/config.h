@@ -85,9 +85,9 @@ INV_MUST_CHECK inv_status inv_config_read_json(const char *name, const char *tex
                                                inv_config **out);
 void inv_config_free(inv_config *config);
 
-/* Applies "PATH=VALUE", e.g. "training.steps=100" or "network.layers.0.units=30". VALUE is
- * libconfig syntax; a bare word is taken as text. INV_ECONFIG for a path that leads nowhere. Keys
- * are checked when the group is read. */
+/* Applies "PATH=VALUE", e.g. "training.steps=100" or "network.layers.0.units=30". VALUE is libconfig
+ * syntax; a bare word is taken as text. A group at the top that is not there is made. INV_ECONFIG for a
+ * path that leads nowhere. Keys are checked when the group is read. */
 INV_MUST_CHECK inv_status inv_config_set(inv_config *config, const char *assignment);
 
 /* The text as read, or, once something was set, libconfig text of what holds now. */

@@ -27,7 +27,7 @@ typedef struct inv_net inv_net;
  * of `classes` classes. Each element holds name, type, the type's keys, and perhaps an activation,
  * which becomes a layer of its own: {name = "hidden1"; type = "dense"; units = 30; activation =
  * "sigmoid";} ends at "hidden1.pre" and "hidden1". Parameters are 0. INV_ECONFIG names the key at
- * fault. The caller frees. */
+ * fault; INV_EINVAL for rows of no values or of more than INT_MAX; INV_ENOMEM. The caller frees. */
 INV_MUST_CHECK inv_status inv_net_build(const inv_config *config, const char *path, inv_shape input,
                                         size_t classes, inv_net **out);
 void inv_net_free(inv_net *net);

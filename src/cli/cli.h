@@ -1,0 +1,165 @@
+/* cli.h - what the program's files share: options, commands, the session, progress.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef INVPROJ_CLI_H
+#define INVPROJ_CLI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "invproj/dataset.h"
+#include "invproj/experiment.h"
+#include "invproj/net.h"
+#include "invproj/run.h"
+#include "invproj/status.h"
+
+/* What a stage returns when a signal stopped it after a checkpoint. */
+#define CLI_STOPPED ((inv_status)INV_STATUS_COUNT)
+
+#define CLI_SETS_MAX 64
+
+/* ---- options ---- */
+
+typedef enum cli_option_id {
+    CLI_OUT,
+    CLI_DATA,
+    CLI_SEED,
+    CLI_THREADS,
+    CLI_SET,
+    CLI_RESUME,
+    CLI_FORCE,
+    CLI_QUIET,
+    CLI_NAME,
+    CLI_KIND,
+    CLI_AT,
+    CLI_INVERSE,
+    CLI_CLASSES,
+    CLI_STEPS,
+    CLI_COUNT,
+    CLI_IMAGES,
+    CLI_JSON,
+    CLI_MAN,
+    CLI_HELP,
+    CLI_OPTION_COUNT
+} cli_option_id;
+
+typedef struct cli_options {
+    const char *out, *data;
+    size_t threads;                 /* 0: as many as there are processors */
+    bool has_seed;
+    uint64_t seed;
+    const char *sets[CLI_SETS_MAX]; /* PATH=VALUE, in the order given; owned */
+    size_t set_count;
+    bool resume, force, quiet, json, man, help;
+    bool images;                    /* the operands after the first are images */
+    char **operands;                /* in argv */
+    size_t operand_count;
+} cli_options;
+
+typedef struct cli_command {
+    const char *name, *operands, *summary;
+    const char *group; /* of the experiment that --at, --name, ... set */
+    size_t least, most; /* operands */
+    inv_status (*run)(const cli_options *options);
+    cli_option_id options[CLI_OPTION_COUNT]; /* ends with CLI_HELP */
+} cli_command;
+
+extern const cli_command cli_commands[];
+extern const size_t cli_command_count;
+
+/* Reads what follows the command's name. INV_EINVAL with what is allowed. */
+INV_MUST_CHECK inv_status cli_parse(const cli_command *command, int argc, char **argv,
+                                    cli_options *options);
+void cli_options_free(cli_options *options);
+
+/* One line an option of the command. */
+void cli_print_options(const cli_command *command, FILE *out);
+
+/* ---- commands ---- */
+
+inv_status cli_run(const cli_options *options);
+inv_status cli_train(const cli_options *options);
+inv_status cli_invert(const cli_options *options);
+inv_status cli_project(const cli_options *options);
+inv_status cli_generate(const cli_options *options);
+inv_status cli_features(const cli_options *options);
+inv_status cli_info(const cli_options *options);
+inv_status cli_help(const cli_options *options);
+
+/* ---- progress, on stderr ---- */
+
+typedef struct cli_progress {
+    bool quiet, terminal;
+    const char *stage;
+    size_t total, first; /* steps in all, and done before this start */
+    double start, shown; /* seconds */
+} cli_progress;
+
+double cli_seconds(void); /* of a clock that only goes forward */
+void cli_progress_open(cli_progress *progress, bool quiet);
+void cli_progress_start(cli_progress *progress, const char *stage, size_t total, size_t done);
+void cli_progress_step(cli_progress *progress, size_t done);
+void cli_progress_end(cli_progress *progress, size_t done);
+/* A line of its own, unless quiet. */
+void cli_note(const cli_progress *progress, const char *format, ...) INV_PRINTF(2, 3);
+
+/* ---- signals ---- */
+
+void cli_signals_open(void);
+int cli_signal(void); /* the signal that asks to stop, or 0 */
+
+/* ---- session: an experiment, its data, and its run file ---- */
+
+typedef struct cli_session {
+    const cli_options *options;
+    char *path; /* of the run file */
+    int lock;
+    inv_run *run;
+    inv_config *config;
+    inv_experiment *experiment;
+    uint64_t seed;
+    inv_dataset *data;
+    inv_net *net;
+    inv_net *inverse;                /* the one named inverse_name */
+    char inverse_name[INV_NAME_MAX];
+    double saved; /* when the newest checkpoint was written */
+    cli_progress progress;
+} cli_session;
+
+/* Starts or, with --resume, goes on with the run of an experiment file, in the run file `path`. */
+INV_MUST_CHECK inv_status cli_session_start(const cli_options *options, const char *experiment,
+                                            const char *path, cli_session *session);
+/* Opens a run file, with the options' settings on top of its experiment. `data`: its data too. */
+INV_MUST_CHECK inv_status cli_session_open(const cli_options *options, const char *path, bool data,
+                                           cli_session *session);
+void cli_session_close(cli_session *session);
+
+/* The net, or the inverse of that name, as the run file holds it. */
+INV_MUST_CHECK inv_status cli_session_net(cli_session *session);
+INV_MUST_CHECK inv_status cli_session_inverse(cli_session *session, const char *name);
+
+/* Writes the run file. */
+INV_MUST_CHECK inv_status cli_session_save(cli_session *session);
+/* Whether a checkpoint is due after this step. */
+bool cli_session_due(const cli_session *session, size_t step);
+
+/* ---- stages: each leaves its results in the run file, saved ---- */
+
+INV_MUST_CHECK inv_status cli_stage_train(cli_session *session);
+INV_MUST_CHECK inv_status cli_stage_invert(cli_session *session);
+INV_MUST_CHECK inv_status cli_stage_project(cli_session *session);
+INV_MUST_CHECK inv_status cli_stage_generate(cli_session *session);
+INV_MUST_CHECK inv_status cli_stage_features(cli_session *session);
+
+/* ---- pictures, from the run file alone ---- */
+
+/* Draws the array `array` of the group `path` beside the run file as STEM.png, or STEM-NAME.png where the
+ * result's name is not the experiment's. */
+INV_MUST_CHECK inv_status cli_draw(const cli_session *session, const char *path, const char *array,
+                                   const char *stem, const inv_sheet *sheet);
+
+/* The table of figures, on stdout: the reference's beside this run's. */
+INV_MUST_CHECK inv_status cli_print_figures(const cli_session *session);
+
+#endif

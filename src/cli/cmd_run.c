@@ -1,0 +1,60 @@
+/* run and train: from an experiment file. SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "invproj/file.h"
+
+/* The stages that an experiment may name, in their order. */
+static inv_status run_stages(cli_session *session)
+{
+    const inv_experiment *experiment = session->experiment;
+    inv_status status = INV_OK;
+    INV_TRY(cli_stage_train(session));
+    if (experiment->has_inverse)
+        INV_TRY(cli_stage_invert(session));
+    if (experiment->has_project)
+        INV_TRY(cli_stage_project(session));
+    if (experiment->has_generate)
+        INV_TRY(cli_stage_generate(session));
+    if (experiment->has_features)
+        INV_TRY(cli_stage_features(session));
+fail:
+    return status;
+}
+
+inv_status cli_run(const cli_options *options)
+{
+    char *path = NULL;
+    cli_session session = {.lock = -1};
+    inv_status status = INV_OK;
+    if (!options->out)
+        return INV_ERROR(INV_EINVAL, "run: needs -o DIR, the folder to write");
+    INV_TRY(inv_file_make_folder(options->out));
+    if (asprintf(&path, "%s/run.h5", options->out) < 0)
+        path = NULL;
+    if (!path)
+        INV_FAIL(INV_ENOMEM, "run: no memory");
+    INV_TRY(cli_session_start(options, options->operands[0], path, &session));
+    INV_TRY(run_stages(&session));
+    INV_TRY(cli_print_figures(&session));
+    printf("%s\n", path);
+fail:
+    cli_session_close(&session);
+    free(path);
+    return status;
+}
+
+inv_status cli_train(const cli_options *options)
+{
+    cli_session session = {.lock = -1};
+    inv_status status = INV_OK;
+    if (!options->out)
+        return INV_ERROR(INV_EINVAL, "train: needs -o RUN.h5, the file to write");
+    INV_TRY(cli_session_start(options, options->operands[0], options->out, &session));
+    INV_TRY(cli_stage_train(&session));
+    INV_TRY(cli_print_figures(&session));
+fail:
+    cli_session_close(&session);
+    return status;
+}

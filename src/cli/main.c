@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <gsl/gsl_errno.h>
+#include <hdf5.h>
+
+#include "cli.h"
+#include "invproj/mat.h"
+#include "invproj/version.h"
+
+enum { EXIT_WORK = 1, EXIT_USAGE = 2, EXIT_SIGNAL = 128 };
+
+#define EXPERIMENT_OPTIONS CLI_DATA, CLI_SEED, CLI_THREADS, CLI_SET, CLI_RESUME, CLI_FORCE, CLI_QUIET
+#define RUN_OPTIONS CLI_DATA, CLI_THREADS, CLI_SET, CLI_QUIET
+
+const cli_command cli_commands[] = {
+    {"run", "EXPERIMENT.cfg -o DIR", "every stage of an experiment, into DIR/run.h5 and pictures",
+     NULL, 1, 1, cli_run, {CLI_OUT, EXPERIMENT_OPTIONS, CLI_HELP}},
+    {"train", "EXPERIMENT.cfg -o RUN.h5", "the classifier only", NULL, 1, 1, cli_train,
+     {CLI_OUT, EXPERIMENT_OPTIONS, CLI_HELP}},
+    {"invert", "RUN.h5", "learn an inverse of the classifier", "inverse", 1, 1, cli_invert,
+     {CLI_AT, CLI_KIND, CLI_NAME, CLI_STEPS, CLI_RESUME, CLI_FORCE, RUN_OPTIONS, CLI_HELP}},
+    {"project", "RUN.h5 [--images IMAGE...]", "images through the net and back", "project", 1, 1,
+     cli_project, {CLI_COUNT, CLI_IMAGES, CLI_INVERSE, CLI_NAME, RUN_OPTIONS, CLI_HELP}},
+    {"generate", "RUN.h5", "images of classes", "generate", 1, 1, cli_generate,
+     {CLI_AT, CLI_CLASSES, CLI_STEPS, CLI_INVERSE, CLI_NAME, RUN_OPTIONS, CLI_HELP}},
+    {"features", "RUN.h5", "one image a unit", "features", 1, 1, cli_features,
+     {CLI_AT, CLI_INVERSE, CLI_NAME, RUN_OPTIONS, CLI_HELP}},
+    {"info", "RUN.h5", "what a run file holds, with its figures", NULL, 1, 1, cli_info,
+     {CLI_JSON, CLI_HELP}},
+    {"help", "[COMMAND | experiment]", "this help, a command's, or every key of an experiment file",
+     NULL, 0, 1, cli_help, {CLI_MAN, CLI_HELP}},
+};
+const size_t cli_command_count = sizeof cli_commands / sizeof *cli_commands;
+
+/* ---- signals ---- */
+
+static volatile sig_atomic_t stop_signal;
+
+static void on_signal(int number)
+{
+    if (stop_signal)
+        _exit(EXIT_SIGNAL + number); /* the second one ends at once */
+    stop_signal = number;
+}
+
+void cli_signals_open(void)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+int cli_signal(void)
+{
+    return stop_signal;
+}
+
+/* ---- main ---- */
+
+static const cli_command *find_command(const char *name)
+{
+    for (size_t i = 0; i < cli_command_count; i++)
+        if (strcmp(cli_commands[i].name, name) == 0)
+            return &cli_commands[i];
+    return NULL;
+}
+
+static int fail_usage(const char *word)
+{
+    const char *names[sizeof cli_commands / sizeof *cli_commands];
+    for (size_t i = 0; i < cli_command_count; i++)
+        names[i] = cli_commands[i].name;
+    const char *near = inv_nearest(word, names, cli_command_count);
+    fprintf(stderr, "invproj: %s: unknown command; %s%s%s\n", word, near ? "did you mean '" : "see ",
+            near ? near : "invproj --help", near ? "'?" : "");
+    return EXIT_USAGE;
+}
+
+static int exit_code(inv_status status)
+{
+    if (status == INV_OK)
+        return 0;
+    if (status == CLI_STOPPED)
+        return EXIT_SIGNAL + cli_signal();
+    fprintf(stderr, "invproj: %s\n", inv_error_message());
+    return status == INV_EINVAL || status == INV_ECONFIG ? EXIT_USAGE : EXIT_WORK;
+}
+
+/* A result that could not be written is no result. */
+static int close_stdout(int code)
+{
+    const bool failed = ferror(stdout) != 0;
+    errno = 0;
+    if (fclose(stdout) == 0 && !failed)
+        return code;
+    fprintf(stderr, "invproj: standard output: %s\n", errno ? strerror(errno) : "cannot be written");
+    return code ? code : EXIT_WORK;
+}
+
+static int run_command(const cli_command *command, int argc, char **argv)
+{
+    cli_options options = {0};
+    inv_status status = cli_parse(command, argc, argv, &options);
+    if (status == INV_OK && options.help) {
+        char *name = (char *)command->name;
+        cli_options help = {.operands = &name, .operand_count = 1};
+        status = cli_help(&help);
+    } else if (status == INV_OK) {
+        inv_threads_set(options.threads);
+        status = command->run(&options);
+    }
+    cli_options_free(&options);
+    return exit_code(status);
+}
+
+int main(int argc, char **argv)
+{
+    const char *word = argc > 1 ? argv[1] : "";
+    gsl_set_error_handler_off();
+    H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write, and said as one */
+    signal(SIGXFSZ, SIG_IGN); /* so is a file too large */
+    if (strcmp(word, "--version") == 0) {
+        printf("invproj %s\n", INV_VERSION);
+        return close_stdout(0);
+    }
+    if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+        word = "help";
+    if (!*word) {
+        fprintf(stderr, "invproj: no command given; see invproj --help\n");
+        return EXIT_USAGE;
+    }
+    const cli_command *command = find_command(word);
+    return command ? close_stdout(run_command(command, argc - 2, argv + 2)) : fail_usage(word);
+}

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+typedef enum option_kind {
+    FLAG,   /* a bool */
+    TEXT,   /* a string, kept as it is */
+    NUMBER, /* a whole number */
+    SET,    /* PATH=VALUE */
+    KEY,    /* text for a key of the command's group */
+    KEY_NUMBER,
+    KEY_LIST /* 1,2,5-9 */
+} option_kind;
+
+typedef struct option {
+    char letter;
+    const char *name, *operand, *help;
+    option_kind kind;
+    size_t offset;   /* in cli_options, for FLAG, TEXT and NUMBER */
+    const char *key; /* of the group, for the KEYs */
+} option;
+
+#define MEMBER(name) offsetof(cli_options, name)
+
+static const option options_table[CLI_OPTION_COUNT] = {
+    [CLI_OUT] = {'o', "out", "PATH", "the folder (run) or run file (train) to write", TEXT,
+                 MEMBER(out), NULL},
+    [CLI_DATA] = {0, "data", "DIR", "folder of the four IDX files, in place of the experiment's",
+                  TEXT, MEMBER(data), NULL},
+    [CLI_SEED] = {0, "seed", "N", "seed of all random numbers, in place of the experiment's", NUMBER,
+                  MEMBER(seed), NULL},
+    [CLI_THREADS] = {0, "threads", "N", "processor threads to use (default: all)", NUMBER,
+                     MEMBER(threads), NULL},
+    [CLI_SET] = {0, "set", "PATH=VALUE", "change a key of the experiment; may be repeated", SET, 0,
+                 NULL},
+    [CLI_RESUME] = {0, "resume", NULL, "go on from the newest checkpoint", FLAG, MEMBER(resume),
+                    NULL},
+    [CLI_FORCE] = {0, "force", NULL, "write over an earlier run", FLAG, MEMBER(force), NULL},
+    [CLI_QUIET] = {'q', "quiet", NULL, "no progress on stderr", FLAG, MEMBER(quiet), NULL},
+    [CLI_NAME] = {0, "name", "NAME", "of the result in the run file", KEY, 0, "name"},
+    [CLI_KIND] = {0, "kind", "KIND", "how the inverse is found: learned", KEY, 0, "kind"},
+    [CLI_AT] = {0, "at", "POINT", "the point to start from, e.g. hidden2.pre", KEY, 0, "at"},
+    [CLI_INVERSE] = {0, "inverse", "NAME", "the inverse to use", KEY, 0, "inverse"},
+    [CLI_CLASSES] = {0, "classes", "LIST", "e.g. 0,3,5-9", KEY_LIST, 0, "classes"},
+    [CLI_STEPS] = {0, "steps", "N", "how many", KEY_NUMBER, 0, "steps"},
+    [CLI_COUNT] = {0, "count", "N", "how many images", KEY_NUMBER, 0, "images"},
+    [CLI_IMAGES] = {0, "images", NULL, "the operands after it are IDX or PNG images to project", FLAG,
+                    MEMBER(images), NULL},
+    [CLI_JSON] = {0, "json", NULL, "as JSON", FLAG, MEMBER(json), NULL},
+    [CLI_MAN] = {0, "man", NULL, "as a manual page", FLAG, MEMBER(man), NULL},
+    [CLI_HELP] = {'h', "help", NULL, "this help", FLAG, MEMBER(help), NULL},
+};
+
+void cli_print_options(const cli_command *command, FILE *out)
+{
+    for (const cli_option_id *id = command->options;; id++) {
+        const option *o = &options_table[*id];
+        char left[64];
+        snprintf(left, sizeof left, "%s--%s%s%s",
+                 o->letter ? (char[]){'-', o->letter, ',', ' ', 0} : "    ", o->name,
+                 o->operand ? " " : "", o->operand ? o->operand : "");
+        fprintf(out, "  %-24s %s\n", left, o->help);
+        if (*id == CLI_HELP)
+            break;
+    }
+}
+
+/* ---- values ---- */
+
+static inv_status read_number(const option *o, const char *text, uint64_t *out)
+{
+    char *end = NULL;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (!isdigit((unsigned char)*text) || *end || errno || value > ((uint64_t)1 << 53))
+        return INV_ERROR(INV_EINVAL, "--%s: '%s' is not a whole number", o->name, text);
+    *out = value;
+    return INV_OK;
+}
+
+static inv_status add_set(cli_options *options, char *text)
+{
+    if (!text)
+        return INV_ERROR(INV_ENOMEM, "options: no memory");
+    if (options->set_count == CLI_SETS_MAX) {
+        free(text);
+        return INV_ERROR(INV_EINVAL, "--set: at most %d of them", CLI_SETS_MAX);
+    }
+    options->sets[options->set_count++] = text;
+    return INV_OK;
+}
+
+static inv_status add_key(cli_options *options, const cli_command *command, const option *o,
+                          const char *value)
+{
+    char *text = NULL;
+    const char *quote = o->kind == KEY ? "\"" : "";
+    if (strpbrk(value, "\"\\\n;"))
+        return INV_ERROR(INV_EINVAL, "--%s: '%s' is not a name", o->name, value);
+    if (asprintf(&text, "%s.%s=%s%s%s", command->group, o->key, quote, value, quote) < 0)
+        text = NULL;
+    return add_set(options, text);
+}
+
+/* "0,3,5-7" -> "[0,3,5,6,7]" */
+static inv_status add_list(cli_options *options, const cli_command *command, const option *o,
+                           const char *value)
+{
+    char list[8 * INV_LIST_MAX] = "[";
+    size_t used = 1, count = 0;
+    for (const char *at = value; *at;) {
+        char *end = NULL;
+        unsigned long first = strtoul(at, &end, 10), last = first;
+        bool good = isdigit((unsigned char)*at);
+        if (good && *end == '-')
+            good = isdigit((unsigned char)end[1]), last = strtoul(end + 1, &end, 10);
+        if (!good || (*end && *end != ',') || last < first || last - first >= INV_LIST_MAX)
+            return INV_ERROR(INV_EINVAL, "--%s: '%s' is not a list like 0,3,5-9", o->name, value);
+        for (unsigned long n = first; n <= last && used < sizeof list - 16; n++)
+            used += (size_t)snprintf(list + used, sizeof list - used, "%s%lu", count++ ? "," : "", n);
+        at = *end ? end + 1 : end;
+    }
+    snprintf(list + used, sizeof list - used, "]");
+    return add_key(options, command, o, list);
+}
+
+static inv_status take(const cli_command *command, cli_option_id id, const char *value,
+                       cli_options *options)
+{
+    const option *o = &options_table[id];
+    void *member = (char *)options + o->offset;
+    uint64_t number = 0;
+    inv_status status = INV_OK;
+    switch (o->kind) {
+    case FLAG:
+        *(bool *)member = true;
+        return INV_OK;
+    case TEXT:
+        *(const char **)member = value;
+        return INV_OK;
+    case NUMBER:
+        status = read_number(o, value, member);
+        options->has_seed = options->has_seed || id == CLI_SEED;
+        return status;
+    case SET:
+        return add_set(options, strdup(value));
+    case KEY:
+        return add_key(options, command, o, value);
+    case KEY_NUMBER:
+        status = read_number(o, value, &number);
+        return status == INV_OK ? add_key(options, command, o, value) : status;
+    case KEY_LIST:
+        return add_list(options, command, o, value);
+    }
+    return INV_OK;
+}
+
+/* ---- words ---- */
+
+static inv_status unknown(const cli_command *command, const char *word)
+{
+    const char *names[CLI_OPTION_COUNT];
+    size_t count = 0;
+    char name[INV_NAME_MAX];
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
+    for (const cli_option_id *id = command->options;; id++) {
+        names[count++] = options_table[*id].name;
+        if (*id == CLI_HELP)
+            break;
+    }
+    const char *near = inv_nearest(name + strspn(name, "-"), names, count);
+    return INV_ERROR(INV_EINVAL, "%s: unknown option; %s%s%s", name,
+                     near ? "did you mean --" : "see invproj ", near ? near : command->name,
+                     near ? "?" : " --help");
+}
+
+/* The option of the command that `word` names, or CLI_OPTION_COUNT; *value is what "=" or the letter's word
+ * already brings. */
+static cli_option_id find_option(const cli_command *command, const char *word, const char **value)
+{
+    *value = NULL;
+    for (const cli_option_id *id = command->options;; id++) {
+        const option *o = &options_table[*id];
+        const size_t length = strlen(o->name);
+        if (word[1] == '-' && strncmp(word + 2, o->name, length) == 0 &&
+            (word[2 + length] == 0 || word[2 + length] == '=')) {
+            *value = word[2 + length] ? word + 3 + length : NULL;
+            return *id;
+        }
+        if (o->letter && word[1] == o->letter && (o->operand || word[2] == 0)) {
+            *value = word[2] ? word + 2 : NULL;
+            return *id;
+        }
+        if (*id == CLI_HELP)
+            return CLI_OPTION_COUNT;
+    }
+}
+
+static inv_status check_operands(const cli_command *command, const cli_options *options)
+{
+    if (options->help || (options->operand_count >= command->least &&
+                          (options->operand_count <= command->most || options->images)))
+        return INV_OK;
+    return INV_ERROR(INV_EINVAL, "%s: usage: invproj %s %s", command->name, command->name,
+                     command->operands);
+}
+
+inv_status cli_parse(const cli_command *command, int argc, char **argv, cli_options *options)
+{
+    bool words_only = false;
+    *options = (cli_options){.operands = argv};
+    for (int i = 0; i < argc; i++) {
+        char *word = argv[i];
+        const char *value = NULL;
+        if (words_only || word[0] != '-' || word[1] == 0) {
+            argv[options->operand_count++] = word; /* never ahead of i */
+            continue;
+        }
+        if (strcmp(word, "--") == 0) {
+            words_only = true;
+            continue;
+        }
+        cli_option_id id = find_option(command, word, &value);
+        if (id == CLI_OPTION_COUNT)
+            return unknown(command, word);
+        const option *o = &options_table[id];
+        if (!o->operand && value)
+            return INV_ERROR(INV_EINVAL, "--%s: takes no value", o->name);
+        if (o->operand && !value)
+            value = i + 1 < argc ? argv[++i] : NULL;
+        if (o->operand && (!value || !*value))
+            return INV_ERROR(INV_EINVAL, "--%s: needs a value, %s", o->name, o->operand);
+        inv_status status = take(command, id, value, options);
+        if (status != INV_OK)
+            return status;
+    }
+    return check_operands(command, options);
+}
+
+void cli_options_free(cli_options *options)
+{
+    for (size_t i = 0; i < options->set_count; i++)
+        free((char *)options->sets[i]);
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "invproj/file.h"
+#include "invproj/inverse.h"
+#include "invproj/mat.h"
+#include "invproj/version.h"
+
+#define CHECKPOINT_SECONDS 10.0
+
+/* ---- lock ---- */
+
+/* The lock is on an open file, so that it ends with the process however that ends. */
+static inv_status lock_run(const char *path, int *out)
+{
+    char *name = NULL, *beside = NULL;
+    struct stat opened, named;
+    inv_status status = INV_OK;
+    int lock = -1;
+    const char *base = strrchr(path, '/');
+    if (asprintf(&name, ".%s.lock", base ? base + 1 : path) < 0)
+        name = NULL;
+    if (!name)
+        INV_FAIL(INV_ENOMEM, "%s: no memory", path);
+    INV_TRY(inv_file_beside(path, name, &beside));
+    do { /* again where the one who held it took the file away in between */
+        if (lock >= 0)
+            close(lock);
+        lock = open(beside, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+        if (lock < 0)
+            INV_FAIL(INV_EIO, "%s: cannot be locked: %s", path, strerror(errno));
+        if (flock(lock, LOCK_EX | LOCK_NB) != 0)
+            INV_FAIL(INV_EIO, "%s: another invproj is working on it; wait for it to end", path);
+    } while (fstat(lock, &opened) != 0 || stat(beside, &named) != 0 ||
+             opened.st_ino != named.st_ino);
+    *out = lock;
+    lock = -1;
+fail:
+    if (lock >= 0)
+        close(lock);
+    free(name);
+    free(beside);
+    return status;
+}
+
+static void unlock_run(const char *path, int lock)
+{
+    char name[INV_TEXT_MAX], *beside = NULL;
+    const char *base = strrchr(path, '/');
+    if (lock < 0)
+        return;
+    if ((size_t)snprintf(name, sizeof name, ".%s.lock", base ? base + 1 : path) < sizeof name &&
+        inv_file_beside(path, name, &beside) == INV_OK)
+        unlink(beside);
+    free(beside);
+    close(lock);
+}
+
+/* ---- opening ---- */
+
+static inv_status read_experiment(cli_session *session)
+{
+    inv_status status = INV_OK;
+    for (size_t i = 0; i < session->options->set_count && status == INV_OK; i++)
+        status = inv_config_set(session->config, session->options->sets[i]);
+    return status == INV_OK ? inv_experiment_read(session->config, &session->experiment) : status;
+}
+
+static inv_status open_data(cli_session *session)
+{
+    const inv_data_spec *spec = &session->experiment->data;
+    const char *folder = session->options->data ? session->options->data : spec->folder;
+    inv_status status = inv_dataset_open(folder, spec->scale, &session->data);
+    return status == INV_OK ? inv_dataset_set_validation(session->data, spec->validation) : status;
+}
+
+/* The data of the run file must be those at hand, byte for byte. */
+static inv_status check_data(const cli_session *session)
+{
+    char *recorded[INV_DATA_FILES];
+    inv_status status =
+        inv_run_texts(session->run, "/", "dataset_sha256", recorded, INV_DATA_FILES);
+    for (size_t i = 0; status == INV_OK && i < INV_DATA_FILES; i++)
+        if (strcmp(recorded[i], session->data->sha256[i]) != 0)
+            status = INV_ERROR(INV_EDATA,
+                               "%s: made from other data than these (%s): SHA-256 of file %zu of 4 is "
+                               "%.12s..., not %.12s...; give the right folder with --data DIR",
+                               session->path, session->data->name, i + 1, session->data->sha256[i],
+                               recorded[i]);
+    for (size_t i = 0; i < INV_DATA_FILES; i++)
+        free(recorded[i]);
+    return status;
+}
+
+static inv_status begin(const cli_options *options, const char *path, cli_session *session)
+{
+    *session = (cli_session){.options = options, .lock = -1, .saved = cli_seconds()};
+    cli_progress_open(&session->progress, options->quiet);
+    session->path = strdup(path);
+    if (!session->path)
+        return INV_ERROR(INV_ENOMEM, "%s: no memory", path);
+    cli_signals_open();
+    return lock_run(path, &session->lock);
+}
+
+inv_status cli_session_open(const cli_options *options, const char *path, bool data,
+                            cli_session *session)
+{
+    char *text = NULL;
+    inv_status status = INV_OK;
+    *session = (cli_session){.lock = -1};
+    if (access(path, F_OK) != 0)
+        return INV_ERROR(INV_EIO, "%s: %s", path, strerror(errno));
+    INV_TRY(begin(options, path, session));
+    INV_TRY(inv_run_open(path, &session->run));
+    INV_TRY(inv_run_text(session->run, "/", "experiment", &text));
+    INV_TRY(inv_run_size(session->run, "/", "seed", &session->seed));
+    INV_TRY(inv_config_read_text(path, text, &session->config));
+    INV_TRY(read_experiment(session));
+    if (data) {
+        INV_TRY(open_data(session));
+        INV_TRY(check_data(session));
+    }
+fail:
+    free(text);
+    return status;
+}
+
+/* What a new run file says of itself. */
+static inv_status describe_run(cli_session *session)
+{
+    inv_run *run = session->run;
+    const char *digests[INV_DATA_FILES];
+    char created[32], *text = NULL;
+    const time_t now = time(NULL);
+    struct tm utc;
+    inv_status status = INV_OK;
+    strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+    for (size_t i = 0; i < INV_DATA_FILES; i++)
+        digests[i] = session->data->sha256[i];
+    INV_TRY(inv_config_text(session->config, &text));
+    INV_TRY(inv_run_set_text(run, "/", "program_version", INV_VERSION));
+    INV_TRY(inv_run_set_text(run, "/", "experiment", text));
+    INV_TRY(inv_run_set_size(run, "/", "seed", session->seed));
+    INV_TRY(inv_run_set_text(run, "/", "created", created));
+    INV_TRY(inv_run_set_text(run, "/", "dataset", session->data->name));
+    INV_TRY(inv_run_set_texts(run, "/", "dataset_sha256", digests, INV_DATA_FILES));
+fail:
+    free(text);
+    return status;
+}
+
+inv_status cli_session_start(const cli_options *options, const char *experiment, const char *path,
+                             cli_session *session)
+{
+    inv_status status = INV_OK;
+    INV_TRY(begin(options, path, session));
+    if (access(path, F_OK) == 0 && !options->force)
+        INV_FAIL(INV_EINVAL, "%s: there is a run already; --force writes over it", path);
+    INV_TRY(inv_config_read_file(experiment, &session->config));
+    INV_TRY(read_experiment(session));
+    session->seed = options->has_seed ? options->seed : session->experiment->seed;
+    INV_TRY(open_data(session));
+    INV_TRY(inv_run_create(&session->run));
+    INV_TRY(describe_run(session));
+    cli_note(&session->progress, "data      %s: %zu images to train on, %zu to validate, %zu to test",
+             session->data->name, session->data->train.count, session->data->validation.count,
+             session->data->test.count);
+fail:
+    return status;
+}
+
+void cli_session_close(cli_session *session)
+{
+    if (session->path)
+        unlock_run(session->path, session->lock);
+    inv_net_free(session->inverse);
+    inv_net_free(session->net);
+    inv_dataset_free(session->data);
+    inv_experiment_free(session->experiment);
+    inv_config_free(session->config);
+    inv_run_free(session->run);
+    free(session->path);
+}
+
+/* ---- nets ---- */
+
+/* The images' shape is what the network was built for; it stands with the network. */
+static inv_status input_shape(const cli_session *session, inv_shape *shape)
+{
+    uint64_t height = 0, width = 0, channels = 0;
+    inv_status status = inv_run_size(session->run, "/network", "height", &height);
+    if (status == INV_OK)
+        status = inv_run_size(session->run, "/network", "width", &width);
+    if (status == INV_OK)
+        status = inv_run_size(session->run, "/network", "channels", &channels);
+    *shape = (inv_shape){height, width, channels};
+    if (status == INV_OK && (height == 0 || width == 0 || channels == 0 || height > 65535 ||
+                             width > 65535 || channels > 65535))
+        return INV_ERROR(INV_EFORMAT, "%s: /network: images of %zu x %zu x %zu", session->path,
+                         shape->height, shape->width, shape->channels);
+    return status;
+}
+
+inv_status cli_session_net(cli_session *session)
+{
+    inv_shape shape;
+    if (session->net)
+        return INV_OK;
+    if (!inv_run_has(session->run, "/network"))
+        return INV_ERROR(INV_EDATA, "%s: holds no network", session->path);
+    inv_status status = input_shape(session, &shape);
+    return status == INV_OK ? inv_run_get_net(session->run, "/network", shape, &session->net) : status;
+}
+
+inv_status cli_session_inverse(cli_session *session, const char *name)
+{
+    char path[2 * INV_NAME_MAX], *at = NULL;
+    size_t point = 0;
+    inv_status status = INV_OK;
+    if (session->inverse && strcmp(session->inverse_name, name) == 0)
+        return INV_OK;
+    inv_net_free(session->inverse);
+    session->inverse = NULL;
+    INV_TRY(cli_session_net(session));
+    snprintf(path, sizeof path, "/inverse/%s", name);
+    if (!inv_run_has(session->run, path))
+        INV_FAIL(INV_EDATA, "%s: holds no inverse named '%s'; make one with: invproj invert %s",
+                 session->path, name, session->path);
+    INV_TRY(inv_run_text(session->run, path, "at", &at));
+    INV_TRY(inv_inverse_point(session->net, at, &point));
+    INV_TRY(inv_run_get_net(session->run, path, (inv_shape){1, 1, inv_net_units(session->net, point)},
+                            &session->inverse));
+    if (inv_net_units(session->inverse, inv_net_depth(session->inverse)) !=
+        inv_net_units(session->net, 0))
+        INV_FAIL(INV_EFORMAT, "%s: %s: does not lead to images of the network's size",
+                 session->path, path);
+    snprintf(session->inverse_name, sizeof session->inverse_name, "%s", name);
+fail:
+    free(at);
+    return status;
+}
+
+/* ---- checkpoints ---- */
+
+inv_status cli_session_save(cli_session *session)
+{
+    inv_status status = inv_run_save(session->run, session->path);
+    session->saved = cli_seconds();
+    return status;
+}
+
+bool cli_session_due(const cli_session *session, size_t step)
+{
+    (void)step;
+    return cli_seconds() - session->saved >= CHECKPOINT_SECONDS;
+}

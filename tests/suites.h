@@ -1,0 +1,40 @@
+/* suites.h - every suite of checks: the one list that check_main.c runs and that declares them.
+ *
+ * To add one: write tests/test_NAME.c with `Suite *NAME_suite(void)`, add its line here.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef INVPROJ_TESTS_SUITES_H
+#define INVPROJ_TESTS_SUITES_H
+
+#include <check.h>
+
+/* X(name), in the order in which they run: what others stand on comes first. */
+#define SUITES(X)                                                                                  \
+    X(status)                                                                                      \
+    X(file)                                                                                        \
+    X(mat)                                                                                         \
+    X(rng)                                                                                         \
+    X(config)                                                                                      \
+    X(idx)                                                                                         \
+    X(dataset)                                                                                     \
+    X(layer)                                                                                       \
+    X(net)                                                                                         \
+    X(loss)                                                                                        \
+    X(optim)                                                                                       \
+    X(encode)                                                                                      \
+    X(train)                                                                                       \
+    X(inverse)                                                                                     \
+    X(generate)                                                                                    \
+    X(features)                                                                                    \
+    X(measure)                                                                                     \
+    X(reference)                                                                                   \
+    X(run)                                                                                         \
+    X(png)                                                                                         \
+    X(experiment)                                                                                  \
+    X(cli)
+
+#define SUITE_DECLARE(name) Suite *name##_suite(void);
+SUITES(SUITE_DECLARE)
+#undef SUITE_DECLARE
+
+#endif

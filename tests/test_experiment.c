@@ -1,0 +1,488 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "invproj/experiment.h"
+#include "invproj/layer.h"
+#include "invproj/net.h"
+#include "suites.h"
+
+#define LAYERS "network = { layers = ( { name = \"o\"; type = \"dense\"; } ); };\n"
+
+static const char *experiments(void)
+{
+    const char *folder = getenv("INVPROJ_EXPERIMENTS");
+    return folder && *folder ? folder : "experiments";
+}
+
+static inv_config *read_config(const char *name)
+{
+    inv_config *config = NULL;
+    ck_assert_status(inv_config_read_file(support_at(experiments(), name), &config), INV_OK);
+    return config;
+}
+
+static inv_config *config_of(const char *text)
+{
+    inv_config *config = NULL;
+    ck_assert_status(inv_config_read_text("e.cfg", text, &config), INV_OK);
+    return config;
+}
+
+static void assert_sheet(const inv_sheet *sheet, const inv_sheet *want)
+{
+    ck_assert_uint_eq(sheet->columns, want->columns);
+    ck_assert_uint_eq(sheet->zoom, want->zoom);
+    ck_assert_uint_eq(sheet->gap, want->gap);
+    ck_assert_int_eq(sheet->scaling, want->scaling);
+    ck_assert_double_eq(sheet->low, want->low);
+    ck_assert_double_eq(sheet->high, want->high);
+    ck_assert_double_eq(sheet->round_to, want->round_to);
+}
+
+static void assert_optimiser(const inv_optim_spec *spec, const char *type, double rate,
+                             double accumulator)
+{
+    ck_assert_str_eq(spec->type, type);
+    ck_assert_double_eq(spec->rate, rate);
+    ck_assert_double_eq(spec->accumulator, accumulator);
+}
+
+/* ---- r2rt's numbers: section 6 of the design ---- */
+
+static void assert_r2rt_training(const inv_train_spec *spec)
+{
+    ck_assert_uint_eq(spec->steps, 2000);
+    ck_assert_uint_eq(spec->batch, 1000);
+    ck_assert_str_eq(spec->loss, "cross_entropy");
+    ck_assert_str_eq(spec->reduction, "sum");
+    assert_optimiser(&spec->optimiser, "adagrad", 0.01, 0.1);
+}
+
+static void assert_r2rt_inverse(const inv_inverse_spec *spec)
+{
+    ck_assert_str_eq(spec->name, "r2rt");
+    ck_assert_str_eq(spec->kind, "learned");
+    ck_assert_str_eq(spec->at, "hidden2.pre");
+    ck_assert_uint_eq(spec->steps, 1000);
+    ck_assert_uint_eq(spec->batch, 1000);
+    ck_assert_double_eq(spec->confidence, 0.8);
+    ck_assert_str_eq(spec->loss, "l1");
+    ck_assert_double_eq(spec->squash, 0.99);
+    ck_assert_double_eq(spec->range_penalty, 0.5);
+    ck_assert_str_eq(spec->kernel.type, "truncated_normal");
+    ck_assert_double_eq(spec->kernel.stddev, 0.1);
+    assert_optimiser(&spec->optimiser, "adagrad", 0.01, 0.1);
+}
+
+static void assert_r2rt_generate(const inv_generate_spec *spec)
+{
+    ck_assert_str_eq(spec->name, "r2rt");
+    ck_assert_str_eq(spec->inverse, "r2rt");
+    ck_assert_str_eq(spec->at, "hidden2.pre");
+    ck_assert_str_eq(spec->objective, "l1");
+    ck_assert_uint_eq(spec->classes.count, 9);
+    for (size_t i = 0; i < 9; i++)
+        ck_assert_uint_eq(spec->classes.values[i], i + 1);
+    ck_assert_uint_eq(spec->steps, 1000);
+    ck_assert_double_eq(spec->start, 0.0);
+    ck_assert_str_eq(spec->optimiser.type, "gradient_descent");
+    ck_assert_double_eq(spec->optimiser.rate, 1.0);
+}
+
+static void assert_r2rt_pictures(const inv_experiment *e)
+{
+    ck_assert_str_eq(e->project.name, "r2rt");
+    ck_assert_str_eq(e->project.inverse, "r2rt");
+    ck_assert_uint_eq(e->project.images, 36);
+    assert_sheet(&e->project_sheet, &(inv_sheet){6, 4, 2, INV_SCALING_FIXED, 0.0, 1.0, 0.0});
+    assert_sheet(&e->generate_sheet, &(inv_sheet){3, 8, 4, INV_SCALING_TILE, 0.0, 1.0, 0.0});
+    ck_assert_str_eq(e->features.name, "r2rt");
+    ck_assert_str_eq(e->features.inverse, "r2rt");
+    ck_assert_str_eq(e->features.at, "hidden2.pre");
+    ck_assert_double_eq(e->features.scale, 1e8);
+    assert_sheet(&e->features_sheet, &(inv_sheet){10, 4, 2, INV_SCALING_TILE, 0.0, 1.0, 0.1});
+}
+
+static void assert_r2rt_layer(const inv_config *config, size_t i, const char *name,
+                              const char *activation)
+{
+    static const inv_field fields[] = {
+        {"kernel", INV_FIELD_GROUP, 0, .group = inv_init_fields},
+        {"bias", INV_FIELD_GROUP, sizeof(inv_init), .group = inv_init_fields},
+        {"name", INV_FIELD_OTHER, .help = "not read here"},
+        {"type", INV_FIELD_OTHER, .help = "not read here"},
+        {"units", INV_FIELD_OTHER, .help = "not read here"},
+        {"activation", INV_FIELD_OTHER, .help = "not read here"},
+        {0}};
+    inv_init inits[2] = {{"none", -1.0, -1.0}, {"none", -1.0, -1.0}};
+    char path[64], key[96];
+    snprintf(path, sizeof path, "network.layers.%zu", i);
+    snprintf(key, sizeof key, "%s.name", path);
+    ck_assert_str_eq(inv_config_text_at(config, key), name);
+    snprintf(key, sizeof key, "%s.activation", path);
+    ck_assert_str_eq(inv_config_text_at(config, key), activation);
+    ck_assert_status(inv_config_group(config, path, fields, inits), INV_OK);
+    ck_assert_str_eq(inits[0].type, "truncated_normal");
+    ck_assert_double_eq(inits[0].stddev, 0.1);
+    ck_assert_str_eq(inits[1].type, "constant");
+    ck_assert_double_eq(inits[1].value, 0.1);
+}
+
+static void assert_r2rt_network(const inv_config *config)
+{
+    static const size_t widths[] = {784, 100, 100, 100, 100, 10, 10};
+    static const char *const points[] = {"input",   "hidden1.pre", "hidden1", "hidden2.pre",
+                                         "hidden2", "output.pre",  "output"};
+    inv_net *net = NULL;
+    ck_assert_status(inv_net_build(config, "network.layers", (inv_shape){28, 28, 1}, 10, &net),
+                     INV_OK);
+    ck_assert_uint_eq(inv_net_depth(net), 6);
+    for (size_t p = 0; p <= 6; p++) {
+        ck_assert_str_eq(inv_net_point_name(net, p), points[p]);
+        ck_assert_uint_eq(inv_net_units(net, p), widths[p]);
+    }
+    ck_assert_uint_eq(inv_net_size(net), 784 * 100 + 100 + 100 * 100 + 100 + 100 * 10 + 10);
+    inv_net_free(net);
+    ck_assert_uint_eq(inv_config_length(config, "network.layers"), 3);
+    assert_r2rt_layer(config, 0, "hidden1", "sigmoid");
+    assert_r2rt_layer(config, 1, "hidden2", "sigmoid");
+    assert_r2rt_layer(config, 2, "output", "softmax");
+}
+
+static void assert_r2rt(const char *file, const char *title, const char *folder,
+                        const inv_reference *reference)
+{
+    inv_experiment *e = NULL;
+    inv_config *config = read_config(file);
+    ck_assert_status(inv_experiment_read(config, &e), INV_OK);
+    ck_assert_str_eq(e->title, title);
+    ck_assert_uint_eq(e->seed, 1);
+    ck_assert_str_eq(e->data.folder, folder);
+    ck_assert_double_eq(e->data.scale, 255.0);
+    ck_assert_uint_eq(e->data.validation, 5000);
+    ck_assert(e->has_inverse && e->has_project && e->has_generate && e->has_features);
+    assert_r2rt_network(config);
+    assert_r2rt_training(&e->training);
+    assert_r2rt_inverse(&e->inverse);
+    assert_r2rt_generate(&e->generate);
+    assert_r2rt_pictures(e);
+    ck_assert_str_eq(e->reference.source, reference->source);
+    ck_assert_double_eq(e->reference.accuracy.low, reference->accuracy.low);
+    ck_assert_double_eq(e->reference.accuracy.high, reference->accuracy.high);
+    ck_assert_double_eq(e->reference.confidence.low, reference->confidence.low);
+    ck_assert_double_eq(e->reference.confidence.high, reference->confidence.high);
+    ck_assert_double_gt(e->reference.l1_per_pixel.low, e->reference.l1_per_pixel.high);
+    ck_assert_double_gt(e->reference.relative_l2.low, e->reference.relative_l2.high);
+    ck_assert_double_gt(e->reference.same_class.low, e->reference.same_class.high);
+    inv_experiment_free(e);
+    inv_config_free(config);
+}
+
+START_TEST(r2rt_holds_its_numbers)
+{
+    const inv_reference article = {
+        .source = "r2rt", .accuracy = {0.9521, 0.9521}, .confidence = {0.9961, 0.9976}};
+    assert_r2rt("r2rt.cfg", "r2rt, Inverting a Neural Net", "data/mnist", &article);
+}
+END_TEST
+
+START_TEST(fashion_r2rt_holds_its_numbers)
+{
+    const inv_reference none = {.source = "", .accuracy = {1, 0}, .confidence = {1, 0}};
+    assert_r2rt("fashion-r2rt.cfg", "r2rt's experiment on Fashion-MNIST",
+                "/usr/share/datasets/fashion-mnist", &none);
+}
+END_TEST
+
+/* ---- defaults and names ---- */
+
+static void assert_default_stages(const inv_experiment *e)
+{
+    ck_assert_uint_eq(e->training.steps, 1000);
+    ck_assert_uint_eq(e->training.batch, 100);
+    ck_assert_str_eq(e->training.reduction, "sum");
+    assert_optimiser(&e->training.optimiser, "adagrad", 0.01, 0.1);
+    ck_assert_str_eq(e->inverse.name, "inverse");
+    ck_assert_double_eq(e->inverse.confidence, 0.0);
+    ck_assert_double_eq(e->inverse.squash, 0.99);
+    ck_assert_str_eq(e->project.name, "projections");
+    ck_assert_str_eq(e->project.inverse, "inverse");
+    ck_assert_uint_eq(e->project.images, 36);
+    ck_assert_str_eq(e->generate.name, "generated");
+    ck_assert_str_eq(e->generate.inverse, "inverse");
+    ck_assert_uint_eq(e->generate.classes.count, 0);
+    assert_optimiser(&e->generate.optimiser, "gradient_descent", 1.0, 0.1);
+    ck_assert_str_eq(e->features.name, "features");
+    ck_assert_double_eq(e->features.scale, 1e8);
+}
+
+START_TEST(what_is_not_there_has_defaults)
+{
+    inv_experiment *e = NULL;
+    inv_config *config = config_of(LAYERS);
+    ck_assert_status(inv_experiment_read(config, &e), INV_OK);
+    ck_assert_str_eq(e->title, "");
+    ck_assert_uint_eq(e->seed, 1);
+    ck_assert_str_eq(e->data.folder, "data/mnist");
+    ck_assert_uint_eq(e->data.validation, 0);
+    ck_assert_double_eq(e->data.scale, 255.0);
+    ck_assert(!e->has_inverse && !e->has_project && !e->has_generate && !e->has_features);
+    assert_default_stages(e);
+    ck_assert_double_gt(e->reference.accuracy.low, e->reference.accuracy.high);
+    assert_sheet(&e->project_sheet, &(inv_sheet){6, 4, 2, INV_SCALING_FIXED, 0.0, 1.0, 0.0});
+    assert_sheet(&e->generate_sheet, &(inv_sheet){5, 4, 2, INV_SCALING_TILE, 0.0, 1.0, 0.0});
+    assert_sheet(&e->features_sheet, &(inv_sheet){10, 4, 2, INV_SCALING_TILE, 0.0, 1.0, 0.0});
+    inv_experiment_free(e);
+    inv_experiment_free(NULL);
+    inv_config_free(config);
+}
+END_TEST
+
+START_TEST(each_stage_is_marked_alone)
+{
+    static const char *const texts[] = {"inverse = { at = \"o\"; };", "project = { };",
+                                        "generate = { at = \"o\"; };",
+                                        "features = { at = \"o\"; };"};
+    for (size_t i = 0; i < 4; i++) {
+        char text[256];
+        inv_experiment *e = NULL;
+        snprintf(text, sizeof text, "%s%s", LAYERS, texts[i]);
+        inv_config *config = config_of(text);
+        ck_assert_status(inv_experiment_read(config, &e), INV_OK);
+        const bool has[] = {e->has_inverse, e->has_project, e->has_generate, e->has_features};
+        for (size_t j = 0; j < 4; j++)
+            ck_assert_int_eq(has[j], i == j);
+        inv_experiment_free(e);
+        inv_config_free(config);
+    }
+}
+END_TEST
+
+START_TEST(stages_use_the_inverse_they_name)
+{
+    inv_experiment *e = NULL;
+    inv_config *config =
+        config_of(LAYERS "inverse = { name = \"down\"; at = \"o\"; };"
+                         "project = { inverse = \"other\"; images = 7; };"
+                         "generate = { at = \"o\"; classes = [ 4, 1 ]; };"
+                         "features = { at = \"o\"; inverse = \"third\"; scale = -3.5; };");
+    ck_assert_status(inv_experiment_read(config, &e), INV_OK);
+    ck_assert_str_eq(e->project.inverse, "other");
+    ck_assert_uint_eq(e->project.images, 7);
+    ck_assert_str_eq(e->generate.inverse, "down");
+    ck_assert_uint_eq(e->generate.classes.count, 2);
+    ck_assert_uint_eq(e->generate.classes.values[0], 4);
+    ck_assert_str_eq(e->features.inverse, "third");
+    ck_assert_double_eq(e->features.scale, -3.5);
+    inv_experiment_free(e);
+    inv_config_free(config);
+}
+END_TEST
+
+START_TEST(takes_what_was_set)
+{
+    inv_experiment *e = NULL;
+    inv_config *config = read_config("r2rt.cfg");
+    ck_assert_status(inv_config_set(config, "training.steps=41"), INV_OK);
+    ck_assert_status(inv_config_set(config, "seed=5000000007"), INV_OK);
+    ck_assert_status(inv_config_set(config, "features.sheet.columns=7"), INV_OK);
+    ck_assert_status(inv_config_set(config, "reference.l1_per_pixel=[0.25,0.5]"), INV_OK);
+    ck_assert_status(inv_experiment_read(config, &e), INV_OK);
+    ck_assert_uint_eq(e->training.steps, 41);
+    ck_assert_uint_eq(e->seed, 5000000007);
+    ck_assert_uint_eq(e->features_sheet.columns, 7);
+    ck_assert_uint_eq(e->generate_sheet.columns, 3);
+    ck_assert_double_eq(e->reference.l1_per_pixel.low, 0.25);
+    ck_assert_double_eq(e->reference.l1_per_pixel.high, 0.5);
+    inv_experiment_free(e);
+    inv_config_free(config);
+}
+END_TEST
+
+/* The text that a run keeps after a change says the same as the change. */
+START_TEST(changed_text_is_the_same_experiment)
+{
+    char *text = NULL;
+    inv_experiment *before = NULL, *after = NULL;
+    inv_config *config = read_config("r2rt.cfg"), *second = NULL;
+    ck_assert_status(inv_config_set(config, "inverse.confidence=0.7"), INV_OK);
+    ck_assert_status(inv_config_text(config, &text), INV_OK);
+    ck_assert_status(inv_config_read_text("again", text, &second), INV_OK);
+    ck_assert_status(inv_experiment_read(config, &before), INV_OK);
+    ck_assert_status(inv_experiment_read(second, &after), INV_OK);
+    ck_assert_double_eq(after->inverse.confidence, 0.7);
+    assert_r2rt_network(second);
+    ck_assert_mem_eq(before, after, sizeof *before);
+    inv_experiment_free(before);
+    inv_experiment_free(after);
+    inv_config_free(config);
+    inv_config_free(second);
+    free(text);
+}
+END_TEST
+
+/* ---- errors ---- */
+
+START_TEST(each_error_is_named)
+{
+    static const char *const rows[][2] = {
+        {"sed = 3;", "e.cfg:2: sed: unknown key; did you mean 'seed'?"},
+        {"seed = -1;", "e.cfg:2: seed: -1 is not from 0 to"},
+        {"seed = 1.5;", "seed: must be a whole number"},
+        {"title = 5;", "title: must be text"},
+        {"data = 5;", "data: must be a group"},
+        {"data = { folder = 5; };", "data.folder: must be text"},
+        {"data = { scale = 0.0; };", "data.scale: 0 is not from 1e-06 to 1000000"},
+        {"data = { validation = 2000000000; };", "data.validation: 2000000000 is not from 0"},
+        {"training = { steps = 0; };", "training.steps: 0 is not from 1"},
+        {"training = { batch = 0; };", "training.batch: 0 is not from 1 to 1000000"},
+        {"training = { loss = \"l1\"; };", "training.loss: there is no 'l1'"},
+        {"training = { reduction = \"means\"; };", "training.reduction: there is no 'means'; did "
+                                                   "you mean 'mean'?"},
+        {"training = { optimiser = { type = \"adagrd\"; }; };",
+         "training.optimiser.type: there is no 'adagrd'; did you mean 'adagrad'?"},
+        {"training = { optimiser = { rate = -0.5; }; };", "training.optimiser.rate: -0.5 is not"},
+        {"training = { optimiser = { type = \"gradient_descent\"; accumulator = 0.1; }; };",
+         "training.optimiser.accumulator: unknown key"},
+        {"inverse = { };", "inverse: the key 'at' is missing"},
+        {"inverse = { at = \"o\"; kind = \"guessed\"; };", "inverse.kind: there is no 'guessed'"},
+        {"inverse = { at = \"o\"; confidence = 1.5; };",
+         "inverse.confidence: 1.5 is not from 0 to 1"},
+        {"inverse = { at = \"o\"; squash = 1.0; };", "inverse.squash: 1 is not from 1e-06"},
+        {"inverse = { at = \"o\"; kernel = { type = \"normale\"; }; };", "mean 'normal'?"},
+        {"project = { images = 0; };", "project.images: 0 is not from 1 to 100000"},
+        {"project = { sheet = { columns = 0; }; };", "project.sheet.columns: 0 is not from 1"},
+        {"project = { sheet = { zooom = 3; }; };", "project.sheet.zooom: unknown key"},
+        {"project = { name = \"a b\"; };", "project.name: 'a b' may hold only"},
+        {"generate = { };", "generate: the key 'at' is missing"},
+        {"generate = { at = \"o\"; classes = [ -1 ]; };", "generate.classes: -1 is not from 0"},
+        {"generate = { at = \"o\"; objective = \"l2\"; };", "generate.objective: there is no 'l2'"},
+        {"features = { };", "features: the key 'at' is missing"},
+        {"features = { at = \"o\"; scale = 1e31; };", "features.scale: 1e+31 is not from -1e+30"},
+        {"reference = { accuracy = [ 0.5, 0.25 ]; };", "reference.accuracy: the first"},
+        {"reference = { acuracy = 0.5; };", "did you mean 'accuracy'?"},
+        {"network2 = 5;", "network2: unknown key; did you mean 'network'?"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[512];
+        inv_experiment *e = (inv_experiment *)&text;
+        snprintf(text, sizeof text, "%s%s", LAYERS, rows[i][0]);
+        inv_config *config = config_of(text);
+        inv_status status = inv_experiment_read(config, &e);
+        ck_assert_msg(status == INV_ECONFIG && !e, "%s was taken", rows[i][0]);
+        ck_assert_message_has(rows[i][1]);
+        inv_config_free(config);
+    }
+}
+END_TEST
+
+START_TEST(a_network_is_needed)
+{
+    static const char *const rows[][2] = {
+        {"seed = 3;", "e.cfg: network: missing"},
+        {"network = 3;", "e.cfg:1: network: must be a group"},
+        {"network = { };", "e.cfg:1: network: the key 'layers' is missing"},
+        {"network = { layer = 1; };", "network.layer: unknown key; did you mean 'layers'?"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        inv_experiment *e = NULL;
+        inv_config *config = config_of(rows[i][0]);
+        ck_assert_status(inv_experiment_read(config, &e), INV_ECONFIG);
+        ck_assert_ptr_null(e);
+        ck_assert_message_has(rows[i][1]);
+        inv_config_free(config);
+    }
+}
+END_TEST
+
+/* ---- help ---- */
+
+static void assert_help_has(const char *text, const char *prefix, const inv_field *fields)
+{
+    for (const inv_field *f = fields; f && f->key; f++) {
+        char key[INV_TEXT_MAX];
+        snprintf(key, sizeof key, "  %s.%s%s", prefix, f->key,
+                 f->type == INV_FIELD_GROUP ? ".type " : " ");
+        ck_assert_msg(strstr(text, key) != NULL, "%s is not in\n%s", key, text);
+    }
+}
+
+START_TEST(help_mentions_each_key)
+{
+    static const char *const keys[] = {"  title ",
+                                       "  seed ",
+                                       "(default 1)",
+                                       "  data ",
+                                       "  network ",
+                                       "  training ",
+                                       "  inverse ",
+                                       "  project ",
+                                       "  generate ",
+                                       "  features ",
+                                       "  reference ",
+                                       "data.folder ",
+                                       "(default \"data/mnist\")",
+                                       "data.validation ",
+                                       "data.scale ",
+                                       "(default 255.0)",
+                                       "project.name ",
+                                       "project.inverse ",
+                                       "project.images ",
+                                       "(default 36)",
+                                       "project.sheet.columns ",
+                                       "generate.sheet.columns ",
+                                       "features.sheet.columns ",
+                                       "features.sheet.zoom ",
+                                       "features.sheet.gap ",
+                                       "features.sheet.round_to ",
+                                       "reference.source ",
+                                       "reference.accuracy ",
+                                       "reference.l1_per_pixel ",
+                                       "reference.relative_l2 ",
+                                       "reference.same_class ",
+                                       "reference.confidence ",
+                                       "training.optimiser.rate ",
+                                       "inverse.kernel.stddev ",
+                                       "network.layers"};
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    inv_experiment_help(out);
+    fclose(out);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        ck_assert_msg(strstr(text, keys[i]) != NULL, "%s is not in\n%s", keys[i], text);
+    assert_help_has(text, "training", inv_train_fields);
+    assert_help_has(text, "inverse", inv_inverse_fields);
+    assert_help_has(text, "generate", inv_generate_fields);
+    assert_help_has(text, "features", inv_features_fields);
+    for (size_t i = 0; inv_layer_names[i]; i++) {
+        char type[INV_TEXT_MAX];
+        snprintf(type, sizeof type, "type = \"%s\"", inv_layer_names[i]);
+        ck_assert_msg(strstr(text, type) != NULL, "%s is not in\n%s", type, text);
+    }
+    /* there is no published figure by default */
+    ck_assert_ptr_null(strstr(text, "[1.0, 0.0]"));
+    free(text);
+}
+END_TEST
+
+Suite *experiment_suite(void)
+{
+    Suite *suite = suite_create("experiment");
+    TCase *tests = tcase_create("experiment");
+    tcase_add_test(tests, r2rt_holds_its_numbers);
+    tcase_add_test(tests, fashion_r2rt_holds_its_numbers);
+    tcase_add_test(tests, what_is_not_there_has_defaults);
+    tcase_add_test(tests, each_stage_is_marked_alone);
+    tcase_add_test(tests, stages_use_the_inverse_they_name);
+    tcase_add_test(tests, takes_what_was_set);
+    tcase_add_test(tests, changed_text_is_the_same_experiment);
+    tcase_add_test(tests, each_error_is_named);
+    tcase_add_test(tests, a_network_is_needed);
+    tcase_add_test(tests, help_mentions_each_key);
+    suite_add_tcase(suite, tests);
+    return suite;
+}

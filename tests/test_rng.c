@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "support.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "invproj/rng.h"
+
+Suite *rng_suite(void);
+
+static gsl_rng *stream(uint64_t seed, const char *name)
+{
+    gsl_rng *rng = NULL;
+    ck_assert_status(inv_rng_alloc(seed, name, &rng), INV_OK);
+    return rng;
+}
+
+/* ---- streams ---- */
+
+START_TEST(the_same_stream_is_the_same)
+{
+    gsl_rng *a = stream(42, "network"), *b = stream(42, "network");
+    for (int i = 0; i < 2000; i++)
+        ck_assert_uint_eq(gsl_rng_get(a), gsl_rng_get(b));
+    inv_rng_free(a);
+    inv_rng_free(b);
+    inv_rng_free(NULL);
+}
+END_TEST
+
+/* FNV-1a of the seed's eight bytes, lowest first, and the name, folded to 32 bits. */
+static unsigned long twin_hash(uint64_t seed, const char *name)
+{
+    unsigned char bytes[128];
+    size_t n = 0;
+    for (; n < 8; n++, seed /= 256)
+        bytes[n] = seed % 256;
+    for (; *name; name++)
+        bytes[n++] = (unsigned char)*name;
+    uint64_t hash = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < n; i++) {
+        hash ^= bytes[i];
+        hash *= 0x100000001b3u;
+    }
+    return (unsigned long)((hash >> 32 ^ hash) % 4294967296u);
+}
+
+/* What a seed gives is part of what a run can be repeated by. */
+START_TEST(a_stream_is_mt19937_seeded_by_fnv)
+{
+    static const uint64_t seeds[] = {0, 1, 42, 4294967296u, 0xfedcba9876543210u};
+    for (size_t s = 0; s < sizeof seeds / sizeof *seeds; s++) {
+        gsl_rng *a = stream(seeds[s], "inverting"), *b = gsl_rng_alloc(gsl_rng_mt19937);
+        ck_assert_ptr_nonnull(b);
+        gsl_rng_set(b, twin_hash(seeds[s], "inverting"));
+        ck_assert_str_eq(gsl_rng_name(a), "mt19937");
+        for (int i = 0; i < 700; i++) /* past one refill of its 624 words */
+            ck_assert_uint_eq(gsl_rng_get(a), gsl_rng_get(b));
+        inv_rng_free(a);
+        gsl_rng_free(b);
+    }
+}
+END_TEST
+
+START_TEST(other_seeds_and_names_are_other_streams)
+{
+    static const char *const names[] = {"network", "training", "inverse", "inverting", "n", ""};
+    enum { SEEDS = 40, NAMES = sizeof names / sizeof *names };
+    unsigned long first[2 * SEEDS * NAMES];
+    size_t n = 0;
+    bool differ = true;
+    for (uint64_t seed = 0; seed < SEEDS; seed++)
+        for (int name = 0; name < NAMES; name++)
+            for (int high = 0; high < 2; high++) { /* seeds that differ above bit 32 only */
+                gsl_rng *rng = stream(seed + ((uint64_t)high << 40), names[name]);
+                first[n] = gsl_rng_get(rng);
+                for (size_t i = 0; i < n; i++)
+                    differ = differ && first[i] != first[n];
+                n++;
+                inv_rng_free(rng);
+            }
+    ck_assert(differ);
+}
+END_TEST
+
+START_TEST(state_carries_on)
+{
+    enum { N = 1000 };
+    const inv_init init = {"truncated_normal", 0.3, 0.0};
+    float before[N], after[N], again[N];
+    gsl_rng *a = stream(7, "network"), *b = stream(8, "other");
+    inv_init_fill(&init, before, N, a);
+    unsigned char *saved = malloc(gsl_rng_size(a));
+    ck_assert_ptr_nonnull(saved);
+    memcpy(saved, gsl_rng_state(a), gsl_rng_size(a));
+    inv_init_fill(&init, after, N, a);
+    ck_assert_int_ne(memcmp(before, after, sizeof before), 0);
+    gsl_rng *const carriers[] = {a, b}; /* the same generator, and another one */
+    for (int c = 0; c < 2; c++) {
+        memcpy(gsl_rng_state(carriers[c]), saved, gsl_rng_size(a));
+        inv_init_fill(&init, again, N, carriers[c]);
+        ck_assert_int_eq(memcmp(again, after, sizeof after), 0);
+    }
+    free(saved);
+    inv_rng_free(a);
+    inv_rng_free(b);
+}
+END_TEST
+
+/* ---- distributions ---- */
+
+enum { DRAWS = 400000 };
+
+typedef struct moments {
+    double mean, sd, skew, within_one, within_two; /* of values / stddev */
+    double lowest, highest;
+} moments;
+
+/* Of DRAWS values, in units of stddev. The caller need not free anything. */
+static moments draw(const char *type, double stddev, unsigned long seed)
+{
+    moments m = {.lowest = INFINITY, .highest = -INFINITY};
+    inv_init init = {.stddev = stddev, .value = 17.0};
+    float *values = malloc(DRAWS * sizeof *values);
+    gsl_rng *rng = stream(seed, "draws");
+    ck_assert_ptr_nonnull(values);
+    strcpy(init.type, type);
+    inv_init_fill(&init, values, DRAWS, rng);
+    for (int i = 0; i < DRAWS; i++) {
+        const double z = values[i] / stddev;
+        m.mean += z / DRAWS;
+        m.sd += z * z / DRAWS;
+        m.skew += z * z * z / DRAWS;
+        m.within_one += (fabs(z) < 1.0) / (double)DRAWS;
+        m.within_two += (fabs(z) < 2.0) / (double)DRAWS;
+        m.lowest = fmin(m.lowest, z);
+        m.highest = fmax(m.highest, z);
+    }
+    m.sd = sqrt(m.sd - m.mean * m.mean);
+    free(values);
+    inv_rng_free(rng);
+    return m;
+}
+
+/* Tolerances: five standard errors or more of DRAWS values. */
+START_TEST(truncated_normal_has_its_moments)
+{
+    static const double stddevs[] = {0.1, 0.7, 31.0};
+    for (int i = 0; i < 3; i++) {
+        const moments m = draw("truncated_normal", stddevs[i], 100 + (unsigned)i);
+        ck_assert_double_eq_tol(m.mean, 0.0, 5 * 0.88 / sqrt(DRAWS));
+        ck_assert_double_eq_tol(m.sd, 0.87963, 0.004);
+        ck_assert_double_eq_tol(m.skew, 0.0, 0.015);
+        ck_assert_double_eq_tol(m.within_one, 0.682689 / 0.954500, 0.004);
+        ck_assert_double_ge(m.lowest, -2.0 - 1e-6);
+        ck_assert_double_le(m.lowest, -1.99);
+        ck_assert_double_le(m.highest, 2.0 + 1e-6);
+        ck_assert_double_ge(m.highest, 1.99);
+    }
+}
+END_TEST
+
+START_TEST(normal_has_its_moments)
+{
+    const moments m = draw("normal", 1.3, 200);
+    ck_assert_double_eq_tol(m.mean, 0.0, 5 / sqrt(DRAWS));
+    ck_assert_double_eq_tol(m.sd, 1.0, 0.006);
+    ck_assert_double_eq_tol(m.skew, 0.0, 0.03);
+    ck_assert_double_eq_tol(m.within_one, 0.682689, 0.004);
+    ck_assert_double_eq_tol(m.within_two, 0.954500, 0.002);
+    ck_assert_double_gt(m.highest, 3.5);
+    ck_assert_double_lt(m.lowest, -3.5);
+}
+END_TEST
+
+START_TEST(constant_is_constant)
+{
+    float values[12];
+    gsl_rng *rng = stream(1, "network");
+    const inv_init init = {"constant", 5.0, -0.375};
+    values[11] = 3.5f;
+    inv_init_fill(&init, values, 11, rng);
+    for (int i = 0; i < 11; i++)
+        ck_assert(values[i] == -0.375f);
+    ck_assert(values[11] == 3.5f); /* n of them, no more */
+    inv_init_fill(&init, values + 11, 0, rng);
+    ck_assert(values[11] == 3.5f);
+    inv_rng_free(rng);
+}
+END_TEST
+
+static const inv_field *field(const char *type, const char *key)
+{
+    for (const inv_field *f = inv_init_fields(type); f->key; f++)
+        if (strcmp(f->key, key) == 0)
+            return f;
+    return NULL;
+}
+
+START_TEST(every_type_has_its_keys)
+{
+    size_t count = 0;
+    for (; inv_init_types[count]; count++) {
+        const char *type = inv_init_types[count];
+        const bool constant = strcmp(type, "constant") == 0;
+        ck_assert_ptr_nonnull(field(type, "type"));
+        ck_assert_ptr_eq(field(type, "type")->choices, inv_init_types);
+        ck_assert_int_eq(field(type, "value") != NULL, constant);
+        ck_assert_int_eq(field(type, "stddev") != NULL, !constant);
+    }
+    ck_assert_uint_eq(count, 3);
+}
+END_TEST
+
+Suite *rng_suite(void)
+{
+    Suite *suite = suite_create("rng");
+    TCase *tests = tcase_create("rng");
+    tcase_add_test(tests, the_same_stream_is_the_same);
+    tcase_add_test(tests, a_stream_is_mt19937_seeded_by_fnv);
+    tcase_add_test(tests, other_seeds_and_names_are_other_streams);
+    tcase_add_test(tests, state_carries_on);
+    tcase_add_test(tests, truncated_normal_has_its_moments);
+    tcase_add_test(tests, normal_has_its_moments);
+    tcase_add_test(tests, constant_is_constant);
+    tcase_add_test(tests, every_type_has_its_keys);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
