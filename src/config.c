@@ -653,6 +653,75 @@ inv_status inv_config_group(const inv_config *config, const char *path, const in
     return inv_config_sets(config, path, &set, 1);
 }
 
+/* ---- comparing ---- */
+
+static bool is_excepted(const char *path, const char *const *except)
+{
+    for (; *except; except++)
+        if (strcmp(path, *except) == 0)
+            return true;
+    return false;
+}
+
+static bool nodes_differ(const json_t *a, const json_t *b, const char *const *except,
+                         char path[INV_TEXT_MAX]);
+
+/* Whether the members differ that `a` has; those that only `b` has are found the other way round.
+ */
+static bool members_differ(const json_t *a, const json_t *b, const char *const *except,
+                           char path[INV_TEXT_MAX])
+{
+    const char *key = NULL;
+    json_t *value = NULL;
+    json_object_foreach((json_t *)a, key, value)
+    {
+        char full[INV_TEXT_MAX];
+        join_path(path, key, full);
+        if (nodes_differ(value, json_object_get(b, key), except, full)) {
+            memcpy(path, full, sizeof full);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool nodes_differ(const json_t *a, const json_t *b, const char *const *except,
+                         char path[INV_TEXT_MAX])
+{
+    if (is_excepted(path, except))
+        return false;
+    if (json_is_object(a) && json_is_object(b))
+        return members_differ(a, b, except, path) || members_differ(b, a, except, path);
+    if (json_is_number(a) && json_is_number(b)) /* 1 and 1.0 say the same */
+        return json_number_value(a) != json_number_value(b);
+    if (!json_is_array(a) || json_array_size(a) != json_array_size(b))
+        return !json_equal(a, b);
+    for (size_t i = 0; i < json_array_size(a); i++) {
+        char full[INV_TEXT_MAX], index[24];
+        snprintf(index, sizeof index, "%zu", i);
+        join_path(path, index, full);
+        if (nodes_differ(json_array_get(a, i), json_array_get(b, i), except, full)) {
+            memcpy(path, full, sizeof full);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool inv_config_differs(const inv_config *a, const inv_config *b, const char *const *except,
+                        char path[INV_TEXT_MAX])
+{
+    path[0] = 0;
+    return nodes_differ(a->root, b->root, except, path);
+}
+
+inv_status inv_config_print(const inv_config *config, const char *path, char **out)
+{
+    const json_t *node = node_at(config, path);
+    *out = node ? json_dumps(node, JSON_ENCODE_ANY | JSON_REAL_PRECISION(10)) : strdup("nothing");
+    return *out ? INV_OK : INV_ERROR(INV_ENOMEM, "%s: no memory", config->name);
+}
+
 /* ---- writing and help ---- */
 
 static json_t *field_to_json(const inv_field *field, const void *in)

@@ -13,6 +13,7 @@ static const inv_experiment defaults = {
     .project_sheet = {6, 4, 2, INV_SCALING_FIXED, 0.0, 1.0, 0.0},
     .generate_sheet = {5, 4, 2, INV_SCALING_TILE, 0.0, 1.0, 0.0},
     .features_sheet = {10, 4, 2, INV_SCALING_TILE, 0.0, 1.0, 0.0},
+    .checkpoint = {10.0, 0},
     .reference = {"", {1, 0}, {1, 0}, {1, 0}, {1, 0}, {1, 0}},
 };
 
@@ -27,6 +28,7 @@ static const inv_field root_fields[] = {
     {"project", INV_FIELD_OTHER, .help = "test images through the inverse"},
     {"generate", INV_FIELD_OTHER, .help = "images of classes"},
     {"features", INV_FIELD_OTHER, .help = "an image a unit"},
+    {"checkpoint", INV_FIELD_OTHER, .help = "how often the run file is written"},
     {"reference", INV_FIELD_OTHER, .help = "published figures to compare with"},
     {0}};
 
@@ -41,7 +43,7 @@ static const inv_field data_fields[] = {
      .help = "pixels are divided by it"},
     {0}};
 
-static const inv_field project_fields[] = {
+const inv_field inv_project_fields[] = {
     {"name", INV_FIELD_NAME, offsetof(inv_project_spec, name), .help = "in the run file"},
     {"inverse", INV_FIELD_NAME, offsetof(inv_project_spec, inverse),
      .help = "by name; empty: the experiment's"},
@@ -76,6 +78,13 @@ static const inv_field project_sheet[] = SHEET_FIELD(project_sheet);
 static const inv_field generate_sheet[] = SHEET_FIELD(generate_sheet);
 static const inv_field features_sheet[] = SHEET_FIELD(features_sheet);
 
+static const inv_field checkpoint_fields[] = {
+    {"seconds", INV_FIELD_REAL, offsetof(inv_checkpoint_spec, seconds), 0.0, 1e9,
+     .help = "between two checkpoints of a learning stage, at most"},
+    {"steps", INV_FIELD_SIZE, offsetof(inv_checkpoint_spec, steps), 0, 1e9,
+     .help = "between two checkpoints, at most; 0: only by time"},
+    {0}};
+
 #define REFERENCE_FIELD(member, text)                                                              \
     {                                                                                              \
 #member, INV_FIELD_RANGE, offsetof(inv_reference, member), -1e30, 1e30, .help = text       \
@@ -104,12 +113,13 @@ static const stage_entry stages[] = {
     {"training", inv_train_fields, offsetof(inv_experiment, training), NULL, 0},
     {"inverse", inv_inverse_fields, offsetof(inv_experiment, inverse), NULL,
      offsetof(inv_experiment, has_inverse)},
-    {"project", project_fields, offsetof(inv_experiment, project), project_sheet,
+    {"project", inv_project_fields, offsetof(inv_experiment, project), project_sheet,
      offsetof(inv_experiment, has_project)},
     {"generate", inv_generate_fields, offsetof(inv_experiment, generate), generate_sheet,
      offsetof(inv_experiment, has_generate)},
     {"features", inv_features_fields, offsetof(inv_experiment, features), features_sheet,
      offsetof(inv_experiment, has_features)},
+    {"checkpoint", checkpoint_fields, offsetof(inv_experiment, checkpoint), NULL, 0},
     {"reference", reference_fields, offsetof(inv_experiment, reference), NULL, 0},
 };
 

@@ -275,6 +275,11 @@ size_t inv_inverter_state(inv_inverter *inverter, inv_array state[INV_ARRAYS_MAX
     return inv_stepper_state(&inverter->stepper, state);
 }
 
+inv_status inv_inverter_restored(const inv_inverter *inverter)
+{
+    return inv_stepper_restored(&inverter->stepper, "inverse");
+}
+
 /* ---- using ---- */
 
 inv_status inv_inverse_apply(const inv_net *inverse, const gsl_matrix_float *values,

@@ -82,9 +82,16 @@ inv_status inv_mat_alloc(size_t rows, size_t cols, const char *what, gsl_matrix_
         return INV_ERROR(INV_EINVAL, "%s: a matrix of %zu x %zu", what, rows, cols);
     if (rows > INT_MAX || cols > INT_MAX || rows > SIZE_MAX / sizeof(float) / cols) /* BLAS's int */
         return INV_ERROR(INV_ENOMEM, "%s: a matrix of %zu x %zu is too large", what, rows, cols);
-    *out = gsl_matrix_float_calloc(rows, cols);
-    if (!*out)
+    /* not gsl_matrix_float_calloc, which leaks where it fails */
+    gsl_block_float *block = gsl_block_float_calloc(rows * cols);
+    if (block)
+        *out = gsl_matrix_float_alloc_from_block(block, 0, rows, cols, cols);
+    if (!*out) {
+        if (block)
+            gsl_block_float_free(block);
         return INV_ERROR(INV_ENOMEM, "%s: no memory for %zu x %zu floats", what, rows, cols);
+    }
+    (*out)->owner = 1;
     return INV_OK;
 }
 

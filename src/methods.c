@@ -46,6 +46,17 @@ inv_status inv_stepper_step(inv_stepper *stepper, const char *stage, double loss
     return INV_OK;
 }
 
+inv_status inv_stepper_restored(const inv_stepper *stepper, const char *stage)
+{
+    const inv_batches *batches = stepper->batches;
+    bool good = batches->position <= batches->count && inv_rng_is_valid(stepper->rng);
+    for (size_t i = 0; good && i < batches->count; i++)
+        good = batches->order[i] < batches->count;
+    return good
+               ? INV_OK
+               : INV_ERROR(INV_EFORMAT, "%s: the state that was kept is none to go on from", stage);
+}
+
 size_t inv_stepper_state(inv_stepper *stepper, inv_array state[INV_ARRAYS_MAX])
 {
     size_t n = 0, count = 0;

@@ -30,6 +30,10 @@ void inv_stepper_close(inv_stepper *stepper);
 INV_MUST_CHECK inv_status inv_stepper_step(inv_stepper *stepper, const char *stage, double loss,
                                            float *params, size_t size, size_t steps);
 
+/* To be called once the arrays of the state were filled from elsewhere. INV_EFORMAT where they are
+ * none that a stepper can have had. */
+INV_MUST_CHECK inv_status inv_stepper_restored(const inv_stepper *stepper, const char *stage);
+
 size_t inv_stepper_state(inv_stepper *stepper, inv_array state[INV_ARRAYS_MAX]);
 
 #endif

@@ -34,6 +34,16 @@ void inv_rng_free(gsl_rng *rng)
         gsl_rng_free(rng);
 }
 
+/* GSL's MT19937 keeps 624 words and then the number of the next one; only that can lead astray. */
+bool inv_rng_is_valid(const gsl_rng *rng)
+{
+    int next = -1;
+    const size_t words = 624 * sizeof(unsigned long);
+    if (gsl_rng_size(rng) >= words + sizeof next)
+        memcpy(&next, (const char *)gsl_rng_state(rng) + words, sizeof next);
+    return next >= 0 && next <= 624;
+}
+
 const char *const inv_init_types[] = {"truncated_normal", "normal", "constant", NULL};
 
 #define TYPE_FIELD                                                                                 \

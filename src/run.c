@@ -558,6 +558,14 @@ bool inv_run_has_attribute(const inv_run *run, const char *path, const char *nam
     return H5Aexists_by_name(run->file, path, name, H5P_DEFAULT) > 0;
 }
 
+inv_status inv_run_unset(inv_run *run, const char *path, const char *name)
+{
+    if (inv_run_has_attribute(run, path, name) &&
+        H5Adelete_by_name(run->file, path, name, H5P_DEFAULT) < 0)
+        return failed(run, path, "an attribute cannot be removed");
+    return INV_OK;
+}
+
 /* Opens an attribute of `class` that holds exactly `count` values. */
 static inv_status open_attribute(const inv_run *run, const char *path, const char *name,
                                  H5T_class_t class, size_t count, hid_t *out)

@@ -136,3 +136,8 @@ size_t inv_trainer_state(inv_trainer *trainer, inv_array state[INV_ARRAYS_MAX])
 {
     return inv_stepper_state(&trainer->stepper, state);
 }
+
+inv_status inv_trainer_restored(const inv_trainer *trainer)
+{
+    return inv_stepper_restored(&trainer->stepper, "training");
+}

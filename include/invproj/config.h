@@ -85,9 +85,9 @@ INV_MUST_CHECK inv_status inv_config_read_json(const char *name, const char *tex
                                                inv_config **out);
 void inv_config_free(inv_config *config);
 
-/* Applies "PATH=VALUE", e.g. "training.steps=100" or "network.layers.0.units=30". VALUE is libconfig
- * syntax; a bare word is taken as text. A group at the top that is not there is made. INV_ECONFIG for a
- * path that leads nowhere. Keys are checked when the group is read. */
+/* Applies "PATH=VALUE", e.g. "training.steps=100" or "network.layers.0.units=30". VALUE is
+ * libconfig syntax; a bare word is taken as text. A group at the top that is not there is made.
+ * INV_ECONFIG for a path that leads nowhere. Keys are checked when the group is read. */
 INV_MUST_CHECK inv_status inv_config_set(inv_config *config, const char *assignment);
 
 /* The text as read, or, once something was set, libconfig text of what holds now. */
@@ -98,6 +98,14 @@ bool inv_config_has(const inv_config *config, const char *path);
 size_t inv_config_length(const inv_config *config, const char *path);
 /* The text at `path`, or NULL. */
 const char *inv_config_text_at(const inv_config *config, const char *path);
+
+/* Whether the two say different things anywhere but at and below the paths of `except`
+ * (NULL-terminated); if so, `path` is the first such place. Layout and comments are not compared.
+ */
+bool inv_config_differs(const inv_config *a, const inv_config *b, const char *const *except,
+                        char path[INV_TEXT_MAX]);
+/* What stands at `path`, as JSON text that the caller frees; "nothing" where there is nothing. */
+INV_MUST_CHECK inv_status inv_config_print(const inv_config *config, const char *path, char **out);
 
 /* Fills the structs of `sets` from the group at `path` ("" is the root). What is not there keeps
  * its value (the default). INV_ECONFIG names file, line, key and what is allowed. */

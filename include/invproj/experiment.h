@@ -34,6 +34,14 @@ typedef struct inv_project_spec {
     size_t images;              /* the first of the test part */
 } inv_project_spec;
 
+extern const inv_field inv_project_fields[];
+
+/* How often a learning stage leaves a checkpoint: at whichever comes first. */
+typedef struct inv_checkpoint_spec {
+    double seconds;
+    size_t steps; /* 0: only by time */
+} inv_checkpoint_spec;
+
 /* Figures published elsewhere, to stand beside this run's; low > high where there is none. */
 typedef struct inv_reference {
     char source[INV_NAME_MAX];
@@ -51,6 +59,7 @@ typedef struct inv_experiment {
     inv_generate_spec generate;
     inv_features_spec features;
     inv_sheet project_sheet, generate_sheet, features_sheet;
+    inv_checkpoint_spec checkpoint;
     inv_reference reference;
 } inv_experiment;
 

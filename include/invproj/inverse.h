@@ -73,6 +73,9 @@ size_t inv_inverter_step_count(const inv_inverter *inverter);
 
 /* As inv_trainer_state, besides the inverse's parameters. */
 size_t inv_inverter_state(inv_inverter *inverter, inv_array state[INV_ARRAYS_MAX]);
+/* To be called once those arrays and the parameters were filled from a checkpoint: goes on from
+ * there. INV_EFORMAT where they are no state of such a inverter. */
+INV_MUST_CHECK inv_status inv_inverter_restored(const inv_inverter *inverter);
 
 /* Images through the net to point `at` and back: images[rows] and, each unless NULL, what the net
  * makes of the originals. x and images are [rows, pixels]. */

@@ -12,6 +12,7 @@
 #ifndef INVPROJ_RNG_H
 #define INVPROJ_RNG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <gsl/gsl_rng.h>
@@ -26,6 +27,9 @@ extern "C" {
 /* A Mersenne Twister (MT19937) for the stream `name` of `seed`; the caller frees. */
 INV_MUST_CHECK inv_status inv_rng_alloc(uint64_t seed, const char *name, gsl_rng **out);
 void inv_rng_free(gsl_rng *rng);
+
+/* Whether the state, after bytes were copied into it, is one that the generator can be in. */
+bool inv_rng_is_valid(const gsl_rng *rng);
 
 /* How a block of parameters starts. */
 typedef struct inv_init {

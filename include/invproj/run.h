@@ -81,6 +81,8 @@ INV_MUST_CHECK inv_status inv_run_set_real(inv_run *run, const char *path, const
                                            double value);
 INV_MUST_CHECK inv_status inv_run_set_size(inv_run *run, const char *path, const char *name,
                                            uint64_t value);
+/* Takes an attribute away, if it is there. */
+INV_MUST_CHECK inv_status inv_run_unset(inv_run *run, const char *path, const char *name);
 bool inv_run_has_attribute(const inv_run *run, const char *path, const char *name);
 /* *text is the caller's to free. */
 INV_MUST_CHECK inv_status inv_run_text(const inv_run *run, const char *path, const char *name,

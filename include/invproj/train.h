@@ -55,6 +55,9 @@ size_t inv_trainer_step_count(const inv_trainer *trainer);
 
 /* Lists what a resumed trainer needs besides the net's parameters; returns how many arrays. */
 size_t inv_trainer_state(inv_trainer *trainer, inv_array state[INV_ARRAYS_MAX]);
+/* To be called once those arrays and the parameters were filled from a checkpoint: goes on from
+ * there. INV_EFORMAT where they are no state of such a trainer. */
+INV_MUST_CHECK inv_status inv_trainer_restored(const inv_trainer *trainer);
 
 #ifdef __cplusplus
 }

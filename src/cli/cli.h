@@ -27,6 +27,7 @@ typedef enum cli_option_id {
     CLI_SEED,
     CLI_THREADS,
     CLI_SET,
+    CLI_CHECKPOINT,
     CLI_RESUME,
     CLI_FORCE,
     CLI_QUIET,
@@ -46,20 +47,21 @@ typedef enum cli_option_id {
 
 typedef struct cli_options {
     const char *out, *data;
-    size_t threads;                 /* 0: as many as there are processors */
+    const char *checkpoint; /* "500" steps or "30s" */
+    size_t threads;         /* 0: as many as there are processors */
     bool has_seed;
     uint64_t seed;
     const char *sets[CLI_SETS_MAX]; /* PATH=VALUE, in the order given; owned */
     size_t set_count;
     bool resume, force, quiet, json, man, help;
-    bool images;                    /* the operands after the first are images */
-    char **operands;                /* in argv */
+    bool images;     /* the operands after the first are images */
+    char **operands; /* in argv */
     size_t operand_count;
 } cli_options;
 
 typedef struct cli_command {
     const char *name, *operands, *summary;
-    const char *group; /* of the experiment that --at, --name, ... set */
+    const char *group;  /* of the experiment that --at, --name, ... set */
     size_t least, most; /* operands */
     inv_status (*run)(const cli_options *options);
     cli_option_id options[CLI_OPTION_COUNT]; /* ends with CLI_HELP */
@@ -121,11 +123,25 @@ typedef struct cli_session {
     uint64_t seed;
     inv_dataset *data;
     inv_net *net;
-    inv_net *inverse;                /* the one named inverse_name */
+    inv_net *inverse; /* the one named inverse_name */
     char inverse_name[INV_NAME_MAX];
-    double saved; /* when the newest checkpoint was written */
+    inv_checkpoint_spec checkpoint;
+    double saved,
+        cost; /* when the newest checkpoint was written, and how long that took; seconds */
     cli_progress progress;
 } cli_session;
+
+/* One process at a time works on the run file `path`. INV_EIO where another does. */
+INV_MUST_CHECK inv_status cli_lock(const char *path, int *lock);
+void cli_unlock(const char *path, int lock);
+
+/* What decides a run's bits beside the experiment: compiler, BLAS, threads, processor. */
+INV_MUST_CHECK inv_status cli_describe_environment(inv_run *run);
+
+/* Whether the run file is one that the session's experiment and seed go on with: they are the same,
+ * or only lengthen it. INV_EINVAL names the difference. Longer learning replaces the experiment
+ * kept in the file. */
+INV_MUST_CHECK inv_status cli_resume_check(cli_session *session);
 
 /* Starts or, with --resume, goes on with the run of an experiment file, in the run file `path`. */
 INV_MUST_CHECK inv_status cli_session_start(const cli_options *options, const char *experiment,
@@ -139,10 +155,15 @@ void cli_session_close(cli_session *session);
 INV_MUST_CHECK inv_status cli_session_net(cli_session *session);
 INV_MUST_CHECK inv_status cli_session_inverse(cli_session *session, const char *name);
 
+/* A method's settings as JSON text, which the caller frees. */
+INV_MUST_CHECK inv_status cli_settings(const inv_field *fields, const void *spec, char **out);
+
 /* Writes the run file. */
 INV_MUST_CHECK inv_status cli_session_save(cli_session *session);
 /* Whether a checkpoint is due after this step. */
 bool cli_session_due(const cli_session *session, size_t step);
+/* Says how to go on, and returns CLI_STOPPED; what is done so far is saved. */
+inv_status cli_session_stop(cli_session *session, const char *stage);
 
 /* ---- stages: each leaves its results in the run file, saved ---- */
 
@@ -154,8 +175,8 @@ INV_MUST_CHECK inv_status cli_stage_features(cli_session *session);
 
 /* ---- pictures, from the run file alone ---- */
 
-/* Draws the array `array` of the group `path` beside the run file as STEM.png, or STEM-NAME.png where the
- * result's name is not the experiment's. */
+/* Draws the array `array` of the group `path` beside the run file as STEM.png, or STEM-NAME.png
+ * where the result's name is not the experiment's. */
 INV_MUST_CHECK inv_status cli_draw(const cli_session *session, const char *path, const char *array,
                                    const char *stem, const inv_sheet *sheet);
 

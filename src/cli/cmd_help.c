@@ -1,4 +1,5 @@
-/* help: the command table in words, and as a manual page. SPDX-License-Identifier: GPL-3.0-or-later */
+/* help: the command table in words, and as a manual page. SPDX-License-Identifier: GPL-3.0-or-later
+ */
 #include <string.h>
 
 #include "cli.h"
@@ -22,8 +23,9 @@ static void print_overview(void)
     printf("invproj %s: %s.\n\nusage: invproj COMMAND [options]\n\n", INV_VERSION, purpose);
     for (size_t i = 0; i < cli_command_count; i++)
         printf("  %-9s %s\n", cli_commands[i].name, cli_commands[i].summary);
-    printf("\ninvproj COMMAND --help tells a command's options, invproj help experiment every key of "
-           "an experiment file.\n\nexit codes:\n");
+    printf(
+        "\ninvproj COMMAND --help tells a command's options, invproj help experiment every key of "
+        "an experiment file.\n\nexit codes:\n");
     for (size_t i = 0; i < EXIT_CODE_COUNT; i++)
         printf("  %-9s %s\n", exit_codes[i][0], exit_codes[i][1]);
 }
@@ -68,11 +70,13 @@ static void print_man_command(const cli_command *command)
 
 static void print_man(void)
 {
-    printf(".TH INVPROJ 1 \"\" \"invproj %s\" \"User Commands\"\n.SH NAME\ninvproj \\- ", INV_VERSION);
+    printf(".TH INVPROJ 1 \"\" \"invproj %s\" \"User Commands\"\n.SH NAME\ninvproj \\- ",
+           INV_VERSION);
     print_roff(purpose);
-    printf("\n.SH SYNOPSIS\n.B invproj\nCOMMAND [options]\n.SH DESCRIPTION\n"
-           "Results go to standard output, progress and diagnostics to standard error. Every error is "
-           "one line, \"invproj: WHAT: WHY\".\n.SH COMMANDS\n");
+    printf(
+        "\n.SH SYNOPSIS\n.B invproj\nCOMMAND [options]\n.SH DESCRIPTION\n"
+        "Results go to standard output, progress and diagnostics to standard error. Every error is "
+        "one line, \"invproj: WHAT: WHY\".\n.SH COMMANDS\n");
     for (size_t i = 0; i < cli_command_count; i++)
         print_man_command(&cli_commands[i]);
     printf(".SH EXIT STATUS\n");

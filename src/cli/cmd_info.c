@@ -5,7 +5,7 @@
 
 #include "cli.h"
 
-#define NAMES_MAX 256
+#define NAMES_MAX  256
 #define PATH_BYTES (4 * INV_NAME_MAX)
 
 /* ---- gathered as JSON, which the plain text is made of too ---- */

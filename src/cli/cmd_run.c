@@ -9,18 +9,25 @@
 static inv_status run_stages(cli_session *session)
 {
     const inv_experiment *experiment = session->experiment;
-    inv_status status = INV_OK;
-    INV_TRY(cli_stage_train(session));
-    if (experiment->has_inverse)
-        INV_TRY(cli_stage_invert(session));
-    if (experiment->has_project)
-        INV_TRY(cli_stage_project(session));
-    if (experiment->has_generate)
-        INV_TRY(cli_stage_generate(session));
-    if (experiment->has_features)
-        INV_TRY(cli_stage_features(session));
-fail:
-    return status;
+    const struct {
+        bool named;
+        const char *name;
+        inv_status (*run)(cli_session *session);
+    } stages[] = {
+        {true, "training", cli_stage_train},
+        {experiment->has_inverse, "inverse", cli_stage_invert},
+        {experiment->has_project, "project", cli_stage_project},
+        {experiment->has_generate, "generate", cli_stage_generate},
+        {experiment->has_features, "features", cli_stage_features},
+    };
+    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
+        inv_status status = stages[i].named ? stages[i].run(session) : INV_OK;
+        if (status != INV_OK)
+            return status;
+        if (cli_signal())
+            return cli_session_stop(session, stages[i].name);
+    }
+    return INV_OK;
 }
 
 inv_status cli_run(const cli_options *options)

@@ -1,4 +1,5 @@
-/* invert, project, generate, features: one stage on a run file. SPDX-License-Identifier: GPL-3.0-or-later */
+/* invert, project, generate, features: one stage on a run file. SPDX-License-Identifier:
+ * GPL-3.0-or-later */
 #include "cli.h"
 
 static inv_status on_run_file(const cli_options *options, bool data,

@@ -13,26 +13,76 @@
 
 enum { EXIT_WORK = 1, EXIT_USAGE = 2, EXIT_SIGNAL = 128 };
 
-#define EXPERIMENT_OPTIONS CLI_DATA, CLI_SEED, CLI_THREADS, CLI_SET, CLI_RESUME, CLI_FORCE, CLI_QUIET
+#define EXPERIMENT_OPTIONS                                                                         \
+    CLI_DATA, CLI_SEED, CLI_THREADS, CLI_SET, CLI_CHECKPOINT, CLI_RESUME, CLI_FORCE, CLI_QUIET
 #define RUN_OPTIONS CLI_DATA, CLI_THREADS, CLI_SET, CLI_QUIET
 
 const cli_command cli_commands[] = {
-    {"run", "EXPERIMENT.cfg -o DIR", "every stage of an experiment, into DIR/run.h5 and pictures",
-     NULL, 1, 1, cli_run, {CLI_OUT, EXPERIMENT_OPTIONS, CLI_HELP}},
-    {"train", "EXPERIMENT.cfg -o RUN.h5", "the classifier only", NULL, 1, 1, cli_train,
+    {"run",
+     "EXPERIMENT.cfg -o DIR",
+     "every stage of an experiment, into DIR/run.h5 and pictures",
+     NULL,
+     1,
+     1,
+     cli_run,
      {CLI_OUT, EXPERIMENT_OPTIONS, CLI_HELP}},
-    {"invert", "RUN.h5", "learn an inverse of the classifier", "inverse", 1, 1, cli_invert,
-     {CLI_AT, CLI_KIND, CLI_NAME, CLI_STEPS, CLI_RESUME, CLI_FORCE, RUN_OPTIONS, CLI_HELP}},
-    {"project", "RUN.h5 [--images IMAGE...]", "images through the net and back", "project", 1, 1,
-     cli_project, {CLI_COUNT, CLI_IMAGES, CLI_INVERSE, CLI_NAME, RUN_OPTIONS, CLI_HELP}},
-    {"generate", "RUN.h5", "images of classes", "generate", 1, 1, cli_generate,
+    {"train",
+     "EXPERIMENT.cfg -o RUN.h5",
+     "the classifier only",
+     NULL,
+     1,
+     1,
+     cli_train,
+     {CLI_OUT, EXPERIMENT_OPTIONS, CLI_HELP}},
+    {"invert",
+     "RUN.h5",
+     "learn an inverse of the classifier",
+     "inverse",
+     1,
+     1,
+     cli_invert,
+     {CLI_AT, CLI_KIND, CLI_NAME, CLI_STEPS, CLI_CHECKPOINT, CLI_RESUME, CLI_FORCE, RUN_OPTIONS,
+      CLI_HELP}},
+    {"project",
+     "RUN.h5 [--images IMAGE...]",
+     "images through the net and back",
+     "project",
+     1,
+     1,
+     cli_project,
+     {CLI_COUNT, CLI_IMAGES, CLI_INVERSE, CLI_NAME, RUN_OPTIONS, CLI_HELP}},
+    {"generate",
+     "RUN.h5",
+     "images of classes",
+     "generate",
+     1,
+     1,
+     cli_generate,
      {CLI_AT, CLI_CLASSES, CLI_STEPS, CLI_INVERSE, CLI_NAME, RUN_OPTIONS, CLI_HELP}},
-    {"features", "RUN.h5", "one image a unit", "features", 1, 1, cli_features,
+    {"features",
+     "RUN.h5",
+     "one image a unit",
+     "features",
+     1,
+     1,
+     cli_features,
      {CLI_AT, CLI_INVERSE, CLI_NAME, RUN_OPTIONS, CLI_HELP}},
-    {"info", "RUN.h5", "what a run file holds, with its figures", NULL, 1, 1, cli_info,
+    {"info",
+     "RUN.h5",
+     "what a run file holds, with its figures",
+     NULL,
+     1,
+     1,
+     cli_info,
      {CLI_JSON, CLI_HELP}},
-    {"help", "[COMMAND | experiment]", "this help, a command's, or every key of an experiment file",
-     NULL, 0, 1, cli_help, {CLI_MAN, CLI_HELP}},
+    {"help",
+     "[COMMAND | experiment]",
+     "this help, a command's, or every key of an experiment file",
+     NULL,
+     0,
+     1,
+     cli_help,
+     {CLI_MAN, CLI_HELP}},
 };
 const size_t cli_command_count = sizeof cli_commands / sizeof *cli_commands;
 
@@ -76,8 +126,8 @@ static int fail_usage(const char *word)
     for (size_t i = 0; i < cli_command_count; i++)
         names[i] = cli_commands[i].name;
     const char *near = inv_nearest(word, names, cli_command_count);
-    fprintf(stderr, "invproj: %s: unknown command; %s%s%s\n", word, near ? "did you mean '" : "see ",
-            near ? near : "invproj --help", near ? "'?" : "");
+    fprintf(stderr, "invproj: %s: unknown command; %s%s%s\n", word,
+            near ? "did you mean '" : "see ", near ? near : "invproj --help", near ? "'?" : "");
     return EXIT_USAGE;
 }
 
@@ -98,7 +148,8 @@ static int close_stdout(int code)
     errno = 0;
     if (fclose(stdout) == 0 && !failed)
         return code;
-    fprintf(stderr, "invproj: standard output: %s\n", errno ? strerror(errno) : "cannot be written");
+    fprintf(stderr, "invproj: standard output: %s\n",
+            errno ? strerror(errno) : "cannot be written");
     return code ? code : EXIT_WORK;
 }
 

@@ -31,12 +31,15 @@ static const option options_table[CLI_OPTION_COUNT] = {
                  MEMBER(out), NULL},
     [CLI_DATA] = {0, "data", "DIR", "folder of the four IDX files, in place of the experiment's",
                   TEXT, MEMBER(data), NULL},
-    [CLI_SEED] = {0, "seed", "N", "seed of all random numbers, in place of the experiment's", NUMBER,
-                  MEMBER(seed), NULL},
+    [CLI_SEED] = {0, "seed", "N", "seed of all random numbers, in place of the experiment's",
+                  NUMBER, MEMBER(seed), NULL},
     [CLI_THREADS] = {0, "threads", "N", "processor threads to use (default: all)", NUMBER,
                      MEMBER(threads), NULL},
     [CLI_SET] = {0, "set", "PATH=VALUE", "change a key of the experiment; may be repeated", SET, 0,
                  NULL},
+    [CLI_CHECKPOINT] = {0, "checkpoint", "EVERY",
+                        "500 (steps) or 30s (seconds) between checkpoints", TEXT,
+                        MEMBER(checkpoint), NULL},
     [CLI_RESUME] = {0, "resume", NULL, "go on from the newest checkpoint", FLAG, MEMBER(resume),
                     NULL},
     [CLI_FORCE] = {0, "force", NULL, "write over an earlier run", FLAG, MEMBER(force), NULL},
@@ -48,8 +51,8 @@ static const option options_table[CLI_OPTION_COUNT] = {
     [CLI_CLASSES] = {0, "classes", "LIST", "e.g. 0,3,5-9", KEY_LIST, 0, "classes"},
     [CLI_STEPS] = {0, "steps", "N", "how many", KEY_NUMBER, 0, "steps"},
     [CLI_COUNT] = {0, "count", "N", "how many images", KEY_NUMBER, 0, "images"},
-    [CLI_IMAGES] = {0, "images", NULL, "the operands after it are IDX or PNG images to project", FLAG,
-                    MEMBER(images), NULL},
+    [CLI_IMAGES] = {0, "images", NULL, "the operands after it are IDX or PNG images to project",
+                    FLAG, MEMBER(images), NULL},
     [CLI_JSON] = {0, "json", NULL, "as JSON", FLAG, MEMBER(json), NULL},
     [CLI_MAN] = {0, "man", NULL, "as a manual page", FLAG, MEMBER(man), NULL},
     [CLI_HELP] = {'h', "help", NULL, "this help", FLAG, MEMBER(help), NULL},
@@ -121,7 +124,8 @@ static inv_status add_list(cli_options *options, const cli_command *command, con
         if (!good || (*end && *end != ',') || last < first || last - first >= INV_LIST_MAX)
             return INV_ERROR(INV_EINVAL, "--%s: '%s' is not a list like 0,3,5-9", o->name, value);
         for (unsigned long n = first; n <= last && used < sizeof list - 16; n++)
-            used += (size_t)snprintf(list + used, sizeof list - used, "%s%lu", count++ ? "," : "", n);
+            used +=
+                (size_t)snprintf(list + used, sizeof list - used, "%s%lu", count++ ? "," : "", n);
         at = *end ? end + 1 : end;
     }
     snprintf(list + used, sizeof list - used, "]");
@@ -178,8 +182,8 @@ static inv_status unknown(const cli_command *command, const char *word)
                      near ? "?" : " --help");
 }
 
-/* The option of the command that `word` names, or CLI_OPTION_COUNT; *value is what "=" or the letter's word
- * already brings. */
+/* The option of the command that `word` names, or CLI_OPTION_COUNT; *value is what "=" or the
+ * letter's word already brings. */
 static cli_option_id find_option(const cli_command *command, const char *word, const char **value)
 {
     *value = NULL;

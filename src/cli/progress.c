@@ -5,9 +5,9 @@
 
 #include "cli.h"
 
-#define BAR 30                /* characters */
-#define BAR_SECONDS 0.1       /* between two drawings */
-#define PLAIN_SECONDS 30.0    /* between two lines where stderr is no terminal */
+#define BAR           30   /* characters */
+#define BAR_SECONDS   0.1  /* between two drawings */
+#define PLAIN_SECONDS 30.0 /* between two lines where stderr is no terminal */
 
 double cli_seconds(void)
 {
@@ -49,7 +49,8 @@ void cli_progress_start(cli_progress *progress, const char *stage, size_t total,
 void cli_progress_step(cli_progress *progress, size_t done)
 {
     const double now = cli_seconds();
-    if (progress->quiet || now - progress->shown < (progress->terminal ? BAR_SECONDS : PLAIN_SECONDS))
+    if (progress->quiet ||
+        now - progress->shown < (progress->terminal ? BAR_SECONDS : PLAIN_SECONDS))
         return;
     const double rate = (double)(done - progress->first) / (now - progress->start);
     progress->shown = now;
@@ -65,8 +66,8 @@ void cli_progress_end(cli_progress *progress, size_t done)
     const double seconds = cli_seconds() - progress->start;
     if (progress->quiet)
         return;
-    fprintf(stderr, "%s%-9s %zu steps in %.2f s, %.0f steps/s\n", progress->terminal ? "\r\033[K" : "",
-            progress->stage, done - progress->first, seconds,
+    fprintf(stderr, "%s%-9s %zu steps in %.2f s, %.0f steps/s\n",
+            progress->terminal ? "\r\033[K" : "", progress->stage, done - progress->first, seconds,
             seconds > 0.0 ? (double)(done - progress->first) / seconds : 0.0);
 }
 

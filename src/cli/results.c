@@ -119,7 +119,8 @@ inv_status cli_print_figures(const cli_session *session)
     print_attribute(session, "/network", "accuracy", "test accuracy", reference->accuracy);
     print_attribute(session, inverse, "l1_per_pixel", "inverse: L1 per pixel",
                     reference->l1_per_pixel);
-    print_attribute(session, inverse, "relative_l2", "inverse: relative L2", reference->relative_l2);
+    print_attribute(session, inverse, "relative_l2", "inverse: relative L2",
+                    reference->relative_l2);
     print_attribute(session, inverse, "same_class", "inverse: classified like its original",
                     reference->same_class);
     return print_confidences(session);

@@ -1,77 +1,48 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <jansson.h>
 
 #include "cli.h"
 #include "invproj/file.h"
 #include "invproj/inverse.h"
-#include "invproj/mat.h"
 #include "invproj/version.h"
 
-#define CHECKPOINT_SECONDS 10.0
-
-/* ---- lock ---- */
-
-/* The lock is on an open file, so that it ends with the process however that ends. */
-static inv_status lock_run(const char *path, int *out)
-{
-    char *name = NULL, *beside = NULL;
-    struct stat opened, named;
-    inv_status status = INV_OK;
-    int lock = -1;
-    const char *base = strrchr(path, '/');
-    if (asprintf(&name, ".%s.lock", base ? base + 1 : path) < 0)
-        name = NULL;
-    if (!name)
-        INV_FAIL(INV_ENOMEM, "%s: no memory", path);
-    INV_TRY(inv_file_beside(path, name, &beside));
-    do { /* again where the one who held it took the file away in between */
-        if (lock >= 0)
-            close(lock);
-        lock = open(beside, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-        if (lock < 0)
-            INV_FAIL(INV_EIO, "%s: cannot be locked: %s", path, strerror(errno));
-        if (flock(lock, LOCK_EX | LOCK_NB) != 0)
-            INV_FAIL(INV_EIO, "%s: another invproj is working on it; wait for it to end", path);
-    } while (fstat(lock, &opened) != 0 || stat(beside, &named) != 0 ||
-             opened.st_ino != named.st_ino);
-    *out = lock;
-    lock = -1;
-fail:
-    if (lock >= 0)
-        close(lock);
-    free(name);
-    free(beside);
-    return status;
-}
-
-static void unlock_run(const char *path, int lock)
-{
-    char name[INV_TEXT_MAX], *beside = NULL;
-    const char *base = strrchr(path, '/');
-    if (lock < 0)
-        return;
-    if ((size_t)snprintf(name, sizeof name, ".%s.lock", base ? base + 1 : path) < sizeof name &&
-        inv_file_beside(path, name, &beside) == INV_OK)
-        unlink(beside);
-    free(beside);
-    close(lock);
-}
-
 /* ---- opening ---- */
+
+/* --checkpoint 500 or --checkpoint 30s, in place of the experiment's. */
+static inv_status read_checkpoint(cli_session *session)
+{
+    const char *every = session->options->checkpoint;
+    char *end = NULL;
+    session->checkpoint = session->experiment->checkpoint;
+    if (!every)
+        return INV_OK;
+    const double value = strtod(every, &end);
+    const bool seconds = strcmp(end, "s") == 0;
+    if (end == every || (!seconds && *end) || !(value >= 0.0 && value <= 1e9))
+        return INV_ERROR(INV_EINVAL,
+                         "--checkpoint: '%s' is neither steps, as in 500, nor seconds, "
+                         "as in 30s",
+                         every);
+    session->checkpoint.steps = seconds ? 0 : (size_t)value;
+    if (seconds)
+        session->checkpoint.seconds = value;
+    return INV_OK;
+}
 
 static inv_status read_experiment(cli_session *session)
 {
     inv_status status = INV_OK;
     for (size_t i = 0; i < session->options->set_count && status == INV_OK; i++)
         status = inv_config_set(session->config, session->options->sets[i]);
-    return status == INV_OK ? inv_experiment_read(session->config, &session->experiment) : status;
+    if (status == INV_OK)
+        status = inv_experiment_read(session->config, &session->experiment);
+    return status == INV_OK ? read_checkpoint(session) : status;
 }
 
 static inv_status open_data(cli_session *session)
@@ -90,11 +61,11 @@ static inv_status check_data(const cli_session *session)
         inv_run_texts(session->run, "/", "dataset_sha256", recorded, INV_DATA_FILES);
     for (size_t i = 0; status == INV_OK && i < INV_DATA_FILES; i++)
         if (strcmp(recorded[i], session->data->sha256[i]) != 0)
-            status = INV_ERROR(INV_EDATA,
-                               "%s: made from other data than these (%s): SHA-256 of file %zu of 4 is "
-                               "%.12s..., not %.12s...; give the right folder with --data DIR",
-                               session->path, session->data->name, i + 1, session->data->sha256[i],
-                               recorded[i]);
+            status = INV_ERROR(
+                INV_EDATA,
+                "%s: made from other data than these (%s): SHA-256 of file %zu of 4 is "
+                "%.12s..., not %.12s...; give the right folder with --data DIR",
+                session->path, session->data->name, i + 1, session->data->sha256[i], recorded[i]);
     for (size_t i = 0; i < INV_DATA_FILES; i++)
         free(recorded[i]);
     return status;
@@ -108,7 +79,7 @@ static inv_status begin(const cli_options *options, const char *path, cli_sessio
     if (!session->path)
         return INV_ERROR(INV_ENOMEM, "%s: no memory", path);
     cli_signals_open();
-    return lock_run(path, &session->lock);
+    return cli_lock(path, &session->lock);
 }
 
 inv_status cli_session_open(const cli_options *options, const char *path, bool data,
@@ -158,20 +129,45 @@ fail:
     return status;
 }
 
-inv_status cli_session_start(const cli_options *options, const char *experiment, const char *path,
-                             cli_session *session)
+/* Starts anew. */
+static inv_status start_run(cli_session *session)
 {
     inv_status status = INV_OK;
-    INV_TRY(begin(options, path, session));
-    if (access(path, F_OK) == 0 && !options->force)
-        INV_FAIL(INV_EINVAL, "%s: there is a run already; --force writes over it", path);
-    INV_TRY(inv_config_read_file(experiment, &session->config));
-    INV_TRY(read_experiment(session));
-    session->seed = options->has_seed ? options->seed : session->experiment->seed;
     INV_TRY(open_data(session));
     INV_TRY(inv_run_create(&session->run));
     INV_TRY(describe_run(session));
-    cli_note(&session->progress, "data      %s: %zu images to train on, %zu to validate, %zu to test",
+fail:
+    return status;
+}
+
+/* Goes on: the run must be of the same experiment, seed and data. */
+static inv_status resume_run(cli_session *session)
+{
+    inv_status status = INV_OK;
+    INV_TRY(inv_run_open(session->path, &session->run));
+    INV_TRY(cli_resume_check(session));
+    INV_TRY(open_data(session));
+    INV_TRY(check_data(session));
+fail:
+    return status;
+}
+
+inv_status cli_session_start(const cli_options *options, const char *experiment, const char *path,
+                             cli_session *session)
+{
+    const bool there = access(path, F_OK) == 0;
+    inv_status status = INV_OK;
+    INV_TRY(begin(options, path, session));
+    if (there && !options->force && !options->resume)
+        INV_FAIL(INV_EINVAL,
+                 "%s: holds a run already; --resume goes on with it, --force writes over it", path);
+    INV_TRY(inv_config_read_file(experiment, &session->config));
+    INV_TRY(read_experiment(session));
+    session->seed = options->has_seed ? options->seed : session->experiment->seed;
+    INV_TRY(there && options->resume ? resume_run(session) : start_run(session));
+    INV_TRY(cli_describe_environment(session->run));
+    cli_note(&session->progress,
+             "data      %s: %zu images to train on, %zu to validate, %zu to test",
              session->data->name, session->data->train.count, session->data->validation.count,
              session->data->test.count);
 fail:
@@ -181,7 +177,7 @@ fail:
 void cli_session_close(cli_session *session)
 {
     if (session->path)
-        unlock_run(session->path, session->lock);
+        cli_unlock(session->path, session->lock);
     inv_net_free(session->inverse);
     inv_net_free(session->net);
     inv_dataset_free(session->data);
@@ -218,7 +214,8 @@ inv_status cli_session_net(cli_session *session)
     if (!inv_run_has(session->run, "/network"))
         return INV_ERROR(INV_EDATA, "%s: holds no network", session->path);
     inv_status status = input_shape(session, &shape);
-    return status == INV_OK ? inv_run_get_net(session->run, "/network", shape, &session->net) : status;
+    return status == INV_OK ? inv_run_get_net(session->run, "/network", shape, &session->net)
+                            : status;
 }
 
 inv_status cli_session_inverse(cli_session *session, const char *name)
@@ -237,7 +234,8 @@ inv_status cli_session_inverse(cli_session *session, const char *name)
                  session->path, name, session->path);
     INV_TRY(inv_run_text(session->run, path, "at", &at));
     INV_TRY(inv_inverse_point(session->net, at, &point));
-    INV_TRY(inv_run_get_net(session->run, path, (inv_shape){1, 1, inv_net_units(session->net, point)},
+    INV_TRY(inv_run_get_net(session->run, path,
+                            (inv_shape){1, 1, inv_net_units(session->net, point)},
                             &session->inverse));
     if (inv_net_units(session->inverse, inv_net_depth(session->inverse)) !=
         inv_net_units(session->net, 0))
@@ -249,17 +247,45 @@ fail:
     return status;
 }
 
+inv_status cli_settings(const inv_field *fields, const void *spec, char **out)
+{
+    json_t *object = json_object();
+    *out = NULL;
+    inv_status status = object ? inv_fields_write(fields, spec, object) : INV_ENOMEM;
+    if (status == INV_OK)
+        *out = json_dumps(object, JSON_COMPACT);
+    json_decref(object);
+    return *out ? INV_OK : INV_ERROR(INV_ENOMEM, "settings: no memory");
+}
+
 /* ---- checkpoints ---- */
+
+/* A checkpoint may cost at most this part of the time. */
+#define COST_MOST 0.02
 
 inv_status cli_session_save(cli_session *session)
 {
+    const double start = cli_seconds();
     inv_status status = inv_run_save(session->run, session->path);
     session->saved = cli_seconds();
+    session->cost = session->saved - start;
     return status;
 }
 
 bool cli_session_due(const cli_session *session, size_t step)
 {
-    (void)step;
-    return cli_seconds() - session->saved >= CHECKPOINT_SECONDS;
+    const inv_checkpoint_spec *every = &session->checkpoint;
+    const double since = cli_seconds() - session->saved;
+    if (every->steps > 0 && step % every->steps == 0)
+        return true;
+    return since >= every->seconds && since >= session->cost / COST_MOST;
+}
+
+inv_status cli_session_stop(cli_session *session, const char *stage)
+{
+    cli_note(&session->progress,
+             "%s: stopped; %s has all so far, and the same command with --resume "
+             "goes on",
+             stage, session->path);
+    return CLI_STOPPED;
 }

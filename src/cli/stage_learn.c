@@ -1,5 +1,5 @@
-/* The stages that learn: the classifier and its inverse. Both are one loop of step, perhaps checkpoint, perhaps
- * progress. SPDX-License-Identifier: GPL-3.0-or-later */
+/* The stages that learn: the classifier and its inverse. Both are one loop of step, perhaps
+ * checkpoint, perhaps progress. SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,6 +28,7 @@ typedef struct loop {
     inv_status (*step)(void *method, row *row);
     size_t (*count)(const void *method);
     size_t (*state)(void *method, inv_array state[INV_ARRAYS_MAX]);
+    inv_status (*restored)(const void *method);
     bool has_accuracy, has_kept;
     double before; /* seconds of the history that earlier starts have written */
     size_t rows;
@@ -90,14 +91,68 @@ fail:
     return status;
 }
 
-static inv_status stop(loop *l)
+/* ---- going on ---- */
+
+static inv_status damaged(const loop *l, const char *what)
 {
-    inv_status status = checkpoint(l);
-    if (status != INV_OK)
-        return status;
-    cli_note(&l->session->progress, "%s: stopped after step %zu of %zu; %s keeps it: go on with --resume",
-             l->stage, l->count(l->method), l->steps, l->session->path);
-    return CLI_STOPPED;
+    return INV_ERROR(INV_EFORMAT, "%s: %s: %s", l->session->path, l->path, what);
+}
+
+/* The parameters, over those that the method was made with. */
+static inv_status restore_params(loop *l)
+{
+    inv_net *kept = NULL;
+    inv_status status =
+        inv_run_get_net(l->session->run, l->net_path, inv_net_shape(l->net, 0), &kept);
+    if (status == INV_OK && (inv_net_size(kept) != inv_net_size(l->net) ||
+                             strcmp(inv_net_describe(kept), inv_net_describe(l->net)) != 0))
+        status = damaged(l, "its layers are not those of the experiment");
+    if (status == INV_OK)
+        memcpy(inv_net_params(l->net), inv_net_params(kept), inv_net_size(kept) * sizeof(float));
+    inv_net_free(kept);
+    return status;
+}
+
+/* The history must be as long as the steps that were done; its last time is where times go on. */
+static inv_status restore_history(loop *l, size_t step)
+{
+    char path[4 * INV_NAME_MAX];
+    size_t rank = 0, dims[INV_RUN_RANK_MAX] = {0};
+    void *memory = NULL;
+    inv_status status = INV_OK;
+    snprintf(path, sizeof path, "%s/history/seconds", l->path);
+    INV_TRY(inv_run_dims(l->session->run, path, &rank, dims));
+    if (rank != 1 || dims[0] != step)
+        INV_TRY(damaged(l, "its history is not as long as its steps"));
+    if (step > 0) {
+        INV_TRY(inv_calloc(step, sizeof(float), path, &memory));
+        INV_TRY(inv_run_get(l->session->run, path, INV_FLOAT32, step, memory));
+        l->before = ((const float *)memory)[step - 1];
+    }
+fail:
+    free(memory);
+    return status;
+}
+
+/* Goes on where the run file is, if it is anywhere. */
+static inv_status restore(loop *l)
+{
+    inv_array state[INV_ARRAYS_MAX];
+    char path[4 * INV_NAME_MAX];
+    uint64_t step = 0;
+    inv_status status = INV_OK;
+    state_path(l, path);
+    if (!inv_run_has(l->session->run, path))
+        return INV_OK;
+    INV_TRY(restore_params(l));
+    INV_TRY(inv_run_get_state(l->session->run, path, state, l->state(l->method, state)));
+    INV_TRY(inv_run_size(l->session->run, l->path, "step", &step));
+    if (l->count(l->method) != step || step > l->steps)
+        INV_TRY(damaged(l, "its step is not that of its state"));
+    INV_TRY(l->restored(l->method));
+    INV_TRY(restore_history(l, step));
+fail:
+    return status;
 }
 
 /* ---- the loop ---- */
@@ -106,13 +161,22 @@ static inv_status run_loop(loop *l)
 {
     cli_progress *progress = &l->session->progress;
     const double start = cli_seconds();
+    if (l->count(l->method) == l->steps)
+        return INV_OK;
     cli_progress_start(progress, l->stage, l->steps, l->count(l->method));
+    if (l->count(l->method) == 0) { /* from the first moment on there is a file */
+        inv_status status = checkpoint(l);
+        if (status != INV_OK)
+            return status;
+    }
     while (l->count(l->method) < l->steps) {
         row *r = &l->history[l->rows++];
         inv_status status = l->step(l->method, r);
         r->seconds = (float)(l->before + cli_seconds() - start);
-        if (status == INV_OK && cli_signal())
-            return stop(l);
+        if (status == INV_OK && cli_signal()) {
+            status = checkpoint(l);
+            return status == INV_OK ? cli_session_stop(l->session, l->stage) : status;
+        }
         if (status == INV_OK && cli_session_due(l->session, l->count(l->method)))
             status = checkpoint(l);
         if (status == INV_OK && l->rows == HISTORY_ROWS)
@@ -143,6 +207,11 @@ static size_t count_trainer(const void *method)
 static size_t state_trainer(void *method, inv_array state[INV_ARRAYS_MAX])
 {
     return inv_trainer_state(method, state);
+}
+
+static inv_status trainer_restored(const void *method)
+{
+    return inv_trainer_restored(method);
 }
 
 static inv_status make_net(cli_session *session)
@@ -190,6 +259,25 @@ static loop *alloc_loop(cli_session *session, const char *stage)
     return l;
 }
 
+/* Where training goes on after it was done once, what was made from the shorter one goes. */
+static inv_status forget_shorter(loop *l)
+{
+    static const char *const made[] = {"/inverse", "/projections", "/generated", "/features"};
+    inv_run *run = l->session->run;
+    uint64_t done = 0;
+    inv_status status = INV_OK;
+    if (l->count(l->method) > 0 && l->count(l->method) < l->steps)
+        INV_TRY(inv_run_size(run, l->path, "done", &done));
+    for (size_t i = 0; done && i < sizeof made / sizeof *made; i++)
+        INV_TRY(inv_run_remove(run, made[i]));
+    if (done) {
+        INV_TRY(inv_run_unset(run, "/network", "accuracy"));
+        INV_TRY(inv_run_unset(run, "/network", "validation_accuracy"));
+    }
+fail:
+    return status;
+}
+
 inv_status cli_stage_train(cli_session *session)
 {
     const inv_train_spec *spec = &session->experiment->training;
@@ -208,7 +296,10 @@ inv_status cli_stage_train(cli_session *session)
     l->step = step_trainer;
     l->count = count_trainer;
     l->state = state_trainer;
+    l->restored = trainer_restored;
     l->has_accuracy = true;
+    INV_TRY(restore(l));
+    INV_TRY(forget_shorter(l));
     INV_TRY(run_loop(l));
     INV_TRY(measure_net(session));
 fail:
@@ -237,14 +328,60 @@ static size_t state_inverter(void *method, inv_array state[INV_ARRAYS_MAX])
     return inv_inverter_state(method, state);
 }
 
+static inv_status inverter_restored(const void *method)
+{
+    return inv_inverter_restored(method);
+}
+
+/* An inverse of that name may be there: then it goes on, or goes, or the command is refused. */
+static inv_status check_earlier(const cli_session *session, const char *path)
+{
+    static const char *const may_differ[] = {"steps", NULL};
+    const inv_inverse_spec *spec = &session->experiment->inverse;
+    char *kept = NULL, *now = NULL, key[INV_TEXT_MAX];
+    uint64_t steps = 0;
+    inv_config *before = NULL, *after = NULL;
+    inv_status status = INV_OK;
+    INV_TRY(inv_run_text(session->run, path, "settings", &kept));
+    INV_TRY(inv_run_size(session->run, path, "step", &steps));
+    INV_TRY(cli_settings(inv_inverse_fields, spec, &now));
+    INV_TRY(inv_config_read_json(session->path, kept, &before));
+    INV_TRY(inv_config_read_json("the settings", now, &after));
+    if (inv_config_differs(before, after, may_differ, key))
+        INV_FAIL(INV_EINVAL, "%s: --resume: %s was made with another inverse.%s", session->path,
+                 path, key);
+    if (spec->steps < steps)
+        INV_FAIL(INV_EINVAL, "%s: --resume: %s has %zu steps already, inverse.steps is %zu",
+                 session->path, path, (size_t)steps, spec->steps);
+fail:
+    inv_config_free(before);
+    inv_config_free(after);
+    free(kept);
+    free(now);
+    return status;
+}
+
 static inv_status describe_inverse(cli_session *session, const char *path, size_t point)
 {
     const inv_inverse_spec *spec = &session->experiment->inverse;
+    const cli_options *options = session->options;
+    char *settings = NULL;
     inv_status status = INV_OK;
-    INV_TRY(inv_run_remove(session->run, path));
+    if (inv_run_has(session->run, path)) {
+        if (!options->resume && !options->force)
+            return INV_ERROR(
+                INV_EINVAL,
+                "%s: holds an inverse '%s' already; --name NAME makes another, --resume "
+                "goes on with it, --force writes over it",
+                session->path, spec->name);
+        INV_TRY(options->force ? inv_run_remove(session->run, path) : check_earlier(session, path));
+    }
+    INV_TRY(cli_settings(inv_inverse_fields, spec, &settings));
+    INV_TRY(inv_run_set_text(session->run, path, "settings", settings));
     INV_TRY(inv_run_set_text(session->run, path, "kind", spec->kind));
     INV_TRY(inv_run_set_text(session->run, path, "at", inv_net_point_name(session->net, point)));
 fail:
+    free(settings);
     return status;
 }
 
@@ -252,8 +389,8 @@ static inv_status measure_inverse(cli_session *session, const char *path, size_t
 {
     inv_inverse_quality quality;
     inv_status status = INV_OK;
-    INV_TRY(inv_measure_inverse(session->net, session->inverse, point, &session->data->test,
-                                &quality));
+    INV_TRY(
+        inv_measure_inverse(session->net, session->inverse, point, &session->data->test, &quality));
     INV_TRY(inv_run_set_real(session->run, path, "l1_per_pixel", quality.l1_per_pixel));
     INV_TRY(inv_run_set_real(session->run, path, "relative_l2", quality.relative_l2));
     INV_TRY(inv_run_set_real(session->run, path, "same_class", quality.same_class));
@@ -262,6 +399,16 @@ static inv_status measure_inverse(cli_session *session, const char *path, size_t
              quality.l1_per_pixel, quality.same_class);
 fail:
     return status;
+}
+
+/* The inverse, untrained, as the session's. */
+static inv_status make_inverse(cli_session *session)
+{
+    const inv_inverse_spec *spec = &session->experiment->inverse;
+    inv_net_free(session->inverse);
+    session->inverse = NULL;
+    snprintf(session->inverse_name, sizeof session->inverse_name, "%s", spec->name);
+    return inv_inverse_build(spec, session->net, &session->inverse);
 }
 
 inv_status cli_stage_invert(cli_session *session)
@@ -273,24 +420,23 @@ inv_status cli_stage_invert(cli_session *session)
     loop *l = alloc_loop(session, "inverse");
     if (!l)
         return INV_ENOMEM;
-    INV_TRY(cli_session_net(session));
-    INV_TRY(inv_inverse_point(session->net, spec->at, &point));
-    inv_net_free(session->inverse);
-    session->inverse = NULL;
-    INV_TRY(inv_inverse_build(spec, session->net, &session->inverse));
-    snprintf(session->inverse_name, sizeof session->inverse_name, "%s", spec->name);
-    INV_TRY(inv_inverter_alloc(spec, session->net, session->inverse, session->data, session->seed,
-                               &inverter));
     snprintf(l->path, sizeof l->path, "/inverse/%s", spec->name);
     memcpy(l->net_path, l->path, sizeof l->path);
+    INV_TRY(cli_session_net(session));
+    INV_TRY(inv_inverse_point(session->net, spec->at, &point));
+    INV_TRY(make_inverse(session));
+    INV_TRY(describe_inverse(session, l->path, point));
+    INV_TRY(inv_inverter_alloc(spec, session->net, session->inverse, session->data, session->seed,
+                               &inverter));
     l->net = session->inverse;
     l->steps = spec->steps;
     l->method = inverter;
     l->step = step_inverter;
     l->count = count_inverter;
     l->state = state_inverter;
+    l->restored = inverter_restored;
     l->has_kept = true;
-    INV_TRY(describe_inverse(session, l->path, point));
+    INV_TRY(restore(l));
     INV_TRY(run_loop(l));
     INV_TRY(measure_inverse(session, l->path, point));
 fail:

@@ -1,4 +1,5 @@
-/* The stages that show: projections, class images, features. SPDX-License-Identifier: GPL-3.0-or-later */
+/* The stages that show: projections, class images, features. SPDX-License-Identifier:
+ * GPL-3.0-or-later */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,13 +15,19 @@
 
 /* Where a result stands; what stood there goes. */
 static inv_status open_result(cli_session *session, const char *group, const char *name,
-                              const char *inverse, char path[PATH_BYTES])
+                              const char *inverse, const inv_field *fields, const void *spec,
+                              char path[PATH_BYTES])
 {
-    inv_status status = INV_OK;
+    char *settings = NULL;
+    inv_status status = cli_settings(fields, spec, &settings);
+    if (status != INV_OK)
+        return status;
     snprintf(path, PATH_BYTES, "/%s/%s", group, name);
     INV_TRY(inv_run_remove(session->run, path));
+    INV_TRY(inv_run_set_text(session->run, path, "settings", settings));
     INV_TRY(inv_run_set_text(session->run, path, "inverse", inverse));
 fail:
+    free(settings);
     return status;
 }
 
@@ -183,11 +190,13 @@ inv_status cli_stage_project(cli_session *session)
     snprintf(inverse_path, sizeof inverse_path, "/inverse/%s", spec->inverse);
     INV_TRY(inv_run_text(session->run, inverse_path, "at", &at));
     INV_TRY(inv_inverse_point(session->net, at, &point));
-    INV_TRY(session->options->images ? take_given_images(session, &p) : take_test_images(session, &p));
+    INV_TRY(session->options->images ? take_given_images(session, &p)
+                                     : take_test_images(session, &p));
     INV_TRY(inv_inverse_project(session->net, session->inverse, point, p.originals, p.images,
                                 p.confidence, p.predicted));
     const size_t n = p.originals->size1;
-    INV_TRY(open_result(session, "projections", spec->name, spec->inverse, path));
+    INV_TRY(open_result(session, "projections", spec->name, spec->inverse, inv_project_fields, spec,
+                        path));
     INV_TRY(put_images(session, path, "original", p.originals));
     INV_TRY(put_images(session, path, "image", p.images));
     if (p.label)
@@ -214,7 +223,7 @@ static inv_status optimise(cli_session *session, inv_generator *generator, size_
         if (status != INV_OK)
             return status;
         if (cli_signal())
-            return CLI_STOPPED;
+            return cli_session_stop(session, "generate");
         cli_progress_step(&session->progress, i + 1);
     }
     cli_progress_end(&session->progress, steps);
@@ -233,10 +242,12 @@ static inv_status put_generated(cli_session *session, inv_generator *generator,
     inv_status status = INV_OK;
     for (size_t i = 0; i < n; i++)
         label[i] = (unsigned)(spec->classes.count ? spec->classes.values[i] : i);
-    INV_TRY(inv_pass_alloc(session->net, 0, inv_net_logits(session->net), n, INV_PASS_FORWARD, &pass));
+    INV_TRY(
+        inv_pass_alloc(session->net, 0, inv_net_logits(session->net), n, INV_PASS_FORWARD, &pass));
     inv_encode_classes(inv_net_forward(session->net, pass, images), NULL, reclassified);
     inv_generator_confidence(generator, confidence);
-    INV_TRY(open_result(session, "generated", spec->name, spec->inverse, path));
+    INV_TRY(open_result(session, "generated", spec->name, spec->inverse, inv_generate_fields, spec,
+                        path));
     INV_TRY(inv_run_set_text(session->run, path, "at", spec->at));
     INV_TRY(put(session, path, "hidden", INV_FLOAT32, 2, dims, values->data, INV_RUN_PLAIN));
     INV_TRY(put_images(session, path, "image", images));
@@ -285,7 +296,8 @@ inv_status cli_stage_features(cli_session *session)
                           "features", &images));
     INV_TRY(inv_features_images(session->inverse, spec->scale, images));
     inv_layer_owner(spec->at, owner);
-    INV_TRY(open_result(session, "features", spec->name, spec->inverse, path));
+    INV_TRY(open_result(session, "features", spec->name, spec->inverse, inv_features_fields, spec,
+                        path));
     INV_TRY(inv_run_set_text(session->run, path, "layer", owner));
     INV_TRY(inv_run_set_text(session->run, path, "at", spec->at));
     INV_TRY(put_images(session, path, "image", images));
