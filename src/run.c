@@ -8,12 +8,12 @@
 #include <hdf5.h>
 #include <nettle/sha2.h>
 
+#include "image.h"
 #include "invproj/file.h"
 #include "invproj/idx.h"
 
 #define USER_BLOCK       512               /* the smallest that HDF5 knows */
 #define FILE_BYTES_MAX   ((size_t)1 << 32) /* of a run file that is opened */
-#define MEMORY_STEP      ((size_t)1 << 20) /* by which the file in memory grows */
 #define PATH_BYTES       (4 * INV_NAME_MAX)
 #define TEXT_BYTES_MAX   ((size_t)1 << 24) /* of one attribute that is read */
 #define APPEND_CHUNK     4096              /* values */
@@ -56,36 +56,13 @@ static inv_status alloc_run(const char *name, inv_run **out)
     return (*out)->name ? INV_OK : INV_ERROR(INV_ENOMEM, "%s: no memory", name);
 }
 
-/* Access properties for a file that lives in memory, filled from `image` unless NULL. */
-static hid_t memory_access(void *image, size_t size)
-{
-    hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-    if (access < 0 || H5Pset_fapl_core(access, MEMORY_STEP, 0) < 0 ||
-        H5Pset_libver_bounds(access, H5F_LIBVER_EARLIEST, H5F_LIBVER_V18) < 0 ||
-        (image && H5Pset_file_image(access, image, size) < 0)) {
-        H5Pclose(access);
-        return H5I_INVALID_HID;
-    }
-    return access;
-}
-
-/* What HDF5 knows the file in memory by: it takes two of one name for the same file, and refuses to
- * open an image under the name of a file on disk. No file can have this name. */
-static void memory_name(const inv_run *run, char name[64])
-{
-    snprintf(name, 64, "/dev/null/%p", (const void *)run);
-}
-
 inv_status inv_run_create(inv_run **out)
 {
-    char name[64];
     inv_run *run = NULL;
     inv_status status = INV_OK;
-    hid_t access = memory_access(NULL, 0);
     *out = NULL;
     INV_TRY(alloc_run("run file", &run));
-    memory_name(run, name);
-    run->file = H5Fcreate(name, H5F_ACC_TRUNC, H5P_DEFAULT, access);
+    run->file = inv_image_open(run, NULL, 0);
     if (run->file < 0)
         INV_FAIL(INV_ENOMEM, "run file: HDF5 cannot make one in memory");
     INV_TRY(inv_run_set_text(run, "/", "format", INV_RUN_FORMAT));
@@ -93,12 +70,12 @@ inv_status inv_run_create(inv_run **out)
     *out = run;
     run = NULL;
 fail:
-    H5Pclose(access);
     inv_run_free(run);
     return status;
 }
 
-/* What stands before HDF5 and a damaged file: HDF5 itself is not safe against any bytes. */
+/* What stands before HDF5 and a file that was damaged by chance; inv_image_probe is what stands
+ * before HDF5 and a file that was made to do harm, its checksum with it. */
 static inv_status check_header(const char *path, const unsigned char *bytes, size_t size)
 {
     char header[USER_BLOCK];
@@ -121,17 +98,15 @@ inv_status inv_run_open(const char *path, inv_run **out)
 {
     unsigned char *bytes = NULL;
     size_t size = 0;
-    char *format = NULL, name[64];
+    char *format = NULL;
     inv_run *run = NULL;
-    hid_t access = H5I_INVALID_HID;
     inv_status status = INV_OK;
     *out = NULL;
     INV_TRY(inv_file_read(path, FILE_BYTES_MAX, &bytes, &size));
     INV_TRY(check_header(path, bytes, size));
+    INV_TRY(inv_image_probe(path, bytes + USER_BLOCK, size - USER_BLOCK));
     INV_TRY(alloc_run(path, &run));
-    access = memory_access(bytes + USER_BLOCK, size - USER_BLOCK);
-    memory_name(run, name);
-    run->file = access < 0 ? H5I_INVALID_HID : H5Fopen(name, H5F_ACC_RDWR, access);
+    run->file = inv_image_open(run, bytes + USER_BLOCK, size - USER_BLOCK);
     if (run->file < 0)
         INV_FAIL(INV_EFORMAT, "%s: HDF5 cannot open it", path);
     INV_TRY(inv_run_text(run, "/", "format", &format));
@@ -140,8 +115,6 @@ inv_status inv_run_open(const char *path, inv_run **out)
     *out = run;
     run = NULL;
 fail:
-    if (access >= 0)
-        H5Pclose(access);
     inv_run_free(run);
     free(format);
     free(bytes);

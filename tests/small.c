@@ -59,6 +59,38 @@ int small_same_params(const inv_net *a, const inv_net *b)
     return memcmp(inv_net_params(a), inv_net_params(b), inv_net_size(a) * sizeof(float)) == 0;
 }
 
+small_saved small_save(const inv_array *state, size_t count, const inv_net *net)
+{
+    small_saved saved = {.count = count, .params = malloc(inv_net_size(net) * sizeof(float))};
+    memcpy(saved.params, inv_net_params(net), inv_net_size(net) * sizeof(float));
+    for (size_t i = 0; i < count; i++) {
+        const size_t bytes = state[i].count * inv_type_size(state[i].type);
+        saved.state[i] = state[i];
+        saved.state[i].data = malloc(bytes);
+        memcpy(saved.state[i].data, state[i].data, bytes);
+    }
+    return saved;
+}
+
+void small_load(const small_saved *saved, const inv_array *state, size_t count, inv_net *net)
+{
+    ck_assert_uint_eq(saved->count, count);
+    memcpy(inv_net_params(net), saved->params, inv_net_size(net) * sizeof(float));
+    for (size_t i = 0; i < count; i++) {
+        ck_assert_str_eq(saved->state[i].name, state[i].name);
+        ck_assert_int_eq(saved->state[i].type, state[i].type);
+        ck_assert_uint_eq(saved->state[i].count, state[i].count);
+        memcpy(state[i].data, saved->state[i].data, state[i].count * inv_type_size(state[i].type));
+    }
+}
+
+void small_saved_free(small_saved *saved)
+{
+    for (size_t i = 0; i < saved->count; i++)
+        free(saved->state[i].data);
+    free(saved->params);
+}
+
 void small_pixels(const inv_part *part, size_t i, double *x)
 {
     for (size_t j = 0; j < part->pixels; j++)

@@ -11,6 +11,7 @@
 #ifndef INVPROJ_TESTS_SMALL_H
 #define INVPROJ_TESTS_SMALL_H
 
+#include "invproj/array.h"
 #include "invproj/dataset.h"
 #include "invproj/net.h"
 
@@ -50,6 +51,18 @@ void small_train(inv_net *net, const inv_dataset *data, size_t steps);
 
 /* Whether two nets have the same parameters, to the bit. */
 int small_same_params(const inv_net *a, const inv_net *b);
+
+/* What a checkpoint would hold: a method's state and a net's parameters, copied. */
+typedef struct small_saved {
+    size_t count;
+    inv_array state[INV_ARRAYS_MAX];
+    float *params;
+} small_saved;
+
+small_saved small_save(const inv_array *state, size_t count, const inv_net *net);
+/* Puts them back into another of the same kind. */
+void small_load(const small_saved *saved, const inv_array *state, size_t count, inv_net *net);
+void small_saved_free(small_saved *saved);
 
 /* x[j] = pixel j of image i */
 void small_pixels(const inv_part *part, size_t i, double *x);

@@ -196,65 +196,27 @@ START_TEST(threads_do_not_matter)
 }
 END_TEST
 
-/* What a checkpoint would hold. */
-typedef struct saved {
-    size_t count;
-    inv_array arrays[INV_ARRAYS_MAX];
-    float *params;
-} saved;
-
-static saved save(inv_trainer *trainer, const inv_net *net)
-{
-    saved s = {.params = malloc(inv_net_size(net) * sizeof(float))};
-    s.count = inv_trainer_state(trainer, s.arrays);
-    memcpy(s.params, inv_net_params(net), inv_net_size(net) * sizeof(float));
-    for (size_t i = 0; i < s.count; i++) {
-        const size_t bytes = s.arrays[i].count * inv_type_size(s.arrays[i].type);
-        void *copy = malloc(bytes);
-        memcpy(copy, s.arrays[i].data, bytes);
-        s.arrays[i].data = copy;
-    }
-    return s;
-}
-
-static void load(const saved *s, inv_trainer *trainer, inv_net *net)
-{
-    inv_array arrays[INV_ARRAYS_MAX];
-    ck_assert_uint_eq(inv_trainer_state(trainer, arrays), s->count);
-    memcpy(inv_net_params(net), s->params, inv_net_size(net) * sizeof(float));
-    for (size_t i = 0; i < s->count; i++) {
-        ck_assert_str_eq(arrays[i].name, s->arrays[i].name);
-        ck_assert_int_eq(arrays[i].type, s->arrays[i].type);
-        ck_assert_uint_eq(arrays[i].count, s->arrays[i].count);
-        memcpy(arrays[i].data, s->arrays[i].data, arrays[i].count * inv_type_size(arrays[i].type));
-    }
-}
-
-static void saved_free(saved *s)
-{
-    for (size_t i = 0; i < s->count; i++)
-        free(s->arrays[i].data);
-    free(s->params);
-}
-
 /* Stopped after `at` steps (in the middle of an epoch, or at its end) and taken up by another. */
 static void assert_resumes(const inv_train_spec *spec, size_t at)
 {
     inv_net *whole = trained(spec, 5), *first = small_net(SMALL_FOUR);
     inv_net *second = small_net(SMALL_FOUR);
+    inv_array state[INV_ARRAYS_MAX];
     inv_trainer *trainer = trainer_for(spec, first, 5);
     take_steps(trainer, at);
-    saved s = save(trainer, first);
+    size_t count = inv_trainer_state(trainer, state);
+    small_saved saved = small_save(state, count, first);
     take_steps(trainer, 3); /* what came after the checkpoint is lost */
     inv_trainer_free(trainer);
     trainer = trainer_for(spec, second, 99);
     take_steps(trainer, 2);
-    load(&s, trainer, second);
+    count = inv_trainer_state(trainer, state);
+    small_load(&saved, state, count, second);
     ck_assert_uint_eq(inv_trainer_step_count(trainer), at);
     take_steps(trainer, spec->steps - at);
     ck_assert_uint_eq(inv_trainer_step_count(trainer), spec->steps);
     ck_assert(small_same_params(whole, second));
-    saved_free(&s);
+    small_saved_free(&saved);
     inv_trainer_free(trainer);
     inv_net_free(whole);
     inv_net_free(first);
