@@ -25,18 +25,20 @@ endif
 ifeq ($(FLAVOUR),asan)
   CFLAGS ?= -O1 -g
   INSTRUMENT := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-  # 99 is an exit code of no test; a huge request must fail as malloc's own would
+  # 99 is an exit code of no test; a huge request must fail as malloc's own would; no experiment in full
   TEST_ENV := ASAN_OPTIONS=exitcode=99:detect_leaks=1:allocator_may_return_null=1 \
-    UBSAN_OPTIONS=exitcode=99:print_stacktrace=1 CK_TIMEOUT_MULTIPLIER=8
+    UBSAN_OPTIONS=exitcode=99:print_stacktrace=1 \
+    CK_TIMEOUT_MULTIPLIER=8 INVPROJ_SHORT=1
 else ifeq ($(FLAVOUR),coverage)
   CFLAGS ?= -O0 -g
   INSTRUMENT := --coverage -fprofile-update=atomic
+  TEST_ENV := INVPROJ_SHORT=1
 endif
 
 # ---- packages and flags ---------------------------------------------------------------------------
 # OpenBLAS first: libgsl.so itself asks for GSL's reference CBLAS, and the first library loaded wins.
-# tools/deps.sh knows their names as system packages.
-PACKAGES := openblas gsl hdf5 libpng zlib libconfig jansson nettle
+# .ci/deps.sh knows their names as system packages.
+PACKAGES := openblas gsl hdf5 libpng zlib libconfig jansson nettle sleef
 missing = $(foreach p,$(1),$(shell $(PKG_CONFIG) --exists $p 2>/dev/null || echo $p))
 pkg = $(shell $(PKG_CONFIG) $(1) 2>/dev/null)
 MISSING := $(strip $(call missing,$(PACKAGES)))
@@ -100,6 +102,13 @@ $B/%.o: %.c Makefile
 	$(call say,CC,$<)
 	$Q$(CC) $(ALL_CFLAGS) $(EXTRA) -MMD -MP -c -o $@ $<
 
+# One source for each instruction set; the program chooses when it runs. ISO C would forbid a * b + c in one step.
+ifneq ($(findstring x86_64,$(shell $(CC) -dumpmachine)),)
+$B/src/kernels_avx2.o: EXTRA := -mavx2 -mfma -ffp-contract=fast
+$B/src/kernels_avx512.o: EXTRA := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -ffp-contract=fast \
+  -mprefer-vector-width=512
+endif
+
 $B/libinvproj.a: $(LIB_OBJ)
 	$(call say,AR,$@)
 	$Qrm -f $@ && $(AR) rcs $@ $^
@@ -126,7 +135,7 @@ $B/invproj.1: $B/invproj
 
 PC = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' \
   -e 's|@PACKAGES@|$(filter-out openblas,$(PACKAGES))|' -e 's|@OPENBLAS@|$(call pkg,--libs openblas)|'
-$B/invproj.pc: invproj.pc.in include/invproj/version.h Makefile
+$B/invproj.pc: src/invproj.pc.in include/invproj/version.h Makefile
 	@mkdir -p $(@D)
 	$Q$(PC) $< >$@
 
@@ -139,7 +148,7 @@ PICTURES := originals.png projections.png generated.png features.png
 done = ls $(addprefix $(OUT)/$(1)/,run.h5 $(PICTURES)) >/dev/null 2>&1
 
 reproduce: ## everything: packages, program, MNIST, the experiment, its pictures in out/r2rt
-	@sh tools/deps.sh build
+	@sh .ci/deps.sh build
 	+@$(SUBMAKE) all
 	@name=r2rt; \
 	$(call done,r2rt) || $(FETCH) || { [ -z '$(MNIST)' ] || exit 1; name=fashion-r2rt; \
@@ -155,17 +164,17 @@ data: ## fetch MNIST into data/mnist (MNIST=FOLDER takes it from there)
 	@$(FETCH)
 
 deps: ## install the packages that are missing for building and testing
-	@sh tools/deps.sh build test
+	@sh .ci/deps.sh build test
 
 deps-lint: ## install the tools of `make lint`, `make format` and FLAVOUR=clang
-	@sh tools/deps.sh lint
+	@sh .ci/deps.sh lint
 
 # ---- tests and checks -----------------------------------------------------------------------------
 MNIST_FOUND := $(patsubst %/,%,$(dir $(firstword \
   $(wildcard $(addsuffix /train-images-idx3-ubyte.gz,data/mnist ../shared/data/mnist)))))
 FASHION_FOUND := $(wildcard /usr/share/datasets/fashion-mnist)
 TEST_ENV += INVPROJ=$B/invproj INVPROJ_EXAMPLE=$B/example \
-  $(MNIST_FOUND:%=INVPROJ_MNIST=%) $(FASHION_FOUND:%=INVPROJ_FASHION=%)
+  $(MNIST_FOUND:%=INVPROJ_MNIST=%) $(FASHION_FOUND:%=INVPROJ_FASHION_MNIST=%)
 
 check-programs: all $B/check $B/example
 
@@ -173,7 +182,7 @@ run-check: check-programs
 	$(TEST_ENV) $B/check
 
 check: ## build and run all tests (FLAVOUR=asan: under the sanitizers)
-	@sh tools/deps.sh build test
+	@sh .ci/deps.sh build test
 	+@$(SUBMAKE) run-check
 
 coverage: ## run the tests and tell how many lines of each source file they reach
@@ -183,11 +192,11 @@ coverage: ## run the tests and tell how many lines of each source file they reac
 	  awk -F "'" '/^File/ { f = $$2 } /^Lines/ && f ~ /^src/ { sub("Lines executed:", ""); print f, $$0; f = "" }' | sort
 
 format: ## lay out the sources as .clang-format says
-	@sh tools/deps.sh lint
+	@sh .ci/deps.sh lint
 	clang-format -i $(C_FILES) $(H_FILES)
 
 format-check: ## fail if `make format` would change anything
-	@sh tools/deps.sh lint
+	@sh .ci/deps.sh lint
 	$(call say,FMT,$(words $(C_FILES) $(H_FILES)) files)
 	$Qclang-format --dry-run --Werror $(C_FILES) $(H_FILES)
 
@@ -199,7 +208,7 @@ lint: format-check ## clang-tidy, cppcheck and shellcheck; a warning is an error
 	$(call say,CPPC,$(words $(C_FILES)) files)
 	$Qcppcheck --quiet --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	  --std=c11 -D_GNU_SOURCE -Iinclude -Isrc -Itests -j $$(nproc) $(C_FILES)
-	shellcheck data/fetch.sh tools/deps.sh .ci/run
+	shellcheck data/fetch.sh .ci/deps.sh .ci/run
 
 # ---- installing -----------------------------------------------------------------------------------
 D = $(DESTDIR)$(PREFIX)
@@ -212,7 +221,7 @@ install: all ## install under PREFIX (default /usr/local), below DESTDIR
 	install $B/$(SOFILE) $(DL)/
 	ln -sf $(SOFILE) $(DL)/$(SONAME)
 	ln -sf $(SONAME) $(DL)/libinvproj.so
-	$(PC) invproj.pc.in >$(DL)/pkgconfig/invproj.pc
+	$(PC) src/invproj.pc.in >$(DL)/pkgconfig/invproj.pc
 	install -m 644 $(HEADERS) $D/include/invproj/
 	install -m 644 $B/invproj.1 $D/share/man/man1/
 	install -m 644 $(EXPERIMENTS) $D/share/invproj/experiments/

@@ -84,12 +84,14 @@ static json_t *json_from_setting(const config_setting_t *setting, int depth)
 /* An @include would make the text depend on files that the run file does not hold. */
 static bool has_include(const char *text)
 {
-    for (const char *line = text; line; line = strchr(line, '\n')) {
-        line += strspn(line, " \t\r\n");
-        if (strncmp(line, "@include", 8) == 0)
+    for (;;) {
+        text += strspn(text, " \t\r\n");
+        if (strncmp(text, "@include", 8) == 0)
             return true;
+        text = strchr(text, '\n');
+        if (!text)
+            return false;
     }
-    return false;
 }
 
 /* The end of the string, comment or word that starts at `at`, at least one character on. */
@@ -111,18 +113,25 @@ static const char *skip_token(const char *at)
     return at + (word ? word : 1);
 }
 
+/* Whether the text up to `end` is a whole number that 32 bits do not hold. */
+static bool is_wide_integer(const char *text, const char *end)
+{
+    char *number = NULL;
+    if (*text <= ' ') /* blanks, which strtoll would skip */
+        return false;
+    long long value = strtoll(text, &number, strncasecmp(text, "0x", 2) == 0 ? 16 : 10);
+    return number == end && (value > INT32_MAX || value < INT32_MIN);
+}
+
 /* libconfig 1.5 cuts a whole number that does not end in L to 32 bits: one that needs more gets its
  * L. Nor does it take a comment that ends with the file. NULL: no memory. */
 static char *mend_text(const char *text)
 {
     char *out = malloc(2 * strlen(text) + 2), *to = out;
     for (const char *end = text; out && *text; text = end) {
-        char *number = NULL;
         end = skip_token(text);
-        int base = strncasecmp(text, "0x", 2) == 0 ? 16 : 10;
-        long long value = *text > ' ' ? strtoll(text, &number, base) : 0; /* it skips blanks */
         to = mempcpy(to, text, (size_t)(end - text));
-        if (number == end && (value > INT32_MAX || value < INT32_MIN))
+        if (is_wide_integer(text, end))
             *to++ = 'L';
     }
     if (out)
@@ -316,16 +325,17 @@ inv_status inv_config_error(const inv_config *config, const char *path, const ch
 /* VALUE as JSON: libconfig syntax, or the bare word itself. */
 static json_t *parse_value(const char *value)
 {
-    char text[INV_MESSAGE_MAX];
+    char *text = NULL;
     config_t parsed;
     json_t *root = NULL, *result = NULL;
-    if ((size_t)snprintf(text, sizeof text, "v = %s;", value) >= sizeof text)
+    if (asprintf(&text, "v = %s;", value) < 0)
         return NULL;
     config_init(&parsed);
     if (parse_libconfig("value", text, &parsed, &root) == INV_OK && json_object_size(root) == 1)
         result = json_incref(json_object_get(root, "v"));
     json_decref(root);
     config_destroy(&parsed);
+    free(text);
     return result ? result : json_string(value);
 }
 

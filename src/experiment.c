@@ -189,7 +189,7 @@ static void help_layers(FILE *out)
     for (size_t i = 0; inv_layer_names[i]; i++) {
         const inv_layer_type *type = inv_layer_type_find(inv_layer_names[i]);
         fprintf(out, "  type = \"%s\"%s\n", type->name, type->activation ? " (an activation)" : "");
-        inv_fields_help(type->fields, type->spec_default, "   ", out);
+        inv_fields_help(type->fields, type->spec_default, type->name, out);
     }
 }
 

@@ -167,8 +167,8 @@ static inv_status check_confidence(const inv_inverter *inverter)
         return INV_OK;
     return INV_ERROR(
         INV_EDATA,
-        "inverse.confidence: no image has a top class more probable than %g; the highest "
-        "is %.4f: train longer or lower it",
+        "inverse.confidence: no image has a top class more probable than %.9g; the highest "
+        "is %.9g: train longer or lower it",
         inverter->spec.confidence, (double)highest);
 }
 

@@ -51,22 +51,48 @@ static gsl_matrix_float kernel_of(const inv_layer *layer, const float *params)
     return inv_mat_over(params + kernel->offset, kernel->dims[0], kernel->dims[1]);
 }
 
+/* Where most inputs are 0, as four pixels of five of MNIST are, products that skip them are faster.
+ * The batch at hand decides, so that a resumed run decides alike. */
+#define SPARSE_MOST 0.45 /* density up to which that pays, measured */
+#define SPARSE_ROWS 32   /* rows below which copying the kernel does not */
+
+typedef struct dense_state {
+    bool sparse; /* whether the newest batch is */
+    float room[];
+} dense_state;
+
+static size_t dense_state_size(const inv_layer *layer, size_t rows)
+{
+    const inv_block *kernel = &layer->blocks[KERNEL];
+    const size_t room = inv_mat_sparse_room(kernel->dims[0], kernel->dims[1]);
+    return sizeof(dense_state) + (rows < SPARSE_ROWS ? 0 : room * sizeof(float));
+}
+
 static void dense_forward(const inv_layer *layer, const float *params, void *state,
                           const gsl_matrix_float *x, gsl_matrix_float *y)
 {
-    (void)state;
     const gsl_matrix_float kernel = kernel_of(layer, params);
-    inv_mat_affine(x, &kernel, params + layer->blocks[BIAS].offset, y);
+    const float *bias = params + layer->blocks[BIAS].offset;
+    dense_state *d = state;
+    d->sparse = x->size1 >= SPARSE_ROWS && inv_mat_density(x) <= SPARSE_MOST;
+    if (d->sparse)
+        inv_mat_affine_sparse(x, &kernel, bias, y, d->room);
+    else
+        inv_mat_affine(x, &kernel, bias, y);
 }
 
 static void dense_backward(const inv_layer *layer, const float *params, void *state,
                            const gsl_matrix_float *x, const gsl_matrix_float *y,
                            const gsl_matrix_float *dy, float *dparams, gsl_matrix_float *dx)
 {
-    (void)state, (void)y;
+    dense_state *d = state;
+    (void)y;
     if (dparams) {
         gsl_matrix_float dkernel = kernel_of(layer, dparams);
-        inv_mat_transposed_times(x, dy, &dkernel);
+        if (d->sparse)
+            inv_mat_transposed_times_sparse(x, dy, &dkernel, d->room);
+        else
+            inv_mat_transposed_times(x, dy, &dkernel);
         inv_mat_column_sums(dy, dparams + layer->blocks[BIAS].offset);
     }
     if (dx) {
@@ -98,6 +124,7 @@ const inv_layer_type inv_layer_dense = {
     .fields = fields,
     .shape = dense_shape,
     .init = dense_init,
+    .state_size = dense_state_size,
     .forward = dense_forward,
     .backward = dense_backward,
     .mirror = dense_mirror,

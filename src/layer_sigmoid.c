@@ -1,39 +1,35 @@
 /* sigmoid: y = 1 / (1 + exp(-x));  dx = dy y (1 - y)
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#include <math.h>
+#include <stdio.h>
 
 #include <jansson.h>
 
+#include "kernels.h"
 #include "layers.h"
 
 static void sigmoid_forward(const inv_layer *layer, const float *params, void *state,
                             const gsl_matrix_float *x, gsl_matrix_float *y)
 {
+    const inv_kernels *kernels = inv_kernels_best();
     (void)layer, (void)params, (void)state;
-#pragma omp parallel for schedule(static)
-    for (size_t i = 0; i < x->size1; i++) {
-        const float *restrict in = x->data + i * x->tda;
-        float *restrict out = y->data + i * y->tda;
-        for (size_t j = 0; j < x->size2; j++)
-            out[j] = 1.0f / (1.0f + expf(-in[j]));
-    }
+#pragma omp parallel for schedule(static) if (x->size1 * x->size2 > INV_PARALLEL_MIN)
+    for (size_t i = 0; i < x->size1; i++)
+        kernels->sigmoid(x->size2, x->data + i * x->tda, y->data + i * y->tda);
 }
 
 static void sigmoid_backward(const inv_layer *layer, const float *params, void *state,
                              const gsl_matrix_float *x, const gsl_matrix_float *y,
                              const gsl_matrix_float *dy, float *dparams, gsl_matrix_float *dx)
 {
+    const inv_kernels *kernels = inv_kernels_best();
     (void)layer, (void)params, (void)state, (void)x, (void)dparams;
     if (!dx)
         return;
-#pragma omp parallel for schedule(static)
-    for (size_t i = 0; i < y->size1; i++) {
-        const float *restrict out = y->data + i * y->tda, *restrict dout = dy->data + i * dy->tda;
-        float *restrict din = dx->data + i * dx->tda;
-        for (size_t j = 0; j < y->size2; j++)
-            din[j] = dout[j] * out[j] * (1.0f - out[j]);
-    }
+#pragma omp parallel for schedule(static) if (y->size1 * y->size2 > INV_PARALLEL_MIN)
+    for (size_t i = 0; i < y->size1; i++)
+        kernels->sigmoid_slope(y->size2, y->data + i * y->tda, dy->data + i * dy->tda,
+                               dx->data + i * dx->tda);
 }
 
 /* An estimate of y may lie outside (0, 1): squash brings each row into it, logit leads back to x.

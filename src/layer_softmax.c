@@ -1,17 +1,14 @@
 /* softmax: y_j = exp(x_j - max x) / sum_k exp(x_k - max x);  dx_j = y_j (dy_j - sum_k dy_k y_k)
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#include <math.h>
-
+#include "kernels.h"
 #include "layers.h"
 
-static void softmax_row(const float *restrict in, float *restrict out, size_t n)
+static void softmax_row(const inv_kernels *kernels, const float *in, float *out, size_t n)
 {
-    float largest = in[0], sum = 0.0f;
-    for (size_t j = 1; j < n; j++)
-        largest = in[j] > largest ? in[j] : largest;
-    for (size_t j = 0; j < n; j++)
-        sum += out[j] = expf(in[j] - largest);
+    float smallest = 0.0f, largest = 0.0f;
+    kernels->range(n, in, &smallest, &largest);
+    const float sum = kernels->exp_shifted(n, in, largest, out);
     for (size_t j = 0; j < n; j++)
         out[j] /= sum;
 }
@@ -19,9 +16,10 @@ static void softmax_row(const float *restrict in, float *restrict out, size_t n)
 static void softmax_forward(const inv_layer *layer, const float *params, void *state,
                             const gsl_matrix_float *x, gsl_matrix_float *y)
 {
+    const inv_kernels *kernels = inv_kernels_best();
     (void)layer, (void)params, (void)state;
     for (size_t i = 0; i < x->size1; i++)
-        softmax_row(x->data + i * x->tda, y->data + i * y->tda, x->size2);
+        softmax_row(kernels, x->data + i * x->tda, y->data + i * y->tda, x->size2);
 }
 
 static void softmax_backward(const inv_layer *layer, const float *params, void *state,

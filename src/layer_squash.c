@@ -14,8 +14,10 @@
  * Source: r2rt, "Inverting a Neural Net", where width is 0.99 and range_penalty 1/2. A row all of
  * one value has no range: it becomes 1/2 throughout and passes no gradient.
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <float.h>
 #include <stddef.h>
 
+#include "kernels.h"
 #include "layers.h"
 
 typedef struct squash_spec {
@@ -48,15 +50,14 @@ static size_t squash_state_size(const inv_layer *layer, size_t rows)
     return sizeof(squash_state) + rows * sizeof(row_range);
 }
 
-static row_range find_range(const float *x, size_t n)
+static row_range find_range(const inv_kernels *kernels, const float *x, size_t n)
 {
-    row_range r = {0, 0, x[0], x[0]};
-    for (size_t j = 1; j < n; j++) {
-        if (x[j] < r.min)
-            r.min = x[j], r.argmin = j;
-        if (x[j] > r.max)
-            r.max = x[j], r.argmax = j;
-    }
+    row_range r = {0};
+    kernels->range(n, x, &r.min, &r.max);
+    while (r.argmin + 1 < n && x[r.argmin] != r.min)
+        r.argmin++;
+    while (r.argmax + 1 < n && x[r.argmax] != r.max)
+        r.argmax++;
     return r;
 }
 
@@ -79,16 +80,17 @@ static void squash_forward(const inv_layer *layer, const float *params, void *me
 {
     const squash_spec *spec = layer->spec;
     const float width = (float)spec->width;
+    const inv_kernels *kernels = inv_kernels_best();
     squash_state *state = memory;
     (void)params;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (x->size1 * x->size2 > INV_PARALLEL_MIN)
     for (size_t i = 0; i < x->size1; i++) {
         const float *restrict in = x->data + i * x->tda;
         float *restrict out = y->data + i * y->tda;
-        const row_range r = state->rows[i] = find_range(in, x->size2);
+        const row_range r = state->rows[i] = find_range(kernels, in, x->size2);
         const float range = r.max - r.min;
         for (size_t j = 0; j < x->size2; j++)
-            out[j] = (range > 0.0f ? (in[j] - r.min) / range - 0.5f : 0.0f) * width + 0.5f;
+            out[j] = (range >= FLT_MIN ? (in[j] - r.min) / range - 0.5f : 0.0f) * width + 0.5f;
     }
     find_batch_range(state, x->size1);
 }
@@ -96,10 +98,10 @@ static void squash_forward(const inv_layer *layer, const float *params, void *me
 static void squash_backward_row(const row_range *r, float width, const float *restrict x,
                                 const float *restrict dy, float *restrict dx, size_t n)
 {
-    const float range = r->max - r->min, scale = range > 0.0f ? width / range : 0.0f;
+    const float range = r->max - r->min, scale = range >= FLT_MIN ? width / range : 0.0f;
     float at_min = 0.0f, at_max = 0.0f;
     for (size_t j = 0; j < n; j++) {
-        const float s = range > 0.0f ? (x[j] - r->min) / range : 0.0f;
+        const float s = range >= FLT_MIN ? (x[j] - r->min) / range : 0.0f;
         dx[j] = scale * dy[j];
         at_min += dx[j] * (s - 1.0f);
         at_max -= dx[j] * s;
@@ -117,7 +119,7 @@ static void squash_backward(const inv_layer *layer, const float *params, void *m
     (void)params, (void)y, (void)dparams;
     if (!dx)
         return;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (x->size1 * x->size2 > INV_PARALLEL_MIN)
     for (size_t i = 0; i < x->size1; i++)
         squash_backward_row(&state->rows[i], (float)spec->width, x->data + i * x->tda,
                             dy->data + i * dy->tda, dx->data + i * dx->tda, x->size2);

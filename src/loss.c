@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "kernels.h"
+
 size_t inv_argmax(const float *values, size_t n)
 {
     size_t best = 0;
@@ -29,48 +31,42 @@ static double add_rows(const double *row_loss, size_t rows)
     return sum;
 }
 
-/* -log softmax(x)[label] = log sum_k exp(x_k - max) - (x_label - max): no exponential overflows. */
-static double cross_entropy_row(const float *x, size_t n, size_t label, size_t largest, float *dx)
+/* -log softmax(x)[label] = log sum_k exp(x_k - max) - (x_label - max): no exponential overflows.
+ * The exponentials go to dx, whose row is as good a place as any. */
+static double cross_entropy_row(const inv_kernels *kernels, const float *x, size_t n, size_t label,
+                                size_t largest, float *dx)
 {
-    double sum = 0.0;
+    const float sum = kernels->exp_shifted(n, x, x[largest], dx);
     for (size_t j = 0; j < n; j++)
-        sum += exp((double)x[j] - x[largest]);
-    for (size_t j = 0; dx && j < n; j++)
-        dx[j] = (float)(exp((double)x[j] - x[largest]) / sum - (j == label));
+        dx[j] /= sum;
+    dx[label] -= 1.0f;
     return log(sum) - ((double)x[label] - x[largest]);
 }
 
 double inv_loss_cross_entropy(const gsl_matrix_float *x, const unsigned *labels, double *row_loss,
                               gsl_matrix_float *dx, size_t *correct)
 {
-    *correct = 0;
+    const inv_kernels *kernels = inv_kernels_best();
+    size_t right = 0;
+#pragma omp parallel for schedule(static) reduction(+ : right) if (x->size1 * x->size2 > INV_PARALLEL_MIN / 8)
     for (size_t i = 0; i < x->size1; i++) {
         const float *row = x->data + i * x->tda;
         const size_t largest = inv_argmax(row, x->size2);
-        row_loss[i] = cross_entropy_row(row, x->size2, labels[i], largest,
-                                        dx ? dx->data + i * dx->tda : NULL);
-        *correct += largest == labels[i];
+        row_loss[i] =
+            cross_entropy_row(kernels, row, x->size2, labels[i], largest, dx->data + i * dx->tda);
+        right += largest == labels[i];
     }
+    *correct = right;
     return add_rows(row_loss, x->size1);
-}
-
-static double l1_row(const float *restrict y, const float *restrict target, size_t n,
-                     float *restrict dy)
-{
-    float sum = 0.0f;
-    for (size_t j = 0; j < n; j++)
-        sum += fabsf(y[j] - target[j]);
-    for (size_t j = 0; dy && j < n; j++)
-        dy[j] = (float)((y[j] > target[j]) - (y[j] < target[j]));
-    return sum;
 }
 
 double inv_loss_l1(const gsl_matrix_float *y, const gsl_matrix_float *target, double *row_loss,
                    gsl_matrix_float *dy)
 {
-#pragma omp parallel for schedule(static)
+    const inv_kernels *kernels = inv_kernels_best();
+#pragma omp parallel for schedule(static) if (y->size1 * y->size2 > INV_PARALLEL_MIN)
     for (size_t i = 0; i < y->size1; i++)
-        row_loss[i] = l1_row(y->data + i * y->tda, target->data + i * target->tda, y->size2,
-                             dy ? dy->data + i * dy->tda : NULL);
+        row_loss[i] = kernels->l1(y->size2, y->data + i * y->tda, target->data + i * target->tda,
+                                  dy ? dy->data + i * dy->tda : NULL);
     return add_rows(row_loss, y->size1);
 }

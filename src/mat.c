@@ -11,6 +11,8 @@
 #include <gsl/gsl_cblas.h>
 #include <omp.h>
 
+#include "kernels.h"
+
 /* OpenBLAS's own calls, weak so that another CBLAS links too. */
 __attribute__((weak)) void openblas_set_num_threads(int threads);
 __attribute__((weak)) char *openblas_get_config(void);
@@ -184,10 +186,85 @@ void inv_mat_transposed_times(const gsl_matrix_float *x, const gsl_matrix_float 
     }
 }
 
+/* ---- products that skip zeros ---- */
+
+/* Columns of x whose part of dw stays in the nearest cache while all rows go by. */
+#define SPARSE_COLUMNS 56
+/* The widest vector there is, in floats. */
+#define VECTOR_MOST 16
+
+static size_t padded(size_t columns)
+{
+    return (columns + VECTOR_MOST - 1) / VECTOR_MOST * VECTOR_MOST;
+}
+
+size_t inv_mat_sparse_room(size_t in, size_t out)
+{
+    return in * padded(out) + VECTOR_MOST;
+}
+
+/* The first address in `room` that whole vectors can start at. */
+static float *align(float *room)
+{
+    const uintptr_t bytes = VECTOR_MOST * sizeof *room, at = (uintptr_t)room;
+    return room + ((bytes - at % bytes) % bytes) / sizeof *room;
+}
+
+void inv_mat_affine_sparse(const gsl_matrix_float *x, const gsl_matrix_float *w, const float *bias,
+                           gsl_matrix_float *y, float *room)
+{
+    const inv_kernels *kernels = inv_kernels_best();
+    const size_t rows = x->size1, in = x->size2, out = w->size2, stride = padded(out);
+    float *wide = align(room);
+#pragma omp parallel if (rows * in > INV_PARALLEL_MIN)
+    {
+#pragma omp for schedule(static)
+        for (size_t j = 0; j < in; j++) {
+            memcpy(wide + j * stride, w->data + j * w->tda, out * sizeof *wide);
+            memset(wide + j * stride + out, 0, (stride - out) * sizeof *wide);
+        }
+#pragma omp for schedule(static)
+        for (size_t i = 0; i < rows; i++)
+            kernels->sparse_row(in, out, x->data + i * x->tda, wide, stride, bias,
+                                y->data + i * y->tda);
+    }
+}
+
+void inv_mat_transposed_times_sparse(const gsl_matrix_float *x, const gsl_matrix_float *dy,
+                                     gsl_matrix_float *dw, float *room)
+{
+    const inv_kernels *kernels = inv_kernels_best();
+    const size_t rows = x->size1, in = x->size2, out = dy->size2, stride = padded(out);
+    float *wide = align(room);
+/* dynamic: some columns are emptier than others, and each is one thread's whatever thread it is */
+#pragma omp parallel for schedule(dynamic) if (rows * in > INV_PARALLEL_MIN)
+    for (size_t j = 0; j < in; j += SPARSE_COLUMNS) {
+        const size_t n = least(SPARSE_COLUMNS, in - j);
+        memset(wide + j * stride, 0, n * stride * sizeof *wide);
+        for (size_t i = 0; i < rows; i++)
+            kernels->sparse_outer(n, out, x->data + i * x->tda + j, dy->data + i * dy->tda,
+                                  wide + j * stride, stride);
+        for (size_t k = j; k < j + n; k++)
+            memcpy(dw->data + k * dw->tda, wide + k * stride, out * sizeof *wide);
+    }
+}
+
+double inv_mat_density(const gsl_matrix_float *x)
+{
+    const inv_kernels *kernels = inv_kernels_best();
+    size_t count = 0;
+#pragma omp parallel for schedule(static) reduction(+ : count) if (x->size1 * x->size2 > INV_PARALLEL_MIN)
+    for (size_t i = 0; i < x->size1; i++)
+        count += kernels->count_nonzeros(x->size2, x->data + i * x->tda);
+    return (double)count / ((double)x->size1 * (double)x->size2);
+}
+
+/* ---- the rest ---- */
+
 void inv_mat_gather(const gsl_matrix_float *from, const uint32_t *index, size_t n,
                     gsl_matrix_float *to)
 {
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (n * from->size2 > INV_PARALLEL_MIN)
     for (size_t i = 0; i < n; i++)
         memcpy(to->data + i * to->tda, from->data + index[i] * from->tda,
                from->size2 * sizeof(float));
@@ -195,10 +272,15 @@ void inv_mat_gather(const gsl_matrix_float *from, const uint32_t *index, size_t 
 
 void inv_mat_column_sums(const gsl_matrix_float *m, float *sum)
 {
-    memset(sum, 0, m->size2 * sizeof *sum);
-    for (size_t i = 0; i < m->size1; i++)
-        for (size_t j = 0; j < m->size2; j++)
-            sum[j] += m->data[i * m->tda + j];
+    const size_t cols = m->size2, step = block_size(cols);
+#pragma omp parallel for schedule(static) if (m->size1 * cols > INV_PARALLEL_MIN)
+    for (size_t first = 0; first < cols; first += step) {
+        const size_t end = first + least(step, cols - first);
+        memset(sum + first, 0, (end - first) * sizeof *sum);
+        for (size_t i = 0; i < m->size1; i++)
+            for (size_t j = first; j < end; j++)
+                sum[j] += m->data[i * m->tda + j];
+    }
 }
 
 bool inv_all_finite(const float *values, size_t n)

@@ -133,7 +133,7 @@ static inv_status check_name(const inv_config *config, const char *path, const i
         free_name = free_name && strcmp(owner, taken[i]) != 0;
     if (!free_name)
         return inv_config_error(config, path, "a layer cannot be named '%s'", name);
-    if (strlen(name) + sizeof ".pre" > INV_NAME_MAX)
+    if (strlen(owner) + sizeof ".squash" > INV_NAME_MAX) /* the longest ending there is */
         return inv_config_error(config, path, "the name '%s' is too long", name);
     for (size_t p = 1; p <= net->depth; p++)
         if (strcmp(inv_net_point_name(net, p), name) == 0)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "invproj/optim.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "kernels.h"
 
 /* Elements that one thread takes at a time; values are independent, so any split gives the same
  * bits. */
@@ -64,15 +65,11 @@ static void adagrad_start(const inv_optim_spec *spec, float *state, size_t n)
         state[i] = (float)spec->accumulator;
 }
 
-static void adagrad_step(const inv_optim *optim, size_t first, size_t count, float *restrict values,
-                         const float *restrict gradient)
+static void adagrad_step(const inv_optim *optim, size_t first, size_t count, float *values,
+                         const float *gradient)
 {
-    const float rate = (float)optim->spec.rate;
-    float *restrict sum = optim->state;
-    for (size_t i = first; i < first + count; i++) {
-        sum[i] += gradient[i] * gradient[i];
-        values[i] -= rate * gradient[i] / sqrtf(sum[i]);
-    }
+    inv_kernels_best()->adagrad(count, (float)optim->spec.rate, gradient + first,
+                                optim->state + first, values + first);
 }
 
 /* In the order of inv_optim_types. */

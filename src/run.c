@@ -459,6 +459,12 @@ fail:
 
 /* ---- attributes ---- */
 
+static inv_status attribute_failed(const inv_run *run, const char *path, const char *name,
+                                   const char *what)
+{
+    return INV_ERROR(INV_EFORMAT, "%s: %s: the attribute '%s' %s", run->name, path, name, what);
+}
+
 static hid_t text_type(void)
 {
     hid_t type = H5Tcopy(H5T_C_S1);
@@ -478,7 +484,7 @@ static inv_status set_attribute(inv_run *run, const char *path, const char *name
         H5Adelete(object, name);
     attribute = H5Acreate2(object, name, stored, space, H5P_DEFAULT, H5P_DEFAULT);
     if (attribute < 0 || H5Awrite(attribute, type, data) < 0)
-        INV_TRY(failed(run, path, name));
+        INV_TRY(attribute_failed(run, path, name, "cannot be written"));
 fail:
     if (attribute >= 0)
         H5Aclose(attribute);
@@ -545,8 +551,7 @@ static inv_status open_attribute(const inv_run *run, const char *path, const cha
 {
     *out = H5I_INVALID_HID;
     if (!inv_run_has_attribute(run, path, name))
-        return INV_ERROR(INV_EFORMAT, "%s: %s: the attribute '%s' is missing", run->name, path,
-                         name);
+        return attribute_failed(run, path, name, "is missing");
     *out = H5Aopen_by_name(run->file, path, name, H5P_DEFAULT, H5P_DEFAULT);
     hid_t type = H5Aget_type(*out), space = H5Aget_space(*out);
     bool good = *out >= 0 && H5Tget_class(type) == class &&
@@ -555,8 +560,7 @@ static inv_status open_attribute(const inv_run *run, const char *path, const cha
     H5Tclose(type);
     H5Sclose(space);
     if (!good)
-        return INV_ERROR(INV_EFORMAT, "%s: %s: the attribute '%s' is not what it must be",
-                         run->name, path, name);
+        return attribute_failed(run, path, name, "is not what it must be");
     return INV_OK;
 }
 
@@ -571,7 +575,7 @@ inv_status inv_run_texts(const inv_run *run, const char *path, const char *name,
     INV_TRY(inv_calloc(count, sizeof(char *), name, &memory));
     INV_TRY(open_attribute(run, path, name, H5T_STRING, count, &attribute));
     if (H5Aread(attribute, type, memory) < 0)
-        INV_TRY(failed(run, path, name));
+        INV_TRY(attribute_failed(run, path, name, "cannot be read"));
     read = memory;
     for (size_t i = 0; i < count && status == INV_OK; i++) {
         texts[i] = strndup(read[i] ? read[i] : "", TEXT_BYTES_MAX);
@@ -602,7 +606,7 @@ static inv_status get_number(const inv_run *run, const char *path, const char *n
     hid_t attribute = H5I_INVALID_HID;
     inv_status status = open_attribute(run, path, name, class, 1, &attribute);
     if (status == INV_OK && H5Aread(attribute, type, value) < 0)
-        status = failed(run, path, name);
+        status = attribute_failed(run, path, name, "cannot be read");
     if (attribute >= 0)
         H5Aclose(attribute);
     return status;

@@ -5,7 +5,7 @@
  *     inv_net_backward(net, pass, dlogits, gradient, NULL);
  *
  * Sums are over the batch, not means. `row_loss` is scratch of one double a row: the rows' parts
- * are added in their order, so that the value does not depend on threads. The gradient may be NULL.
+ * are added in their order, so that the value does not depend on threads.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef INVPROJ_LOSS_H
 #define INVPROJ_LOSS_H
@@ -22,7 +22,7 @@ extern "C" {
 double inv_loss_cross_entropy(const gsl_matrix_float *x, const unsigned *labels, double *row_loss,
                               gsl_matrix_float *dx, size_t *correct);
 
-/* sum_ij |y_ij - target_ij|. Gradient: sign(y - target), 0 where they are equal. */
+/* sum_ij |y_ij - target_ij|. Gradient, unless NULL: sign(y - target), 0 where they are equal. */
 double inv_loss_l1(const gsl_matrix_float *y, const gsl_matrix_float *target, double *row_loss,
                    gsl_matrix_float *dy);
 

@@ -9,6 +9,9 @@
  *     if (inv_mat_alloc(1000, 784, "a batch", &x) == INV_OK) ...
  *     inv_mat_free(x);
  *
+ * A program that uses the library calls gsl_set_error_handler_off() first: GSL ends the process
+ * where memory runs out, until it is told to return.
+ *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef INVPROJ_MAT_H
 #define INVPROJ_MAT_H
@@ -23,6 +26,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* Below this many values, waking other threads costs more than the work. */
+#define INV_PARALLEL_MIN ((size_t)1 << 14)
 
 /* What one row holds: an image of height x width x channels, row-major; 1 x 1 x n for n plain
  * units. */
@@ -67,6 +73,17 @@ void inv_mat_times_transposed(const gsl_matrix_float *dy, const gsl_matrix_float
 /* dw[in, out] = transpose(x[batch, in]) dy[batch, out] */
 void inv_mat_transposed_times(const gsl_matrix_float *x, const gsl_matrix_float *dy,
                               gsl_matrix_float *dw);
+
+/* The two products above for an x of which most values are 0: the zeros cost next to nothing.
+ * `room` is scratch of inv_mat_sparse_room(in, out) floats. */
+void inv_mat_affine_sparse(const gsl_matrix_float *x, const gsl_matrix_float *w, const float *bias,
+                           gsl_matrix_float *y, float *room);
+void inv_mat_transposed_times_sparse(const gsl_matrix_float *x, const gsl_matrix_float *dy,
+                                     gsl_matrix_float *dw, float *room);
+size_t inv_mat_sparse_room(size_t in, size_t out);
+
+/* The part of the values that are not 0. */
+double inv_mat_density(const gsl_matrix_float *x);
 
 /* to[i] = from[index[i]], row by row, for i < n. */
 void inv_mat_gather(const gsl_matrix_float *from, const uint32_t *index, size_t n,

@@ -1,6 +1,7 @@
 /* run and train: from an experiment file. SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "invproj/file.h"
@@ -37,6 +38,7 @@ inv_status cli_run(const cli_options *options)
     inv_status status = INV_OK;
     if (!options->out)
         return INV_ERROR(INV_EINVAL, "run: needs -o DIR, the folder to write");
+    const bool made = access(options->out, F_OK) != 0;
     INV_TRY(inv_file_make_folder(options->out));
     if (asprintf(&path, "%s/run.h5", options->out) < 0)
         path = NULL;
@@ -48,6 +50,8 @@ inv_status cli_run(const cli_options *options)
     printf("%s\n", path);
 fail:
     cli_session_close(&session);
+    if (made && status != INV_OK)
+        (void)rmdir(options->out); /* which it is only if nothing is in it */
     free(path);
     return status;
 }

@@ -120,15 +120,15 @@ static const cli_command *find_command(const char *name)
     return NULL;
 }
 
-static int fail_usage(const char *word)
+static inv_status unknown_command(const char *word)
 {
     const char *names[sizeof cli_commands / sizeof *cli_commands];
     for (size_t i = 0; i < cli_command_count; i++)
         names[i] = cli_commands[i].name;
     const char *near = inv_nearest(word, names, cli_command_count);
-    fprintf(stderr, "invproj: %s: unknown command; %s%s%s\n", word,
-            near ? "did you mean '" : "see ", near ? near : "invproj --help", near ? "'?" : "");
-    return EXIT_USAGE;
+    return INV_ERROR(INV_EINVAL, "%s: unknown command; %s%s%s", word,
+                     near ? "did you mean '" : "see ", near ? near : "invproj --help",
+                     near ? "'?" : "");
 }
 
 static int exit_code(inv_status status)
@@ -187,5 +187,5 @@ int main(int argc, char **argv)
         return EXIT_USAGE;
     }
     const cli_command *command = find_command(word);
-    return command ? close_stdout(run_command(command, argc - 2, argv + 2)) : fail_usage(word);
+    return command ? close_stdout(run_command(command, argc - 2, argv + 2)) : exit_code(unknown_command(word));
 }

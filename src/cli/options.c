@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
+
+#define THREADS_MAX 1024 /* OpenMP does not survive any number */
 
 typedef enum option_kind {
     FLAG,   /* a bool */
@@ -113,7 +116,7 @@ static inv_status add_key(cli_options *options, const cli_command *command, cons
 static inv_status add_list(cli_options *options, const cli_command *command, const option *o,
                            const char *value)
 {
-    char list[8 * INV_LIST_MAX] = "[";
+    char list[12 * INV_LIST_MAX] = "[";
     size_t used = 1, count = 0;
     for (const char *at = value; *at;) {
         char *end = NULL;
@@ -121,9 +124,10 @@ static inv_status add_list(cli_options *options, const cli_command *command, con
         bool good = isdigit((unsigned char)*at);
         if (good && *end == '-')
             good = isdigit((unsigned char)end[1]), last = strtoul(end + 1, &end, 10);
-        if (!good || (*end && *end != ',') || last < first || last - first >= INV_LIST_MAX)
+        if (!good || (*end && *end != ',') || last < first || last > INT_MAX ||
+            last - first >= INV_LIST_MAX - count)
             return INV_ERROR(INV_EINVAL, "--%s: '%s' is not a list like 0,3,5-9", o->name, value);
-        for (unsigned long n = first; n <= last && used < sizeof list - 16; n++)
+        for (unsigned long n = first; n <= last; n++)
             used +=
                 (size_t)snprintf(list + used, sizeof list - used, "%s%lu", count++ ? "," : "", n);
         at = *end ? end + 1 : end;
@@ -149,6 +153,8 @@ static inv_status take(const cli_command *command, cli_option_id id, const char 
     case NUMBER:
         status = read_number(o, value, member);
         options->has_seed = options->has_seed || id == CLI_SEED;
+        if (status == INV_OK && options->threads > THREADS_MAX)
+            return INV_ERROR(INV_EINVAL, "--threads: %s is more than %d", value, THREADS_MAX);
         return status;
     case SET:
         return add_set(options, strdup(value));

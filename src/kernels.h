@@ -1,0 +1,53 @@
+/* kernels.h - the loops in which the time goes, for the processor at hand.
+ *
+ * One source, kernels_body.h, is compiled for each instruction set: kernels_plain.c (SSE2 on
+ * x86-64, NEON on arm64, plain C elsewhere), kernels_avx2.c, kernels_avx512.c. inv_kernels()
+ * chooses at run time. The sets differ in the last bits, since they add in another order.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef INVPROJ_KERNELS_H
+#define INVPROJ_KERNELS_H
+
+#include <stddef.h>
+
+/* No pointer may overlap another, but for y == x where both have one length. */
+typedef struct inv_kernels {
+    const char *name;
+    size_t lanes; /* floats a vector; rows of `padded` matrices are multiples of it */
+
+    /* y_i = 1 / (1 + exp(-x_i)) */
+    void (*sigmoid)(size_t n, const float *x, float *y);
+    /* dx_i = dy_i y_i (1 - y_i) */
+    void (*sigmoid_slope)(size_t n, const float *y, const float *dy, float *dx);
+    /* y_i = log(x_i / (1 - x_i)) */
+    void (*logit)(size_t n, const float *x, float *y);
+    /* dx_i = dy_i / (x_i (1 - x_i)) */
+    void (*logit_slope)(size_t n, const float *x, const float *dy, float *dx);
+    /* y_i = exp(x_i - shift); returns their sum */
+    float (*exp_shifted)(size_t n, const float *x, float shift, float *y);
+    /* the smallest and the largest of n values, none of them NaN */
+    void (*range)(size_t n, const float *x, float *min, float *max);
+    /* returns sum_i |y_i - t_i|; dy_i = sign(y_i - t_i), unless dy is NULL */
+    float (*l1)(size_t n, const float *y, const float *t, float *dy);
+    /* a_i += g_i^2; v_i -= rate g_i / sqrt(a_i) */
+    void (*adagrad)(size_t n, float rate, const float *g, float *a, float *v);
+    /* y_i = b_i / scale */
+    void (*from_bytes)(size_t n, const unsigned char *b, float scale, float *y);
+    /* how many of n values are not 0 */
+    size_t (*count_nonzeros)(size_t n, const float *x);
+    /* y[out] = bias[out] + sum_j x_j w[j], over the j with x_j != 0; w is [in, stride], stride and
+     * the address those of a padded matrix; bias may be NULL */
+    void (*sparse_row)(size_t in, size_t out, const float *x, const float *w, size_t stride,
+                       const float *bias, float *y);
+    /* dw[j] += x_j dy[out], over the j with x_j != 0; dw is [in, stride], padded */
+    void (*sparse_outer)(size_t in, size_t out, const float *x, const float *dy, float *dw,
+                         size_t stride);
+} inv_kernels;
+
+/* The best that this processor runs. */
+const inv_kernels *inv_kernels_best(void);
+
+/* Those that this processor runs, the best last; returns how many (for tests, at most 3). */
+size_t inv_kernels_all(const inv_kernels *sets[3]);
+
+#endif

@@ -1,0 +1,395 @@
+/* kernels_body.h - the loops of kernels.h, for the instruction set of the file that includes this.
+ *
+ * That file defines LANES, STRIP_MOST (vectors that fit the registers beside a few others), EXP and
+ * LOG of a vector, NONZERO_MASK(v) (bit i set where lane i is not 0), and KERNELS (the name of the
+ * table). SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "kernels.h"
+
+typedef float vec __attribute__((vector_size(4 * LANES)));
+typedef int32_t ivec __attribute__((vector_size(4 * LANES)));
+
+static inline vec load(const float *p)
+{
+    vec v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static inline void store(float *p, vec v)
+{
+    memcpy(p, &v, sizeof v);
+}
+
+/* The first n < LANES lanes; the others are `rest`. */
+static inline vec load_some(const float *p, size_t n, float rest)
+{
+    float lanes[LANES];
+    for (size_t i = 0; i < LANES; i++)
+        lanes[i] = i < n ? p[i] : rest;
+    return load(lanes);
+}
+
+static inline void store_some(float *p, vec v, size_t n)
+{
+    memcpy(p, &v, n * sizeof *p);
+}
+
+static inline float add_lanes(vec v)
+{
+    float sum = 0.0f;
+    for (size_t i = 0; i < LANES; i++)
+        sum += v[i];
+    return sum;
+}
+
+static inline vec splat(float x)
+{
+    return x - (vec){0};
+}
+
+static inline vec absolute(vec v)
+{
+    ivec bits;
+    memcpy(&bits, &v, sizeof bits);
+    bits &= 0x7fffffff;
+    memcpy(&v, &bits, sizeof v);
+    return v;
+}
+
+/* a in the lanes where mask is -1, b where it is 0 */
+static inline vec pick(ivec mask, vec a, vec b)
+{
+    ivec x, y;
+    memcpy(&x, &a, sizeof x);
+    memcpy(&y, &b, sizeof y);
+    x = (x & mask) | (y & ~mask);
+    memcpy(&a, &x, sizeof a);
+    return a;
+}
+
+/* ---- elementwise ---- */
+
+static inline vec sigmoid_of(vec x)
+{
+    return 1.0f / (1.0f + EXP(-x));
+}
+
+static void sigmoid(size_t n, const float *x, float *y)
+{
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        store(y + i, sigmoid_of(load(x + i)));
+    if (i < n)
+        store_some(y + i, sigmoid_of(load_some(x + i, n - i, 0.0f)), n - i);
+}
+
+static void sigmoid_slope(size_t n, const float *restrict y, const float *restrict dy,
+                          float *restrict dx)
+{
+    for (size_t i = 0; i < n; i++)
+        dx[i] = dy[i] * y[i] * (1.0f - y[i]);
+}
+
+static inline vec logit_of(vec x)
+{
+    return LOG(x / (1.0f - x));
+}
+
+static void logit(size_t n, const float *x, float *y)
+{
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        store(y + i, logit_of(load(x + i)));
+    if (i < n)
+        store_some(y + i, logit_of(load_some(x + i, n - i, 0.5f)), n - i);
+}
+
+static void logit_slope(size_t n, const float *restrict x, const float *restrict dy,
+                        float *restrict dx)
+{
+    for (size_t i = 0; i < n; i++)
+        dx[i] = dy[i] / (x[i] * (1.0f - x[i]));
+}
+
+static float exp_shifted(size_t n, const float *x, float shift, float *y)
+{
+    vec sum = {0};
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        const vec e = EXP(load(x + i) - shift);
+        store(y + i, e);
+        sum += e;
+    }
+    if (i < n) {
+        const vec e = EXP(load_some(x + i, n - i, -INFINITY) - shift);
+        store_some(y + i, e, n - i);
+        sum += e;
+    }
+    return add_lanes(sum);
+}
+
+static void range(size_t n, const float *x, float *min, float *max)
+{
+    vec low = splat(x[0]), high = low;
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        const vec v = load(x + i);
+        low = pick(v < low, v, low);
+        high = pick(v > high, v, high);
+    }
+    if (i < n) {
+        const vec v = load_some(x + i, n - i, x[0]);
+        low = pick(v < low, v, low);
+        high = pick(v > high, v, high);
+    }
+    *min = low[0], *max = high[0];
+    for (size_t l = 1; l < LANES; l++) {
+        *min = low[l] < *min ? low[l] : *min;
+        *max = high[l] > *max ? high[l] : *max;
+    }
+}
+
+static inline vec sign_of(vec v)
+{
+    return __builtin_convertvector((v < 0.0f) - (v > 0.0f), vec); /* a true lane is -1 */
+}
+
+static float l1(size_t n, const float *y, const float *t, float *dy)
+{
+    vec sum = {0};
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        const vec d = load(y + i) - load(t + i);
+        sum += absolute(d);
+        if (dy)
+            store(dy + i, sign_of(d));
+    }
+    if (i < n) {
+        const vec d = load_some(y + i, n - i, 0.0f) - load_some(t + i, n - i, 0.0f);
+        sum += absolute(d);
+        if (dy)
+            store_some(dy + i, sign_of(d), n - i);
+    }
+    return add_lanes(sum);
+}
+
+static void adagrad(size_t n, float rate, const float *restrict g, float *restrict a,
+                    float *restrict v)
+{
+    for (size_t i = 0; i < n; i++) {
+        a[i] += g[i] * g[i];
+        v[i] -= rate * g[i] / sqrtf(a[i]);
+    }
+}
+
+/* Division is slow and most bytes are 0, so runs of 64 of them are looked for first. */
+static void from_bytes(size_t n, const unsigned char *restrict b, float scale, float *restrict y)
+{
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        uint64_t halves[2];
+        memcpy(halves, b + i, sizeof halves);
+        if ((halves[0] | halves[1]) == 0)
+            memset(y + i, 0, 16 * sizeof *y);
+        else
+            for (size_t j = i; j < i + 16; j++)
+                y[j] = (float)b[j] / scale;
+    }
+    for (; i < n; i++)
+        y[i] = (float)b[i] / scale;
+}
+
+static size_t count_nonzeros(size_t n, const float *x)
+{
+    ivec count = {0};
+    size_t i = 0, sum = 0;
+    for (; i + LANES <= n; i += LANES)
+        count -= load(x + i) != 0.0f;
+    for (size_t l = 0; l < LANES; l++)
+        sum += (size_t)count[l];
+    for (; i < n; i++)
+        sum += x[i] != 0.0f;
+    return sum;
+}
+
+/* ---- rows of which most values are 0 ---- */
+
+#define PIECE                                                                                      \
+    256 /* columns that are gone through at a time, so that their nonzeros fit the stack */
+
+/* The places and values of the nonzeros of x[n], n <= PIECE; returns how many. */
+static inline size_t find_nonzeros(size_t n, const float *x, uint32_t *place, float *value)
+{
+    size_t found = 0, i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        unsigned mask = NONZERO_MASK(load(x + i));
+        for (; mask; mask &= mask - 1) {
+            const size_t j = i + (size_t)__builtin_ctz(mask);
+            place[found] = (uint32_t)j;
+            value[found++] = x[j];
+        }
+    }
+    for (; i < n; i++)
+        if (x[i] != 0.0f) {
+            place[found] = (uint32_t)i;
+            value[found++] = x[i];
+        }
+    return found;
+}
+
+/* sum[k vectors] += sum over the nonzeros of value w[place]; k is a constant where this is inlined.
+ */
+static inline __attribute__((always_inline)) void add_rows(size_t k, size_t found,
+                                                           const uint32_t *place,
+                                                           const float *value, const float *w,
+                                                           size_t stride, vec *sum)
+{
+    vec s[STRIP_MOST];
+#pragma GCC unroll 16
+    for (size_t v = 0; v < k; v++)
+        s[v] = sum[v];
+    for (size_t i = 0; i < found; i++) {
+        const float *row = w + place[i] * stride;
+        const vec x = splat(value[i]);
+#pragma GCC unroll 16
+        for (size_t v = 0; v < k; v++)
+            s[v] += x * load(row + v * LANES);
+    }
+#pragma GCC unroll 16
+    for (size_t v = 0; v < k; v++)
+        sum[v] = s[v];
+}
+
+/* dw[place] += value dy[k vectors] */
+static inline __attribute__((always_inline)) void add_outer(size_t k, size_t found,
+                                                            const uint32_t *place,
+                                                            const float *value, const vec *dy,
+                                                            float *dw, size_t stride)
+{
+    vec d[STRIP_MOST];
+#pragma GCC unroll 16
+    for (size_t v = 0; v < k; v++)
+        d[v] = dy[v];
+    for (size_t i = 0; i < found; i++) {
+        float *row = dw + place[i] * stride;
+        const vec x = splat(value[i]);
+#pragma GCC unroll 16
+        for (size_t v = 0; v < k; v++)
+            store(row + v * LANES, load(row + v * LANES) + x * d[v]);
+    }
+}
+
+#define EACH_COUNT(CASE)                                                                           \
+    CASE(1)                                                                                        \
+    CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)     \
+        CASE(13)
+
+static void add_rows_of(size_t k, size_t found, const uint32_t *place, const float *value,
+                        const float *w, size_t stride, vec *sum)
+{
+    switch (k) {
+#define CASE(c)                                                                                    \
+    case c:                                                                                        \
+        add_rows(c, found, place, value, w, stride, sum);                                          \
+        break;
+        EACH_COUNT(CASE)
+#undef CASE
+    }
+}
+
+static void add_outer_of(size_t k, size_t found, const uint32_t *place, const float *value,
+                         const vec *dy, float *dw, size_t stride)
+{
+    switch (k) {
+#define CASE(c)                                                                                    \
+    case c:                                                                                        \
+        add_outer(c, found, place, value, dy, dw, stride);                                         \
+        break;
+        EACH_COUNT(CASE)
+#undef CASE
+    }
+}
+
+/* The columns of a strip: STRIP_MOST vectors or what is left of `out`. */
+static inline size_t strip_width(size_t out, size_t first)
+{
+    const size_t left = out - first;
+    return left < (size_t)STRIP_MOST * LANES ? left : (size_t)STRIP_MOST * LANES;
+}
+
+static void load_strip(const float *from, size_t width, vec *to)
+{
+    size_t v = 0;
+    for (; (v + 1) * LANES <= width; v++)
+        to[v] = load(from + v * LANES);
+    if (v * LANES < width)
+        to[v] = load_some(from + v * LANES, width - v * LANES, 0.0f);
+}
+
+static void store_strip(float *to, size_t width, const vec *from)
+{
+    size_t v = 0;
+    for (; (v + 1) * LANES <= width; v++)
+        store(to + v * LANES, from[v]);
+    if (v * LANES < width)
+        store_some(to + v * LANES, from[v], width - v * LANES);
+}
+
+static void sparse_row(size_t in, size_t out, const float *x, const float *w, size_t stride,
+                       const float *bias, float *y)
+{
+    uint32_t place[PIECE];
+    float value[PIECE];
+    vec sum[STRIP_MOST];
+    for (size_t j = 0; j < in || j == 0; j += PIECE) {
+        const size_t found = find_nonzeros(in - j < PIECE ? in - j : PIECE, x + j, place, value);
+        for (size_t first = 0; first < out; first += (size_t)STRIP_MOST * LANES) {
+            const size_t width = strip_width(out, first);
+            const float *from = j ? y : bias;
+            memset(sum, 0, sizeof sum);
+            if (from)
+                load_strip(from + first, width, sum);
+            add_rows_of((width + LANES - 1) / LANES, found, place, value, w + j * stride + first,
+                        stride, sum);
+            store_strip(y + first, width, sum);
+        }
+    }
+}
+
+static void sparse_outer(size_t in, size_t out, const float *x, const float *dy, float *dw,
+                         size_t stride)
+{
+    uint32_t place[PIECE];
+    float value[PIECE];
+    vec d[STRIP_MOST];
+    for (size_t j = 0; j < in; j += PIECE) {
+        const size_t found = find_nonzeros(in - j < PIECE ? in - j : PIECE, x + j, place, value);
+        for (size_t first = 0; found && first < out; first += (size_t)STRIP_MOST * LANES) {
+            const size_t width = strip_width(out, first);
+            load_strip(dy + first, width, d);
+            add_outer_of((width + LANES - 1) / LANES, found, place, value, d,
+                         dw + j * stride + first, stride);
+        }
+    }
+}
+
+const inv_kernels KERNELS = {
+    .name = KERNELS_NAME,
+    .lanes = LANES,
+    .sigmoid = sigmoid,
+    .sigmoid_slope = sigmoid_slope,
+    .logit = logit,
+    .logit_slope = logit_slope,
+    .exp_shifted = exp_shifted,
+    .range = range,
+    .l1 = l1,
+    .adagrad = adagrad,
+    .from_bytes = from_bytes,
+    .count_nonzeros = count_nonzeros,
+    .sparse_row = sparse_row,
+    .sparse_outer = sparse_outer,
+};
