@@ -25,6 +25,7 @@ build must pc:zlib                                     zlib1g-dev          zlib-
 build must pc:libconfig                                libconfig-dev       libconfig-devel    libconfig  libconfig
 build must pc:jansson                                  libjansson-dev      jansson-devel      jansson    jansson
 build must pc:nettle                                   nettle-dev          nettle-devel       nettle     nettle
+build must pc:sleef                                    libsleef-dev        sleef-devel        sleef      sleef
 build may  cmd:curl                                    curl                curl               curl       curl
 build may  file:/etc/ssl/certs/ca-certificates.crt     ca-certificates     -                  -          -
 build may  file:/usr/share/datasets/fashion-mnist      dataset-fashion-mnist -                  -          -

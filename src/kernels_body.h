@@ -285,8 +285,8 @@ static inline __attribute__((always_inline)) void add_outer(size_t k, size_t fou
 
 #define EACH_COUNT(CASE)                                                                           \
     CASE(1)                                                                                        \
-    CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)     \
-        CASE(13)
+    CASE(2)                                                                                        \
+    CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13)
 
 static void add_rows_of(size_t k, size_t found, const uint32_t *place, const float *value,
                         const float *w, size_t stride, vec *sum)

@@ -21,8 +21,14 @@ void gradient_fill(float *values, size_t n, double low, double high, unsigned lo
     gsl_rng_free(rng);
 }
 
+bool gradient_same_bits(const void *a, const void *b, size_t bytes)
+{
+    return memcmp(a, b, bytes) == 0;
+}
+
 static void *get(size_t count, size_t size)
 {
+    ck_assert(count > 0 && size > 0);
     void *memory = calloc(count, size);
     ck_assert_ptr_nonnull(memory);
     return memory;

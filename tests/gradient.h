@@ -32,6 +32,9 @@ void gradient_fill(float *values, size_t n, double low, double high, unsigned lo
 void gradient_assert_near(const float *got, const double *expected, size_t n, double tolerance,
                           const char *what);
 
+/* Whether so many bytes are the same. */
+bool gradient_same_bits(const void *a, const void *b, size_t bytes);
+
 /* n values in double. */
 double *gradient_doubles(const float *values, size_t n);
 

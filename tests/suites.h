@@ -12,6 +12,7 @@
 #define SUITES(X)                                                                                  \
     X(status)                                                                                      \
     X(file)                                                                                        \
+    X(kernels)                                                                                     \
     X(mat)                                                                                         \
     X(rng)                                                                                         \
     X(config)                                                                                      \
@@ -31,7 +32,11 @@
     X(run)                                                                                         \
     X(png)                                                                                         \
     X(experiment)                                                                                  \
-    X(cli)
+    X(cli)                                                                                         \
+    X(cli_usage)                                                                                   \
+    X(cli_bad)                                                                                     \
+    X(cli_disk)                                                                                    \
+    X(readme)
 
 #define SUITE_DECLARE(name) Suite *name##_suite(void);
 SUITES(SUITE_DECLARE)

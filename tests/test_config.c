@@ -35,11 +35,11 @@ static const char *const colours[] = {"red", "green", "ultramarine", NULL};
 static const inv_field *motor_fields(const char *type)
 {
     static const inv_field electric[] = {
-        {"type", INV_FIELD_NAME, offsetof(motor, type), .choices = motor_types, .help = "of motor"},
+        {"type", INV_FIELD_NAME, offsetof(motor, type), .choices = motor_types, .help = "kind"},
         {"rate", INV_FIELD_REAL, offsetof(motor, rate), 0.125, 62.5, .help = "turns"},
         {0}};
     static const inv_field clockwork[] = {
-        {"type", INV_FIELD_NAME, offsetof(motor, type), .choices = motor_types, .help = "of motor"},
+        {"type", INV_FIELD_NAME, offsetof(motor, type), .choices = motor_types, .help = "kind"},
         {"teeth", INV_FIELD_SIZE, offsetof(motor, teeth), 5, 71, .help = "on the wheel"},
         {0}};
     return strcmp(type, "clockwork") == 0 ? clockwork : electric;
@@ -49,7 +49,7 @@ static const inv_field fields[] = {
     {"steps", INV_FIELD_SIZE, offsetof(machine, steps), 3, 9007199254740992.0, .help = "how many"},
     {"weight", INV_FIELD_REAL, offsetof(machine, weight), -2.75, 1e9, .help = "in kilograms"},
     {"name", INV_FIELD_NAME, offsetof(machine, name), .required = true, .help = "of the machine"},
-    {"colour", INV_FIELD_NAME, offsetof(machine, colour), .choices = colours, .help = "painted"},
+    {"colour", INV_FIELD_NAME, offsetof(machine, colour), .choices = colours, .help = "hue"},
     {"text", INV_FIELD_TEXT, offsetof(machine, text), .help = "a remark"},
     {"sizes", INV_FIELD_SIZES, offsetof(machine, sizes), 2, 97, .help = "of the parts"},
     {"range", INV_FIELD_RANGE, offsetof(machine, range), -7.25, 7.5, .help = "of motion"},
@@ -98,7 +98,7 @@ static void assert_read(const char *text, machine *out)
 /* That it is refused with a message that names the file, line 2, the key and why. */
 static void assert_refused(const char *text, const char *key, const char *why)
 {
-    machine m;
+    machine m = defaults;
     char where[INV_TEXT_MAX];
     inv_status status = read_machine(text, &m);
     ck_assert_msg(status == INV_ECONFIG, "%s: was taken (%s)", text, inv_status_name(status));
@@ -192,7 +192,7 @@ END_TEST
 
 START_TEST(numbers_have_ends)
 {
-    machine m;
+    machine m = defaults;
     assert_read("steps = 3; weight = -2.75; motor = { rate = 0.125; };", &m);
     ck_assert_uint_eq(m.steps, 3);
     ck_assert_double_eq(m.weight, -2.75);
@@ -227,12 +227,12 @@ START_TEST(whole_numbers_are_not_cut)
                 {"0x1f00000000", 0x1f00000000}, {"9007199254740991", 9007199254740991}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char text[128];
-        machine m;
+        machine m = defaults;
         snprintf(text, sizeof text, "steps /* 5000000000 */ = %s; # \" 5000000000", rows[i].text);
         assert_read(text, &m);
         ck_assert_uint_eq(m.steps, rows[i].value);
     }
-    machine m;
+    machine m = defaults;
     assert_read("text = \"5000000000 \\\" 5000000000\"; // 5000000000\n"
                 "elsewhere = { a5000000000 = 5000000000.5; b = 5000000000; };",
                 &m);
@@ -281,7 +281,7 @@ END_TEST
 
 START_TEST(ranges_are_one_number_or_two)
 {
-    machine m;
+    machine m = defaults;
     assert_read("range = 2.25;", &m);
     ck_assert(m.range.low == 2.25 && m.range.high == 2.25);
     assert_read("range = -7;", &m);
@@ -296,7 +296,7 @@ END_TEST
 START_TEST(texts_have_a_length_and_names_an_alphabet)
 {
     char text[INV_TEXT_MAX + 32], word[INV_TEXT_MAX + 1];
-    machine m;
+    machine m = defaults;
     memset(word, 'w', sizeof word);
     for (size_t length = INV_NAME_MAX - 1; length <= INV_NAME_MAX; length++) {
         snprintf(text, sizeof text, "name = \"%.*s\";", (int)length, word);
@@ -327,7 +327,7 @@ START_TEST(lists_have_a_length)
 {
     char *text = NULL;
     size_t size = 0;
-    machine m;
+    machine m = defaults;
     FILE *out = open_memstream(&text, &size);
     fputs("sizes = [ 41", out);
     for (size_t i = 1; i < INV_LIST_MAX; i++)
@@ -366,7 +366,7 @@ END_TEST
 
 START_TEST(messages_name_the_line)
 {
-    machine m;
+    machine m = defaults;
     inv_config *config = config_of("name = \"n\";\n\n\nmotor = {\n  type = \"electric\";\n"
                                    "\n  rat = 3.5; };\nlist = ( 1,\n 2,\n { a = 4; } );");
     ck_assert_status(inv_config_group(config, "motor", motor_fields("electric"), &m.motor),
@@ -685,6 +685,55 @@ START_TEST(changed_text_keeps_what_others_read)
 }
 END_TEST
 
+/* ---- comparing ---- */
+
+static void assert_differ(const char *a, const char *b, const char *want)
+{
+    static const char *const except[] = {"out", "a.except", NULL};
+    char at[INV_TEXT_MAX];
+    inv_config *first = config_of(a), *second = config_of(b);
+    ck_assert_int_eq(inv_config_differs(first, second, except, at), want != NULL);
+    if (want)
+        ck_assert_str_eq(at, want);
+    inv_config_free(first);
+    inv_config_free(second);
+}
+
+START_TEST(tells_where_two_differ)
+{
+    static const char base[] = "x = 1; a = { b = ( 1, { c = 2.5; } ); except = 1; }; t = \"u\";";
+    assert_differ(base, base, NULL);
+    assert_differ(base,
+                  "# laid out otherwise\nt = \"u\";\na = { except = 7; b = ( 1.0,\n { c = "
+                  "2.5; } ); }; x = 0x1; out = { y = 3; };",
+                  NULL);
+    assert_differ(base, "x = 2; a = { b = ( 1, { c = 2.5; } ); }; t = \"u\";", "x");
+    assert_differ(base, "x = 1; a = { b = ( 1, { c = 2.25; } ); }; t = \"u\";", "a.b.1.c");
+    assert_differ(base, "x = 1; a = { b = ( 1, { c = 2.5; }, 3 ); }; t = \"u\";", "a.b");
+    assert_differ(base, "x = 1; a = { b = ( 1, { c = 2.5; } ); }; t = \"v\";", "t");
+    assert_differ(base, "x = 1; a = { b = ( 1, { c = 2.5; } ); };", "t");
+    assert_differ(base, "x = 1; a = { b = ( 1, { c = 2.5; d = 1; } ); }; t = \"u\";", "a.b.1.d");
+    assert_differ(base, "x = \"1\"; a = { b = ( 1, { c = 2.5; } ); }; t = \"u\";", "x");
+}
+END_TEST
+
+START_TEST(prints_what_stands_at_a_path)
+{
+    static const char *const rows[][2] = {
+        {"x", "0.1"},       {"a.b", "[1, {\"c\": 2.5}]"}, {"t", "\"caf\xc3\xa9\""},
+        {"a.b.1.c", "2.5"}, {"none", "nothing"},          {"a.b.2", "nothing"}};
+    inv_config *config =
+        config_of("x = 0.1; a = { b = ( 1, { c = 2.5; } ); }; t = \"caf\xc3\xa9\";");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *text = NULL;
+        ck_assert_status(inv_config_print(config, rows[i][0], &text), INV_OK);
+        ck_assert_str_eq(text, rows[i][1]);
+        free(text);
+    }
+    inv_config_free(config);
+}
+END_TEST
+
 /* ---- writing and help ---- */
 
 START_TEST(written_fields_read_back)
@@ -714,13 +763,11 @@ START_TEST(help_lists_every_key)
         "  stage.steps                        how many (default 11)\n",
         "  stage.weight                       in kilograms (default 0.375)\n",
         "  stage.name                         of the machine (required)\n",
-        "  stage.colour                       painted: red, green, ultramarine (default "
-        "\"green\")\n",
+        "  stage.colour                       hue: red, green, ultramarine (default \"green\")\n",
         "  stage.text                         a remark (default \"none\")\n",
         "  stage.sizes                        of the parts (default [7, 5, 3])\n",
         "  stage.range                        of motion (default [-1.5, 2.5])\n",
-        "  stage.motor.type                   of motor: electric, clockwork (default "
-        "\"electric\")\n",
+        "  stage.motor.type                   kind: electric, clockwork (default \"electric\")\n",
         "  stage.motor.rate                   turns (default 3.5)\n",
         "  stage.elsewhere                    read by others\n"};
     char *text = NULL;
@@ -765,6 +812,8 @@ Suite *config_suite(void)
     tcase_add_test(tests, text_is_kept_until_changed);
     tcase_add_test(tests, changed_text_reads_back_equal);
     tcase_add_test(tests, changed_text_keeps_what_others_read);
+    tcase_add_test(tests, tells_where_two_differ);
+    tcase_add_test(tests, prints_what_stands_at_a_path);
     tcase_add_test(tests, written_fields_read_back);
     tcase_add_test(tests, help_lists_every_key);
     suite_add_tcase(suite, tests);

@@ -218,6 +218,8 @@ static void assert_default_stages(const inv_experiment *e)
     assert_optimiser(&e->generate.optimiser, "gradient_descent", 1.0, 0.1);
     ck_assert_str_eq(e->features.name, "features");
     ck_assert_double_eq(e->features.scale, 1e8);
+    ck_assert_double_eq(e->checkpoint.seconds, 10.0);
+    ck_assert_uint_eq(e->checkpoint.steps, 0);
 }
 
 START_TEST(what_is_not_there_has_defaults)
@@ -290,11 +292,15 @@ START_TEST(takes_what_was_set)
     ck_assert_status(inv_config_set(config, "training.steps=41"), INV_OK);
     ck_assert_status(inv_config_set(config, "seed=5000000007"), INV_OK);
     ck_assert_status(inv_config_set(config, "features.sheet.columns=7"), INV_OK);
+    ck_assert_status(inv_config_set(config, "checkpoint.seconds=0.25"), INV_OK);
+    ck_assert_status(inv_config_set(config, "checkpoint.steps=7"), INV_OK);
     ck_assert_status(inv_config_set(config, "reference.l1_per_pixel=[0.25,0.5]"), INV_OK);
     ck_assert_status(inv_experiment_read(config, &e), INV_OK);
     ck_assert_uint_eq(e->training.steps, 41);
     ck_assert_uint_eq(e->seed, 5000000007);
     ck_assert_uint_eq(e->features_sheet.columns, 7);
+    ck_assert_double_eq(e->checkpoint.seconds, 0.25);
+    ck_assert_uint_eq(e->checkpoint.steps, 7);
     ck_assert_uint_eq(e->generate_sheet.columns, 3);
     ck_assert_double_eq(e->reference.l1_per_pixel.low, 0.25);
     ck_assert_double_eq(e->reference.l1_per_pixel.high, 0.5);
@@ -363,6 +369,8 @@ START_TEST(each_error_is_named)
         {"generate = { at = \"o\"; objective = \"l2\"; };", "generate.objective: there is no 'l2'"},
         {"features = { };", "features: the key 'at' is missing"},
         {"features = { at = \"o\"; scale = 1e31; };", "features.scale: 1e+31 is not from -1e+30"},
+        {"checkpoint = { seconds = -1.0; };", "checkpoint.seconds: -1 is not from 0"},
+        {"checkpoint = { steps = 1.5; };", "checkpoint.steps: must be a whole number"},
         {"reference = { accuracy = [ 0.5, 0.25 ]; };", "reference.accuracy: the first"},
         {"reference = { acuracy = 0.5; };", "did you mean 'accuracy'?"},
         {"network2 = 5;", "network2: unknown key; did you mean 'network'?"},
@@ -439,6 +447,8 @@ START_TEST(help_mentions_each_key)
                                        "features.sheet.gap ",
                                        "features.sheet.round_to ",
                                        "reference.source ",
+                                       "checkpoint.seconds ",
+                                       "checkpoint.steps ",
                                        "reference.accuracy ",
                                        "reference.l1_per_pixel ",
                                        "reference.relative_l2 ",

@@ -241,18 +241,18 @@ START_TEST(backward_does_what_is_asked_for)
     backward(&b, NULL, NULL);
     backward(&b, NULL, &b.dx.m);
     float *alone = frame_packed(&b.dx);
-    ck_assert_int_eq(memcmp(alone, dx, b.rows * b.x.m.size2 * sizeof *dx), 0);
+    ck_assert(gradient_same_bits(alone, dx, b.rows * b.x.m.size2 * sizeof *dx));
     for (size_t i = 0; i < b.size; i++)
         GRADIENT_HOLD(b.dparams[i] == stays, "dparams[%zu] was not asked for", i);
     frame_clear(&b.dx);
     backward(&b, b.dparams, NULL);
-    ck_assert_int_eq(memcmp(b.dparams, dparams, b.size * sizeof *dparams), 0);
+    ck_assert(gradient_same_bits(b.dparams, dparams, b.size * sizeof *dparams));
     for (size_t i = 0; i < b.rows; i++)
         for (size_t j = 0; j < b.x.m.size2; j++)
             GRADIENT_HOLD(isnan(b.dx.m.data[i * b.dx.m.tda + j]), "dx was not asked for");
     free(alone);
     alone = frame_packed(&b.y);
-    ck_assert_int_eq(memcmp(alone, y, b.rows * b.y.m.size2 * sizeof *y), 0); /* y is left alone */
+    ck_assert(gradient_same_bits(alone, y, b.rows * b.y.m.size2 * sizeof *y)); /* y is left alone */
     free(alone);
     free(y);
     free(dx);
@@ -274,9 +274,9 @@ START_TEST(results_do_not_depend_on_threads)
             y = got_y, dx = got_dx, dparams = b.dparams;
             b.dparams = NULL;
         } else {
-            ck_assert_int_eq(memcmp(got_y, y, b.rows * b.y.m.size2 * sizeof *y), 0);
-            ck_assert_int_eq(memcmp(got_dx, dx, b.rows * b.x.m.size2 * sizeof *dx), 0);
-            ck_assert_int_eq(memcmp(b.dparams, dparams, b.size * sizeof *dparams), 0);
+            ck_assert(gradient_same_bits(got_y, y, b.rows * b.y.m.size2 * sizeof *y));
+            ck_assert(gradient_same_bits(got_dx, dx, b.rows * b.x.m.size2 * sizeof *dx));
+            ck_assert(gradient_same_bits(b.dparams, dparams, b.size * sizeof *dparams));
             free(got_y);
             free(got_dx);
         }
@@ -349,10 +349,10 @@ START_TEST(init_draws_what_is_asked_for)
         ck_assert_float_lt(fabsf(sum / (float)kernel->size), 0.02f);
         ck_assert_float_eq_tol(sqrtf(squares / (float)kernel->size), 0.25f * 0.8796f, 0.01f);
         inv_net *same = build(types[i], "units = %zu; kernel = {stddev = 0.25;};", 61, 67);
-        ck_assert_int_eq(
-            memcmp(drawn(same, 5) + kernel->offset, params, kernel->size * sizeof *params), 0);
-        ck_assert_int_ne(
-            memcmp(drawn(same, 6) + kernel->offset, params, kernel->size * sizeof *params), 0);
+        ck_assert(gradient_same_bits(drawn(same, 5) + kernel->offset, params,
+                                     kernel->size * sizeof *params));
+        ck_assert(!gradient_same_bits(drawn(same, 6) + kernel->offset, params,
+                                      kernel->size * sizeof *params));
         inv_net_free(same);
         inv_net_free(net);
     }

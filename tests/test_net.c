@@ -133,8 +133,8 @@ START_TEST(parameters_are_0_until_drawn)
         GRADIENT_HOLD(inv_net_params(net)[i] == 0.0f, "parameter %zu", i);
     inv_net_init(net, rng);
     inv_net_init(same, again);
-    ck_assert_int_eq(
-        memcmp(inv_net_params(net), inv_net_params(same), inv_net_size(net) * sizeof(float)), 0);
+    ck_assert(gradient_same_bits(inv_net_params(net), inv_net_params(same),
+                                 inv_net_size(net) * sizeof(float)));
     const char *const kernels[] = {"a", "b", "c", "output"};
     for (size_t i = 0; i < 4; i++) {
         const inv_block *kernel = inv_net_block(net, kernels[i], "kernel");
@@ -259,11 +259,11 @@ END_TEST
 /* 59 characters leave room for ".pre". */
 START_TEST(the_longest_name)
 {
-    inv_net *net = gradient_net("layers = ({name = \"" TEN TEN TEN TEN TEN "abcdefghi\";"
+    inv_net *net = gradient_net("layers = ({name = \"" TEN TEN TEN TEN TEN "abcdef\";"
                                 "type = \"dense\"; units = 3; activation = \"sigmoid\";});",
                                 deep_shape, 0);
-    ck_assert_str_eq(inv_net_point_name(net, 1), TEN TEN TEN TEN TEN "abcdefghi.pre");
-    ck_assert_str_eq(inv_net_point_name(net, 2), TEN TEN TEN TEN TEN "abcdefghi");
+    ck_assert_str_eq(inv_net_point_name(net, 1), TEN TEN TEN TEN TEN "abcdef.pre");
+    ck_assert_str_eq(inv_net_point_name(net, 2), TEN TEN TEN TEN TEN "abcdef");
     inv_net_free(net);
 }
 END_TEST
@@ -309,22 +309,20 @@ START_TEST(no_units_at_all)
 }
 END_TEST
 
-/* How the kernel hands out memory: 1 is without looking. */
-static int overcommit(void)
+/* Whether the kernel hands out memory without looking what there is. */
+static bool overcommits(void)
 {
-    int mode = 0;
     FILE *f = fopen("/proc/sys/vm/overcommit_memory", "r");
-    if (f && fscanf(f, "%d", &mode) != 1)
-        mode = 0;
+    const int mode = f ? fgetc(f) : EOF;
     if (f)
         fclose(f);
-    return mode;
+    return mode == '1';
 }
 
 START_TEST(sizes_beyond_all_memory)
 {
     const inv_shape small = {2, 2, 1};
-    if (overcommit() != 1) { /* 2^40 floats, 4 TiB */
+    if (!overcommits()) { /* 2^40 floats, 4 TiB */
         ck_assert_status(build("layers = ({name = \"a\"; type = \"dense\"; units = 1048576;},"
                                "{name = \"b\"; type = \"dense\"; units = 1048576;});",
                                small, 3),
@@ -494,11 +492,11 @@ START_TEST(backward_does_what_is_asked_for)
     float *down = frame_packed(&dx);
     memset(alone, 0xff, bytes);
     inv_net_backward(net, pass, &dy.m, alone, NULL);
-    ck_assert_int_eq(memcmp(both, alone, bytes), 0);
+    ck_assert(gradient_same_bits(both, alone, bytes));
     frame_clear(&dx);
     inv_net_backward(net, pass, &dy.m, NULL, &dx.m);
     float *again = frame_packed(&dx);
-    ck_assert_int_eq(memcmp(down, again, ROWS * 24 * sizeof *down), 0);
+    ck_assert(gradient_same_bits(down, again, ROWS * 24 * sizeof *down));
     inv_net_backward(net, pass, &dy.m, NULL, NULL);
     free(down);
     free(again);
@@ -536,7 +534,7 @@ START_TEST(fewer_rows_than_allocated)
     }
     ck_assert(gsl_matrix_float_equal(y[0], y[1]));
     ck_assert(gsl_matrix_float_equal(&dx[0].m, &dx[1].m));
-    ck_assert_int_eq(memcmp(dparams[0], dparams[1], bytes), 0);
+    ck_assert(gradient_same_bits(dparams[0], dparams[1], bytes));
     ck_assert(inv_pass_penalty(net, pass[0]) == inv_pass_penalty(net, pass[1]));
     for (int i = 0; i < 2; i++) {
         free(dparams[i]);
@@ -571,8 +569,8 @@ START_TEST(passes_do_not_depend_on_threads)
         if (k == 0)
             y = got;
         else {
-            ck_assert_int_eq(memcmp(got, y, MANY * 97 * sizeof *y), 0);
-            ck_assert_int_eq(memcmp(dparams, first, bytes), 0);
+            ck_assert(gradient_same_bits(got, y, MANY * 97 * sizeof *y));
+            ck_assert(gradient_same_bits(dparams, first, bytes));
             free(got);
         }
     }

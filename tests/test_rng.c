@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "support.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "gradient.h"
 #include "invproj/rng.h"
 
 Suite *rng_suite(void);
@@ -95,16 +97,33 @@ START_TEST(state_carries_on)
     ck_assert_ptr_nonnull(saved);
     memcpy(saved, gsl_rng_state(a), gsl_rng_size(a));
     inv_init_fill(&init, after, N, a);
-    ck_assert_int_ne(memcmp(before, after, sizeof before), 0);
+    ck_assert(!gradient_same_bits(before, after, sizeof before));
     gsl_rng *const carriers[] = {a, b}; /* the same generator, and another one */
     for (int c = 0; c < 2; c++) {
         memcpy(gsl_rng_state(carriers[c]), saved, gsl_rng_size(a));
         inv_init_fill(&init, again, N, carriers[c]);
-        ck_assert_int_eq(memcmp(again, after, sizeof after), 0);
+        ck_assert(gradient_same_bits(again, after, sizeof after));
     }
     free(saved);
     inv_rng_free(a);
     inv_rng_free(b);
+}
+END_TEST
+
+/* After its 624 words GSL keeps the number of the next one: what else stands there leads astray. */
+START_TEST(state_is_valid_or_not)
+{
+    static const int next[] = {0, 1, 623, 624, 625, -1, INT_MAX, INT_MIN};
+    gsl_rng *rng = stream(7, "network");
+    for (int i = 0; i < 1300; i++) {
+        GRADIENT_HOLD(inv_rng_is_valid(rng), "after %d numbers", i);
+        (void)gsl_rng_get(rng);
+    }
+    for (size_t i = 0; i < sizeof next / sizeof *next; i++) {
+        memcpy((char *)gsl_rng_state(rng) + 624 * sizeof(unsigned long), &next[i], sizeof next[i]);
+        ck_assert_int_eq(inv_rng_is_valid(rng), next[i] >= 0 && next[i] <= 624);
+    }
+    inv_rng_free(rng);
 }
 END_TEST
 
@@ -221,6 +240,7 @@ Suite *rng_suite(void)
     tcase_add_test(tests, a_stream_is_mt19937_seeded_by_fnv);
     tcase_add_test(tests, other_seeds_and_names_are_other_streams);
     tcase_add_test(tests, state_carries_on);
+    tcase_add_test(tests, state_is_valid_or_not);
     tcase_add_test(tests, truncated_normal_has_its_moments);
     tcase_add_test(tests, normal_has_its_moments);
     tcase_add_test(tests, constant_is_constant);

@@ -212,6 +212,7 @@ static void assert_resumes(const inv_train_spec *spec, size_t at)
     take_steps(trainer, 2);
     count = inv_trainer_state(trainer, state);
     small_load(&saved, state, count, second);
+    ck_assert_status(inv_trainer_restored(trainer), INV_OK);
     ck_assert_uint_eq(inv_trainer_step_count(trainer), at);
     take_steps(trainer, spec->steps - at);
     ck_assert_uint_eq(inv_trainer_step_count(trainer), spec->steps);
@@ -277,6 +278,36 @@ START_TEST(trains_on_the_training_part)
     const double loss = naive_loss(net, &correct); /* of the 60 */
     const inv_train_report report = take_steps(trainer, 1);
     ck_assert_double_eq_tol(report.loss, loss, 1e-4 * loss);
+    inv_trainer_free(trainer);
+    inv_net_free(net);
+}
+END_TEST
+
+/* A state out of which an image or a random number would be taken from beyond its array. */
+START_TEST(a_state_that_cannot_be_is_refused)
+{
+    inv_net *net = small_net(SMALL_TWO);
+    inv_array state[INV_ARRAYS_MAX];
+    inv_trainer *trainer = trainer_for(&adagrad, net, 5);
+    take_steps(trainer, 3);
+    ck_assert_uint_eq(inv_trainer_state(trainer, state), 5);
+    uint32_t *order = state[1].data, kept = order[SMALL_TRAIN - 1];
+    uint64_t *position = state[2].data;
+    int *next = (int *)((char *)state[3].data + 624 * sizeof(unsigned long)); /* of MT19937 */
+    order[SMALL_TRAIN - 1] = SMALL_TRAIN;
+    ck_assert_status(inv_trainer_restored(trainer), INV_EFORMAT);
+    ck_assert_message_has("training: the state that was kept is none to go on from");
+    order[SMALL_TRAIN - 1] = kept;
+    *position += SMALL_TRAIN;
+    ck_assert_status(inv_trainer_restored(trainer), INV_EFORMAT);
+    *position -= SMALL_TRAIN;
+    *next += 1000;
+    ck_assert_status(inv_trainer_restored(trainer), INV_EFORMAT);
+    *next -= 2000;
+    ck_assert_status(inv_trainer_restored(trainer), INV_EFORMAT);
+    *next += 1000;
+    ck_assert_status(inv_trainer_restored(trainer), INV_OK);
+    take_steps(trainer, 3);
     inv_trainer_free(trainer);
     inv_net_free(net);
 }
@@ -362,6 +393,7 @@ Suite *train_suite(void)
     tcase_add_test(tests, resumes_bit_for_bit);
     tcase_add_test(tests, lists_its_state);
     tcase_add_test(tests, trains_on_the_training_part);
+    tcase_add_test(tests, a_state_that_cannot_be_is_refused);
     tcase_add_test(tests, says_when_numbers_are_no_longer_finite);
     tcase_add_test(tests, refuses_what_does_not_fit);
     suite_add_tcase(suite, tests);

@@ -91,7 +91,7 @@ typedef struct inv_mirror {
 } inv_mirror;
 
 /* The type of that name, or NULL. */
-const inv_layer_type *inv_layer_type_find(const char *type);
+const inv_layer_type *inv_layer_type_find(const char *name);
 extern const char *const inv_layer_names[]; /* of all types, NULL-terminated */
 
 /* The name of the layer that a point belongs to: `name` without its ".pre"-like ending. */

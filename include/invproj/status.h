@@ -53,12 +53,12 @@ const char *inv_error_message(void);
 inv_status inv_error_set(inv_status code, const char *format, ...) INV_PRINTF(2, 3);
 
 /* Raises: `return INV_ERROR(INV_EIO, "%s: %s", path, strerror(errno));` */
-#define INV_ERROR(code, ...) inv_error_set((code), __VA_ARGS__)
+#define INV_ERROR(code, ...) ((void)inv_error_set((code), __VA_ARGS__), (code))
 
 /* In a function with a local `inv_status status` and one `fail:` label that releases everything. */
 #define INV_FAIL(code, ...)                                                                        \
     do {                                                                                           \
-        status = inv_error_set((code), __VA_ARGS__);                                               \
+        status = INV_ERROR((code), __VA_ARGS__);                                                   \
         goto fail;                                                                                 \
     } while (0)
 #define INV_TRY(call)                                                                              \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -169,8 +170,22 @@ static int run_command(const cli_command *command, int argc, char **argv)
     return exit_code(status);
 }
 
+/* Threads that wait for others spin, by libgomp's default for milliseconds: on a machine with other
+ * work that costs ten times what it saves. It reads its setting before main, so the program starts
+ * itself once more with a shorter one; a user's own is left alone. OpenBLAS likewise makes threads
+ * at start that are never used. */
+static void start_again(char **argv)
+{
+    if (getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY"))
+        return;
+    setenv("GOMP_SPINCOUNT", "2000", 1);
+    setenv("OPENBLAS_NUM_THREADS", "1", 0);
+    execv("/proc/self/exe", argv); /* where that fails, all goes on as it is */
+}
+
 int main(int argc, char **argv)
 {
+    start_again(argv);
     const char *word = argc > 1 ? argv[1] : "";
     gsl_set_error_handler_off();
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
@@ -187,5 +202,6 @@ int main(int argc, char **argv)
         return EXIT_USAGE;
     }
     const cli_command *command = find_command(word);
-    return command ? close_stdout(run_command(command, argc - 2, argv + 2)) : exit_code(unknown_command(word));
+    return command ? close_stdout(run_command(command, argc - 2, argv + 2))
+                   : exit_code(unknown_command(word));
 }

@@ -9,6 +9,8 @@
 
 #define THREADS_MAX 1024 /* OpenMP does not survive any number */
 
+#define THREADS_MOST 1024
+
 typedef enum option_kind {
     FLAG,   /* a bool */
     TEXT,   /* a string, kept as it is */
@@ -152,6 +154,9 @@ static inv_status take(const cli_command *command, cli_option_id id, const char 
         return INV_OK;
     case NUMBER:
         status = read_number(o, value, member);
+        if (status == INV_OK && id == CLI_THREADS && options->threads > THREADS_MOST)
+            return INV_ERROR(INV_EINVAL, "--threads: %zu; at most %d", options->threads,
+                             THREADS_MOST);
         options->has_seed = options->has_seed || id == CLI_SEED;
         if (status == INV_OK && options->threads > THREADS_MAX)
             return INV_ERROR(INV_EINVAL, "--threads: %s is more than %d", value, THREADS_MAX);

@@ -1,0 +1,350 @@
+/* Where the program writes: folders that cannot be written, disks that fill, files that are there
+ * already, other processes. What was there must stay. SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <check.h>
+
+#include "cli_short.h"
+#include "hdf5_text.h"
+#include "program.h"
+#include "suites.h"
+#include "support.h"
+
+#define LEN(array) (sizeof(array) / sizeof *(array))
+#define GOOD       "r2rt.cfg " SHORT_SETS " -q --data data"
+
+/* Made once: the experiment, data, and a run. The program runs in this folder. */
+static char *place;
+static size_t run_size; /* bytes of its run file */
+
+static program *run_here(const char *words)
+{
+    const program_how how = {.folder = place};
+    return program_run_words(&how, words);
+}
+
+static void open_place(void)
+{
+    struct stat info;
+    place = support_folder();
+    short_copy("experiments/r2rt.cfg", support_at(place, "r2rt.cfg"));
+    short_data(support_at(place, "data"));
+    program_must_work(run_here("run " GOOD " -o run"));
+    ck_assert_int_eq(stat(support_at(place, "run/run.h5"), &info), 0);
+    run_size = (size_t)info.st_size;
+}
+
+static void close_place(void)
+{
+    support_remove(place);
+}
+
+/* ---- places that cannot be written ---- */
+
+static const struct bad_place {
+    const char *words;
+    int code;
+    const char *says[4];
+} bad_places[] = {
+    {"run " GOOD " -o r2rt.cfg", 1, {"r2rt.cfg: is there already and is not a folder"}},
+    {"run " GOOD " -o r2rt.cfg/x", 1, {"r2rt.cfg/x", "r2rt.cfg is not a folder"}},
+    {"run " GOOD " -o run/run.h5", 1, {"run/run.h5: is there already and is not a folder"}},
+    {"run " GOOD " -o /proc/none", 1, {"/proc/none"}},
+    {"run " GOOD " -o /sys/none/x", 1, {"/sys/none"}},
+    {"run " GOOD " -o run", 2, {"run/run.h5: holds a run already", "--force"}},
+    {"train " GOOD " -o run/run.h5", 2, {"run/run.h5: holds a run already", "--force"}},
+    {"train " GOOD " -o data", 1, {"data: is not a file"}},
+    {"train " GOOD " -o data --force", 1, {"data: is not a file"}},
+    {"train " GOOD " -o none/run.h5", 1, {"none/run.h5", "No such file or directory"}},
+    {"train " GOOD " -o r2rt.cfg/run.h5", 1, {"r2rt.cfg/run.h5", "Not a directory"}},
+    {"train " GOOD " -o /dev/full", 1, {"/dev/full"}},
+    {"train " GOOD " -o /dev/full --force", 1, {"/dev/full"}},
+};
+
+START_TEST(a_place_that_cannot_be_written)
+{
+    const struct bad_place *bad = &bad_places[_i];
+    char *before = program_snapshot(place);
+    program *p = run_here(bad->words);
+    program_must_fail(p, bad->code, bad->says);
+    program_free(p);
+    char *after = program_snapshot(place);
+    program_must_equal(before, after);
+    free(before);
+    free(after);
+}
+END_TEST
+
+START_TEST(a_folder_that_others_own)
+{
+    const program_how nobody = {.folder = place, .unprivileged = true};
+    static const char *const words[] = {"run " GOOD " -o run --force", "run " GOOD " -o fresh",
+                                        "generate run/run.h5 -q",
+                                        "invert run/run.h5 -q --data data"};
+    ck_assert_int_eq(chmod(place, 0555), 0);
+    ck_assert_int_eq(chmod(support_at(place, "run"), 0555), 0);
+    program *p = program_run_words(&nobody, "info run/run.h5");
+    if (p->code != 0) {
+        printf("cli_disk: skipped: folders of others, because nobody cannot run here: %s\n",
+               p->err);
+    } else {
+        char *before = program_snapshot(place);
+        for (size_t i = 0; i < LEN(words); i++) {
+            program_free(p);
+            p = program_run_words(&nobody, words[i]);
+            ck_assert_fails(p, 1, "Permission denied");
+        }
+        char *after = program_snapshot(place);
+        program_must_equal(before, after);
+        free(before);
+        free(after);
+    }
+    program_free(p);
+    chmod(place, 0755);
+    chmod(support_at(place, "run"), 0755);
+}
+END_TEST
+
+/* Pictures come after the run file; one that cannot be written costs nothing of it. */
+START_TEST(a_folder_where_a_picture_should_be)
+{
+    ck_assert_int_eq(mkdir(support_at(place, "blocked"), 0755), 0);
+    ck_assert_int_eq(mkdir(support_at(place, "blocked/generated.png"), 0755), 0);
+    program *p = run_here("run " GOOD " -o blocked");
+    ck_assert_fails(p, 1, "blocked/generated.png: is a folder");
+    program_free(p);
+    char *held = hdf5_text(support_at(place, "blocked/run.h5"), NULL);
+    ck_assert_ptr_nonnull(strstr(held, "/generated/r2rt/image"));
+    ck_assert_int_eq(access(support_at(place, "blocked/projections.png"), F_OK), 0);
+    ck_assert_uint_eq(support_entries(support_at(place, "blocked")), 4);
+    free(held);
+}
+END_TEST
+
+/* ---- files that may not grow ---- */
+
+/* No file may grow beyond `bytes`: what is in `folder` is a whole run file or what was there
+ * before. */
+static void run_limited(size_t bytes)
+{
+    const program_how how = {.folder = place, .file_bytes = bytes};
+    char *before = program_snapshot(support_at(place, "run"));
+    program *p = program_run_words(&how, "run " GOOD " -o run --force");
+    ck_assert_fails(p, 1, "run/", ": File too large", "ulimit -f");
+    ck_assert_ptr_null(strstr(p->err, ".tmp"));
+    const bool at_run_file = strstr(p->err, "run/run.h5: ") != NULL;
+    program_free(p);
+    char *after = program_snapshot(support_at(place, "run"));
+    if (strcmp(before, after) != 0) { /* some stages were done: that has to be readable */
+        ck_assert_msg(bytes > run_size / 8, "limit %zu: something was written\n%s", bytes, after);
+        program_must_work(run_here("info run/run.h5"));
+    }
+    ck_assert(at_run_file || bytes > run_size / 8);
+    ck_assert_uint_eq(support_entries(support_at(place, "run")), 5);
+    free(before);
+    free(after);
+}
+
+START_TEST(a_file_that_may_not_grow)
+{
+    const size_t eighths[] = {0, 1, 2, 4, 6, 7};
+    run_limited(1000 + run_size * eighths[_i] / 8);
+}
+END_TEST
+
+/* 176 million pixels, of which deflate makes no less than 170 KB: more than the run file. */
+START_TEST(a_picture_that_may_not_grow)
+{
+    const program_how how = {.folder = place, .file_bytes = run_size + 4096};
+    program_must_work(run_here("run " GOOD " -o drawn"));
+    char *before = program_snapshot(support_at(place, "drawn"));
+    program *p = program_run_words(&how, "features drawn/run.h5 -q --threads 1 --set "
+                                         "features.sheet.columns=200 --set features.sheet.zoom=100 "
+                                         "--set features.sheet.gap=100");
+    ck_assert_fails(p, 1, "drawn/features.png: File too large");
+    program_free(p);
+    program_must_work(run_here("info drawn/run.h5"));
+    char *after = program_snapshot(support_at(place, "drawn"));
+    const char *picture = strstr(before, "features.png");
+    char line[256];
+    snprintf(line, sizeof line, "%.*s", (int)strcspn(picture, "\n"), picture);
+    ck_assert_msg(strstr(after, line) != NULL, "changed: %s\n%s", line, after);
+    free(before);
+    free(after);
+}
+END_TEST
+
+/* ---- disks that fill ---- */
+
+/* A small disk, `place`/disk, in this process's own view of the file system; false where that may
+ * not be made. */
+static bool mount_disk(const char *options)
+{
+    const char *disk = support_at(place, "disk");
+    mkdir(disk, 0755);
+    if (unshare(CLONE_NEWNS) == 0 && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+        mount("none", disk, "tmpfs", 0, options) == 0)
+        return true;
+    printf("cli_disk: skipped: a disk that fills, because none can be mounted here: %s\n",
+           strerror(errno));
+    return false;
+}
+
+/* Leaves `room` bytes on it. */
+static void fill_disk(size_t room)
+{
+    struct statvfs info;
+    ck_assert_int_eq(statvfs(support_at(place, "disk"), &info), 0);
+    const size_t free_bytes = info.f_bavail * info.f_bsize;
+    ck_assert_uint_gt(free_bytes, room);
+    char *bytes = calloc(free_bytes - room, 1);
+    ck_assert_ptr_nonnull(bytes);
+    support_write(support_at(place, "disk/filler"), bytes, free_bytes - room);
+    free(bytes);
+}
+
+static void empty_disk(void)
+{
+    umount(support_at(place, "disk"));
+    rmdir(support_at(place, "disk"));
+}
+
+START_TEST(a_disk_that_is_full)
+{
+    if (!mount_disk("size=1m"))
+        return;
+    program_must_work(run_here("run " GOOD " -o disk/run"));
+    fill_disk(8192);
+    char *before = program_snapshot(place);
+    program *p = run_here("run " GOOD " -o disk/run --force");
+    ck_assert_fails(p, 1, "disk/run/run.h5: No space left on device", "free some");
+    program_free(p);
+    p = run_here("run " GOOD " -o disk/new");
+    ck_assert_fails(p, 1, "disk/new/run.h5: No space left on device");
+    program_free(p);
+    p = run_here("generate disk/run/run.h5 -q --threads 1");
+    ck_assert_fails(p, 1, "disk/run/run.h5: No space left on device");
+    program_free(p);
+    char *after = program_snapshot(place);
+    program_must_equal(before, after);
+    free(before);
+    free(after);
+    empty_disk();
+}
+END_TEST
+
+/* Room for the first files and no more: all that is there then is whole. */
+START_TEST(a_disk_that_fills)
+{
+    const size_t eighths[] = {4, 8, 12, 16};
+    if (!mount_disk("size=1m"))
+        return;
+    fill_disk((run_size * eighths[_i] / 8) & ~(size_t)4095);
+    program *p = run_here("run " GOOD " -o disk/new");
+    ck_assert_fails(p, 1, "disk/new/", "No space left on device", "free some");
+    program_free(p);
+    if (access(support_at(place, "disk/new"), F_OK) == 0) {
+        char *held = program_snapshot(support_at(place, "disk/new"));
+        ck_assert_msg(strstr(held, ".tmp") == NULL && strstr(held, ".lock") == NULL, "%s", held);
+        program_must_work(run_here("info disk/new/run.h5"));
+        free(held);
+    }
+    empty_disk();
+}
+END_TEST
+
+START_TEST(a_disk_that_is_read_only)
+{
+    if (!mount_disk("size=1m"))
+        return;
+    program_must_work(run_here("run " GOOD " -o disk/run"));
+    ck_assert_int_eq(mount(NULL, support_at(place, "disk"), NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
+    program *p = run_here("run " GOOD " -o disk/run --force");
+    ck_assert_fails(p, 1, "disk/run/run.h5", "Read-only file system");
+    program_free(p);
+    p = run_here("run " GOOD " -o disk/new");
+    ck_assert_fails(p, 1, "disk/new", "Read-only file system");
+    program_free(p);
+    program_must_work(run_here("info disk/run/run.h5"));
+    empty_disk();
+}
+END_TEST
+
+/* ---- two at a time ---- */
+
+START_TEST(a_second_process_is_refused)
+{
+    const program_how how = {.folder = place};
+    program *first = program_start(&how, "run r2rt.cfg " SHORT_SETS
+                                         " --data data -o shared --set training.steps=100000000");
+    program_wait_for(first, "training: 100000000 steps");
+    program *p = run_here("run " GOOD " -o shared --force");
+    ck_assert_fails(p, 1, "shared/run.h5: another invproj is working on it");
+    program_free(p);
+    p = run_here("train " GOOD " -o shared/run.h5 --force");
+    ck_assert_fails(p, 1, "shared/run.h5: another invproj is working on it");
+    program_free(p);
+    kill(first->child, SIGTERM);
+    program_wait(first);
+    ck_assert_program(first, 143);
+    program_free(first);
+    program_must_work(run_here("info shared/run.h5"));
+    ck_assert_uint_eq(support_entries(support_at(place, "shared")), 1); /* and no lock */
+    program_must_work(run_here("run " GOOD " -o shared --force"));
+}
+END_TEST
+
+/* Check's timeout ends it where the file does not come. */
+static void wait_for_file(const char *path)
+{
+    const struct timespec pause = {0, 2000000};
+    while (access(path, F_OK) != 0)
+        nanosleep(&pause, NULL);
+}
+
+/* The lock of a process that was killed holds nobody up. */
+START_TEST(a_killed_process_leaves_no_lock_that_holds)
+{
+    const program_how how = {.folder = place};
+    program *first = program_start(&how, "run r2rt.cfg " SHORT_SETS
+                                         " --data data -o killed --set training.steps=100000000");
+    wait_for_file(
+        support_at(place, "killed/run.h5")); /* killed earlier, it would leave half of one */
+    kill(first->child, SIGKILL);
+    program_wait(first);
+    ck_assert_program(first, 137);
+    program_free(first);
+    program_must_work(run_here("run " GOOD " -o killed --force"));
+    ck_assert_uint_eq(support_entries(support_at(place, "killed")), 5);
+}
+END_TEST
+
+Suite *cli_disk_suite(void)
+{
+    Suite *suite = suite_create("cli_disk");
+    TCase *tests = tcase_create("disk");
+    tcase_set_timeout(tests, 60);
+    tcase_add_unchecked_fixture(tests, open_place, close_place);
+    tcase_add_loop_test(tests, a_place_that_cannot_be_written, 0, LEN(bad_places));
+    tcase_add_test(tests, a_folder_that_others_own);
+    tcase_add_test(tests, a_folder_where_a_picture_should_be);
+    tcase_add_loop_test(tests, a_file_that_may_not_grow, 0, 6);
+    tcase_add_test(tests, a_picture_that_may_not_grow);
+    tcase_add_test(tests, a_disk_that_is_full);
+    tcase_add_loop_test(tests, a_disk_that_fills, 0, 4);
+    tcase_add_test(tests, a_disk_that_is_read_only);
+    tcase_add_test(tests, a_second_process_is_refused);
+    tcase_add_test(tests, a_killed_process_leaves_no_lock_that_holds);
+    suite_add_tcase(suite, tests);
+    return suite;
+}

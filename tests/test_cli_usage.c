@@ -1,0 +1,360 @@
+/* The program's command line: what it refuses, and what its help and its manual page tell.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <check.h>
+
+#include "cli_short.h"
+#include "program.h"
+#include "suites.h"
+#include "support.h"
+
+#define CFG        "r2rt.cfg" /* a copy, in the folder the program is run in */
+#define LEN(array) (sizeof(array) / sizeof *(array))
+
+/* What there must be, whatever there is besides: each command and its options. */
+static const struct command {
+    const char *name;
+    const char *options[16];
+} commands[] = {
+    {"run", {"out", "data", "seed", "threads", "set", "resume", "force", "quiet", "help"}},
+    {"train", {"out", "data", "seed", "threads", "set", "resume", "force", "quiet", "help"}},
+    {"invert", {"at", "kind", "name", "steps", "data", "threads", "set", "quiet", "help"}},
+    {"project", {"count", "images", "inverse", "name", "data", "threads", "set", "quiet", "help"}},
+    {"generate", {"at", "classes", "steps", "inverse", "name", "threads", "set", "quiet", "help"}},
+    {"features", {"at", "inverse", "name", "threads", "set", "quiet", "help"}},
+    {"info", {"json", "help"}},
+    {"help", {"man", "help"}},
+};
+
+/* ---- what is refused ---- */
+
+static const struct refused {
+    const char *words, *says[4];
+} refused[] = {
+    {"", {"no command", "--help"}},
+    {"rnu " CFG, {"rnu: unknown command", "did you mean 'run'?"}},
+    {"fetaures", {"did you mean 'features'?"}},
+    {"zzzzzzz", {"zzzzzzz: unknown command", "--help"}},
+    {"--verison", {"--verison"}},
+    {"run", {"run: usage: invproj run EXPERIMENT.cfg -o DIR"}},
+    {"run " CFG, {"-o DIR"}},
+    {"train " CFG, {"-o RUN.h5"}},
+    {"run " CFG " " CFG " -o x", {"usage"}},
+    {"info", {"usage: invproj info RUN.h5"}},
+    {"info a b", {"usage"}},
+    {"generate", {"usage: invproj generate RUN.h5"}},
+    {"project a.h5 b.png", {"usage", "--images"}},
+    {"help run train", {"usage"}},
+    {"help rnu", {"no command 'rnu'"}},
+    {"run " CFG " --ouut x", {"--ouut: unknown option", "did you mean --out?"}},
+    {"run " CFG " --threds=1 -o x", {"--threds: unknown option", "did you mean --threads?"}},
+    {"run " CFG " -o x --zzzzzzzzz", {"--zzzzzzzzz: unknown option", "invproj run --help"}},
+    {"run " CFG " -o x -Z", {"-Z: unknown option"}},
+    {"info a --classes 1", {"--classes: unknown option"}}, /* known, but elsewhere */
+    {"run " CFG " -o", {"--out: needs a value, PATH"}},
+    {"run " CFG " -o x --seed", {"--seed: needs a value, N"}},
+    {"run " CFG " -o x --data=", {"--data: needs a value, DIR"}},
+    {"run " CFG " -o x --quiet=yes", {"--quiet: takes no value"}},
+    {"run " CFG " -o x --seed -3", {"--seed", "'-3'", "whole number"}},
+    {"run " CFG " -o x --seed 1.5", {"--seed", "'1.5'", "whole number"}},
+    {"run " CFG " -o x --seed ten", {"--seed", "'ten'", "whole number"}},
+    {"run " CFG " -o x --seed 99999999999999999999", {"--seed", "99999999999999999999"}},
+    {"run " CFG " -o x --threads two", {"--threads", "'two'", "whole number"}},
+    {"run " CFG " -o x --threads 1000000", {"--threads", "1000000"}},
+    {"run " CFG " -o x --threads 99999999999999", {"--threads", "99999999999999"}},
+    {"run " CFG " -o x --set training.steps", {"--set training.steps", "PATH=VALUE"}},
+    {"run " CFG " -o x --set =5", {"--set =5", "PATH=VALUE"}},
+    {"run " CFG " -o x --set training.steps.x=5", {"--set training.steps.x=5", "no group"}},
+    {"run " CFG " -o x --set network.layers.7.units=5", {"network.layers.7", "no group"}},
+    {"run " CFG " -o x --set training.stpes=5", {"training.stpes", "did you mean 'steps'?"}},
+    {"run " CFG " -o x --set training.steps=", {"training.steps", "whole number"}},
+    {"run " CFG " -o x --set trainig.steps=5", {"trainig", "did you mean 'training'?"}},
+};
+
+static char *here;
+
+static void open_place(void)
+{
+    here = support_folder();
+    short_copy("experiments/r2rt.cfg", support_at(here, CFG));
+}
+
+static void close_place(void)
+{
+    support_remove(here);
+}
+
+START_TEST(a_wrong_command_line_is_refused)
+{
+    const struct refused *wrong = &refused[_i];
+    const program_how how = {.folder = here};
+    char *before = program_snapshot(here);
+    program *p = program_run_words(&how, wrong->words);
+    program_must_fail(p, 2, wrong->says);
+    program_free(p);
+    char *after = program_snapshot(here);
+    program_must_equal(before, after);
+    free(before);
+    free(after);
+}
+END_TEST
+
+START_TEST(too_many_settings_are_refused)
+{
+    const program_how how = {.folder = here};
+    char words[65 * 13 + 64] = "run " CFG " -o x";
+    for (int i = 0; i < 65; i++)
+        strcat(words, " --set seed=1");
+    program *p = program_run_words(&how, words);
+    ck_assert_fails(p, 2, "--set", "64");
+    program_free(p);
+}
+END_TEST
+
+/* What is typed may hold anything; the message stays one line. */
+START_TEST(a_message_is_one_line_whatever_is_in_it)
+{
+    static const char *const odd[] = {"a\nb", "\033[31mred", "\r", "%n%s"};
+    program *p = program_run(NULL, "%s", odd[_i]);
+    ck_assert_fails(p, 2, "unknown command");
+    program_free(p);
+    p = program_run(NULL, "run %s -o x", odd[_i]);
+    ck_assert_fails(p, 1, "No such file");
+    ck_assert_ptr_null(strchr(p->err, '\033'));
+    program_free(p);
+}
+END_TEST
+
+START_TEST(a_long_word_does_no_harm)
+{
+    char word[3000];
+    memset(word, 'x', sizeof word - 1);
+    word[sizeof word - 1] = 0;
+    program *p = program_run(NULL, "%s", word);
+    ck_assert_fails(p, 2, "xxxx");
+    program_free(p);
+    p = program_run(NULL, "run --%s", word);
+    ck_assert_fails(p, 2, "unknown option");
+    program_free(p);
+    p = program_run(NULL, "run experiments/r2rt.cfg -o %s", word + sizeof word - 301);
+    ck_assert_fails(p, 1, "File name too long");
+    program_free(p);
+}
+END_TEST
+
+/* ---- help ---- */
+
+static program *run_well(const char *words)
+{
+    program *p = program_run_words(NULL, words);
+    ck_assert_program(p, 0);
+    ck_assert_str_eq(p->err, "");
+    return p;
+}
+
+START_TEST(help_lists_the_commands)
+{
+    static const char *const ways[] = {"--help", "-h", "help"};
+    program *p = run_well(ways[_i]);
+    for (size_t i = 0; i < LEN(commands); i++) {
+        char line[64];
+        snprintf(line, sizeof line, "\n  %-9s ", commands[i].name);
+        ck_assert_msg(strstr(p->out, line) != NULL, "no %s in\n%s", commands[i].name, p->out);
+    }
+    ck_assert_ptr_nonnull(strstr(p->out, "130, 143"));
+    program_free(p);
+}
+END_TEST
+
+/* Whether the option stands at the start of a line, after its letter if it has one. */
+static bool has_option(const char *help, const char *name)
+{
+    char option[64];
+    snprintf(option, sizeof option, "--%s", name);
+    for (const char *line = help; line; line = strchr(line, '\n')) {
+        line += *line == '\n';
+        const char *at = line + strspn(line, " ");
+        at += *at == '-' && at[1] != '-' ? 4 : 0;
+        if (strncmp(at, option, strlen(option)) == 0 && strchr(" \n", at[strlen(option)]))
+            return true;
+        if (!*line)
+            break;
+    }
+    return false;
+}
+
+START_TEST(help_lists_the_options_of_a_command)
+{
+    const struct command *command = &commands[_i];
+    char words[64];
+    snprintf(words, sizeof words, "%s --help", command->name);
+    program *p = run_well(words);
+    for (size_t i = 0; command->options[i]; i++)
+        ck_assert_msg(has_option(p->out, command->options[i]), "%s: no --%s in\n%s", words,
+                      command->options[i], p->out);
+    ck_assert(!has_option(p->out, "hel"));
+    snprintf(words, sizeof words, "help %s", command->name);
+    program *other = run_well(words);
+    ck_assert_str_eq(p->out, other->out);
+    program_free(other);
+    program_free(p);
+}
+END_TEST
+
+START_TEST(help_lists_the_keys_of_an_experiment)
+{
+    static const char *const keys[] = {"data.folder",
+                                       "data.validation",
+                                       "training.steps",
+                                       "training.batch",
+                                       "units",
+                                       "training.optimiser.rate",
+                                       "inverse.confidence",
+                                       "inverse.squash",
+                                       "inverse.range_penalty",
+                                       "project.images",
+                                       "project.sheet.zoom",
+                                       "generate.classes",
+                                       "generate.optimiser.rate",
+                                       "features.scale",
+                                       "features.sheet.round_to",
+                                       "reference.accuracy"};
+    program *p = run_well("help experiment");
+    for (size_t i = 0; i < LEN(keys); i++) {
+        char key[64];
+        snprintf(key, sizeof key, " %s ", keys[i]);
+        ck_assert_msg(strstr(p->out, key) != NULL, "no %s in\n%s", keys[i], p->out);
+    }
+    ck_assert_ptr_nonnull(strstr(p->out, "(default 100000000.0)")); /* of features.scale */
+    program_free(p);
+}
+END_TEST
+
+START_TEST(version)
+{
+    program *p = run_well("--version");
+    ck_assert_msg(strncmp(p->out, "invproj ", 8) == 0, "%s", p->out);
+    ck_assert_uint_eq(program_lines(p->out), 1);
+    ck_assert(strspn(p->out + 8, "0123456789.") > 4);
+    program_free(p);
+}
+END_TEST
+
+/* ---- the manual page ---- */
+
+/* Without roff's "\-" and "\&", which it must be rid of before words are looked for. */
+static char *plain(const char *roff)
+{
+    char *text = strdup(roff), *to = text;
+    for (const char *c = roff; *c; c++) {
+        if (c[0] == '\\' && c[1] == '&')
+            c++;
+        else if (c[0] != '\\')
+            *to++ = *c;
+    }
+    *to = 0;
+    return text;
+}
+
+/* Every command and every option that its help has. */
+START_TEST(the_manual_page_has_all_that_help_has)
+{
+    program *man = run_well("help --man"), *p = NULL;
+    char *page = plain(man->out), words[64];
+    for (size_t i = 0; i < LEN(commands); i++) {
+        snprintf(words, sizeof words, ".SS \"%s", commands[i].name);
+        const char *section = strstr(page, words);
+        ck_assert_msg(section != NULL, "no section for %s in\n%s", commands[i].name, man->out);
+        snprintf(words, sizeof words, "%s --help", commands[i].name);
+        p = run_well(words);
+        for (const char *option = strstr(strstr(p->out, "\n\n"), "--"); option;
+             option = strstr(option + 2, "--")) {
+            const char *end = strchr(option, '\n');
+            char line[256];
+            snprintf(line, sizeof line, "%.*s", (int)(end - option), option);
+            ck_assert_msg(strstr(section, line) != NULL, "%s: not in the page: %s",
+                          commands[i].name, line);
+        }
+        program_free(p);
+    }
+    ck_assert_ptr_nonnull(strstr(page, ".SH EXIT STATUS"));
+    free(page);
+    program_free(man);
+}
+END_TEST
+
+START_TEST(groff_finds_no_fault_with_the_manual_page)
+{
+    const program_how groff = {.path = "groff"};
+    program *man = run_well("help --man");
+    support_write(support_at(here, "page.1"), man->out, strlen(man->out));
+    program *p = program_run(&groff, "-man -ww -Tutf8 %s/page.1", here);
+    if (p->code == 127) {
+        printf("cli_usage: skipped: the manual page through groff, which is not installed\n");
+    } else {
+        ck_assert_program(p, 0);
+        ck_assert_str_eq(p->err, "");
+        ck_assert_ptr_nonnull(strstr(p->out, "run file (train) to write"));
+    }
+    unlink(support_at(here, "page.1"));
+    program_free(p);
+    program_free(man);
+}
+END_TEST
+
+/* ---- results that cannot be written are none ---- */
+
+START_TEST(a_full_stdout_is_an_error)
+{
+    static const char *const words[] = {"--help", "--version", "help --man", "help experiment",
+                                        "run --help"};
+    const program_how how = {.out = "/dev/full"};
+    program *p = program_run_words(&how, words[_i]);
+    ck_assert_fails(p, 1, "standard output", "No space left");
+    program_free(p);
+}
+END_TEST
+
+START_TEST(a_full_stdout_is_an_error_of_run_and_info_too)
+{
+    const program_how how = {.out = "/dev/full"};
+    char *folder = support_folder();
+    short_data(support_at(folder, "data"));
+    program *p = program_run(&how, "run " SHORT " -q --data %s/data -o %s/o", folder, folder);
+    ck_assert_fails(p, 1, "standard output");
+    program_free(p);
+    p = program_run(NULL, "info %s/o/run.h5", folder); /* the run itself is whole */
+    ck_assert_program(p, 0);
+    program_free(p);
+    p = program_run(&how, "info %s/o/run.h5 --json", folder);
+    ck_assert_fails(p, 1, "standard output");
+    program_free(p);
+    support_remove(folder);
+}
+END_TEST
+
+Suite *cli_usage_suite(void)
+{
+    Suite *suite = suite_create("cli_usage");
+    TCase *tests = tcase_create("usage");
+    tcase_set_timeout(tests, 60);
+    tcase_add_unchecked_fixture(tests, open_place, close_place);
+    tcase_add_loop_test(tests, a_wrong_command_line_is_refused, 0, LEN(refused));
+    tcase_add_test(tests, too_many_settings_are_refused);
+    tcase_add_loop_test(tests, a_message_is_one_line_whatever_is_in_it, 0, 4);
+    tcase_add_test(tests, a_long_word_does_no_harm);
+    tcase_add_loop_test(tests, help_lists_the_commands, 0, 3);
+    tcase_add_loop_test(tests, help_lists_the_options_of_a_command, 0, LEN(commands));
+    tcase_add_test(tests, help_lists_the_keys_of_an_experiment);
+    tcase_add_test(tests, version);
+    tcase_add_test(tests, the_manual_page_has_all_that_help_has);
+    tcase_add_test(tests, groff_finds_no_fault_with_the_manual_page);
+    tcase_add_loop_test(tests, a_full_stdout_is_an_error, 0, 5);
+    tcase_add_test(tests, a_full_stdout_is_an_error_of_run_and_info_too);
+    suite_add_tcase(suite, tests);
+    return suite;
+}

@@ -1,0 +1,274 @@
+/* Every kernel of every instruction set that this processor runs, held to a naive twin in double.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "invproj/mat.h"
+#include "kernels.h"
+#include "suites.h"
+
+#define MOST 301
+
+/* Lengths around whole vectors and none. */
+static const size_t lengths[] = {1,  2,  3,  4,  5,   7,   8,   9,   15,
+                                 16, 17, 31, 33, 100, 255, 256, 257, 301};
+#define LENGTHS (sizeof lengths / sizeof *lengths)
+
+static const inv_kernels *sets[3];
+static size_t set_count;
+
+static float x[MOST + 1], y[MOST + 1], t[MOST + 1], out[MOST + 1];
+
+/* Irregular values from low to high. */
+static void fill(float *to, size_t n, double low, double high, unsigned seed)
+{
+    for (size_t i = 0; i < n; i++) {
+        seed = seed * 1664525u + 1013904223u;
+        to[i] = (float)(low + (high - low) * (seed >> 8) / 16777216.0);
+    }
+}
+
+static void setup(void)
+{
+    set_count = inv_kernels_all(sets);
+    memset(out, 0, sizeof out);
+}
+
+static void near(const inv_kernels *k, const char *what, size_t n, size_t i, double got, double is,
+                 double relative)
+{
+    if (!(fabs(got - is) <= relative * fabs(is)))
+        ck_abort_msg("%s: %s of %zu: [%zu] is %.9g, must be %.9g", k->name, what, n, i, got, is);
+}
+
+#define UNTOUCHED 12345.0f
+
+/* Runs `call` for every set and length, then looks at each element and at the one past the end. */
+#define EACH(what, call, is, relative)                                                             \
+    for (size_t s = 0; s < set_count; s++)                                                         \
+        for (size_t l = 0; l < LENGTHS; l++) {                                                     \
+            const inv_kernels *k = sets[s];                                                        \
+            const size_t n = lengths[l];                                                           \
+            memcpy(out, y, sizeof out);                                                            \
+            out[n] = UNTOUCHED;                                                                    \
+            call;                                                                                  \
+            for (size_t i = 0; i < n; i++)                                                         \
+                near(k, what, n, i, out[i], is, relative);                                         \
+            ck_assert(out[n] == UNTOUCHED);                                                        \
+        }
+
+START_TEST(elementwise)
+{
+    fill(x, MOST, -9.0, 9.0, 1);
+    fill(y, MOST, -2.0, 2.0, 2);
+    EACH("sigmoid", k->sigmoid(n, x, out), 1.0 / (1.0 + exp(-(double)x[i])), 4e-7)
+    EACH("exp", k->exp_shifted(n, x, 1.5f, out), exp((double)x[i] - 1.5), 2e-6) /* of the difference, too */
+    EACH("sigmoid's slope", k->sigmoid_slope(n, x, y, out), (double)y[i] * x[i] * (1.0 - x[i]),
+         1e-5)
+    fill(x, MOST, 0.005, 0.995, 3);
+    EACH("logit", k->logit(n, x, out), log((double)x[i] / (1.0 - (double)x[i])), 2e-4)
+    EACH("logit's slope", k->logit_slope(n, x, y, out),
+         (double)y[i] / (x[i] * (1.0 - (double)x[i])), 1e-5)
+}
+END_TEST
+
+START_TEST(far_values)
+{
+    const float far[] = {-1e9f, -200.0f, 0.0f, 200.0f, 1e9f};
+    for (size_t s = 0; s < set_count; s++) {
+        sets[s]->sigmoid(5, far, out);
+        ck_assert(out[0] == 0.0f && out[1] < 1e-37f && out[2] == 0.5f && out[3] == 1.0f &&
+                  out[4] == 1.0f);
+        ck_assert(sets[s]->exp_shifted(5, far, 1e9f, out) == 1.0f);
+        ck_assert(out[0] == 0.0f && out[4] == 1.0f);
+    }
+}
+END_TEST
+
+START_TEST(sums_and_ranges)
+{
+    fill(x, MOST, -3.0, 4.0, 4);
+    fill(t, MOST, -3.0, 4.0, 5);
+    for (size_t i = 0; i < MOST; i += 7)
+        t[i] = x[i];
+    for (size_t s = 0; s < set_count; s++)
+        for (size_t l = 0; l < LENGTHS; l++) {
+            const inv_kernels *k = sets[s];
+            const size_t n = lengths[l];
+            double l1 = 0.0, sum = 0.0;
+            float low = x[0], high = x[0], min = 0.0f, max = 0.0f;
+            for (size_t i = 0; i < n; i++) {
+                l1 += fabs((double)x[i] - t[i]);
+                sum += exp((double)x[i]);
+                low = fminf(low, x[i]), high = fmaxf(high, x[i]);
+            }
+            out[n] = UNTOUCHED;
+            near(k, "l1", n, 0, k->l1(n, x, t, out), l1, 1e-6);
+            for (size_t i = 0; i < n; i++)
+                ck_assert(out[i] == (float)((x[i] > t[i]) - (x[i] < t[i])));
+            ck_assert(out[n] == UNTOUCHED);
+            near(k, "l1 alone", n, 0, k->l1(n, x, t, NULL), l1, 1e-6);
+            near(k, "sum of exp", n, 0, k->exp_shifted(n, x, 0.0f, out), sum, 1e-6);
+            k->range(n, x, &min, &max);
+            ck_assert(min == low && max == high);
+        }
+}
+END_TEST
+
+START_TEST(adagrad)
+{
+    fill(x, MOST, -3.0, 4.0, 6);
+    fill(t, MOST, 0.1, 4.0, 7);
+    fill(y, MOST, -1.0, 1.0, 8);
+    float sums[MOST];
+    EACH("adagrad's value", (memcpy(sums, t, sizeof sums), k->adagrad(n, 0.25f, x, sums, out)),
+         (double)y[i] - 0.25 * x[i] / sqrt((double)t[i] + (double)x[i] * x[i]), 1e-4)
+    for (size_t i = 0; i < MOST; i++) /* what the last call left */
+        near(sets[set_count - 1], "adagrad's sum", MOST, i, sums[i],
+             (double)t[i] + (double)x[i] * x[i], 1e-6);
+}
+END_TEST
+
+START_TEST(from_bytes)
+{
+    unsigned char b[MOST];
+    for (size_t i = 0; i < MOST; i++)
+        b[i] = i % 50 < 33 ? 0 : (unsigned char)(i * 37);
+    EACH("bytes", k->from_bytes(n, b, 255.0f, out), (double)(float)(b[i] / 255.0), 0.0)
+}
+END_TEST
+
+/* Three values of four are 0, one of them -0. */
+static void fill_sparse(float *to, size_t n, unsigned seed)
+{
+    fill(to, n, -2.0, 2.0, seed);
+    for (size_t i = 0; i < n; i++)
+        if ((i * 7 + seed) % 4)
+            to[i] = i % 9 ? 0.0f : -0.0f;
+}
+
+START_TEST(nonzeros)
+{
+    fill_sparse(x, MOST, 9);
+    for (size_t s = 0; s < set_count; s++)
+        for (size_t l = 0; l < LENGTHS; l++) {
+            size_t count = 0;
+            for (size_t i = 0; i < lengths[l]; i++)
+                count += x[i] != 0.0f;
+            ck_assert_uint_eq(sets[s]->count_nonzeros(lengths[l], x), count);
+        }
+}
+END_TEST
+
+/* In and out of many widths: below a vector, whole strips, more than one, more than a piece of
+ * columns. */
+static void check_sparse(const inv_kernels *k, size_t in, size_t width)
+{
+    const size_t stride = (width + 15) / 16 * 16;
+    float *w = aligned_alloc(64, in * stride * sizeof *w), *dw = calloc(in * stride, sizeof *dw);
+    fill(w, in * stride, -1.0, 1.0, 10);
+    fill_sparse(x, in, 11);
+    fill(t, width, -1.0, 1.0, 12);
+    out[width] = UNTOUCHED;
+    k->sparse_row(in, width, x, w, stride, t, out);
+    ck_assert(out[width] == UNTOUCHED);
+    for (size_t j = 0; j < width; j++) {
+        double sum = t[j], scale = 1.0;
+        for (size_t i = 0; i < in; i++)
+            sum += (double)x[i] * w[i * stride + j], scale += fabs((double)x[i]);
+        if (fabs(out[j] - sum) > 1e-6 * scale)
+            ck_abort_msg("%s: sparse_row %zu x %zu: [%zu] is %g, must be %g", k->name, in, width, j,
+                         (double)out[j], sum);
+    }
+    k->sparse_outer(in, width, x, t, dw, stride);
+    k->sparse_outer(in, width, x, t, dw, stride);
+    for (size_t i = 0; i < in; i++)
+        for (size_t j = 0; j < width; j++)
+            ck_assert(fabs(dw[i * stride + j] - 2.0 * x[i] * t[j]) <= 1e-6);
+    free(w);
+    free(dw);
+}
+
+START_TEST(sparse)
+{
+    const size_t ins[] = {1, 5, 17, 256, 301},
+                 widths[] = {1, 3, 16, 20, 52, 100, 104, 208, 215, 300};
+    for (size_t s = 0; s < set_count; s++)
+        for (size_t i = 0; i < sizeof ins / sizeof *ins; i++)
+            for (size_t j = 0; j < sizeof widths / sizeof *widths; j++)
+                check_sparse(sets[s], ins[i], widths[j]);
+}
+END_TEST
+
+START_TEST(no_bias_is_zero)
+{
+    float w[16] __attribute__((aligned(64))) = {0};
+    w[0] = 3.0f;
+    x[0] = 0.5f;
+    for (size_t s = 0; s < set_count; s++) {
+        sets[s]->sparse_row(1, 1, x, w, 16, NULL, out);
+        ck_assert(out[0] == 1.5f);
+    }
+}
+END_TEST
+
+/* The sparse products of whole matrices are the dense ones, for any number of threads to the bit.
+ */
+START_TEST(sparse_products_are_the_dense_ones)
+{
+    enum { ROWS = 150, IN = 130, OUT = 21 };
+    gsl_matrix_float *a = NULL, *w = NULL, *p = NULL, *q = NULL, *dw = NULL, *dv = NULL;
+    float *room = calloc(inv_mat_sparse_room(IN, OUT), sizeof *room), *first = NULL;
+    ck_assert_int_eq(inv_mat_alloc(ROWS, IN, "a", &a), INV_OK);
+    ck_assert_int_eq(inv_mat_alloc(IN, OUT, "w", &w), INV_OK);
+    ck_assert_int_eq(inv_mat_alloc(ROWS, OUT, "p", &p), INV_OK);
+    ck_assert_int_eq(inv_mat_alloc(ROWS, OUT, "q", &q), INV_OK);
+    ck_assert_int_eq(inv_mat_alloc(IN, OUT, "dw", &dw), INV_OK);
+    ck_assert_int_eq(inv_mat_alloc(IN, OUT, "dv", &dv), INV_OK);
+    fill_sparse(a->data, ROWS * IN, 13);
+    fill(w->data, IN * OUT, -1.0, 1.0, 14);
+    inv_mat_affine(a, w, t, p);
+    inv_mat_transposed_times(a, p, dw);
+    ck_assert_double_eq_tol(inv_mat_density(a), 0.25, 0.01);
+    first = malloc(IN * OUT * sizeof *first);
+    for (size_t threads = 1; threads <= 5; threads++) {
+        inv_threads_set(threads);
+        inv_mat_affine_sparse(a, w, t, q, room);
+        inv_mat_transposed_times_sparse(a, p, dv, room);
+        for (size_t i = 0; i < ROWS * OUT; i++)
+            ck_assert(fabsf(p->data[i] - q->data[i]) < 1e-4f);
+        for (size_t i = 0; i < IN * OUT; i++)
+            ck_assert(fabsf(dw->data[i] - dv->data[i]) < 1e-3f);
+        if (threads == 1)
+            memcpy(first, dv->data, IN * OUT * sizeof *first);
+        for (size_t i = 0; i < IN * OUT; i++)
+            ck_assert(first[i] == dv->data[i]);
+    }
+    inv_threads_set(2);
+    free(room);
+    free(first);
+    inv_mat_free(a), inv_mat_free(w), inv_mat_free(p), inv_mat_free(q);
+    inv_mat_free(dw), inv_mat_free(dv);
+}
+END_TEST
+
+Suite *kernels_suite(void)
+{
+    Suite *suite = suite_create("kernels");
+    TCase *tcase = tcase_create("kernels");
+    tcase_add_checked_fixture(tcase, setup, NULL);
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, elementwise);
+    tcase_add_test(tcase, far_values);
+    tcase_add_test(tcase, sums_and_ranges);
+    tcase_add_test(tcase, adagrad);
+    tcase_add_test(tcase, from_bytes);
+    tcase_add_test(tcase, nonzeros);
+    tcase_add_test(tcase, sparse);
+    tcase_add_test(tcase, no_bias_is_zero);
+    tcase_add_test(tcase, sparse_products_are_the_dense_ones);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}

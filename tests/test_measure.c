@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "support.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "invproj/inverse.h"
+#include "invproj/measure.h"
+#include "small.h"
+#include "suites.h"
+
+static inv_dataset *data;
+static inv_net *net, *inverse;
+static size_t at;
+
+static void prepare(void)
+{
+    inv_inverse_spec spec = inv_inverse_defaults;
+    inv_inverter *inverter = NULL;
+    inv_inverse_report report;
+    data = small_data();
+    net = small_net(SMALL_FOUR);
+    small_train(net, data, 60);
+    strcpy(spec.at, "hidden2");
+    spec.optimiser.rate = 0.03;
+    ck_assert_status(inv_inverse_point(net, spec.at, &at), INV_OK);
+    ck_assert_status(inv_inverse_build(&spec, net, &inverse), INV_OK);
+    ck_assert_status(inv_inverter_alloc(&spec, net, inverse, data, 5, &inverter), INV_OK);
+    ck_assert_status(inv_inverter_step(inverter, &report), INV_OK); /* it is bad yet */
+    inv_inverter_free(inverter);
+}
+
+static void tidy(void)
+{
+    inv_net_free(inverse);
+    inv_net_free(net);
+    inv_dataset_free(data);
+}
+
+/* ---- naive twins ---- */
+
+static size_t class_of(const double *pixels)
+{
+    double y[SMALL_WIDEST];
+    small_values(net, 0, inv_net_depth(net), 0.0, pixels, y);
+    return small_top(y, SMALL_CLASSES);
+}
+
+static double naive_accuracy(const inv_part *part)
+{
+    size_t right = 0;
+    for (size_t i = 0; i < part->count; i++) {
+        double x[SMALL_WIDEST];
+        small_pixels(part, i, x);
+        right += class_of(x) == part->labels[i];
+    }
+    return (double)right / (double)part->count;
+}
+
+static inv_inverse_quality naive_quality(const inv_part *part)
+{
+    inv_inverse_quality q = {0.0, 0.0, 0.0};
+    size_t lit = 0;
+    for (size_t i = 0; i < part->count; i++) {
+        double x[SMALL_WIDEST], code[SMALL_WIDEST], y[SMALL_WIDEST], far = 0.0, norm = 0.0;
+        small_pixels(part, i, x);
+        small_values(net, 0, at, 0.0, x, code);
+        small_values(inverse, 0, inv_net_depth(inverse), 0.99, code, y);
+        for (size_t j = 0; j < part->pixels; j++) {
+            q.l1_per_pixel += fabs(x[j] - y[j]);
+            far += (x[j] - y[j]) * (x[j] - y[j]);
+            norm += x[j] * x[j];
+        }
+        q.relative_l2 += norm > 0.0 ? sqrt(far) / sqrt(norm) : 0.0;
+        lit += norm > 0.0;
+        q.same_class += class_of(x) == class_of(y);
+    }
+    q.l1_per_pixel /= (double)(part->count * part->pixels);
+    q.relative_l2 /= lit ? (double)lit : 1.0;
+    q.same_class /= (double)part->count;
+    return q;
+}
+
+static void assert_quality(const inv_part *part)
+{
+    inv_inverse_quality q = {-1.0, -1.0, -1.0};
+    const inv_inverse_quality want = naive_quality(part);
+    ck_assert_status(inv_measure_inverse(net, inverse, at, part, &q), INV_OK);
+    ck_assert_double_eq_tol(q.l1_per_pixel, want.l1_per_pixel, 1e-5);
+    ck_assert_double_eq_tol(q.relative_l2, want.relative_l2, 1e-5);
+    ck_assert_double_eq_tol(q.same_class, want.same_class, 1e-12);
+}
+
+static void part_free(inv_part *part)
+{
+    free((void *)(uintptr_t)part->images);
+    free((void *)(uintptr_t)part->labels);
+}
+
+/* ---- accuracy ---- */
+
+START_TEST(accuracy_equals_the_naive_twin)
+{
+    static const size_t steps[] = {0, 3, 30};
+    static const size_t counts[] = {1, 2, 79, 999, 1000, 1001, 2357};
+    for (size_t s = 0; s < 3; s++) {
+        inv_net_free(net);
+        net = small_net(SMALL_FOUR);
+        if (steps[s])
+            small_train(net, data, steps[s]);
+        for (size_t c = 0; c < 7; c++) {
+            inv_part part = small_repeat(&data->test, counts[c]);
+            double accuracy = -1.0;
+            ck_assert_status(inv_measure_accuracy(net, &part, &accuracy), INV_OK);
+            ck_assert_double_eq_tol(accuracy, naive_accuracy(&part), 1e-12);
+            part_free(&part);
+        }
+    }
+}
+END_TEST
+
+START_TEST(accuracy_goes_by_labels)
+{
+    inv_part part = small_repeat(&data->test, 50);
+    unsigned char *labels = (unsigned char *)(uintptr_t)part.labels;
+    double accuracy = -1.0;
+    for (size_t i = 0; i < 50; i++) {
+        double x[SMALL_WIDEST];
+        small_pixels(&part, i, x);
+        labels[i] = (unsigned char)((class_of(x) + (i % 5 != 3)) % SMALL_CLASSES);
+    }
+    ck_assert_status(inv_measure_accuracy(net, &part, &accuracy), INV_OK);
+    ck_assert_double_eq_tol(accuracy, 0.2, 1e-12);
+    part_free(&part);
+}
+END_TEST
+
+/* ---- inverse ---- */
+
+START_TEST(quality_equals_the_naive_twin)
+{
+    static const size_t counts[] = {1, 79, 999, 1000, 1001, 2357};
+    const inv_inverse_quality all = naive_quality(&data->test);
+    /* figures that could show a mistake */
+    ck_assert(all.l1_per_pixel > 0.01 && all.relative_l2 > 0.05);
+    ck_assert(all.same_class > 0.1 && all.same_class < 0.95);
+    for (size_t c = 0; c < 6; c++) {
+        inv_part part = small_repeat(&data->test, counts[c]);
+        assert_quality(&part);
+        part_free(&part);
+    }
+}
+END_TEST
+
+START_TEST(black_images_have_no_relative_error)
+{
+    inv_part part = small_repeat(&data->test, 40), black = small_repeat(&data->test, 3);
+    unsigned char *images = (unsigned char *)(uintptr_t)part.images;
+    inv_inverse_quality q = {0.0, -1.0, 0.0};
+    memset(images + 7 * part.pixels, 0, part.pixels);
+    memset(images + 39 * part.pixels, 0, part.pixels);
+    assert_quality(&part);
+    memset((void *)(uintptr_t)black.images, 0, 3 * black.pixels);
+    assert_quality(&black);
+    ck_assert_status(inv_measure_inverse(net, inverse, at, &black, &q), INV_OK);
+    ck_assert_double_eq(q.relative_l2, 0.0);
+    part_free(&part);
+    part_free(&black);
+}
+END_TEST
+
+START_TEST(threads_do_not_matter)
+{
+    static const size_t threads[] = {2, 3, 8};
+    inv_part part = small_repeat(&data->train, 1500);
+    inv_inverse_quality one, more;
+    inv_threads_set(1);
+    ck_assert_status(inv_measure_inverse(net, inverse, at, &part, &one), INV_OK);
+    for (size_t t = 0; t < 3; t++) {
+        inv_threads_set(threads[t]);
+        ck_assert_status(inv_measure_inverse(net, inverse, at, &part, &more), INV_OK);
+        ck_assert(one.l1_per_pixel == more.l1_per_pixel && one.relative_l2 == more.relative_l2 &&
+                  one.same_class == more.same_class);
+    }
+    part_free(&part);
+}
+END_TEST
+
+START_TEST(says_when_figures_are_not_finite)
+{
+    inv_inverse_quality q;
+    double accuracy = 0.0;
+    inv_net_params(inverse)[3] = INFINITY;
+    ck_assert_status(inv_measure_inverse(net, inverse, at, &data->test, &q), INV_ENUMERIC);
+    ck_assert_message_has("not finite");
+    ck_assert_status(inv_measure_inverse(net, inverse, at, &data->validation, &q), INV_EINVAL);
+    ck_assert_status(inv_measure_accuracy(net, &data->validation, &accuracy), INV_EINVAL);
+}
+END_TEST
+
+Suite *measure_suite(void)
+{
+    Suite *suite = suite_create("measure");
+    TCase *tests = tcase_create("measure");
+    tcase_add_checked_fixture(tests, prepare, tidy);
+    tcase_set_timeout(tests, 30);
+    tcase_add_test(tests, accuracy_equals_the_naive_twin);
+    tcase_add_test(tests, accuracy_goes_by_labels);
+    tcase_add_test(tests, quality_equals_the_naive_twin);
+    tcase_add_test(tests, black_images_have_no_relative_error);
+    tcase_add_test(tests, threads_do_not_matter);
+    tcase_add_test(tests, says_when_figures_are_not_finite);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
