@@ -22,6 +22,6 @@ size_t inv_kernels_all(const inv_kernels *sets[3])
 
 const inv_kernels *inv_kernels_best(void)
 {
-    const inv_kernels *sets[3];
+    const inv_kernels *sets[3] = {NULL};
     return sets[inv_kernels_all(sets) - 1];
 }

@@ -40,7 +40,7 @@ static double cross_entropy_row(const inv_kernels *kernels, const float *x, size
     for (size_t j = 0; j < n; j++)
         dx[j] /= sum;
     dx[label] -= 1.0f;
-    return log(sum) - ((double)x[label] - x[largest]);
+    return log((double)sum) - ((double)x[label] - x[largest]);
 }
 
 double inv_loss_cross_entropy(const gsl_matrix_float *x, const unsigned *labels, double *row_loss,

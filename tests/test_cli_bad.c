@@ -653,10 +653,12 @@ START_TEST(numbers_that_are_no_longer_finite)
 {
     static const char *const inverse[] = {"inverse: step ", "inverse.optimiser.rate", NULL};
     static const char *const but[] = {"/environment", NULL};
-    program *p = run_here("run " GOOD " --set "
-                          "training.optimiser={type=\"gradient_descent\";rate=1e12;} --set "
-                          "network.layers.0.activation=\"linear\" --set "
-                          "network.layers.1.activation=\"linear\" -q --data data -o diverged");
+    program *p =
+        run_here("run " GOOD " --set "
+                 "training.optimiser={type=\"gradient_descent\";rate=1e12;} --set "
+                 "network.layers.0.activation=\"linear\" --set "
+                 "network.layers.1.activation=\"linear\" --set inverse.at=hidden2 --set "
+                 "generate.at=hidden2 --set features.at=hidden2 -q --data data -o diverged");
     ck_assert_fails(p, 1, "training: step ", "training.optimiser.rate");
     ck_assert_int_le(support_entries(support_at(place, "diverged")), 1); /* no picture */
     program_free(p);

@@ -119,10 +119,11 @@ END_TEST
 START_TEST(a_message_is_one_line_whatever_is_in_it)
 {
     static const char *const odd[] = {"a\nb", "\033[31mred", "\r", "%n%s"};
-    program *p = program_run(NULL, "%s", odd[_i]);
+    const program_how how = {.folder = here};
+    program *p = program_run(&how, "%s", odd[_i]);
     ck_assert_fails(p, 2, "unknown command");
     program_free(p);
-    p = program_run(NULL, "run %s -o x", odd[_i]);
+    p = program_run(&how, "run %s -o x", odd[_i]);
     ck_assert_fails(p, 1, "No such file");
     ck_assert_ptr_null(strchr(p->err, '\033'));
     program_free(p);
@@ -131,16 +132,17 @@ END_TEST
 
 START_TEST(a_long_word_does_no_harm)
 {
+    const program_how how = {.folder = here};
     char word[3000];
     memset(word, 'x', sizeof word - 1);
     word[sizeof word - 1] = 0;
-    program *p = program_run(NULL, "%s", word);
+    program *p = program_run(&how, "%s", word);
     ck_assert_fails(p, 2, "xxxx");
     program_free(p);
-    p = program_run(NULL, "run --%s", word);
+    p = program_run(&how, "run --%s", word);
     ck_assert_fails(p, 2, "unknown option");
     program_free(p);
-    p = program_run(NULL, "run experiments/r2rt.cfg -o %s", word + sizeof word - 301);
+    p = program_run(&how, "run " CFG " -o %s", word + sizeof word - 301);
     ck_assert_fails(p, 1, "File name too long");
     program_free(p);
 }

@@ -338,7 +338,7 @@ static void assert_epoch(inv_batches *batches, uint32_t *order)
 
 START_TEST(batches_are_fresh_shuffles)
 {
-    uint32_t order[3][97];
+    uint32_t order[3][97] = {{0}};
     inv_batches *batches = NULL;
     gsl_rng *rng = gsl_rng_alloc(gsl_rng_mt19937);
     gsl_rng_set(rng, 4711);

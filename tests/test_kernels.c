@@ -64,7 +64,8 @@ START_TEST(elementwise)
     fill(x, MOST, -9.0, 9.0, 1);
     fill(y, MOST, -2.0, 2.0, 2);
     EACH("sigmoid", k->sigmoid(n, x, out), 1.0 / (1.0 + exp(-(double)x[i])), 4e-7)
-    EACH("exp", k->exp_shifted(n, x, 1.5f, out), exp((double)x[i] - 1.5), 2e-6) /* of the difference, too */
+    EACH("exp", k->exp_shifted(n, x, 1.5f, out), exp((double)x[i] - 1.5),
+         2e-6) /* of the difference, too */
     EACH("sigmoid's slope", k->sigmoid_slope(n, x, y, out), (double)y[i] * x[i] * (1.0 - x[i]),
          1e-5)
     fill(x, MOST, 0.005, 0.995, 3);
@@ -122,7 +123,7 @@ START_TEST(adagrad)
     fill(x, MOST, -3.0, 4.0, 6);
     fill(t, MOST, 0.1, 4.0, 7);
     fill(y, MOST, -1.0, 1.0, 8);
-    float sums[MOST];
+    float sums[MOST] = {0};
     EACH("adagrad's value", (memcpy(sums, t, sizeof sums), k->adagrad(n, 0.25f, x, sums, out)),
          (double)y[i] - 0.25 * x[i] / sqrt((double)t[i] + (double)x[i] * x[i]), 1e-4)
     for (size_t i = 0; i < MOST; i++) /* what the last call left */

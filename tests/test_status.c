@@ -44,7 +44,7 @@ END_TEST
 
 static void *fail_elsewhere(void *before)
 {
-    *(int *)before = inv_error_message()[0];
+    *(int *)before = (unsigned char)inv_error_message()[0];
     (void)INV_ERROR(INV_ENUMERIC, "another thread: not finite");
     return NULL;
 }

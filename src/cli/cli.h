@@ -53,6 +53,7 @@ typedef struct cli_options {
     uint64_t seed;
     const char *sets[CLI_SETS_MAX]; /* PATH=VALUE, in the order given; owned */
     size_t set_count;
+    bool named; /* --name is given */
     bool resume, force, quiet, json, man, help;
     bool images;     /* the operands after the first are images */
     char **operands; /* in argv */

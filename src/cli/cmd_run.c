@@ -6,6 +6,39 @@
 #include "cli.h"
 #include "invproj/file.h"
 
+/* What the stages will ask for, before hours go into the first: each is set up on an untrained net
+ * and let go. */
+static inv_status check_stages(const cli_session *session)
+{
+    const inv_experiment *experiment = session->experiment;
+    const inv_dataset *data = session->data;
+    inv_net *net = NULL, *inverse = NULL;
+    inv_trainer *trainer = NULL;
+    inv_generator *generator = NULL;
+    size_t point = 0;
+    inv_status status = INV_OK;
+    INV_TRY(inv_net_build(session->config, "network.layers", data->shape, data->classes, &net));
+    INV_TRY(inv_trainer_alloc(&experiment->training, net, data, session->seed, &trainer));
+    if (experiment->has_inverse) {
+        INV_TRY(inv_inverse_build(&experiment->inverse, net, &inverse));
+        if (experiment->inverse.batch > data->train.count)
+            INV_FAIL(INV_ECONFIG, "inverse.batch: %zu, but there are %zu images to train on",
+                     experiment->inverse.batch, data->train.count);
+    } else if (experiment->has_project || experiment->has_generate || experiment->has_features) {
+        INV_FAIL(INV_ECONFIG, "inverse: missing, and project, generate and features need one");
+    }
+    if (experiment->has_generate)
+        INV_TRY(inv_generator_alloc(&experiment->generate, net, &generator));
+    if (experiment->has_features)
+        INV_TRY(inv_net_point(net, experiment->features.at, &point));
+fail:
+    inv_trainer_free(trainer);
+    inv_generator_free(generator);
+    inv_net_free(inverse);
+    inv_net_free(net);
+    return status;
+}
+
 /* The stages that an experiment may name, in their order. */
 static inv_status run_stages(cli_session *session)
 {
@@ -45,6 +78,7 @@ inv_status cli_run(const cli_options *options)
     if (!path)
         INV_FAIL(INV_ENOMEM, "run: no memory");
     INV_TRY(cli_session_start(options, options->operands[0], path, &session));
+    INV_TRY(check_stages(&session));
     INV_TRY(run_stages(&session));
     INV_TRY(cli_print_figures(&session));
     printf("%s\n", path);

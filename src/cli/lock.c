@@ -28,7 +28,7 @@ inv_status cli_lock(const char *path, int *out)
             close(lock);
         lock = open(beside, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
         if (lock < 0)
-            INV_FAIL(INV_EIO, "%s: cannot be locked: %s", path, strerror(errno));
+            INV_FAIL(INV_EIO, "%s: cannot be written there: %s", path, strerror(errno));
         if (flock(lock, LOCK_EX | LOCK_NB) != 0)
             INV_FAIL(INV_EIO, "%s: another invproj is working on it; wait for it to end", path);
     } while (fstat(lock, &opened) != 0 || stat(beside, &named) != 0 ||

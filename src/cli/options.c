@@ -138,11 +138,12 @@ static inv_status add_list(cli_options *options, const cli_command *command, con
     return add_key(options, command, o, list);
 }
 
-static inv_status take(const cli_command *command, cli_option_id id, const char *value,
+static inv_status take(const cli_command *command, cli_option_id id, const char *given,
                        cli_options *options)
 {
     const option *o = &options_table[id];
     void *member = (char *)options + o->offset;
+    const char *value = given ? given : ""; /* a flag has none */
     uint64_t number = 0;
     inv_status status = INV_OK;
     switch (o->kind) {
@@ -164,6 +165,7 @@ static inv_status take(const cli_command *command, cli_option_id id, const char 
     case SET:
         return add_set(options, strdup(value));
     case KEY:
+        options->named = options->named || id == CLI_NAME;
         return add_key(options, command, o, value);
     case KEY_NUMBER:
         status = read_number(o, value, &number);

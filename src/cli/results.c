@@ -11,23 +11,13 @@
 
 /* ---- pictures ---- */
 
-/* Whether the command line names the result, so that its picture must not replace another's. */
-static bool is_named(const cli_options *options)
-{
-    for (size_t i = 0; i < options->set_count; i++) {
-        const char *dot = strchr(options->sets[i], '.');
-        if (dot && strncmp(dot, ".name=", 6) == 0)
-            return true;
-    }
-    return false;
-}
-
+/* A result that the command line names must not replace the picture of another. */
 static inv_status picture_path(const cli_session *session, const char *path, const char *stem,
                                char **out)
 {
     char name[2 * INV_NAME_MAX];
     const char *result = strrchr(path, '/') + 1;
-    if (is_named(session->options))
+    if (session->options->named)
         snprintf(name, sizeof name, "%s-%s.png", stem, result);
     else
         snprintf(name, sizeof name, "%s.png", stem);

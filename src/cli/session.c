@@ -225,6 +225,7 @@ inv_status cli_session_net(cli_session *session)
 inv_status cli_session_inverse(cli_session *session, const char *name)
 {
     char path[2 * INV_NAME_MAX], *at = NULL;
+    uint64_t done = 0;
     size_t point = 0;
     inv_status status = INV_OK;
     if (session->inverse && strcmp(session->inverse_name, name) == 0)
@@ -236,6 +237,11 @@ inv_status cli_session_inverse(cli_session *session, const char *name)
     if (!inv_run_has(session->run, path))
         INV_FAIL(INV_EDATA, "%s: holds no inverse named '%s'; make one with: invproj invert %s",
                  session->path, name, session->path);
+    INV_TRY(inv_run_size(session->run, path, "done", &done));
+    if (!done)
+        INV_FAIL(INV_EDATA,
+                 "%s: the inverse '%s' is not done; invproj invert --resume goes on with it",
+                 session->path, name);
     INV_TRY(inv_run_text(session->run, path, "at", &at));
     INV_TRY(inv_inverse_point(session->net, at, &point));
     INV_TRY(inv_run_get_net(session->run, path,

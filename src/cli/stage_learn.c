@@ -2,6 +2,7 @@
  * checkpoint, perhaps progress. SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli.h"
 #include "invproj/inverse.h"
@@ -164,7 +165,9 @@ static inv_status run_loop(loop *l)
     if (l->count(l->method) == l->steps)
         return INV_OK;
     cli_progress_start(progress, l->stage, l->steps, l->count(l->method));
-    if (l->count(l->method) == 0) { /* from the first moment on there is a file */
+    /* from the first moment on there is a file; one that --force replaces stays until there is more
+     * than nothing */
+    if (l->count(l->method) == 0 && access(l->session->path, F_OK) != 0) {
         inv_status status = checkpoint(l);
         if (status != INV_OK)
             return status;
