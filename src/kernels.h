@@ -35,10 +35,10 @@ typedef struct inv_kernels {
     void (*from_bytes)(size_t n, const unsigned char *b, float scale, float *y);
     /* how many of n values are not 0 */
     size_t (*count_nonzeros)(size_t n, const float *x);
-    /* y[out] = bias[out] + sum_j x_j w[j], over the j with x_j != 0; w is [in, stride], stride and
-     * the address those of a padded matrix; bias may be NULL */
+    /* y[out] += sum_j x_j w[j], over the j with x_j != 0; w is [in, stride], stride and the address
+     * those of a padded matrix */
     void (*sparse_row)(size_t in, size_t out, const float *x, const float *w, size_t stride,
-                       const float *bias, float *y);
+                       float *y);
     /* dw[j] += x_j dy[out], over the j with x_j != 0; dw is [in, stride], padded */
     void (*sparse_outer)(size_t in, size_t out, const float *x, const float *dy, float *dw,
                          size_t stride);

@@ -9,8 +9,22 @@
 #define STRIP_MOST   13
 #define EXP(v)       Sleef_expf8_u10avx2(v)
 #define LOG(v)       Sleef_logf8_u10avx2(v)
-#define NONZERO_MASK(v)                                                                            \
-    (unsigned)_mm256_movemask_ps(_mm256_cmp_ps((v), _mm256_setzero_ps(), _CMP_NEQ_UQ))
+
+static inline __m256i first_lanes(size_t n)
+{
+    const __m256i lanes = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), lanes);
+}
+
+static inline __m256 masked_load(const float *p, size_t n, float rest)
+{
+    const __m256i mask = first_lanes(n);
+    return _mm256_blendv_ps(_mm256_set1_ps(rest), _mm256_maskload_ps(p, mask),
+                            _mm256_castsi256_ps(mask));
+}
+
+#define MASKED_LOAD(p, n, rest) masked_load(p, n, rest)
+#define MASKED_STORE(p, v, n)   _mm256_maskstore_ps(p, first_lanes(n), v)
 
 #include "kernels_body.h"
 #else

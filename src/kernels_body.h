@@ -1,8 +1,10 @@
 /* kernels_body.h - the loops of kernels.h, for the instruction set of the file that includes this.
  *
  * That file defines LANES, STRIP_MOST (vectors that fit the registers beside a few others), EXP and
- * LOG of a vector, NONZERO_MASK(v) (bit i set where lane i is not 0), and KERNELS (the name of the
- * table). SPDX-License-Identifier: GPL-3.0-or-later */
+ * LOG of a vector, and KERNELS and KERNELS_NAME (the table). It may define what the instruction set
+ * has better than C: COMPRESS(x, first, place, value) writes those of the LANES values at x that
+ * are not 0, and first + their lanes, and is how many; MASKED_LOAD(p, n, rest) and MASKED_STORE(p,
+ * v, n) are the first n lanes. SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -27,15 +29,23 @@ static inline void store(float *p, vec v)
 /* The first n < LANES lanes; the others are `rest`. */
 static inline vec load_some(const float *p, size_t n, float rest)
 {
+#ifdef MASKED_LOAD
+    return MASKED_LOAD(p, n, rest);
+#else
     float lanes[LANES];
     for (size_t i = 0; i < LANES; i++)
         lanes[i] = i < n ? p[i] : rest;
     return load(lanes);
+#endif
 }
 
 static inline void store_some(float *p, vec v, size_t n)
 {
+#ifdef MASKED_STORE
+    MASKED_STORE(p, v, n);
+#else
     memcpy(p, &v, n * sizeof *p);
+#endif
 }
 
 static inline float add_lanes(vec v)
@@ -221,23 +231,20 @@ static size_t count_nonzeros(size_t n, const float *x)
 #define PIECE                                                                                      \
     256 /* columns that are gone through at a time, so that their nonzeros fit the stack */
 
-/* The places and values of the nonzeros of x[n], n <= PIECE; returns how many. */
+/* The places and values of the nonzeros of x[n], n <= PIECE; returns how many. Without a branch on
+ * what x holds: that could not be foretold. Both arrays have a vector more than PIECE. */
 static inline size_t find_nonzeros(size_t n, const float *x, uint32_t *place, float *value)
 {
     size_t found = 0, i = 0;
-    for (; i + LANES <= n; i += LANES) {
-        unsigned mask = NONZERO_MASK(load(x + i));
-        for (; mask; mask &= mask - 1) {
-            const size_t j = i + (size_t)__builtin_ctz(mask);
-            place[found] = (uint32_t)j;
-            value[found++] = x[j];
-        }
+#ifdef COMPRESS
+    for (; i + LANES <= n; i += LANES)
+        found += COMPRESS(x + i, i, place + found, value + found);
+#endif
+    for (; i < n; i++) {
+        place[found] = (uint32_t)i;
+        value[found] = x[i];
+        found += x[i] != 0.0f;
     }
-    for (; i < n; i++)
-        if (x[i] != 0.0f) {
-            place[found] = (uint32_t)i;
-            value[found++] = x[i];
-        }
     return found;
 }
 
@@ -340,19 +347,16 @@ static void store_strip(float *to, size_t width, const vec *from)
 }
 
 static void sparse_row(size_t in, size_t out, const float *x, const float *w, size_t stride,
-                       const float *bias, float *y)
+                       float *y)
 {
-    uint32_t place[PIECE];
-    float value[PIECE];
+    uint32_t place[PIECE + LANES];
+    float value[PIECE + LANES];
     vec sum[STRIP_MOST];
-    for (size_t j = 0; j < in || j == 0; j += PIECE) {
+    for (size_t j = 0; j < in; j += PIECE) {
         const size_t found = find_nonzeros(in - j < PIECE ? in - j : PIECE, x + j, place, value);
-        for (size_t first = 0; first < out; first += (size_t)STRIP_MOST * LANES) {
+        for (size_t first = 0; found && first < out; first += (size_t)STRIP_MOST * LANES) {
             const size_t width = strip_width(out, first);
-            const float *from = j ? y : bias;
-            memset(sum, 0, sizeof sum);
-            if (from)
-                load_strip(from + first, width, sum);
+            load_strip(y + first, width, sum);
             add_rows_of((width + LANES - 1) / LANES, found, place, value, w + j * stride + first,
                         stride, sum);
             store_strip(y + first, width, sum);
@@ -363,8 +367,8 @@ static void sparse_row(size_t in, size_t out, const float *x, const float *w, si
 static void sparse_outer(size_t in, size_t out, const float *x, const float *dy, float *dw,
                          size_t stride)
 {
-    uint32_t place[PIECE];
-    float value[PIECE];
+    uint32_t place[PIECE + LANES];
+    float value[PIECE + LANES];
     vec d[STRIP_MOST];
     for (size_t j = 0; j < in; j += PIECE) {
         const size_t found = find_nonzeros(in - j < PIECE ? in - j : PIECE, x + j, place, value);

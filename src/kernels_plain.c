@@ -32,8 +32,4 @@ static inline four log_of(four v)
 #define LOG(v) log_of(v)
 #endif
 
-#define NONZERO_MASK(v)                                                                            \
-    ((unsigned)((v)[0] != 0.0f) | (unsigned)((v)[1] != 0.0f) << 1 |                                \
-     (unsigned)((v)[2] != 0.0f) << 2 | (unsigned)((v)[3] != 0.0f) << 3)
-
 #include "kernels_body.h"

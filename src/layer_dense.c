@@ -53,8 +53,8 @@ static gsl_matrix_float kernel_of(const inv_layer *layer, const float *params)
 
 /* Where most inputs are 0, as four pixels of five of MNIST are, products that skip them are faster.
  * The batch at hand decides, so that a resumed run decides alike. */
-#define SPARSE_MOST 0.45 /* density up to which that pays, measured */
-#define SPARSE_ROWS 32   /* rows below which copying the kernel does not */
+#define SPARSE_MOST 0.3 /* density up to which that pays, measured */
+#define SPARSE_ROWS 32  /* rows below which copying the kernel does not */
 
 typedef struct dense_state {
     bool sparse; /* whether the newest batch is */

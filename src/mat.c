@@ -188,8 +188,8 @@ void inv_mat_transposed_times(const gsl_matrix_float *x, const gsl_matrix_float 
 
 /* ---- products that skip zeros ---- */
 
-/* Columns of x whose part of dw stays in the nearest cache while all rows go by. */
-#define SPARSE_COLUMNS 56
+/* Rows that one thread takes at a time. */
+#define SPARSE_ROWS 64
 /* The widest vector there is, in floats. */
 #define VECTOR_MOST 16
 
@@ -210,10 +210,27 @@ static float *align(float *room)
     return room + ((bytes - at % bytes) % bytes) / sizeof *room;
 }
 
+/* Rows r .. r + n - 1. Some columns at a time, so that their part of w stays in the nearest cache.
+ */
+static void affine_tile(const gsl_matrix_float *x, const float *wide, size_t stride,
+                        const float *bias, size_t r, size_t n, gsl_matrix_float *y)
+{
+    const inv_kernels *kernels = inv_kernels_best();
+    const size_t in = x->size2, out = y->size2, step = block_size(in);
+    for (size_t i = r; i < r + n; i++)
+        if (bias)
+            memcpy(y->data + i * y->tda, bias, out * sizeof *bias);
+        else
+            memset(y->data + i * y->tda, 0, out * sizeof *bias);
+    for (size_t j = 0; j < in; j += step)
+        for (size_t i = r; i < r + n; i++)
+            kernels->sparse_row(least(step, in - j), out, x->data + i * x->tda + j,
+                                wide + j * stride, stride, y->data + i * y->tda);
+}
+
 void inv_mat_affine_sparse(const gsl_matrix_float *x, const gsl_matrix_float *w, const float *bias,
                            gsl_matrix_float *y, float *room)
 {
-    const inv_kernels *kernels = inv_kernels_best();
     const size_t rows = x->size1, in = x->size2, out = w->size2, stride = padded(out);
     float *wide = align(room);
 #pragma omp parallel if (rows * in > INV_PARALLEL_MIN)
@@ -224,9 +241,8 @@ void inv_mat_affine_sparse(const gsl_matrix_float *x, const gsl_matrix_float *w,
             memset(wide + j * stride + out, 0, (stride - out) * sizeof *wide);
         }
 #pragma omp for schedule(static)
-        for (size_t i = 0; i < rows; i++)
-            kernels->sparse_row(in, out, x->data + i * x->tda, wide, stride, bias,
-                                y->data + i * y->tda);
+        for (size_t r = 0; r < rows; r += SPARSE_ROWS)
+            affine_tile(x, wide, stride, bias, r, least(SPARSE_ROWS, rows - r), y);
     }
 }
 
@@ -235,11 +251,12 @@ void inv_mat_transposed_times_sparse(const gsl_matrix_float *x, const gsl_matrix
 {
     const inv_kernels *kernels = inv_kernels_best();
     const size_t rows = x->size1, in = x->size2, out = dy->size2, stride = padded(out);
+    const size_t step = block_size(in);
     float *wide = align(room);
 /* dynamic: some columns are emptier than others, and each is one thread's whatever thread it is */
 #pragma omp parallel for schedule(dynamic) if (rows * in > INV_PARALLEL_MIN)
-    for (size_t j = 0; j < in; j += SPARSE_COLUMNS) {
-        const size_t n = least(SPARSE_COLUMNS, in - j);
+    for (size_t j = 0; j < in; j += step) {
+        const size_t n = least(step, in - j);
         memset(wide + j * stride, 0, n * stride * sizeof *wide);
         for (size_t i = 0; i < rows; i++)
             kernels->sparse_outer(n, out, x->data + i * x->tda + j, dy->data + i * dy->tda,
