@@ -80,7 +80,7 @@ PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/
 SUBMAKE = $(MAKE) --no-print-directory $(PARALLEL)
 
 .DELETE_ON_ERROR:
-.PHONY: all reproduce check deps deps-lint data install uninstall format format-check lint coverage \
+.PHONY: all reproduce check deps deps-lint data install uninstall format format-check lint coverage bench \
   clean help missing missing-check check-programs run-check
 
 all: $(MADE) ## build the program, the library (.a and .so), the man page and invproj.pc
@@ -124,7 +124,8 @@ $B/invproj: $(CLI_OBJ) $B/libinvproj.a
 $B/check: EXTRA_LIBS := $(call pkg,--libs check)
 $B/check: $(TEST_OBJ) $B/libinvproj.a
 $B/example: $B/tests/example.o $B/libinvproj.a
-$B/invproj $B/check $B/example:
+$B/bench: $B/tests/bench/bench.o $B/libinvproj.a
+$B/invproj $B/check $B/example $B/bench:
 	$(call say,LD,$@)
 	$Q$(CC) $(ALL_LDFLAGS) -o $@ $^ $(EXTRA_LIBS) $(LDLIBS)
 
@@ -139,7 +140,7 @@ $B/invproj.pc: src/invproj.pc.in include/invproj/version.h Makefile
 	@mkdir -p $(@D)
 	$Q$(PC) $< >$@
 
--include $(patsubst %.o,%.d,$(LIB_OBJ) $(CLI_OBJ) $(TEST_OBJ) $B/tests/example.o)
+-include $(patsubst %.o,%.d,$(LIB_OBJ) $(CLI_OBJ) $(TEST_OBJ) $B/tests/example.o $B/tests/bench/bench.o)
 
 # ---- the experiment -------------------------------------------------------------------------------
 FETCH := MNIST='$(MNIST)' sh data/fetch.sh data/mnist
@@ -184,6 +185,9 @@ run-check: check-programs
 check: ## build and run all tests (FLAVOUR=asan: under the sanitizers)
 	@sh .ci/deps.sh build test
 	+@$(SUBMAKE) run-check
+
+bench: all $B/bench ## time each phase of the experiment beside its dense products, into build/bench.json
+	@$B/bench $B/invproj '$(or $(MNIST_FOUND),data/mnist)' $B/bench.json
 
 coverage: ## run the tests and tell how many lines of each source file they reach
 	@rm -rf build/coverage

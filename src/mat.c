@@ -77,6 +77,11 @@ const char *inv_blas_description(void)
     return text;
 }
 
+const char *inv_kernels_name(void)
+{
+    return inv_kernels_best()->name;
+}
+
 inv_status inv_mat_alloc(size_t rows, size_t cols, const char *what, gsl_matrix_float **out)
 {
     *out = NULL;

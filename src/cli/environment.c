@@ -7,6 +7,12 @@
 #include "cli.h"
 #include "invproj/mat.h"
 
+#if defined(__clang__)
+#define COMPILER __VERSION__ /* says clang itself */
+#else
+#define COMPILER "gcc " __VERSION__
+#endif
+
 /* "model name : ..." of the first processor; the machine's name where there is none. */
 static void find_processor(char *out, size_t size)
 {
@@ -33,7 +39,8 @@ inv_status cli_describe_environment(inv_run *run)
     find_processor(processor, sizeof processor);
     H5get_libversion(&major, &minor, &release);
     snprintf(hdf5, sizeof hdf5, "%u.%u.%u", major, minor, release);
-    INV_TRY(inv_run_set_text(run, "/environment", "compiler", __VERSION__));
+    INV_TRY(inv_run_set_text(run, "/environment", "compiler", COMPILER));
+    INV_TRY(inv_run_set_text(run, "/environment", "kernels", inv_kernels_name()));
     INV_TRY(inv_run_set_text(run, "/environment", "blas", inv_blas_description()));
     INV_TRY(inv_run_set_text(run, "/environment", "hdf5", hdf5));
     INV_TRY(inv_run_set_text(run, "/environment", "processor", processor));
