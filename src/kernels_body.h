@@ -196,21 +196,22 @@ static void adagrad(size_t n, float rate, const float *restrict g, float *restri
     }
 }
 
-/* Division is slow and most bytes are 0, so runs of 64 of them are looked for first. */
-static void from_bytes(size_t n, const unsigned char *restrict b, float scale, float *restrict y)
+static void from_bytes(size_t n, const unsigned char *restrict b, const float *restrict value,
+                       float *restrict y)
 {
     size_t i = 0;
     for (; i + 16 <= n; i += 16) {
         uint64_t halves[2];
         memcpy(halves, b + i, sizeof halves);
         if ((halves[0] | halves[1]) == 0)
-            memset(y + i, 0, 16 * sizeof *y);
+            for (size_t j = i; j < i + 16; j++)
+                y[j] = value[0];
         else
             for (size_t j = i; j < i + 16; j++)
-                y[j] = (float)b[j] / scale;
+                y[j] = value[b[j]];
     }
     for (; i < n; i++)
-        y[i] = (float)b[i] / scale;
+        y[i] = value[b[i]];
 }
 
 static size_t count_nonzeros(size_t n, const float *x)

@@ -137,7 +137,9 @@ START_TEST(from_bytes)
     unsigned char b[MOST];
     for (size_t i = 0; i < MOST; i++)
         b[i] = i % 50 < 33 ? 0 : (unsigned char)(i * 37);
-    EACH("bytes", k->from_bytes(n, b, 255.0f, out), (double)(float)(b[i] / 255.0), 0.0)
+    float value[256];
+    fill(value, 256, -1.0, 2.0, 15);
+    EACH("bytes", k->from_bytes(n, b, value, out), (double)value[b[i]], 0.0)
 }
 END_TEST
 
