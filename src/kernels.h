@@ -31,8 +31,6 @@ typedef struct inv_kernels {
     float (*l1)(size_t n, const float *y, const float *t, float *dy);
     /* a_i += g_i^2; v_i -= rate g_i / sqrt(a_i) */
     void (*adagrad)(size_t n, float rate, const float *g, float *a, float *v);
-    /* y_i = value[b_i]; quick where many b are 0 */
-    void (*from_bytes)(size_t n, const unsigned char *b, const float *value, float *y);
     /* how many of n values are not 0 */
     size_t (*count_nonzeros)(size_t n, const float *x);
     /* y[out] += sum_j x_j w[j], over the j with x_j != 0; w is [in, stride], stride and the address

@@ -196,24 +196,6 @@ static void adagrad(size_t n, float rate, const float *restrict g, float *restri
     }
 }
 
-static void from_bytes(size_t n, const unsigned char *restrict b, const float *restrict value,
-                       float *restrict y)
-{
-    size_t i = 0;
-    for (; i + 16 <= n; i += 16) {
-        uint64_t halves[2];
-        memcpy(halves, b + i, sizeof halves);
-        if ((halves[0] | halves[1]) == 0)
-            for (size_t j = i; j < i + 16; j++)
-                y[j] = value[0];
-        else
-            for (size_t j = i; j < i + 16; j++)
-                y[j] = value[b[j]];
-    }
-    for (; i < n; i++)
-        y[i] = value[b[i]];
-}
-
 static size_t count_nonzeros(size_t n, const float *x)
 {
     ivec count = {0};
@@ -393,7 +375,6 @@ const inv_kernels KERNELS = {
     .range = range,
     .l1 = l1,
     .adagrad = adagrad,
-    .from_bytes = from_bytes,
     .count_nonzeros = count_nonzeros,
     .sparse_row = sparse_row,
     .sparse_outer = sparse_outer,

@@ -132,17 +132,6 @@ START_TEST(adagrad)
 }
 END_TEST
 
-START_TEST(from_bytes)
-{
-    unsigned char b[MOST];
-    for (size_t i = 0; i < MOST; i++)
-        b[i] = i % 50 < 33 ? 0 : (unsigned char)(i * 37);
-    float value[256];
-    fill(value, 256, -1.0, 2.0, 15);
-    EACH("bytes", k->from_bytes(n, b, value, out), (double)value[b[i]], 0.0)
-}
-END_TEST
-
 /* Three values of four are 0, one of them -0. */
 static void fill_sparse(float *to, size_t n, unsigned seed)
 {
@@ -258,7 +247,6 @@ Suite *kernels_suite(void)
     tcase_add_test(tcase, far_values);
     tcase_add_test(tcase, sums_and_ranges);
     tcase_add_test(tcase, adagrad);
-    tcase_add_test(tcase, from_bytes);
     tcase_add_test(tcase, nonzeros);
     tcase_add_test(tcase, sparse);
     tcase_add_test(tcase, sparse_products_are_the_dense_ones);
