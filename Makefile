@@ -65,8 +65,8 @@ EXPERIMENTS := $(wildcard experiments/*.cfg)
 LIB_SRC := $(wildcard src/*.c)
 CLI_SRC := $(wildcard src/cli/*.c)
 TEST_SRC := $(filter-out tests/example.c,$(wildcard tests/*.c))
-C_FILES := $(LIB_SRC) $(CLI_SRC) $(wildcard tests/*.c)
-H_FILES := $(HEADERS) $(wildcard src/*.h src/cli/*.h tests/*.h)
+C_FILES := $(LIB_SRC) $(CLI_SRC) $(wildcard tests/*.c tests/torture/*.c)
+H_FILES := $(HEADERS) $(wildcard src/*.h src/cli/*.h tests/*.h tests/torture/*.h)
 LIB_OBJ := $(LIB_SRC:%.c=$B/%.o)
 CLI_OBJ := $(CLI_SRC:%.c=$B/%.o)
 TEST_OBJ := $(TEST_SRC:%.c=$B/%.o)
@@ -81,7 +81,7 @@ SUBMAKE = $(MAKE) --no-print-directory $(PARALLEL)
 
 .DELETE_ON_ERROR:
 .PHONY: all reproduce check deps deps-lint data install uninstall format format-check lint coverage bench \
-  clean help missing missing-check check-programs run-check
+  clean help missing missing-check check-programs run-check torture run-torture
 
 all: $(MADE) ## build the program, the library (.a and .so), the man page and invproj.pc
 	@:
@@ -131,6 +131,10 @@ $B/invproj $B/check $B/example $B/bench:
 
 $(TEST_OBJ): EXTRA := -Isrc -Itests $(call pkg,--cflags check)
 
+$B/torture.so: tests/torture/torture.c tests/torture/serve.h Makefile
+	$(call say,LD,$@)
+	$Q$(CC) $(ALL_CFLAGS) -shared -o $@ $< -ldl
+
 $B/invproj.1: $B/invproj
 	$Q$B/invproj help --man >$@
 
@@ -174,10 +178,10 @@ deps-lint: ## install the tools of `make lint`, `make format` and FLAVOUR=clang
 MNIST_FOUND := $(patsubst %/,%,$(dir $(firstword \
   $(wildcard $(addsuffix /train-images-idx3-ubyte.gz,data/mnist ../shared/data/mnist)))))
 FASHION_FOUND := $(wildcard /usr/share/datasets/fashion-mnist)
-TEST_ENV += INVPROJ=$B/invproj INVPROJ_EXAMPLE=$B/example \
+TEST_ENV += INVPROJ=$B/invproj INVPROJ_EXAMPLE=$B/example INVPROJ_TORTURE=$B/torture.so \
   $(MNIST_FOUND:%=INVPROJ_MNIST=%) $(FASHION_FOUND:%=INVPROJ_FASHION_MNIST=%)
 
-check-programs: all $B/check $B/example
+check-programs: all $B/check $B/example $B/torture.so
 
 run-check: check-programs
 	$(TEST_ENV) $B/check
@@ -185,6 +189,25 @@ run-check: check-programs
 check: ## build and run all tests (FLAVOUR=asan: under the sanitizers)
 	@sh .ci/deps.sh build test
 	+@$(SUBMAKE) run-check
+
+# Each case of the suite in a process of its own, the damaged files in two.
+MUTANTS ?= 10000
+survive = INVPROJ_TORTURE_LONG=1 INVPROJ_MUTANTS=$(MUTANTS) INVPROJ_MUTANTS_PART=$(2) CK_RUN_CASE=$(1) \
+  CK_VERBOSITY=minimal $(TEST_ENV) $B/check survive
+all_of = pids=; for part in $(1); do { $(2); } & pids="$$pids $$!"; done; bad=0; \
+  for pid in $$pids; do wait $$pid || bad=1; done; [ $$bad = 0 ]
+
+run-torture: check-programs
+ifeq ($(FLAVOUR),asan)
+	@$(call all_of,0/2 1/2,$(call survive,damaged,$$part))
+else
+	@$(call all_of,killed failed memory others,$(call survive,$$part,))
+endif
+
+torture: ## kill, starve, crowd and damage runs, thousands of times: half an hour
+	@sh .ci/deps.sh build test
+	+@$(SUBMAKE) run-torture
+	+@$(SUBMAKE) run-torture FLAVOUR=asan
 
 bench: all $B/bench ## time each phase of the experiment beside its dense products, into build/bench.json
 	@$B/bench $B/invproj '$(or $(MNIST_FOUND),data/mnist)' $B/bench.json

@@ -2,6 +2,7 @@
 #include "invproj/config.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -153,7 +154,10 @@ static inv_status parse_libconfig(const char *name, const char *text, config_t *
     if (parsed != CONFIG_TRUE)
         return INV_ERROR(INV_ECONFIG, "%s:%d: %s", name, config_error_line(lines),
                          config_error_text(lines));
+    errno = 0;
     *root = json_from_setting(config_root_setting(lines), 0);
+    if (!*root && errno == ENOMEM) /* all else that jansson refuses is the text's fault */
+        return INV_ERROR(INV_ENOMEM, "%s: no memory to read it", name);
     if (!*root)
         return INV_ERROR(INV_ECONFIG,
                          "%s: text that is not UTF-8, a number that is not finite, or nested "
@@ -200,7 +204,10 @@ inv_status inv_config_read_json(const char *name, const char *text, inv_config *
     json_error_t error;
     *out = NULL;
     INV_TRY(config_alloc(name, text, &config));
+    errno = 0;
     config->root = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+    if (!config->root && errno == ENOMEM)
+        INV_FAIL(INV_ENOMEM, "%s: no memory to read it", name);
     if (!config->root)
         INV_FAIL(INV_EFORMAT, "%s: not JSON: %s", name, error.text);
     *out = config;
@@ -322,32 +329,34 @@ inv_status inv_config_error(const inv_config *config, const char *path, const ch
 
 /* ---- setting, and text of what holds now ---- */
 
-/* VALUE as JSON: libconfig syntax, or the bare word itself. */
-static json_t *parse_value(const char *value)
+/* VALUE as JSON: libconfig syntax, or the bare word itself. The caller gives up *out's reference.
+ */
+static inv_status parse_value(const char *value, json_t **out)
 {
     char *text = NULL;
     config_t parsed;
-    json_t *root = NULL, *result = NULL;
-    if (asprintf(&text, "v = %s;", value) < 0)
-        return NULL;
+    json_t *root = NULL;
+    inv_status status = INV_ENOMEM;
+    *out = NULL;
     config_init(&parsed);
-    if (parse_libconfig("value", text, &parsed, &root) == INV_OK && json_object_size(root) == 1)
-        result = json_incref(json_object_get(root, "v"));
+    if (asprintf(&text, "v = %s;", value) < 0)
+        text = NULL;
+    if (text)
+        status = parse_libconfig("value", text, &parsed, &root);
+    if (status == INV_OK && json_object_size(root) == 1)
+        *out = json_incref(json_object_get(root, "v"));
+    else if (status != INV_ENOMEM)
+        *out = json_string(value);
     json_decref(root);
     config_destroy(&parsed);
     free(text);
-    return result ? result : json_string(value);
+    return *out ? INV_OK : INV_ECONFIG;
 }
 
-inv_status inv_config_set(inv_config *config, const char *assignment)
+/* Puts it where `path`, which is cut up, says; NULL stands for no value. */
+static bool put_value(inv_config *config, char *path, json_t *value)
 {
-    const char *equals = strchr(assignment, '=');
-    char path[INV_TEXT_MAX];
-    if (!equals || equals == assignment || (size_t)(equals - assignment) >= sizeof path)
-        return INV_ERROR(INV_ECONFIG, "--set %s: must be PATH=VALUE, as in training.steps=100",
-                         assignment);
-    memcpy(path, assignment, (size_t)(equals - assignment));
-    path[equals - assignment] = 0;
+    size_t index = 0;
     char *dot = strrchr(path, '.'), *key = dot ? dot + 1 : path;
     if (dot)
         *dot = 0;
@@ -357,20 +366,35 @@ inv_status inv_config_set(inv_config *config, const char *assignment)
         if (json_object_set_new(config->root, path, parent))
             parent = NULL;
     }
-    json_t *value = parse_value(equals + 1);
-    size_t index = 0;
-    int failed = -1;
     if (json_is_object(parent) && *key)
-        failed = json_object_set_new(parent, key, value);
-    else if (json_is_array(parent) && is_index(key, &index))
-        failed = json_array_set_new(parent, index, value);
-    else
-        json_decref(value);
-    if (failed)
-        return INV_ERROR(INV_ECONFIG, "--set %s: %s has no group '%s'", assignment, config->name,
-                         path);
-    config->changed = true;
-    return INV_OK;
+        return json_object_set_new(parent, key, value) == 0;
+    if (json_is_array(parent) && is_index(key, &index))
+        return json_array_set_new(parent, index, value) == 0;
+    json_decref(value);
+    return false;
+}
+
+inv_status inv_config_set(inv_config *config, const char *assignment)
+{
+    const char *equals = strchr(assignment, '=');
+    char path[INV_TEXT_MAX];
+    json_t *value = NULL;
+    if (!equals || equals == assignment || (size_t)(equals - assignment) >= sizeof path)
+        return INV_ERROR(INV_ECONFIG, "--set %s: must be PATH=VALUE, as in training.steps=100",
+                         assignment);
+    memcpy(path, assignment, (size_t)(equals - assignment));
+    path[equals - assignment] = 0;
+    errno = 0;
+    const bool parsed = parse_value(equals + 1, &value) == INV_OK;
+    if (parsed && put_value(config, path, value)) {
+        config->changed = true;
+        return INV_OK;
+    }
+    if (errno == ENOMEM)
+        return INV_ERROR(INV_ENOMEM, "--set %s: no memory for it", assignment);
+    if (!parsed)
+        return INV_ERROR(INV_ECONFIG, "--set %s: text that is not UTF-8", path);
+    return INV_ERROR(INV_ECONFIG, "--set %s: %s has no group '%s'", assignment, config->name, path);
 }
 
 static void write_text(const json_t *node, FILE *out, int indent);

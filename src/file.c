@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "invproj/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +16,8 @@
 #define TEMP_ATTEMPTS  100
 #define TEMP_NAME_KEPT 200 /* bytes of the file's own name, so that all of it fits in NAME_MAX */
 #define TEMP_NAME_SIZE 256
+#define TEMP_DIGITS    "0123456789abcdefghijklmnopqrstuv"
+#define TEMP_RANDOM    6
 
 /* ---- reading ---- */
 
@@ -172,15 +176,14 @@ static inv_status open_folder(const char *path, char *target, const char **name,
  * owner may read whatever the umask says, and which knows no folder descriptors. */
 static inv_status create_temp(const char *path, int folder, const char *name, char *temp, int *fd)
 {
-    static const char digits[] = "0123456789abcdefghijklmnopqrstuv";
     int code = EEXIST;
     for (int attempt = 0; attempt < TEMP_ATTEMPTS && code == EEXIST; attempt++) {
-        unsigned char noise[6];
-        char text[7] = "";
+        unsigned char noise[TEMP_RANDOM];
+        char text[TEMP_RANDOM + 1] = "";
         if (getrandom(noise, sizeof noise, 0) != (ssize_t)sizeof noise)
             return write_error(path, errno);
         for (size_t i = 0; i < sizeof noise; i++)
-            text[i] = digits[noise[i] % 32];
+            text[i] = TEMP_DIGITS[noise[i] % 32];
         snprintf(temp, TEMP_NAME_SIZE, ".%.*s.%s.tmp", TEMP_NAME_KEPT, name, text);
         *fd = openat(folder, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (*fd >= 0)
@@ -245,6 +248,35 @@ fail:
         close(folder);
     free(target);
     return status;
+}
+
+/* Whether `found` is a name that create_temp gives beside `name`. */
+static bool is_temp(const char *found, const char *name)
+{
+    char start[TEMP_NAME_SIZE];
+    const int length = snprintf(start, sizeof start, ".%.*s.", TEMP_NAME_KEPT, name);
+    const char *random = found + length;
+    return strncmp(found, start, (size_t)length) == 0 &&
+           strspn(random, TEMP_DIGITS) == TEMP_RANDOM && strcmp(random + TEMP_RANDOM, ".tmp") == 0;
+}
+
+void inv_file_sweep(const char *path)
+{
+    char *target = NULL;
+    const char *name = NULL;
+    int folder = -1;
+    DIR *listing = NULL;
+    if (resolve_target(path, &target) == INV_OK &&
+        open_folder(path, target, &name, &folder) == INV_OK)
+        listing = fdopendir(folder); /* which owns it from here */
+    for (struct dirent *entry; listing && (entry = readdir(listing)) != NULL;)
+        if (is_temp(entry->d_name, name))
+            unlinkat(folder, entry->d_name, 0);
+    if (listing)
+        closedir(listing);
+    else if (folder >= 0)
+        close(folder);
+    free(target);
 }
 
 /* ---- folders and names ---- */

@@ -2,18 +2,22 @@
 #include "image.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SECONDS_MOST   4
-#define MEMORY_MOST    ((rlim_t)1 << 30)  /* beyond what the process has already */
+#define SECONDS_MOST   4 /* and one for so many bytes of the file: */
+#define SECOND_BYTES   ((size_t)1 << 25)
+#define MEMORY_MOST    ((rlim_t)1 << 30)  /* beyond what the process has already, and: */
+#define MEMORY_FILES   4                  /* times the file's size, which is copied */
 #define ARRAY_MOST     ((hsize_t)1 << 29) /* bytes of one array, however well it packs */
 #define EXPANSION_MOST 1032               /* deflate's best: what a file of some size can hold */
 #define IMAGE_STEP     ((size_t)1 << 20)
@@ -131,9 +135,9 @@ static herr_t read_object(hid_t file, const char *name, const H5O_info_t *info, 
     return good ? 0 : -1;
 }
 
-static void limit(int resource, rlim_t value)
+static void limit(int resource, rlim_t soft, rlim_t hard)
 {
-    const struct rlimit both = {value, value};
+    const struct rlimit both = {soft, hard};
     setrlimit(resource, &both);
 }
 
@@ -153,13 +157,23 @@ static void child(void *image, size_t size)
 {
     hsize_t file_size = size;
     const rlim_t mapped = mapped_memory();
+    const unsigned seconds = SECONDS_MOST + (unsigned)(size / SECOND_BYTES);
+    sigset_t all;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    const int nowhere = open("/dev/null", O_RDWR | O_CLOEXEC);
+    dup2(nowhere, STDOUT_FILENO); /* the C library or a sanitizer may say what it died of */
+    dup2(nowhere, STDERR_FILENO);
     for (int number = 1; number < NSIG; number++) /* also those a sanitizer would report */
         signal(number, SIG_DFL);
-    limit(RLIMIT_CORE, 0);
-    limit(RLIMIT_CPU, SECONDS_MOST);
-    if (LIMIT_MEMORY && mapped > 0)
-        limit(RLIMIT_AS, mapped + MEMORY_MOST);
-    alarm(SECONDS_MOST);
+    sigfillset(&all);
+    sigprocmask(SIG_UNBLOCK, &all, NULL);
+    limit(RLIMIT_CORE, 0, 0);
+    limit(RLIMIT_CPU, seconds, seconds + 1); /* the second limit would kill, and not say why */
+    if (LIMIT_MEMORY && mapped > 0) {
+        const rlim_t memory = mapped + MEMORY_MOST + MEMORY_FILES * (rlim_t)size;
+        limit(RLIMIT_AS, memory, memory);
+    }
+    alarm(seconds);
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     hid_t file = inv_image_open(image, image, size);
     const bool good =

@@ -3,6 +3,7 @@
  *
  * The kernel's axes are in Keras's order. SPDX-License-Identifier: GPL-3.0-or-later */
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "layers.h"
 
@@ -109,12 +110,14 @@ static inv_status dense_mirror(const inv_layer *layer, const inv_mirror *how, bo
     json_t *init = json_object();
     (void)last;
     inv_layer_owner(layer->name, owner);
-    if (!init || inv_fields_write(inv_init_fields(how->init.type), &how->init, init) != INV_OK ||
+    const bool good =
+        init && inv_fields_write(inv_init_fields(how->init.type), &how->init, init) == INV_OK &&
         json_array_append_new(
-            layers, json_pack("{ss ss sI so}", "name", owner, "type", "inverse_dense", "units",
-                              (json_int_t)inv_shape_size(layer->in), "kernel", init)))
-        return INV_ERROR(INV_ENOMEM, "%s: no memory to describe its inverse", layer->name);
-    return INV_OK;
+            layers, json_pack("{ss ss sI sO}", "name", owner, "type", "inverse_dense", "units",
+                              (json_int_t)inv_shape_size(layer->in), "kernel", init)) == 0;
+    json_decref(init);
+    return good ? INV_OK
+                : INV_ERROR(INV_ENOMEM, "%s: no memory to describe its inverse", layer->name);
 }
 
 const inv_layer_type inv_layer_dense = {

@@ -243,6 +243,12 @@ static inv_status check_input(inv_shape input)
 inv_status inv_net_build(const inv_config *config, const char *path, inv_shape input,
                          size_t classes, inv_net **out)
 {
+    return inv_net_build_within(config, path, input, classes, SIZE_MAX, out);
+}
+
+inv_status inv_net_build_within(const inv_config *config, const char *path, inv_shape input,
+                                size_t classes, size_t most, inv_net **out)
+{
     void *memory = NULL, *params = NULL;
     inv_net *net = NULL;
     json_t *list = json_array();
@@ -253,6 +259,9 @@ inv_status inv_net_build(const inv_config *config, const char *path, inv_shape i
     net = memory;
     net->input = input;
     INV_TRY(add_elements(net, config, path, classes, list));
+    if (net->size > most)
+        INV_TRY(inv_config_error(config, path, "%zu parameters, but there can be no more than %zu",
+                                 net->size, most));
     INV_TRY(inv_calloc(net->size ? net->size : 1, sizeof(float), "network parameters", &params));
     net->params = params;
     net->description = json_dumps(list, JSON_COMPACT);

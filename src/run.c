@@ -329,10 +329,57 @@ static inv_status mark_image(inv_run *run, const char *path, hid_t array)
     return INV_OK;
 }
 
+/* The sizes of an array that keeps its values in this file and is not virtual. */
+static inv_status array_dims(const inv_run *run, const char *path, hid_t array, size_t *rank,
+                             size_t dims[INV_RUN_RANK_MAX])
+{
+    hsize_t sizes[INV_RUN_RANK_MAX];
+    hid_t space = H5Dget_space(array), properties = H5Dget_create_plist(array);
+    const int n = H5Sget_simple_extent_ndims(space);
+    const bool own =
+        H5Pget_layout(properties) != H5D_VIRTUAL &&
+        (H5Pget_layout(properties) != H5D_CONTIGUOUS || H5Pget_external_count(properties) == 0);
+    bool good = own && n >= 0 && n <= INV_RUN_RANK_MAX;
+    if (good)
+        good = H5Sget_simple_extent_dims(space, sizes, NULL) == n;
+    H5Pclose(properties);
+    H5Sclose(space);
+    if (!good)
+        return failed(run, path, own ? "has too many dimensions" : "lies outside the file");
+    *rank = (size_t)n;
+    for (size_t i = 0; i < *rank; i++)
+        dims[i] = (size_t)sizes[i];
+    return INV_OK;
+}
+
+/* Writes into a plain array of this type and these sizes, if that is what stands at `path`. Taking
+ * it away and making it again, at every checkpoint, would leave holes in the file. */
+static bool write_over(inv_run *run, const char *path, inv_type type, size_t rank,
+                       const size_t *dims, const void *data)
+{
+    hid_t array = H5I_INVALID_HID;
+    size_t rank_there = 0, there[INV_RUN_RANK_MAX] = {0};
+    bool done = false;
+    if (inv_run_has(run, path) && open_object(run, path, H5I_DATASET, &array) == INV_OK &&
+        array_dims(run, path, array, &rank_there, there) == INV_OK && rank_there == rank &&
+        memcmp(there, dims, rank * sizeof *dims) == 0) {
+        hid_t stored = H5Dget_type(array), properties = H5Dget_create_plist(array);
+        done = H5Tequal(stored, file_type(type)) > 0 &&
+               H5Pget_layout(properties) == H5D_CONTIGUOUS &&
+               H5Dwrite(array, memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, data) >= 0;
+        H5Pclose(properties);
+        H5Tclose(stored);
+    }
+    close_object(array);
+    return done;
+}
+
 inv_status inv_run_put(inv_run *run, const char *path, inv_type type, size_t rank,
                        const size_t *dims, const void *data, inv_run_storage storage)
 {
     hsize_t sizes[INV_RUN_RANK_MAX] = {0};
+    if (storage == INV_RUN_PLAIN && write_over(run, path, type, rank, dims, data))
+        return INV_OK;
     inv_status status = inv_run_remove(run, path);
     if (status != INV_OK)
         return status;
@@ -357,29 +404,6 @@ static hid_t create_extendible(inv_run *run, const char *path, inv_type type)
     H5Pset_shuffle(properties);
     H5Pset_deflate(properties, DEFLATE_LEVEL);
     return create_array(run, path, type, 1, &none, &most, properties);
-}
-
-/* The sizes of an array that keeps its values in this file and is not virtual. */
-static inv_status array_dims(const inv_run *run, const char *path, hid_t array, size_t *rank,
-                             size_t dims[INV_RUN_RANK_MAX])
-{
-    hsize_t sizes[INV_RUN_RANK_MAX];
-    hid_t space = H5Dget_space(array), properties = H5Dget_create_plist(array);
-    const int n = H5Sget_simple_extent_ndims(space);
-    const bool own =
-        H5Pget_layout(properties) != H5D_VIRTUAL &&
-        (H5Pget_layout(properties) != H5D_CONTIGUOUS || H5Pget_external_count(properties) == 0);
-    bool good = own && n >= 0 && n <= INV_RUN_RANK_MAX;
-    if (good)
-        good = H5Sget_simple_extent_dims(space, sizes, NULL) == n;
-    H5Pclose(properties);
-    H5Sclose(space);
-    if (!good)
-        return failed(run, path, own ? "has too many dimensions" : "lies outside the file");
-    *rank = (size_t)n;
-    for (size_t i = 0; i < *rank; i++)
-        dims[i] = (size_t)sizes[i];
-    return INV_OK;
 }
 
 inv_status inv_run_dims(const inv_run *run, const char *path, size_t *rank,
@@ -501,8 +525,20 @@ static inv_status set_scalar(inv_run *run, const char *path, const char *name, h
     return status;
 }
 
+/* Whether that is what it says already. HDF5 1.10 does not use again the room that a text had. */
+static bool says(const inv_run *run, const char *path, const char *name, const char *text)
+{
+    char *there = NULL;
+    const bool same = inv_run_has_attribute(run, path, name) &&
+                      inv_run_text(run, path, name, &there) == INV_OK && strcmp(there, text) == 0;
+    free(there);
+    return same;
+}
+
 inv_status inv_run_set_text(inv_run *run, const char *path, const char *name, const char *text)
 {
+    if (says(run, path, name, text))
+        return INV_OK;
     hid_t type = text_type();
     inv_status status = set_scalar(run, path, name, type, type, &text);
     H5Tclose(type);
@@ -691,6 +727,13 @@ static inv_status get_block(const inv_run *run, const char *path, const inv_net 
     return status;
 }
 
+/* No more parameters than that can stand in the file: put_net packs none. */
+static size_t most_params(const inv_run *run)
+{
+    hsize_t size = 0;
+    return H5Fget_filesize(run->file, &size) >= 0 ? (size_t)size / sizeof(float) : 0;
+}
+
 inv_status inv_run_get_net(const inv_run *run, const char *path, inv_shape input, inv_net **out)
 {
     char *layers = NULL;
@@ -702,7 +745,7 @@ inv_status inv_run_get_net(const inv_run *run, const char *path, inv_shape input
     snprintf(name, sizeof name, "%s: %s: @layers", run->name, path);
     INV_TRY(inv_run_text(run, path, "layers", &layers));
     INV_TRY(inv_config_read_json(name, layers, &config));
-    INV_TRY(inv_net_build(config, "", input, 0, &net));
+    INV_TRY(inv_net_build_within(config, "", input, 0, most_params(run), &net));
     for (size_t i = 0; i < inv_net_depth(net); i++)
         for (size_t b = 0; b < inv_net_layer(net, i)->block_count; b++)
             INV_TRY(get_block(run, path, net, inv_net_layer(net, i),

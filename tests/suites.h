@@ -36,6 +36,7 @@
     X(cli_usage)                                                                                   \
     X(cli_bad)                                                                                     \
     X(cli_disk)                                                                                    \
+    X(survive)                                                                                     \
     X(readme)
 
 #define SUITE_DECLARE(name) Suite *name##_suite(void);

@@ -43,6 +43,10 @@ INV_MUST_CHECK inv_status inv_file_read(const char *path, size_t limit, unsigned
  * signals alone. */
 INV_MUST_CHECK inv_status inv_file_replace(const char *path, const void *data, size_t size);
 
+/* Removes what inv_file_replace left beside `path` when its process was killed. Only for a caller
+ * who knows that no other process is replacing `path` now. What cannot be removed stays. */
+void inv_file_sweep(const char *path);
+
 /* Makes the folder `path` and those above it that are missing; INV_EIO. */
 INV_MUST_CHECK inv_status inv_file_make_folder(const char *path);
 

@@ -116,7 +116,8 @@ int cli_signal(void); /* the signal that asks to stop, or 0 */
 
 typedef struct cli_session {
     const cli_options *options;
-    char *path; /* of the run file */
+    char *path;  /* of the run file */
+    bool starts; /* a run, from an experiment file */
     int lock;
     inv_run *run;
     inv_config *config;

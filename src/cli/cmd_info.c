@@ -1,4 +1,5 @@
 /* info: what a run file holds. SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -11,41 +12,78 @@
 
 /* ---- gathered as JSON, which the plain text is made of ---- */
 
-static void take_text(const inv_run *run, const char *path, const char *name, json_t *to)
+/* What is missing, or not what it must be, is left out; only a lack of memory is a failure. */
+typedef struct gathering {
+    const inv_run *run;
+    inv_status status;
+} gathering;
+
+/* Takes over `value`, which is NULL where jansson refuses it, as it does NaN. */
+static void give(gathering *g, json_t *to, const char *name, json_t *value)
+{
+    if (json_object_set_new(to, name, value) && errno == ENOMEM)
+        g->status = INV_ERROR(INV_ENOMEM, "%s: no memory to tell of it", inv_run_name(g->run));
+    errno = 0;
+}
+
+static json_t *new_object(gathering *g)
+{
+    json_t *object = json_object();
+    if (!object)
+        g->status = INV_ERROR(INV_ENOMEM, "%s: no memory to tell of it", inv_run_name(g->run));
+    return object;
+}
+
+/* Whether it is there; what else there is to say of it does not count. */
+static bool is_got(gathering *g, inv_status status)
+{
+    if (status == INV_ENOMEM)
+        g->status = status;
+    errno = 0;
+    return status == INV_OK;
+}
+
+static void take_text(gathering *g, const char *path, const char *name, json_t *to)
 {
     char *text = NULL;
-    if (inv_run_has_attribute(run, path, name) && inv_run_text(run, path, name, &text) == INV_OK)
-        json_object_set_new(to, name, json_string(text));
+    if (inv_run_has_attribute(g->run, path, name) &&
+        is_got(g, inv_run_text(g->run, path, name, &text)))
+        give(g, to, name, json_string(text));
     free(text);
 }
 
-static void take_real(const inv_run *run, const char *path, const char *name, json_t *to)
+static void take_real(gathering *g, const char *path, const char *name, json_t *to)
 {
     double value = 0.0;
-    if (inv_run_has_attribute(run, path, name) && inv_run_real(run, path, name, &value) == INV_OK)
-        json_object_set_new(to, name, json_real(value));
+    if (inv_run_has_attribute(g->run, path, name) &&
+        is_got(g, inv_run_real(g->run, path, name, &value)))
+        give(g, to, name, json_real(value));
 }
 
-static void take_size(const inv_run *run, const char *path, const char *name, json_t *to)
+static void take_size(gathering *g, const char *path, const char *name, json_t *to)
 {
     uint64_t value = 0;
-    if (inv_run_has_attribute(run, path, name) && inv_run_size(run, path, name, &value) == INV_OK)
-        json_object_set_new(to, name, json_integer((json_int_t)value));
+    if (inv_run_has_attribute(g->run, path, name) &&
+        is_got(g, inv_run_size(g->run, path, name, &value)))
+        give(g, to, name, json_integer((json_int_t)value));
 }
 
-static void take_floats(const inv_run *run, const char *path, const char *name, json_t *to)
+static void take_floats(gathering *g, const char *path, const char *name, json_t *to)
 {
     char full[PATH_BYTES + INV_NAME_MAX];
     size_t rank = 0, dims[INV_RUN_RANK_MAX] = {0};
     float values[INV_LIST_MAX];
     snprintf(full, sizeof full, "%s/%s", path, name);
-    if (!inv_run_has(run, full) || inv_run_dims(run, full, &rank, dims) != INV_OK || rank != 1 ||
-        dims[0] > INV_LIST_MAX || inv_run_get(run, full, INV_FLOAT32, dims[0], values) != INV_OK)
+    if (!inv_run_has(g->run, full) || inv_run_dims(g->run, full, &rank, dims) != INV_OK ||
+        rank != 1 || dims[0] > INV_LIST_MAX ||
+        !is_got(g, inv_run_get(g->run, full, INV_FLOAT32, dims[0], values)))
         return;
     json_t *list = json_array();
     for (size_t i = 0; i < dims[0]; i++)
-        json_array_append_new(list, json_real(values[i]));
-    json_object_set_new(to, name, list);
+        if (json_array_append_new(list, json_real(values[i])) && errno == ENOMEM)
+            (void)is_got(g,
+                         INV_ERROR(INV_ENOMEM, "%s: no memory for %s", inv_run_name(g->run), full));
+    give(g, to, name, list);
 }
 
 static const char *const result_groups[] = {"inverse", "projections", "generated", "features"};
@@ -55,64 +93,76 @@ static const char *const sizes[] = {"step", "done"};
 
 #define COUNT(array) (sizeof array / sizeof *array)
 
-static json_t *gather_results(const inv_run *run, const char *group)
+static json_t *gather_results(gathering *g, const char *group)
 {
     char names[NAMES_MAX][INV_NAME_MAX], path[PATH_BYTES];
-    json_t *results = json_object();
+    json_t *results = new_object(g);
     snprintf(path, sizeof path, "/%s", group);
-    const size_t count = inv_run_groups(run, path, names, NAMES_MAX);
+    const size_t count = inv_run_groups(g->run, path, names, NAMES_MAX);
     for (size_t i = 0; i < count; i++) {
-        json_t *one = json_object();
+        json_t *one = new_object(g);
         snprintf(path, sizeof path, "/%s/%s", group, names[i]);
         for (size_t j = 0; j < COUNT(texts); j++)
-            take_text(run, path, texts[j], one);
+            take_text(g, path, texts[j], one);
         for (size_t j = 0; j < COUNT(reals); j++)
-            take_real(run, path, reals[j], one);
+            take_real(g, path, reals[j], one);
         for (size_t j = 0; j < COUNT(sizes); j++)
-            take_size(run, path, sizes[j], one);
-        take_floats(run, path, "confidence", one);
-        json_object_set_new(results, names[i], one);
+            take_size(g, path, sizes[j], one);
+        take_floats(g, path, "confidence", one);
+        give(g, results, names[i], one);
     }
     return results;
 }
 
 /* From the experiment's text, which is given whole too. */
-static void take_title(const inv_run *run, json_t *to)
+static void take_title(gathering *g, json_t *to)
 {
     char *text = NULL;
     inv_config *config = NULL;
-    take_text(run, "/", "experiment", to);
-    if (inv_run_text(run, "/", "experiment", &text) == INV_OK &&
-        inv_config_read_text("experiment", text, &config) == INV_OK &&
+    take_text(g, "/", "experiment", to);
+    if (is_got(g, inv_run_text(g->run, "/", "experiment", &text)) &&
+        is_got(g, inv_config_read_text("experiment", text, &config)) &&
         inv_config_text_at(config, "title"))
-        json_object_set_new(to, "title", json_string(inv_config_text_at(config, "title")));
+        give(g, to, "title", json_string(inv_config_text_at(config, "title")));
     inv_config_free(config);
     free(text);
 }
 
-static json_t *gather(const inv_run *run)
+static void take_layers(gathering *g, json_t *to)
 {
-    json_t *all = json_object(), *network = json_object(), *training = json_object();
     char *layers = NULL;
-    take_text(run, "/", "format", all);
-    take_size(run, "/", "format_version", all);
-    take_text(run, "/", "program_version", all);
-    take_text(run, "/", "created", all);
-    take_size(run, "/", "seed", all);
-    take_text(run, "/", "dataset", all);
-    take_title(run, all);
-    if (inv_run_has_attribute(run, "/network", "layers") &&
-        inv_run_text(run, "/network", "layers", &layers) == INV_OK)
-        json_object_set_new(network, "layers", json_loads(layers, 0, NULL));
+    json_t *value = NULL;
+    json_error_t error;
+    if (inv_run_has_attribute(g->run, "/network", "layers") &&
+        is_got(g, inv_run_text(g->run, "/network", "layers", &layers)))
+        value = json_loads(layers, 0, &error);
+    if (value)
+        give(g, to, "layers", value);
+    else if (layers)
+        g->status = INV_ERROR(INV_EFORMAT, "%s: /network: @layers: not JSON: %s",
+                              inv_run_name(g->run), error.text);
     free(layers);
-    take_real(run, "/network", "accuracy", network);
-    take_real(run, "/network", "validation_accuracy", network);
-    take_size(run, "/training", "step", training);
-    take_size(run, "/training", "done", training);
-    json_object_set_new(all, "network", network);
-    json_object_set_new(all, "training", training);
+}
+
+static json_t *gather(gathering *g)
+{
+    json_t *all = new_object(g), *network = new_object(g), *training = new_object(g);
+    take_text(g, "/", "format", all);
+    take_size(g, "/", "format_version", all);
+    take_text(g, "/", "program_version", all);
+    take_text(g, "/", "created", all);
+    take_size(g, "/", "seed", all);
+    take_text(g, "/", "dataset", all);
+    take_title(g, all);
+    take_layers(g, network);
+    take_real(g, "/network", "accuracy", network);
+    take_real(g, "/network", "validation_accuracy", network);
+    take_size(g, "/training", "step", training);
+    take_size(g, "/training", "done", training);
+    give(g, all, "network", network);
+    give(g, all, "training", training);
     for (size_t i = 0; i < COUNT(result_groups); i++)
-        json_object_set_new(all, result_groups[i], gather_results(run, result_groups[i]));
+        give(g, all, result_groups[i], gather_results(g, result_groups[i]));
     return all;
 }
 
@@ -158,16 +208,17 @@ static void plot(const float *values, size_t count)
     }
 }
 
-static void plot_history(const inv_run *run, const char *path)
+static void plot_history(gathering *g, const char *path)
 {
     char full[PATH_BYTES + INV_NAME_MAX];
     size_t rank = 0, dims[INV_RUN_RANK_MAX] = {0};
     snprintf(full, sizeof full, "%s/history/loss", path);
-    if (!inv_run_has(run, full) || inv_run_dims(run, full, &rank, dims) != INV_OK || rank != 1 ||
-        dims[0] == 0)
+    void *values = NULL;
+    if (!inv_run_has(g->run, full) || inv_run_dims(g->run, full, &rank, dims) != INV_OK ||
+        rank != 1 || dims[0] == 0)
         return;
-    float *values = calloc(dims[0], sizeof *values);
-    if (values && inv_run_get(run, full, INV_FLOAT32, dims[0], values) == INV_OK) {
+    if (is_got(g, inv_calloc(dims[0], sizeof(float), full, &values)) &&
+        is_got(g, inv_run_get(g->run, full, INV_FLOAT32, dims[0], values))) {
         printf("  loss, steps 1 to %zu\n", dims[0]);
         plot(values, dims[0]);
     }
@@ -212,7 +263,7 @@ static void print_progress(const char *name, const json_t *stage)
                whole_of(stage, "done") ? "done" : "not done: --resume goes on");
 }
 
-static void print_inverses(const inv_run *run, const json_t *inverses)
+static void print_inverses(gathering *g, const json_t *inverses)
 {
     const char *name = NULL;
     json_t *one = NULL;
@@ -225,7 +276,7 @@ static void print_inverses(const inv_run *run, const json_t *inverses)
         print_real(one, "l1_per_pixel", "L1 per pixel");
         print_real(one, "relative_l2", "relative L2");
         print_real(one, "same_class", "classified like original");
-        plot_history(run, path);
+        plot_history(g, path);
     }
 }
 
@@ -249,7 +300,7 @@ static void print_results(const json_t *all)
     }
 }
 
-static void print_all(const inv_run *run, const json_t *all)
+static void print_all(gathering *g, const json_t *all)
 {
     const json_t *network = json_object_get(all, "network");
     printf("experiment  %s\ndata        %s\n", text_of(all, "title"), text_of(all, "dataset"));
@@ -260,10 +311,20 @@ static void print_all(const inv_run *run, const json_t *all)
     print_real(network, "accuracy", "test accuracy");
     print_real(network, "validation_accuracy", "validation accuracy");
     print_progress("training", json_object_get(all, "training"));
-    plot_history(run, "/training");
-    print_inverses(run, json_object_get(all, "inverse"));
+    plot_history(g, "/training");
+    print_inverses(g, json_object_get(all, "inverse"));
     putchar('\n');
     print_results(all);
+}
+
+static void print_json(gathering *g, const json_t *all)
+{
+    char *text = json_dumps(all, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
+    if (text)
+        puts(text);
+    else
+        g->status = INV_ERROR(INV_ENOMEM, "%s: no memory to tell of it", inv_run_name(g->run));
+    free(text);
 }
 
 inv_status cli_info(const cli_options *options)
@@ -272,14 +333,14 @@ inv_status cli_info(const cli_options *options)
     inv_status status = inv_run_open(options->operands[0], &run);
     if (status != INV_OK)
         return status;
-    json_t *all = gather(run);
-    if (options->json) {
-        json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
-        putchar('\n');
-    } else {
-        print_all(run, all);
-    }
+    gathering g = {.run = run};
+    errno = 0;
+    json_t *all = gather(&g);
+    if (g.status == INV_OK && options->json)
+        print_json(&g, all);
+    else if (g.status == INV_OK)
+        print_all(&g, all);
     json_decref(all);
     inv_run_free(run);
-    return INV_OK;
+    return g.status;
 }

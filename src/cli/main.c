@@ -100,7 +100,7 @@ static void on_signal(int number)
 
 void cli_signals_open(void)
 {
-    struct sigaction action = {.sa_handler = on_signal};
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
@@ -138,6 +138,8 @@ static int exit_code(inv_status status)
         return 0;
     if (status == CLI_STOPPED)
         return EXIT_SIGNAL + cli_signal();
+    if (isatty(STDERR_FILENO))
+        fputs("\r\033[K", stderr); /* a bar may stand there */
     fprintf(stderr, "invproj: %s\n", inv_error_message());
     return status == INV_EINVAL || status == INV_ECONFIG ? EXIT_USAGE : EXIT_WORK;
 }
@@ -188,6 +190,7 @@ int main(int argc, char **argv)
     start_again(argv);
     const char *word = argc > 1 ? argv[1] : "";
     gsl_set_error_handler_off();
+    H5dont_atexit(); /* it can crash at the end where a file was made to do harm */
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write, and said as one */
     signal(SIGXFSZ, SIG_IGN); /* so is a file too large */

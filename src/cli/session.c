@@ -80,7 +80,21 @@ static inv_status begin(const cli_options *options, const char *path, cli_sessio
     if (!session->path)
         return INV_ERROR(INV_ENOMEM, "%s: no memory", path);
     cli_signals_open();
-    return cli_lock(path, &session->lock);
+    inv_status status = cli_lock(path, &session->lock);
+    if (status == INV_OK)
+        inv_file_sweep(path); /* what killed ones left */
+    return status;
+}
+
+/* The experiment that the run file keeps. Where no setting changes it, a fault in it is the file's.
+ */
+static inv_status read_kept(cli_session *session, const char *text)
+{
+    inv_status status = inv_config_read_text(session->path, text, &session->config);
+    const bool sound = status == INV_OK && session->options->set_count > 0;
+    if (status == INV_OK)
+        status = read_experiment(session);
+    return status == INV_ECONFIG && !sound ? INV_EFORMAT : status;
 }
 
 inv_status cli_session_open(const cli_options *options, const char *path, bool data,
@@ -95,8 +109,7 @@ inv_status cli_session_open(const cli_options *options, const char *path, bool d
     INV_TRY(inv_run_open(path, &session->run));
     INV_TRY(inv_run_text(session->run, "/", "experiment", &text));
     INV_TRY(inv_run_size(session->run, "/", "seed", &session->seed));
-    INV_TRY(inv_config_read_text(path, text, &session->config));
-    INV_TRY(read_experiment(session));
+    INV_TRY(read_kept(session, text));
     if (data) {
         INV_TRY(open_data(session));
         INV_TRY(check_data(session));
@@ -157,9 +170,10 @@ inv_status cli_session_start(const cli_options *options, const char *experiment,
                              cli_session *session)
 {
     struct stat info;
-    const bool there = stat(path, &info) == 0;
     inv_status status = INV_OK;
     INV_TRY(begin(options, path, session));
+    session->starts = true;
+    const bool there = stat(path, &info) == 0; /* now that nobody else can make it */
     if (there && !S_ISREG(info.st_mode))
         INV_FAIL(INV_EIO, "%s: is not a file, and no place for a run", path);
     if (there && !options->force && !options->resume)
@@ -253,6 +267,8 @@ inv_status cli_session_inverse(cli_session *session, const char *name)
                  session->path, path);
     snprintf(session->inverse_name, sizeof session->inverse_name, "%s", name);
 fail:
+    if (status == INV_ECONFIG) /* all of it comes from the file */
+        status = INV_EFORMAT;
     free(at);
     return status;
 }

@@ -144,7 +144,9 @@ static inv_status restore(loop *l)
     inv_status status = INV_OK;
     state_path(l, path);
     if (!inv_run_has(l->session->run, path))
-        return INV_OK;
+        return inv_run_has_attribute(l->session->run, l->path, "step")
+                   ? damaged(l, "its state is missing")
+                   : INV_OK;
     INV_TRY(restore_params(l));
     INV_TRY(inv_run_get_state(l->session->run, path, state, l->state(l->method, state)));
     INV_TRY(inv_run_size(l->session->run, l->path, "step", &step));

@@ -214,6 +214,15 @@ fail:
 
 /* ---- class images ---- */
 
+/* Alone, it leaves nothing to go on from. */
+static inv_status stop(cli_session *session)
+{
+    if (session->starts)
+        return cli_session_stop(session, "generate");
+    cli_note(&session->progress, "generate: stopped; %s is as it was", session->path);
+    return CLI_STOPPED;
+}
+
 static inv_status optimise(cli_session *session, inv_generator *generator, size_t steps)
 {
     cli_progress_start(&session->progress, "generate", steps, 0);
@@ -223,7 +232,7 @@ static inv_status optimise(cli_session *session, inv_generator *generator, size_
         if (status != INV_OK)
             return status;
         if (cli_signal())
-            return cli_session_stop(session, "generate");
+            return stop(session);
         cli_progress_step(&session->progress, i + 1);
     }
     cli_progress_end(&session->progress, steps);
