@@ -253,8 +253,7 @@ static const char *const layer_texts[] = {
     "[{\"name\":\"a\",\"type\":\"nonsense\"}]",
     "[{\"name\":\"a\",\"type\":\"dense\",\"units\":5,\"activation\":\"dense\"}]",
     "[{\"name\":7,\"type\":\"dense\"}]",
-    "[{\"name\":\"a\",\"type\":\"dense\",\"units\":5,\"kernel\":{\"type\":\"normal\",\"stddev\":-1}"
-    "}]",
+    "[{\"name\":\"a\",\"type\":\"dense\",\"units\":5,\"kernel\":{\"type\":\"x\",\"stddev\":-1}}]",
     "[{\"name\":\"a\",\"type\":\"dense\",\"units\":5,\"kernel\":[[[[[[1]]]]]]}]",
     "\"\\ud800\"",
     "[1,2,3",
