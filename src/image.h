@@ -2,8 +2,9 @@
  * can do no harm.
  *
  * HDF5 is not safe on hostile bytes: it may crash, hang, or ask for any memory, long after opening
- * went well. The child reads every attribute and every array under limits on time and memory; only
- * what it survived is opened by the program itself.
+ * went well. The child reads every attribute and every array, writes the arrays again and saves,
+ * all in memory and under limits on time and memory; only what it survived is opened by the program
+ * itself.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef INVPROJ_IMAGE_H
