@@ -193,7 +193,7 @@ check: ## build and run all tests (FLAVOUR=asan: under the sanitizers)
 # Each case of the suite in a process of its own, the damaged files in two.
 MUTANTS ?= 10000
 survive = INVPROJ_TORTURE_LONG=1 INVPROJ_MUTANTS=$(MUTANTS) INVPROJ_MUTANTS_PART=$(2) CK_RUN_CASE=$(1) \
-  CK_VERBOSITY=minimal $(TEST_ENV) $B/check survive
+  $(TEST_ENV) $B/check survive
 all_of = pids=; for part in $(1); do { $(2); } & pids="$$pids $$!"; done; bad=0; \
   for pid in $$pids; do wait $$pid || bad=1; done; [ $$bad = 0 ]
 

@@ -775,7 +775,10 @@ static json_t *field_to_json(const inv_field *field, const void *in)
         const inv_sizes *sizes = at;
         json_t *array = json_array();
         for (size_t i = 0; array && i < sizes->count; i++)
-            json_array_append_new(array, json_integer((json_int_t)sizes->values[i]));
+            if (json_array_append_new(array, json_integer((json_int_t)sizes->values[i]))) {
+                json_decref(array);
+                array = NULL;
+            }
         return array;
     }
     json_t *object = json_object();

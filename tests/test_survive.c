@@ -147,6 +147,14 @@ static void must_be_whole(const char *folder)
     free(text);
 }
 
+static void must_be_same(const char *run, const char *other)
+{
+    char *text = hdf5_text(run, but_times), *second = hdf5_text(other, but_times);
+    program_must_equal(text, second);
+    free(text);
+    free(second);
+}
+
 /* Goes on to the end, which must be that of the run that nothing happened to, with the same files
  * beside it and no others. */
 static void must_resume(const char *folder)
@@ -605,6 +613,7 @@ START_TEST(each_allocation_fails)
             ck_assert_msg(strcmp(v->out, said) == 0, "%s: allocation %u of %u: says\n%.300s",
                           c->name, n, all, v->out);
             ck_assert_str_eq(v->err, "");
+            must_be_same(support_at(tiny, "run.h5"), support_at(folder, "run.h5"));
         } else {
             must_be_told(c->name);
         }

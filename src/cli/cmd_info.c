@@ -317,14 +317,12 @@ static void print_all(gathering *g, const json_t *all)
     print_results(all);
 }
 
+/* Not json_dumps, which may leave out a key where memory is short. */
 static void print_json(gathering *g, const json_t *all)
 {
-    char *text = json_dumps(all, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
-    if (text)
-        puts(text);
-    else
+    if (json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) && !ferror(stdout))
         g->status = INV_ERROR(INV_ENOMEM, "%s: no memory to tell of it", inv_run_name(g->run));
-    free(text);
+    putchar('\n');
 }
 
 inv_status cli_info(const cli_options *options)
