@@ -140,7 +140,8 @@ static inv_status find_covariance(reading *r, const float *mean, gsl_matrix *cov
     for (size_t first = 0; first < r->part->count; first += r->rows) {
         gsl_matrix_float x = read_chunk(r, first);
         subtract_mean(&x, mean);
-        inv_mat_transposed_times(&x, &x, product);
+        gsl_matrix_float_set_zero(product);
+        inv_mat_add_transposed_times(&x, &x, product);
         for (size_t i = 0; i < units * units; i++)
             covariance->data[i] += product->data[i] / (double)r->part->count;
     }

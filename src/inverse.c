@@ -9,6 +9,7 @@
 #include "invproj/encode.h"
 #include "invproj/loss.h"
 #include "methods.h"
+#include "pieces.h"
 
 static const char *const kinds[] = {"learned", NULL};
 static const char *const losses[] = {"l1", NULL};
@@ -138,19 +139,16 @@ struct inv_inverter {
     inv_net *inverse;
     const inv_part *part;
     inv_stepper stepper;
-    inv_pass *pass;
+    inv_pieces *pieces;
     gsl_matrix_float *codes; /* [images, units]: the values at the point, of every image */
     float *confidence;       /* of every image */
-    gsl_matrix_float
-        *images; /* a batch's kept images, their codes, and the gradient at their inverse */
-    gsl_matrix_float *values, *dimages;
-    uint32_t *kept; /* which images of a batch are kept */
+    uint32_t *kept;          /* which images of a batch are kept */
     double *row_loss;
 };
 
 static inv_status alloc_buffers(inv_inverter *inverter, size_t units)
 {
-    const size_t batch = inverter->spec.batch, pixels = inverter->part->pixels;
+    const size_t batch = inverter->spec.batch;
     void *kept = NULL, *row_loss = NULL, *confidence = NULL;
     inv_status status = INV_OK;
     INV_TRY(inv_calloc(batch, sizeof(uint32_t), "a batch", &kept));
@@ -160,9 +158,6 @@ static inv_status alloc_buffers(inv_inverter *inverter, size_t units)
     INV_TRY(inv_calloc(inverter->part->count, sizeof(float), "confidences", &confidence));
     inverter->confidence = confidence;
     INV_TRY(inv_mat_alloc(inverter->part->count, units, "values of all images", &inverter->codes));
-    INV_TRY(inv_mat_alloc(batch, units, "a batch", &inverter->values));
-    INV_TRY(inv_mat_alloc(batch, pixels, "a batch", &inverter->images));
-    INV_TRY(inv_mat_alloc(batch, pixels, "gradients of images", &inverter->dimages));
 fail:
     return status;
 }
@@ -213,8 +208,7 @@ inv_status inv_inverter_alloc(const inv_inverse_spec *spec, const inv_net *net, 
     INV_TRY(draw_kernels(inverse, seed));
     INV_TRY(inv_stepper_open(&inverter->stepper, "inverting", seed, data->train.count, spec->batch,
                              &spec->optimiser, inv_net_size(inverse)));
-    INV_TRY(inv_pass_alloc(inverse, 0, inv_net_depth(inverse), spec->batch, INV_PASS_BOTH,
-                           &inverter->pass));
+    INV_TRY(inv_pieces_alloc(inverse, inv_net_depth(inverse), spec->batch, &inverter->pieces));
     INV_TRY(inv_encode(net, inverter->part, point, inverter->codes, inverter->confidence, NULL));
     INV_TRY(check_confidence(inverter));
     *out = inverter;
@@ -229,19 +223,16 @@ void inv_inverter_free(inv_inverter *inverter)
     if (!inverter)
         return;
     inv_stepper_close(&inverter->stepper);
-    inv_pass_free(inverter->pass);
+    inv_pieces_free(inverter->pieces);
     inv_mat_free(inverter->codes);
-    inv_mat_free(inverter->values);
-    inv_mat_free(inverter->images);
-    inv_mat_free(inverter->dimages);
     free(inverter->confidence);
     free(inverter->kept);
     free(inverter->row_loss);
     free(inverter);
 }
 
-/* The batch's confident images and their codes; returns how many. */
-static size_t gather_kept(inv_inverter *inverter)
+/* Lists the confident images of the next batch; returns how many. */
+static size_t choose_kept(inv_inverter *inverter)
 {
     const uint32_t *index = NULL;
     const size_t n = inv_batches_next(inverter->stepper.batches, &index);
@@ -249,29 +240,37 @@ static size_t gather_kept(inv_inverter *inverter)
     for (size_t i = 0; i < n; i++)
         if (inverter->confidence[index[i]] > inverter->spec.confidence)
             inverter->kept[kept++] = index[i];
-    inv_part_gather(inverter->part, inverter->kept, kept, inverter->images);
-    inv_mat_gather(inverter->codes, inverter->kept, kept, inverter->values);
     return kept;
+}
+
+static void kept_codes(void *owner, size_t first, gsl_matrix_float *x)
+{
+    const inv_inverter *inverter = owner;
+    inv_mat_gather(inverter->codes, inverter->kept + first, x->size1, x);
+}
+
+static double kept_loss(void *owner, size_t first, const gsl_matrix_float *y,
+                        gsl_matrix_float *images, gsl_matrix_float *dy)
+{
+    const inv_inverter *inverter = owner;
+    inv_part_gather(inverter->part, inverter->kept + first, y->size1, images);
+    return inv_loss_l1(y, images, inverter->row_loss + first, dy);
 }
 
 inv_status inv_inverter_step(inv_inverter *inverter, inv_inverse_report *report)
 {
     inv_stepper *stepper = &inverter->stepper;
-    inv_net *inverse = inverter->inverse;
-    const size_t kept = gather_kept(inverter);
+    const inv_task task = {inverter, kept_codes, kept_loss};
+    const size_t kept = choose_kept(inverter);
     *report = (inv_inverse_report){stepper->step + 1, 0.0, kept};
     if (kept == 0) {
         stepper->step++;
         return INV_OK;
     }
-    const gsl_matrix_float values = inv_mat_head(inverter->values, kept);
-    const gsl_matrix_float images = inv_mat_head(inverter->images, kept);
-    gsl_matrix_float dimages = inv_mat_head(inverter->dimages, kept);
-    const gsl_matrix_float *y = inv_net_forward(inverse, inverter->pass, &values);
-    report->loss = inv_loss_l1(y, &images, inverter->row_loss, &dimages) +
-                   inv_pass_penalty(inverse, inverter->pass);
-    inv_net_backward(inverse, inverter->pass, &dimages, stepper->gradient, NULL);
-    return inv_stepper_step(stepper, "inverse", report->loss, inverse, inverter->spec.steps);
+    report->loss =
+        inv_pieces_descend(inverter->pieces, &task, kept, &(inv_mode){0}, stepper->gradient);
+    return inv_stepper_step(stepper, "inverse", report->loss, inverter->inverse,
+                            inverter->spec.steps);
 }
 
 size_t inv_inverter_step_count(const inv_inverter *inverter)

@@ -34,7 +34,8 @@ typedef struct inv_pool_window {
     size_t rows, columns, channels, pitch;
 } inv_pool_window;
 
-#define INV_LANES_MOST 16 /* floats in the widest vector there is */
+#define INV_LANES_MOST      16 /* floats in the widest vector there is */
+#define INV_OUTER_ROWS_MOST 64 /* of sparse_outer: one bit of a word each */
 
 /* c = a b, plus what c held before, or plus the bias; a [m, k], b [k, n], c [m, n].
  * a's element (i, j) is a[i a_row + j a_col], so that either of a and b may be a matrix or its
@@ -50,15 +51,6 @@ typedef struct inv_product {
     float *c;
     size_t c_row, c_col; /* as of a; faster where c_col is 1 */
 } inv_product;
-
-/* The nonzeros of a few rows and columns of a matrix: those of row r are places[i] and values[i],
- * starts[r] <= i < starts[r + 1]. */
-typedef struct inv_nonzeros {
-    size_t rows;
-    const uint32_t *starts;
-    const uint32_t *places; /* columns of the whole matrix */
-    const float *values;
-} inv_nonzeros;
 
 /* No pointer may overlap another, but for y == x where both have one length. */
 typedef struct inv_kernels {
@@ -95,6 +87,11 @@ typedef struct inv_kernels {
     float (*exp_shifted)(size_t n, const float *x, float shift, float *y);
     /* the smallest and the largest of n values, none of them NaN */
     void (*range)(size_t n, const float *x, float *min, float *max);
+    /* y_i = (x_i - shift) factor + offset */
+    void (*rescale)(size_t n, const float *x, float shift, float factor, float offset, float *y);
+    /* dx_i = factor dy_i; sums[0] = sum_i dx_i, sums[1] = sum_i dx_i (x_i - shift) */
+    void (*rescale_slope)(size_t n, const float *x, float shift, float factor, const float *dy,
+                          float *dx, float sums[2]);
     /* returns sum_i |y_i - t_i|; dy_i = sign(y_i - t_i), unless dy is NULL */
     float (*l1)(size_t n, const float *y, const float *t, float *dy);
     /* returns sum_i (y_i - t_i)^2; dy_i = 2 (y_i - t_i), unless dy is NULL */
@@ -109,17 +106,19 @@ typedef struct inv_kernels {
                  float *m, float *v, float *w);
     /* how many of n values are not 0 */
     size_t (*count_nonzeros)(size_t n, const float *x);
-    /* The places, counted from `first`, and the values of the nonzeros of x[n]; returns how many.
-     * Both arrays have room for a vector beyond n. */
-    size_t (*find_nonzeros)(size_t n, const float *x, uint32_t first, uint32_t *place,
-                            float *value);
-    /* y[row, out] = from[row, out] + sum over the row's nonzeros of value w[place]; w is [..,
-     * stride], stride and the address those of a padded matrix; from_row may be 0, y may be from */
-    void (*sparse_rows)(const inv_nonzeros *x, size_t out, const float *w, size_t stride,
-                        const float *from, size_t from_row, float *y, size_t y_row);
-    /* dw[place] += value dy[row, out], over the nonzeros of all rows; dw is [.., stride], padded */
-    void (*sparse_outer)(const inv_nonzeros *x, size_t out, const float *dy, size_t dy_row,
-                         float *dw, size_t stride);
+    /* to[rows, stride] = from[rows, cols] with zeros beside it; stride is the next multiple of
+     * INV_LANES_MOST */
+    void (*pad)(size_t rows, size_t cols, const float *from, size_t from_row, float *to,
+                size_t stride);
+    /* y[rows, out] = from[rows, out] + x[rows, in] w[in, out], skipping the zeros of x; stride and
+     * the address of w are those of a padded matrix; from_row may be 0, y may be from */
+    void (*sparse_rows)(size_t rows, size_t in, size_t out, const float *x, size_t x_row,
+                        const float *w, size_t stride, const float *from, size_t from_row, float *y,
+                        size_t y_row);
+    /* dw[in, out] += transpose(x[rows, in]) dy[rows, out], skipping the zeros of x; rows <=
+     * INV_OUTER_ROWS_MOST; dy_row and the address are those of a padded matrix */
+    void (*sparse_outer)(size_t rows, size_t in, size_t out, const float *x, size_t x_row,
+                         const float *dy, size_t dy_row, float *dw, size_t dw_row);
     void (*product)(const inv_product *p);
     /* y_i += x_i */
     void (*add)(size_t n, const float *x, float *y);

@@ -6,7 +6,8 @@
  * and KERNELS_NAME (the table). It may define what the instruction set has better than C:
  * COMPRESS(v, first, place, value) writes those of the lanes of v that are not 0, and first + their
  * lanes, and is how many; MASKED_LOAD(p, n, rest) and MASKED_STORE(p, v, n) are the first n
- * lanes. SPDX-License-Identifier: GPL-3.0-or-later */
+ * lanes; LOW_LANES(a, b) and HIGH_LANES(a, b) are a0 b0 a1 b1 ... of their first and second halves.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -49,6 +50,19 @@ static inline void store_some(float *p, vec v, size_t n)
     memcpy(p, &v, n * sizeof *p);
 #endif
 }
+
+#ifndef LOW_LANES
+/* a0 b0 a1 b1 ..., of the first half of the lanes or the second */
+static inline vec mix_lanes(vec a, vec b, size_t first)
+{
+    vec mixed;
+    for (size_t i = 0; i < LANES; i++)
+        mixed[i] = (i % 2 ? b : a)[first + i / 2];
+    return mixed;
+}
+#define LOW_LANES(a, b)  mix_lanes(a, b, 0)
+#define HIGH_LANES(a, b) mix_lanes(a, b, LANES / 2)
+#endif
 
 static inline float add_lanes(vec v)
 {
@@ -253,6 +267,32 @@ static void range(size_t n, const float *x, float *min, float *max)
     }
 }
 
+static void rescale(size_t n, const float *x, float shift, float factor, float offset, float *y)
+{
+    MAP((v - shift) * factor + offset, 0.0f)
+}
+
+static void rescale_slope(size_t n, const float *x, float shift, float factor, const float *dy,
+                          float *dx, float sums[2])
+{
+    vec sum = {0}, product = {0};
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        const vec d = factor * load(dy + i);
+        store(dx + i, d);
+        sum += d;
+        product += d * (load(x + i) - shift);
+    }
+    if (i < n) {
+        const vec d = factor * load_some(dy + i, n - i, 0.0f);
+        store_some(dx + i, d, n - i);
+        sum += d;
+        product += d * (load_some(x + i, n - i, shift) - shift);
+    }
+    sums[0] = add_lanes(sum);
+    sums[1] = add_lanes(product);
+}
+
 static inline vec sign_of(vec v)
 {
     return __builtin_convertvector((v < 0.0f) - (v > 0.0f), vec); /* a true lane is -1 */
@@ -386,132 +426,7 @@ static size_t count_nonzeros(size_t n, const float *x)
     return sum;
 }
 
-/* ---- rows of which most values are 0 ---- */
-
-/* Without a branch on what x holds: that could not be foretold. */
-static size_t find_nonzeros(size_t n, const float *x, uint32_t first, uint32_t *place, float *value)
-{
-    size_t found = 0, i = 0;
-#ifdef COMPRESS
-    for (; i + LANES <= n; i += LANES)
-        found += COMPRESS(load(x + i), first + i, place + found, value + found);
-    if (i < n)
-        found += COMPRESS(load_some(x + i, n - i, 0.0f), first + i, place + found, value + found);
-    i = n;
-#endif
-    for (; i < n; i++) {
-        place[found] = first + (uint32_t)i;
-        value[found] = x[i];
-        found += x[i] != 0.0f;
-    }
-    return found;
-}
-
-/* A strip of `width` columns, up to k vectors: whole ones, but perhaps for the last. */
-static inline __attribute__((always_inline)) void load_strip(size_t k, size_t width,
-                                                             const float *from, vec *to)
-{
-#pragma GCC unroll 16
-    for (size_t v = 0; v + 1 < k; v++)
-        to[v] = load(from + v * LANES);
-    const size_t last = (k - 1) * LANES;
-    to[k - 1] =
-        width - last == LANES ? load(from + last) : load_some(from + last, width - last, 0.0f);
-}
-
-static inline __attribute__((always_inline)) void store_strip(size_t k, size_t width,
-                                                              const vec *from, float *to)
-{
-#pragma GCC unroll 16
-    for (size_t v = 0; v + 1 < k; v++)
-        store(to + v * LANES, from[v]);
-    const size_t last = (k - 1) * LANES;
-    if (width - last == LANES)
-        store(to + last, from[k - 1]);
-    else
-        store_some(to + last, from[k - 1], width - last);
-}
-
-/* One strip of all rows; k is a constant where this is inlined. */
-static inline __attribute__((always_inline)) void
-strip_rows(size_t k, size_t width, const inv_nonzeros *x, const float *w, size_t stride,
-           const float *from, size_t from_row, float *y, size_t y_row)
-{
-    for (size_t r = 0; r < x->rows; r++) {
-        vec sum[STRIP_MOST];
-        load_strip(k, width, from + r * from_row, sum);
-        for (size_t i = x->starts[r]; i < x->starts[r + 1]; i++) {
-            const float *row = w + x->places[i] * stride;
-            const vec value = splat(x->values[i]);
-#pragma GCC unroll 16
-            for (size_t v = 0; v < k; v++)
-                sum[v] += value * load(row + v * LANES);
-        }
-        store_strip(k, width, sum, y + r * y_row);
-    }
-}
-
-static inline __attribute__((always_inline)) void strip_outer(size_t k, size_t width,
-                                                              const inv_nonzeros *x,
-                                                              const float *dy, size_t dy_row,
-                                                              float *dw, size_t stride)
-{
-    for (size_t r = 0; r < x->rows; r++) {
-        vec d[STRIP_MOST];
-        load_strip(k, width, dy + r * dy_row, d);
-        for (size_t i = x->starts[r]; i < x->starts[r + 1]; i++) {
-            float *row = dw + x->places[i] * stride;
-            const vec value = splat(x->values[i]);
-#pragma GCC unroll 16
-            for (size_t v = 0; v < k; v++)
-                store(row + v * LANES, load(row + v * LANES) + value * d[v]);
-        }
-    }
-}
-
-#define EACH_COUNT(CASE)                                                                           \
-    CASE(1)                                                                                        \
-    CASE(2)                                                                                        \
-    CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13)
-
-/* The columns of a strip: STRIP_MOST vectors or what is left of `out`. */
-static inline size_t strip_width(size_t out, size_t first)
-{
-    const size_t left = out - first;
-    return left < (size_t)STRIP_MOST * LANES ? left : (size_t)STRIP_MOST * LANES;
-}
-
-static void sparse_rows(const inv_nonzeros *x, size_t out, const float *w, size_t stride,
-                        const float *from, size_t from_row, float *y, size_t y_row)
-{
-    for (size_t at = 0, width; at < out; at += width) {
-        width = strip_width(out, at);
-        switch ((width + LANES - 1) / LANES) {
-#define CASE(k)                                                                                    \
-    case k:                                                                                        \
-        strip_rows(k, width, x, w + at, stride, from + at, from_row, y + at, y_row);               \
-        break;
-            EACH_COUNT(CASE)
-#undef CASE
-        }
-    }
-}
-
-static void sparse_outer(const inv_nonzeros *x, size_t out, const float *dy, size_t dy_row,
-                         float *dw, size_t stride)
-{
-    for (size_t at = 0, width; at < out; at += width) {
-        width = strip_width(out, at);
-        switch ((width + LANES - 1) / LANES) {
-#define CASE(k)                                                                                    \
-    case k:                                                                                        \
-        strip_outer(k, width, x, dy + at, dy_row, dw + at, stride);                                \
-        break;
-            EACH_COUNT(CASE)
-#undef CASE
-        }
-    }
-}
+#include "kernels_sparse.h"
 
 #include "kernels_gemm.h"
 
@@ -546,6 +461,8 @@ const inv_kernels KERNELS = {
     .inverse_softplus_slope = inverse_softplus_slope,
     .exp_shifted = exp_shifted,
     .range = range,
+    .rescale = rescale,
+    .rescale_slope = rescale_slope,
     .l1 = l1,
     .l2 = l2,
     .sgd = sgd,
@@ -553,7 +470,7 @@ const inv_kernels KERNELS = {
     .rmsprop = rmsprop,
     .adam = adam,
     .count_nonzeros = count_nonzeros,
-    .find_nonzeros = find_nonzeros,
+    .pad = pad,
     .sparse_rows = sparse_rows,
     .sparse_outer = sparse_outer,
     .product = product,

@@ -15,6 +15,30 @@ typedef struct panel {
     float *values;                  /* [depth][vectors * LANES], with zeros beside the columns */
 } panel;
 
+/* to[k to_step + j] = from[j from_step + k], or 0 where j >= rows, for j < LANES and k < LANES,
+ * k < columns. Each round takes the first bit of the row's number to the end of the column's and
+ * the first of the column's to the end of the row's. */
+static inline void turn(const float *from, size_t from_step, size_t rows, size_t columns, float *to,
+                        size_t to_step)
+{
+    vec a[LANES], b[LANES];
+    for (size_t j = 0; j < LANES; j++) {
+        const float *row = from + j * from_step;
+        a[j] = j >= rows ? (vec){0} : columns < LANES ? load_some(row, columns, 0.0f) : load(row);
+    }
+    for (size_t round = LANES; round > 1; round /= 2) {
+        for (size_t i = 0; i < LANES / 2; i++) {
+            b[2 * i] = LOW_LANES(a[i], a[i + LANES / 2]);
+            b[2 * i + 1] = HIGH_LANES(a[i], a[i + LANES / 2]);
+        }
+        for (size_t i = 0; i < LANES; i++)
+            a[i] = b[i];
+    }
+    for (size_t k = 0; k < LANES; k++)
+        if (k < columns)
+            store(to + k * to_step, a[k]);
+}
+
 static void copy_panel(const inv_product *p, const panel *to)
 {
     const size_t width = to->vectors * LANES;
@@ -30,9 +54,10 @@ static void copy_panel(const inv_product *p, const panel *to)
         }
         return;
     }
-    for (size_t j = 0; j < width; j++)
-        for (size_t k = 0; k < to->depth; k++)
-            to->values[k * width + j] = j < to->columns ? b[k * p->b_row + j * p->b_col] : 0.0f;
+    for (size_t j = 0; j < width; j += LANES)
+        for (size_t k = 0; k < to->depth; k += LANES)
+            turn(b + k + j * p->b_col, p->b_col, j < to->columns ? to->columns - j : 0,
+                 to->depth - k, to->values + k * width + j, width);
 }
 
 /* Where the sums of a tile come from and go to: [row][column], `step` floats from row to row. */
@@ -168,24 +193,20 @@ static void run_panel(const inv_product *p, const panel *b)
     }
 }
 
-/* Splits `n` into equal parts of at most `most`; the size of those that come first. */
-static size_t part_size(size_t n, size_t most)
-{
-    return n ? parts(n, parts(n, most)) : 1;
-}
-
 static void product(const inv_product *p)
 {
     float values[DEPTH_MOST * PANEL_MOST * LANES] __attribute__((aligned(4 * LANES)));
-    const size_t depth = part_size(p->k, DEPTH_MOST);
-    const size_t vectors = parts(p->n, LANES), width = part_size(vectors, PANEL_MOST);
-    for (size_t k = 0; k < p->k; k += depth)
-        for (size_t v = 0; v < vectors; v += width) {
-            panel b = {.first = v * LANES, .from = k, .values = NULL};
-            b.vectors = vectors - v < width ? vectors - v : width;
-            b.depth = p->k - k < depth ? p->k - k : depth;
+    const size_t depths = parts(p->k, DEPTH_MOST);
+    const size_t vectors = parts(p->n, LANES), panels = parts(vectors, PANEL_MOST);
+    for (size_t d = 0; d < depths; d++)
+        for (size_t v = 0; v < panels; v++) {
+            panel b = {.from = d * p->k / depths, .values = NULL};
+            const size_t first = v * vectors / panels, end = (v + 1) * vectors / panels;
+            b.depth = (d + 1) * p->k / depths - b.from;
+            b.vectors = end - first;
+            b.first = first * LANES;
+            b.columns = (end * LANES < p->n ? end * LANES : p->n) - b.first;
             b.values = values; // cppcheck-suppress legacyUninitvar
-            b.columns = p->n - b.first < b.vectors * LANES ? p->n - b.first : b.vectors * LANES;
             copy_panel(p, &b);
             run_panel(p, &b);
         }

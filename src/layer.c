@@ -76,12 +76,6 @@ void inv_identity_slope(const inv_layer *layer, size_t n, const float *x, const 
     memcpy(dx, dy, n * sizeof *dx);
 }
 
-void inv_blocks_clear(const inv_layer *layer, float *dparams)
-{
-    for (size_t b = 0; b < layer->block_count; b++)
-        memset(dparams + layer->blocks[b].offset, 0, layer->blocks[b].size * sizeof *dparams);
-}
-
 /* ---- inverses ---- */
 
 inv_status inv_mirror_add(json_t *layers, const inv_layer *layer, const char *ending, json_t *step)

@@ -220,10 +220,8 @@ static void norm_backward(const inv_layer *layer, const float *params, void *mem
         b[k] = state->training ? (float)(s * s * sum[n + k] / count) : 0.0f;
         c[k] = state->training ? (float)(sum[k] / count) : 0.0f;
         if (dparams) {
-            dparams[layer->blocks[GAMMA].offset + k] = (float)(s * sum[n + k]);
-            dparams[layer->blocks[BETA].offset + k] = (float)sum[k];
-            dparams[layer->blocks[MEAN].offset + k] = 0.0f;
-            dparams[layer->blocks[VARIANCE].offset + k] = 0.0f;
+            dparams[layer->blocks[GAMMA].offset + k] += (float)(s * sum[n + k]);
+            dparams[layer->blocks[BETA].offset + k] += (float)sum[k];
         }
     }
     if (dx)
@@ -267,4 +265,5 @@ const inv_layer_type inv_layer_batch_norm = {
     .backward = norm_backward,
     .keep = norm_keep,
     .mirror = norm_mirror,
+    .whole_batch = true,
 };

@@ -239,10 +239,13 @@ static void add_parts(const inv_layer *layer, const room *r, size_t rows, float 
     const conv_spec *spec = layer->spec;
     const inv_block *kernel = &layer->blocks[KERNEL], *bias = &layer->blocks[BIAS];
     const size_t blocks = inv_window_blocks(rows);
-    const float *parts = gradient_of(r, 0), *sums = parts + inv_window_whole(kernel->size);
-    inv_window_add_parts(blocks, parts, r->block, kernel->size, dparams + kernel->offset);
+    gsl_matrix_float parts = inv_mat_over(gradient_of(r, 0), blocks, kernel->size);
+    parts.tda = r->block;
+    inv_mat_add_column_sums(&parts, dparams + kernel->offset);
+    parts.data += inv_window_whole(kernel->size);
+    parts.size2 = bias->size;
     if (spec->use_bias)
-        inv_window_add_parts(blocks, sums, r->block, bias->size, dparams + bias->offset);
+        inv_mat_add_column_sums(&parts, dparams + bias->offset);
 }
 
 static void conv_backward(const inv_layer *layer, const float *params, void *state,

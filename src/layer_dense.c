@@ -74,9 +74,9 @@ static void dense_backward(const inv_layer *layer, const float *params, void *st
     (void)y;
     if (dparams) {
         gsl_matrix_float dkernel = kernel_of(layer, dparams);
-        if (!inv_sparse_transposed_times(state, dy, &dkernel))
-            inv_mat_transposed_times(x, dy, &dkernel);
-        inv_mat_column_sums(dy, dparams + layer->blocks[BIAS].offset);
+        if (!inv_sparse_add_transposed_times(state, x, dy, &dkernel))
+            inv_mat_add_transposed_times(x, dy, &dkernel);
+        inv_mat_add_column_sums(dy, dparams + layer->blocks[BIAS].offset);
     }
     if (dx) {
         const gsl_matrix_float kernel = kernel_of(layer, params);

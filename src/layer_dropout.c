@@ -64,7 +64,7 @@ static void dropout_forward(const inv_layer *layer, const float *params, void *m
 #pragma omp parallel for schedule(static) if (x->size1 * x->size2 > INV_PARALLEL_MIN)
     for (size_t i = 0; i < x->size1; i++) {
         uint8_t *kept = state->kept + i * x->size2;
-        choose(inv_rng_mix(mode->key, i), spec->rate, kept, x->size2);
+        choose(inv_rng_mix(mode->key, mode->first + i), spec->rate, kept, x->size2);
         keep_scaled(kept, scale_of(layer), x->data + i * x->tda, y->data + i * y->tda, x->size2);
     }
 }

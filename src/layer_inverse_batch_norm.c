@@ -75,9 +75,7 @@ static void inverse_backward(const inv_layer *layer, const float *params, void *
 {
     const size_t n = layer->blocks[GAMMA].size;
     const float *factor = state;
-    (void)params, (void)y;
-    if (dparams)
-        inv_blocks_clear(layer, dparams);
+    (void)params, (void)y, (void)dparams;
     if (!dx)
         return;
 #pragma omp parallel for schedule(static) if (x->size1 * x->size2 > INV_PARALLEL_MIN)

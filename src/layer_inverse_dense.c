@@ -4,8 +4,6 @@
  * Source: r2rt, "Inverting a Neural Net": l1_inv = (logit(l2) - b2) W2inv. The bias is that of the
  * dense layer it inverts, whose output x is an estimate of. SPDX-License-Identifier:
  * GPL-3.0-or-later */
-#include <string.h>
-
 #include "layers.h"
 
 typedef struct inverse_spec {
@@ -62,9 +60,12 @@ static void inverse_forward(const inv_layer *layer, const float *params, void *s
     gsl_matrix_float centred = inv_mat_over(state, x->size1, x->size2);
     (void)mode;
 #pragma omp parallel for schedule(static) if (x->size1 * x->size2 > INV_PARALLEL_MIN)
-    for (size_t i = 0; i < x->size1; i++)
+    for (size_t i = 0; i < x->size1; i++) {
+        const float *restrict in = x->data + i * x->tda;
+        float *restrict out = centred.data + i * centred.tda;
         for (size_t j = 0; j < x->size2; j++)
-            centred.data[i * centred.tda + j] = x->data[i * x->tda + j] - bias[j];
+            out[j] = in[j] - bias[j];
+    }
     inv_mat_affine(&centred, &kernel, NULL, y);
 }
 
@@ -76,8 +77,7 @@ static void inverse_backward(const inv_layer *layer, const float *params, void *
     if (dparams) {
         const gsl_matrix_float centred = inv_mat_over(state, x->size1, x->size2);
         gsl_matrix_float dkernel = kernel_of(layer, dparams);
-        inv_mat_transposed_times(&centred, dy, &dkernel);
-        memset(dparams + layer->blocks[BIAS].offset, 0, layer->blocks[BIAS].size * sizeof(float));
+        inv_mat_add_transposed_times(&centred, dy, &dkernel);
     }
     if (dx) {
         const gsl_matrix_float kernel = kernel_of(layer, params);

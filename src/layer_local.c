@@ -183,10 +183,14 @@ static void place_gradient(const room *r, const gsl_matrix_float *images, const 
             .a_step = images->tda,
             .b = slopes,
             .b_step = whole,
+            .start = dkernel + (place * r->size + i * run) * r->out,
+            .start_row = r->out,
             .c = dkernel + (place * r->size + i * run) * r->out,
             .c_row = r->out});
+    gsl_matrix_float all = inv_mat_over(slopes, rows, r->out);
+    all.tda = whole;
     if (dbias)
-        inv_window_add_parts(rows, slopes, whole, r->out, dbias + place * r->out);
+        inv_mat_add_column_sums(&all, dbias + place * r->out);
 }
 
 static void all_gradients(const inv_layer *layer, const room *r, const gsl_matrix_float *images,

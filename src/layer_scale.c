@@ -71,7 +71,7 @@ static void add_products(const gsl_matrix_float *x, const gsl_matrix_float *dy, 
             sum[j] += (double)in[j] * (double)slope[j];
     }
     for (size_t j = 0; j < n; j++)
-        dkernel[first + j] = (float)sum[j];
+        dkernel[first + j] += (float)sum[j];
 }
 
 static void scale_backward(const inv_layer *layer, const float *params, void *state,

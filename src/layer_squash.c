@@ -87,43 +87,44 @@ static void find_batch_range(squash_state *state, size_t rows)
     state->max = state->rows[state->argmax].max;
 }
 
+/* (high - low) width / (max x - min x); 0 for a row without a range */
+static float factor_of(const squash_spec *spec, const row_range *r)
+{
+    const float range = r->max - r->min;
+    return range >= FLT_MIN ? (float)(spec->width * (spec->high - spec->low)) / range : 0.0f;
+}
+
 static void squash_forward(const inv_layer *layer, const float *params, void *memory,
                            const inv_mode *mode, const gsl_matrix_float *x, gsl_matrix_float *y)
 {
     const squash_spec *spec = layer->spec;
-    const float width = (float)spec->width, low = (float)spec->low;
-    const float span = (float)(spec->high - spec->low);
     const inv_kernels *kernels = inv_kernels_best();
+    const double middle = 0.5 * (spec->low + spec->high);
+    const float start = (float)(middle - 0.5 * spec->width * (spec->high - spec->low));
     squash_state *state = memory;
     (void)mode, (void)params;
 #pragma omp parallel for schedule(static) if (x->size1 * x->size2 > INV_PARALLEL_MIN)
     for (size_t i = 0; i < x->size1; i++) {
-        const float *restrict in = x->data + i * x->tda;
-        float *restrict out = y->data + i * y->tda;
+        const float *in = x->data + i * x->tda;
         const row_range r = state->rows[i] = find_range(kernels, in, x->size2);
-        const float range = r.max - r.min;
-        for (size_t j = 0; j < x->size2; j++)
-            out[j] =
-                ((range >= FLT_MIN ? (in[j] - r.min) / range - 0.5f : 0.0f) * width + 0.5f) * span +
-                low;
+        const float factor = factor_of(spec, &r);
+        kernels->rescale(x->size2, in, r.min, factor, factor > 0.0f ? start : (float)middle,
+                         y->data + i * y->tda);
     }
     find_batch_range(state, x->size1);
 }
 
-/* `width` is that of what the row was mapped to. */
-static void squash_backward_row(const row_range *r, float width, const float *restrict x,
-                                const float *restrict dy, float *restrict dx, size_t n)
+static void squash_backward_row(const inv_kernels *kernels, const squash_spec *spec,
+                                const row_range *r, const float *x, const float *dy, float *dx,
+                                size_t n)
 {
-    const float range = r->max - r->min, scale = range >= FLT_MIN ? width / range : 0.0f;
-    float at_min = 0.0f, at_max = 0.0f;
-    for (size_t j = 0; j < n; j++) {
-        const float s = range >= FLT_MIN ? (x[j] - r->min) / range : 0.0f;
-        dx[j] = scale * dy[j];
-        at_min += dx[j] * (s - 1.0f);
-        at_max -= dx[j] * s;
-    }
-    dx[r->argmin] += at_min;
-    dx[r->argmax] += at_max;
+    const float range = r->max - r->min;
+    float sums[2]; /* of g, and of g s once divided by the range */
+    kernels->rescale_slope(n, x, r->min, factor_of(spec, r), dy, dx, sums);
+    if (range < FLT_MIN)
+        return;
+    dx[r->argmin] += sums[1] / range - sums[0];
+    dx[r->argmax] -= sums[1] / range;
 }
 
 static void squash_backward(const inv_layer *layer, const float *params, void *memory,
@@ -135,11 +136,10 @@ static void squash_backward(const inv_layer *layer, const float *params, void *m
     (void)params, (void)y, (void)dparams;
     if (!dx)
         return;
-    const float width = (float)spec->width * (float)(spec->high - spec->low);
 #pragma omp parallel for schedule(static) if (x->size1 * x->size2 > INV_PARALLEL_MIN)
     for (size_t i = 0; i < x->size1; i++)
-        squash_backward_row(&state->rows[i], width, x->data + i * x->tda, dy->data + i * dy->tda,
-                            dx->data + i * dx->tda, x->size2);
+        squash_backward_row(inv_kernels_best(), spec, &state->rows[i], x->data + i * x->tda,
+                            dy->data + i * dy->tda, dx->data + i * dx->tda, x->size2);
     const float weight = 2.0f * (float)spec->range_penalty;
     const size_t low = state->argmin, high = state->argmax;
     dx->data[low * dx->tda + state->rows[low].argmin] += weight * (state->min - (float)spec->low);
@@ -165,4 +165,5 @@ const inv_layer_type inv_layer_squash = {
     .forward = squash_forward,
     .backward = squash_backward,
     .penalty = squash_penalty,
+    .whole_batch = true, /* the penalty is */
 };

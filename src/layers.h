@@ -62,9 +62,6 @@ inv_status inv_mirror_squash(struct json_t *layers, const inv_layer *layer, cons
 inv_status inv_mirror_nothing(const inv_layer *layer, const inv_mirror *how, bool last,
                               struct json_t *layers);
 
-/* Sets a layer's whole gradient to 0. */
-void inv_blocks_clear(const inv_layer *layer, float *dparams);
-
 /* Draws a block's initial values. A kernel's last two dimensions are inputs and outputs (of a
  * channel), those before them a window; a bias counts as its own inputs and outputs, as in Keras.
  */

@@ -137,7 +137,8 @@ static size_t product_step(size_t side, bool by_rows)
 {
     if (!has_kernels())
         return block_size(side);
-    const size_t step = (side + inv_threads() - 1) / inv_threads();
+    const size_t threads = omp_in_parallel() ? 1 : inv_threads();
+    const size_t step = (side + threads - 1) / threads;
     return by_rows ? step : (step + 15) / 16 * 16; /* whole vectors */
 }
 
@@ -213,8 +214,8 @@ void inv_mat_times_transposed(const gsl_matrix_float *dy, const gsl_matrix_float
     multiply_in_blocks(turn ? &turned : &straight);
 }
 
-void inv_mat_transposed_times(const gsl_matrix_float *x, const gsl_matrix_float *dy,
-                              gsl_matrix_float *dw)
+void inv_mat_add_transposed_times(const gsl_matrix_float *x, const gsl_matrix_float *dy,
+                                  gsl_matrix_float *dw)
 {
     multiply_in_blocks(&(inv_product){.m = x->size2,
                                       .n = dy->size2,
@@ -225,6 +226,7 @@ void inv_mat_transposed_times(const gsl_matrix_float *x, const gsl_matrix_float 
                                       .b = dy->data,
                                       .b_row = dy->tda,
                                       .b_col = 1,
+                                      .add = true,
                                       .c = dw->data,
                                       .c_row = dw->tda,
                                       .c_col = 1});
@@ -241,17 +243,16 @@ void inv_mat_gather(const gsl_matrix_float *from, const uint32_t *index, size_t 
                from->size2 * sizeof(float));
 }
 
-void inv_mat_column_sums(const gsl_matrix_float *m, float *sum)
+#define COLUMNS ((size_t)512) /* that a thread adds up at a time */
+
+void inv_mat_add_column_sums(const gsl_matrix_float *m, float *sum)
 {
-    const size_t cols = m->size2, step = block_size(cols);
+    const inv_kernels *kernels = inv_kernels_best();
+    const size_t cols = m->size2;
 #pragma omp parallel for schedule(static) if (m->size1 * cols > INV_PARALLEL_MIN)
-    for (size_t first = 0; first < cols; first += step) {
-        const size_t end = first + least(step, cols - first);
-        memset(sum + first, 0, (end - first) * sizeof *sum);
+    for (size_t first = 0; first < cols; first += COLUMNS)
         for (size_t i = 0; i < m->size1; i++)
-            for (size_t j = first; j < end; j++)
-                sum[j] += m->data[i * m->tda + j];
-    }
+            kernels->add(least(COLUMNS, cols - first), m->data + i * m->tda + first, sum + first);
 }
 
 bool inv_all_finite(const float *values, size_t n)

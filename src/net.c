@@ -481,17 +481,16 @@ void inv_pass_free(inv_pass *pass)
     free(pass);
 }
 
-/* `key` is that of the whole step; each layer has its own. */
-static const gsl_matrix_float *forward(const inv_net *net, inv_pass *pass,
-                                       const gsl_matrix_float *x, inv_mode mode)
+const gsl_matrix_float *inv_net_forward_in(const inv_net *net, inv_pass *pass,
+                                           const gsl_matrix_float *x, const inv_mode *step)
 {
-    const uint64_t key = mode.key;
+    inv_mode mode = *step;
     pass->heads[0] = inv_mat_head(x, x->size1);
     for (size_t p = pass->first; p < pass->last; p++) {
         const inv_layer *layer = &net->layers[p];
         const size_t i = p - pass->first;
         pass->heads[i + 1] = inv_mat_head(pass->values[i + 1], x->size1);
-        mode.key = inv_rng_mix(key, p);
+        mode.key = inv_rng_mix(step->key, p);
         layer->type->forward(layer, net->params, pass->states[i], &mode, &pass->heads[i],
                              &pass->heads[i + 1]);
     }
@@ -501,13 +500,7 @@ static const gsl_matrix_float *forward(const inv_net *net, inv_pass *pass,
 const gsl_matrix_float *inv_net_forward(const inv_net *net, inv_pass *pass,
                                         const gsl_matrix_float *x)
 {
-    return forward(net, pass, x, (inv_mode){false, 0});
-}
-
-const gsl_matrix_float *inv_net_forward_training(const inv_net *net, inv_pass *pass,
-                                                 const gsl_matrix_float *x, uint64_t key)
-{
-    return forward(net, pass, x, (inv_mode){true, key});
+    return inv_net_forward_in(net, pass, x, &(inv_mode){0});
 }
 
 void inv_net_keep(inv_net *net, const inv_pass *pass)
@@ -554,9 +547,6 @@ void inv_net_backward_points(const inv_net *net, inv_pass *pass, const gsl_matri
 {
     const size_t rows = pass->heads[0].size1, lowest = lowest_needed(net, pass, dx != NULL);
     gsl_matrix_float above = *dy[pass->last - pass->first], below;
-    for (size_t p = pass->first; dparams && p < pass->last; p++)
-        if (!learns(&net->layers[p]))
-            inv_blocks_clear(&net->layers[p], dparams);
     for (size_t p = pass->last; p-- > lowest;) {
         const inv_layer *layer = &net->layers[p];
         const size_t i = p - pass->first;

@@ -4,26 +4,24 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <omp.h>
+
 #include "kernels.h"
 
-#define DENSITY_MOST 0.3 /* up to which skipping zeros pays, measured */
-#define ROWS_LEAST   32  /* below which copying the kernel does not */
-#define SAMPLE       8   /* one row of so many is looked at */
-#define TILE         64  /* rows that one thread takes at a time */
-#define BLOCK                                                                                      \
-    100                /* columns of x at a time: their rows of the kernel stay in the nearest     \
-                          cache */
-#define VECTOR_MOST 16 /* the widest vector there is, in floats */
+#define DENSITY_MOST 0.3                           /* up to which skipping zeros pays, measured */
+#define ROWS_LEAST   32                            /* below which copying the kernel does not */
+#define SAMPLE       8                             /* one row of so many is looked at */
+#define TILE         ((size_t)INV_OUTER_ROWS_MOST) /* rows of x at a time */
+/* Columns of x at a time, a multiple of 64: their rows of the kernel stay in the nearest caches. */
+#define BLOCK ((size_t)64)
 
-/* The nonzeros lie as they are read: block of columns after block, tile of rows after tile. */
 struct inv_sparse {
-    size_t rows, in, out, stride; /* of the newest x, rows 0 for none; floats a row of `wide` */
-    size_t blocks, step;          /* of columns */
-    size_t tiles, room;           /* of rows; nonzeros of one block and tile, at most */
-    uint32_t *starts;             /* [blocks][tiles][TILE + 1] */
-    uint32_t *places;             /* [blocks][tiles][room] */
-    float *values;                /* [blocks][tiles][room] */
-    float *wide;                  /* [in][stride]: the kernel, or its gradient, padded */
+    bool pays;      /* with the newest x */
+    size_t in, out; /* of the kernel */
+    size_t blocks;  /* of its rows */
+    size_t stride;  /* floats of a row of `out` in whole vectors */
+    float *
+        memory; /* forward, a block of the kernel for each thread; backward, dy: in whole vectors */
 };
 
 static size_t parts(size_t n, size_t most)
@@ -33,7 +31,7 @@ static size_t parts(size_t n, size_t most)
 
 static size_t padded(size_t n)
 {
-    return parts(n, VECTOR_MOST) * VECTOR_MOST;
+    return parts(n, INV_LANES_MOST) * INV_LANES_MOST;
 }
 
 static size_t least(size_t a, size_t b)
@@ -41,33 +39,30 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-static void set_sizes(inv_sparse *s, size_t rows, size_t in, size_t out)
+/* ---- memory ---- */
+
+static void set_sizes(inv_sparse *s, size_t in, size_t out)
 {
-    s->rows = rows, s->in = in, s->out = out;
+    s->in = in, s->out = out;
     s->stride = padded(out);
     s->blocks = parts(in, BLOCK);
-    s->step = parts(in, s->blocks);
-    s->tiles = parts(rows, TILE);
-    s->room = TILE * s->step + VECTOR_MOST;
 }
 
 size_t inv_sparse_size(size_t rows, size_t in, size_t out)
 {
-    inv_sparse s;
-    set_sizes(&s, rows, in, out);
-    return sizeof s + (s.blocks * s.tiles * (TILE + 1 + 2 * s.room) + in * s.stride + VECTOR_MOST) *
-                          sizeof(float);
+    const size_t blocks = parts(rows, TILE) * BLOCK, most = rows > blocks ? rows : blocks;
+    (void)in;
+    return sizeof(inv_sparse) + (most * padded(out) + INV_LANES_MOST) * sizeof(float);
 }
 
-/* The arrays behind the struct, `wide` first, from an address that whole vectors can start at. */
+/* The memory behind the struct, from an address that whole vectors can start at. */
 static void lay_out(inv_sparse *s)
 {
-    const size_t bytes = VECTOR_MOST * sizeof(float), places = s->blocks * s->tiles * s->room;
-    s->wide = (float *)(parts((uintptr_t)(s + 1), bytes) * bytes);
-    s->values = s->wide + s->in * s->stride;
-    s->places = (uint32_t *)(void *)(s->values + places);
-    s->starts = s->places + places;
+    const size_t bytes = INV_LANES_MOST * sizeof(float);
+    s->memory = (float *)(parts((uintptr_t)(s + 1), bytes) * bytes);
 }
+
+/* ---- forward ---- */
 
 static bool pays(const gsl_matrix_float *x)
 {
@@ -79,76 +74,56 @@ static bool pays(const gsl_matrix_float *x)
            (double)count <= DENSITY_MOST * (double)rows * (double)x->size2;
 }
 
-static inv_nonzeros nonzeros_of(const inv_sparse *s, size_t block, size_t tile)
-{
-    const size_t at = block * s->tiles + tile;
-    return (inv_nonzeros){least(TILE, s->rows - tile * TILE), s->starts + at * (TILE + 1),
-                          s->places + at * s->room, s->values + at * s->room};
-}
-
-static inv_nonzeros find(inv_sparse *s, const gsl_matrix_float *x, size_t block, size_t tile)
+/* Rows first_row .. end_row - 1 of y. */
+static void affine_rows(const inv_sparse *s, float *room, const gsl_matrix_float *x,
+                        const gsl_matrix_float *w, const float *bias, gsl_matrix_float *y,
+                        size_t first_row, size_t end_row)
 {
     const inv_kernels *kernels = inv_kernels_best();
-    const inv_nonzeros found = nonzeros_of(s, block, tile);
-    const size_t at = block * s->tiles + tile, first = block * s->step;
-    uint32_t *starts = s->starts + at * (TILE + 1);
-    const float *row = x->data + tile * TILE * x->tda + first;
-    starts[0] = 0;
-    for (size_t i = 0; i < found.rows; i++, row += x->tda)
-        starts[i + 1] = starts[i] + (uint32_t)kernels->find_nonzeros(
-                                        least(s->step, s->in - first), row, (uint32_t)first,
-                                        s->places + at * s->room + starts[i],
-                                        s->values + at * s->room + starts[i]);
-    return found;
+    float *to = y->data + first_row * y->tda;
+    for (size_t block = 0; block < s->blocks; block++) {
+        const size_t first = block * BLOCK, n = least(BLOCK, s->in - first);
+        kernels->pad(n, s->out, w->data + first * w->tda, w->tda, room, s->stride);
+        kernels->sparse_rows(end_row - first_row, n, s->out, x->data + first_row * x->tda + first,
+                             x->tda, room, s->stride, block ? to : bias, block ? y->tda : 0, to,
+                             y->tda);
+    }
 }
 
 bool inv_sparse_affine(inv_sparse *s, const gsl_matrix_float *x, const gsl_matrix_float *w,
                        const float *bias, gsl_matrix_float *y)
 {
-    const inv_kernels *kernels = inv_kernels_best();
-    s->rows = 0;
-    if (!pays(x))
+    const size_t rows = x->size1;
+    const size_t threads = omp_in_parallel() ? 1 : least(inv_threads(), parts(rows, TILE));
+    s->pays = pays(x);
+    if (!s->pays)
         return false;
-    set_sizes(s, x->size1, x->size2, w->size2);
+    set_sizes(s, x->size2, w->size2);
     lay_out(s);
-#pragma omp parallel if (x->size1 * x->size2 > INV_PARALLEL_MIN)
-    {
-#pragma omp for schedule(static)
-        for (size_t j = 0; j < s->in; j++) {
-            memcpy(s->wide + j * s->stride, w->data + j * w->tda, s->out * sizeof(float));
-            memset(s->wide + j * s->stride + s->out, 0, (s->stride - s->out) * sizeof(float));
-        }
-#pragma omp for schedule(static)
-        for (size_t tile = 0; tile < s->tiles; tile++) {
-            float *to = y->data + tile * TILE * y->tda;
-            for (size_t block = 0; block < s->blocks; block++) {
-                const inv_nonzeros found = find(s, x, block, tile);
-                kernels->sparse_rows(&found, s->out, s->wide, s->stride, block ? to : bias,
-                                     block ? y->tda : 0, to, y->tda);
-            }
-        }
-    }
+#pragma omp parallel for schedule(static) if (rows * x->size2 > INV_PARALLEL_MIN)
+    for (size_t t = 0; t < threads; t++)
+        affine_rows(s, s->memory + t * BLOCK * s->stride, x, w, bias, y, t * rows / threads,
+                    (t + 1) * rows / threads);
     return true;
 }
 
-bool inv_sparse_transposed_times(inv_sparse *s, const gsl_matrix_float *dy, gsl_matrix_float *dw)
+/* ---- backward ---- */
+
+bool inv_sparse_add_transposed_times(inv_sparse *s, const gsl_matrix_float *x,
+                                     const gsl_matrix_float *dy, gsl_matrix_float *dw)
 {
     const inv_kernels *kernels = inv_kernels_best();
-    if (s->rows == 0)
+    if (!s->pays)
         return false;
-/* static: a block that changes its thread from step to step has to change its cache, which costs
- * more than that some columns are emptier than others */
-#pragma omp parallel for schedule(static) if (s->rows * s->in > INV_PARALLEL_MIN)
+    kernels->pad(dy->size1, s->out, dy->data, dy->tda, s->memory, s->stride);
+#pragma omp parallel for schedule(static) if (x->size1 * x->size2 > INV_PARALLEL_MIN)
     for (size_t block = 0; block < s->blocks; block++) {
-        const size_t first = block * s->step, end = least(first + s->step, s->in);
-        memset(s->wide + first * s->stride, 0, (end - first) * s->stride * sizeof(float));
-        for (size_t tile = 0; tile < s->tiles; tile++) {
-            const inv_nonzeros nonzeros = nonzeros_of(s, block, tile);
-            kernels->sparse_outer(&nonzeros, s->out, dy->data + tile * TILE * dy->tda, dy->tda,
-                                  s->wide, s->stride);
-        }
-        for (size_t k = first; k < end; k++)
-            memcpy(dw->data + k * dw->tda, s->wide + k * s->stride, s->out * sizeof(float));
+        const size_t first = block * BLOCK;
+        for (size_t row = 0; row < x->size1; row += TILE)
+            kernels->sparse_outer(least(TILE, x->size1 - row), least(BLOCK, s->in - first), s->out,
+                                  x->data + row * x->tda + first, x->tda,
+                                  s->memory + row * s->stride, s->stride,
+                                  dw->data + first * dw->tda, dw->tda);
     }
     return true;
 }

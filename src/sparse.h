@@ -1,12 +1,12 @@
 /* sparse.h - products with a batch of which most values are 0, as four pixels of five of MNIST are.
  *
- * The nonzeros are found once, on the way forward, and used again on the way back.
+ * The way forward decides for the way back too.
  *
  *     if (!inv_sparse_affine(sparse, x, w, bias, y))
  *         inv_mat_affine(x, w, bias, y);
  *     ...
- *     if (!inv_sparse_transposed_times(sparse, dy, dw))
- *         inv_mat_transposed_times(x, dy, dw);
+ *     if (!inv_sparse_add_transposed_times(sparse, x, dy, dw))
+ *         inv_mat_add_transposed_times(x, dy, dw);
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef INVPROJ_SPARSE_H
@@ -24,8 +24,9 @@ size_t inv_sparse_size(size_t rows, size_t in, size_t out);
  * resumed decides alike. */
 bool inv_sparse_affine(inv_sparse *sparse, const gsl_matrix_float *x, const gsl_matrix_float *w,
                        const float *bias, gsl_matrix_float *y);
-/* As inv_mat_transposed_times with the x of the newest inv_sparse_affine; false where that was. */
-bool inv_sparse_transposed_times(inv_sparse *sparse, const gsl_matrix_float *dy,
-                                 gsl_matrix_float *dw);
+/* As inv_mat_add_transposed_times with the x of the newest inv_sparse_affine; false where that
+ * was. */
+bool inv_sparse_add_transposed_times(inv_sparse *sparse, const gsl_matrix_float *x,
+                                     const gsl_matrix_float *dy, gsl_matrix_float *dw);
 
 #endif

@@ -9,6 +9,7 @@
 #include "invproj/loss.h"
 #include "invproj/rng.h"
 #include "methods.h"
+#include "pieces.h"
 
 static const char *const losses[] = {"cross_entropy", "l1", "l2", NULL};
 static const char *const reductions[] = {"sum", "mean", NULL};
@@ -68,10 +69,15 @@ struct inv_trainer {
     size_t epoch, steps, every; /* steps: of an epoch, in all, between measurements (0: none) */
     inv_stepper stepper;
     inv_early early;
-    inv_pass *pass;
-    gsl_matrix_float *images, *dy, *target; /* target: for l1 and l2 */
-    unsigned *labels;
+    inv_pieces *pieces;
+    /* The batch: images `index` of `source`, or, where that is NULL, those from `first` on. */
+    const inv_part *source;
+    const uint32_t *index;
+    size_t first;
+    unsigned *labels; /* of the batch */
     double *row_loss;
+    size_t correct;
+    double weight; /* of the gradient */
 };
 
 /* ---- making one ---- */
@@ -113,18 +119,18 @@ static void set_lengths(inv_trainer *trainer)
         trainer->every = trainer->epoch;
 }
 
-static inv_status alloc_batch(inv_trainer *trainer, size_t batch, size_t classes)
+static inv_status alloc_batch(inv_trainer *trainer)
 {
+    const size_t last =
+        is_cross_entropy(trainer) ? inv_net_logits(trainer->net) : inv_net_depth(trainer->net);
+    const size_t batch = trainer->spec.batch;
     void *labels = NULL, *row_loss = NULL;
     inv_status status = INV_OK;
     INV_TRY(inv_calloc(batch, sizeof(unsigned), "labels", &labels));
     trainer->labels = labels;
     INV_TRY(inv_calloc(batch, sizeof(double), "losses", &row_loss));
     trainer->row_loss = row_loss;
-    INV_TRY(inv_mat_alloc(batch, trainer->part->pixels, "a batch", &trainer->images));
-    INV_TRY(inv_mat_alloc(batch, classes, "gradients of outputs", &trainer->dy));
-    if (!is_cross_entropy(trainer))
-        INV_TRY(inv_mat_alloc(batch, classes, "targets", &trainer->target));
+    INV_TRY(inv_pieces_alloc(trainer->net, last, batch, &trainer->pieces));
 fail:
     return status;
 }
@@ -149,10 +155,7 @@ inv_status inv_trainer_alloc(const inv_train_spec *spec, inv_net *net, const inv
                              &spec->optimiser, inv_net_size(net)));
     trainer->stepper.weight_decay = spec->weight_decay;
     INV_TRY(inv_early_open(&trainer->early, &spec->stop, inv_net_size(net)));
-    INV_TRY(alloc_batch(trainer, spec->batch, data->classes));
-    INV_TRY(inv_pass_alloc(net, 0,
-                           is_cross_entropy(trainer) ? inv_net_logits(net) : inv_net_depth(net),
-                           spec->batch, INV_PASS_BOTH, &trainer->pass));
+    INV_TRY(alloc_batch(trainer));
     *out = trainer;
     return INV_OK;
 fail:
@@ -166,10 +169,7 @@ void inv_trainer_free(inv_trainer *trainer)
         return;
     inv_stepper_close(&trainer->stepper);
     inv_early_close(&trainer->early);
-    inv_pass_free(trainer->pass);
-    inv_mat_free(trainer->images);
-    inv_mat_free(trainer->dy);
-    inv_mat_free(trainer->target);
+    inv_pieces_free(trainer->pieces);
     free(trainer->labels);
     free(trainer->row_loss);
     free(trainer);
@@ -177,49 +177,71 @@ void inv_trainer_free(inv_trainer *trainer)
 
 /* ---- the objective ---- */
 
-/* The sum over the rows of y [n, outputs], and its gradient; trainer->labels are those rows'. */
-static double loss_of(inv_trainer *trainer, const gsl_matrix_float *y, gsl_matrix_float *dy,
-                      size_t *correct)
+static void batch_input(void *owner, size_t first, gsl_matrix_float *x)
 {
-    if (is_cross_entropy(trainer))
-        return inv_loss_cross_entropy(y, trainer->labels, trainer->row_loss, dy, correct);
-    const gsl_matrix_float target = inv_mat_head(trainer->target, y->size1);
-    gsl_matrix_float_set_zero(trainer->target);
-    *correct = 0;
-    for (size_t i = 0; i < y->size1; i++) {
-        gsl_matrix_float_set(trainer->target, i, trainer->labels[i], 1.0f);
-        *correct += inv_argmax(y->data + i * y->tda, y->size2) == trainer->labels[i];
+    const inv_trainer *trainer = owner;
+    if (trainer->index)
+        inv_part_gather(trainer->source, trainer->index + first, x->size1, x);
+    else
+        inv_part_rows(trainer->source, trainer->first + first, x->size1, x);
+}
+
+/* Of the logits, or of the outputs to one-hot targets. */
+static double batch_loss(void *owner, size_t first, const gsl_matrix_float *y,
+                         gsl_matrix_float *target, gsl_matrix_float *dy)
+{
+    inv_trainer *trainer = owner;
+    const unsigned *labels = trainer->labels + first;
+    double *row_loss = trainer->row_loss + first, loss = 0.0;
+    size_t correct = 0;
+    if (is_cross_entropy(trainer)) {
+        loss = inv_loss_cross_entropy(y, labels, row_loss, dy, &correct);
+    } else {
+        gsl_matrix_float_set_zero(target);
+        for (size_t i = 0; i < y->size1; i++) {
+            gsl_matrix_float_set(target, i, labels[i], 1.0f);
+            correct += inv_argmax(y->data + i * y->tda, y->size2) == labels[i];
+        }
+        loss = (strcmp(trainer->spec.loss, "l1") == 0 ? inv_loss_l1 : inv_loss_l2)(y, target,
+                                                                                   row_loss, dy);
     }
-    return (strcmp(trainer->spec.loss, "l1") == 0 ? inv_loss_l1
-                                                  : inv_loss_l2)(y, &target, trainer->row_loss, dy);
+    if (trainer->weight != 1.0)
+        gsl_matrix_float_scale(dy, (float)trainer->weight);
+#pragma omp atomic
+    trainer->correct += correct;
+    return loss;
 }
 
 /* How many terms the loss of n images is the sum of: what reduction mean divides by. */
 static double terms_of(const inv_trainer *trainer, size_t n)
 {
-    return (double)n * (is_cross_entropy(trainer) ? 1.0 : (double)trainer->dy->size2);
+    const size_t outputs = inv_net_units(trainer->net, inv_net_depth(trainer->net));
+    return (double)n * (is_cross_entropy(trainer) ? 1.0 : (double)outputs);
+}
+
+static inv_task task_of(inv_trainer *trainer)
+{
+    return (inv_task){trainer, batch_input, batch_loss};
 }
 
 static void measure_validation(inv_trainer *trainer, inv_train_report *report)
 {
-    const inv_part *part = trainer->validation;
-    size_t right = 0;
+    const inv_part *part = trainer->source = trainer->validation;
+    const inv_task task = task_of(trainer);
     double loss = 0.0;
-    for (size_t first = 0; first < part->count; first += trainer->spec.batch) {
+    trainer->correct = 0;
+    trainer->index = NULL;
+    for (size_t n, first = 0; first < part->count; first += n) {
         const size_t left = part->count - first, batch = trainer->spec.batch;
-        const size_t n = left < batch ? left : batch;
-        const gsl_matrix_float x = inv_mat_head(trainer->images, n);
-        gsl_matrix_float dy = inv_mat_head(trainer->dy, n);
-        size_t correct = 0;
-        inv_part_rows(part, first, n, trainer->images);
+        n = left < batch ? left : batch;
+        trainer->first = first;
         for (size_t i = 0; i < n; i++)
             trainer->labels[i] = part->labels[first + i];
-        loss += loss_of(trainer, inv_net_forward(trainer->net, trainer->pass, &x), &dy, &correct);
-        right += correct;
+        loss += inv_pieces_value(trainer->pieces, &task, n);
     }
     report->validated = true;
     report->validation_loss = loss / terms_of(trainer, part->count);
-    report->validation_accuracy = (double)right / (double)part->count;
+    report->validation_accuracy = (double)trainer->correct / (double)part->count;
 }
 
 /* ---- stepping ---- */
@@ -228,24 +250,19 @@ static void measure_validation(inv_trainer *trainer, inv_train_report *report)
 static void descend(inv_trainer *trainer, inv_train_report *report)
 {
     inv_stepper *stepper = &trainer->stepper;
-    const uint32_t *index = NULL;
-    const size_t n = inv_batches_next(stepper->batches, &index);
-    const gsl_matrix_float x = inv_mat_head(trainer->images, n);
-    gsl_matrix_float dy = inv_mat_head(trainer->dy, n);
-    size_t correct = 0;
-    inv_part_gather(trainer->part, index, n, trainer->images);
+    const inv_mode mode = {true, .key = inv_rng_mix(trainer->seed, stepper->step)};
+    const inv_task task = task_of(trainer);
+    const size_t n = inv_batches_next(stepper->batches, &trainer->index);
+    const double terms = strcmp(trainer->spec.reduction, "mean") == 0 ? terms_of(trainer, n) : 1.0;
+    trainer->source = trainer->part;
+    trainer->correct = 0;
+    trainer->weight = 1.0 / terms;
     for (size_t i = 0; i < n; i++)
-        trainer->labels[i] = trainer->part->labels[index[i]];
-    const gsl_matrix_float *y = inv_net_forward_training(trainer->net, trainer->pass, &x,
-                                                         inv_rng_mix(trainer->seed, stepper->step));
-    double loss = loss_of(trainer, y, &dy, &correct);
-    if (strcmp(trainer->spec.reduction, "mean") == 0) {
-        loss /= terms_of(trainer, n);
-        gsl_matrix_float_scale(&dy, (float)(1.0 / terms_of(trainer, n)));
-    }
-    inv_net_backward(trainer->net, trainer->pass, &dy, stepper->gradient, NULL);
+        trainer->labels[i] = trainer->part->labels[trainer->index[i]];
+    const double loss =
+        inv_pieces_descend(trainer->pieces, &task, n, &mode, stepper->gradient) / terms;
     *report = (inv_train_report){
-        .step = stepper->step + 1, .loss = loss, .accuracy = (double)correct / (double)n};
+        .step = stepper->step + 1, .loss = loss, .accuracy = (double)trainer->correct / (double)n};
 }
 
 inv_status inv_trainer_step(inv_trainer *trainer, inv_train_report *report)
@@ -255,7 +272,7 @@ inv_status inv_trainer_step(inv_trainer *trainer, inv_train_report *report)
     const double factor = inv_schedule_factor(&spec->schedule, spec->epochs ? trainer->epoch : 1,
                                               stepper->step, trainer->steps);
     descend(trainer, report);
-    inv_net_keep(trainer->net, trainer->pass);
+    inv_pieces_keep(trainer->pieces, trainer->net);
     inv_optim_set_rate(stepper->optim, spec->optimiser.rate * factor);
     inv_status status =
         inv_stepper_step(stepper, "training", report->loss, trainer->net, trainer->steps);

@@ -110,20 +110,6 @@ void inv_window_add(const inv_window *w, size_t i, size_t j, const float *values
         kernels->add(run, values + r * run, padded + r * pitch);
 }
 
-#define PIECE ((size_t)4096) /* floats that a thread adds at a time */
-
-void inv_window_add_parts(size_t blocks, const float *parts, size_t stride, size_t n, float *sum)
-{
-    const inv_kernels *kernels = inv_kernels_best();
-#pragma omp parallel for schedule(static) if (blocks * n > INV_PARALLEL_MIN)
-    for (size_t first = 0; first < n; first += PIECE) {
-        const size_t length = n - first < PIECE ? n - first : PIECE;
-        memcpy(sum + first, parts + first, length * sizeof *sum);
-        for (size_t b = 1; b < blocks; b++)
-            kernels->add(length, parts + b * stride + first, sum + first);
-    }
-}
-
 float *inv_window_align(void *state)
 {
     float *room = state;

@@ -113,9 +113,6 @@ static inline inv_span inv_window_block(size_t rows, size_t block)
     return (inv_span){block * rows / blocks, (block + 1) * rows / blocks};
 }
 
-/* sum[n] = the sum of n floats at parts[0], parts[stride], parts[2 stride], ..., in this order */
-void inv_window_add_parts(size_t blocks, const float *parts, size_t stride, size_t n, float *sum);
-
 /* The next multiple of the widest vector; the next address where whole ones can start. */
 static inline size_t inv_window_whole(size_t n)
 {

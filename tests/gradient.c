@@ -632,7 +632,7 @@ double twin_objective(twin *t)
         twin_function *function = find_twin(layer->type->name);
         GRADIENT_HOLD(function != NULL, "tests/gradient.c has no twin of %s", layer->type->name);
         t->y = t->work[p % 2];
-        mode_now = (inv_mode){t->mode.training, inv_rng_mix(t->mode.key, p)};
+        mode_now = (inv_mode){t->mode.training, .key = inv_rng_mix(t->mode.key, p)};
         function(layer, t->params, x, t->rows, t->y, &t->penalty);
         x = t->y;
     }

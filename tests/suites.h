@@ -26,6 +26,7 @@
     X(optim)                                                                                       \
     X(schedule)                                                                                    \
     X(encode)                                                                                      \
+    X(pieces)                                                                                      \
     X(train)                                                                                       \
     X(inverse)                                                                                     \
     X(mirror)                                                                                      \

@@ -171,6 +171,20 @@ START_TEST(sums_and_ranges)
             near(k, "sum of exp", n, 0, k->exp_shifted(n, x, 0.0f, out), sum, 1e-6);
             k->range(n, x, &min, &max);
             ck_assert(min == low && max == high);
+            double slopes = 0.0, products = 0.0;
+            float sums[2];
+            k->rescale(n, x, 0.3f, 1.7f, -0.2f, out);
+            for (size_t i = 0; i < n; i++)
+                ck_assert(fabs(out[i] - (((double)x[i] - 0.3f) * 1.7f - 0.2f)) < 2e-6);
+            ck_assert(out[n] == UNTOUCHED);
+            k->rescale_slope(n, x, 0.3f, 1.7f, t, out, sums);
+            for (size_t i = 0; i < n; i++) {
+                ck_assert(out[i] == 1.7f * t[i]);
+                slopes += (double)out[i], products += out[i] * ((double)x[i] - 0.3f);
+            }
+            ck_assert(out[n] == UNTOUCHED);
+            ck_assert(fabs(sums[0] - slopes) < 1e-5 * (double)n);
+            ck_assert(fabs(sums[1] - products) < 1e-5 * (double)n);
         }
 }
 END_TEST
@@ -263,8 +277,6 @@ static void fill_sparse(float *to, size_t n, unsigned seed)
 
 START_TEST(nonzeros)
 {
-    uint32_t place[MOST + 16];
-    float value[MOST + 16];
     fill_sparse(x, MOST, 9);
     for (size_t s = 0; s < set_count; s++)
         for (size_t l = 0; l < LENGTHS; l++) {
@@ -272,52 +284,67 @@ START_TEST(nonzeros)
             for (size_t i = 0; i < lengths[l]; i++)
                 count += x[i] != 0.0f;
             ck_assert_uint_eq(sets[s]->count_nonzeros(lengths[l], x), count);
-            ck_assert_uint_eq(sets[s]->find_nonzeros(lengths[l], x, 7, place, value), count);
-            for (size_t i = 0, at = 0; i < lengths[l]; i++)
-                if (x[i] != 0.0f) {
-                    ck_assert(place[at] == 7 + i && value[at] == x[i]);
-                    at++;
-                }
         }
 }
 END_TEST
 
-/* In and out of many widths: below a vector, whole strips, more than one, more than a piece of
- * columns. */
-static void check_sparse(const inv_kernels *k, size_t in, size_t width)
+START_TEST(padding)
 {
-    const size_t stride = (width + 15) / 16 * 16;
-    uint32_t place[MOST + 16];
-    float value[MOST + 16], *w = aligned_alloc(64, in * stride * sizeof *w),
-                            *dw = calloc(in * stride, sizeof *dw);
+    for (size_t s = 0; s < set_count; s++)
+        for (size_t cols = 1; cols <= 40; cols++) {
+            enum { ROWS = 3, GAP = 2 };
+            const size_t stride = (cols + 15) / 16 * 16;
+            float to[ROWS * 48 + 1];
+            fill(x, ROWS * (cols + GAP), 1.0, 2.0, 9);
+            to[ROWS * stride] = UNTOUCHED;
+            sets[s]->pad(ROWS, cols, x, cols + GAP, to, stride);
+            for (size_t i = 0; i < ROWS * stride; i++)
+                ck_assert(to[i] ==
+                          (i % stride < cols ? x[i / stride * (cols + GAP) + i % stride] : 0.0f));
+            ck_assert(to[ROWS * stride] == UNTOUCHED);
+        }
+}
+END_TEST
+
+/* In and out of many widths: below a vector, whole strips, more than one, more than a word of
+ * columns; as many rows as sparse_outer takes, and fewer. */
+static void check_sparse(const inv_kernels *k, size_t rows, size_t in, size_t width)
+{
+    const size_t stride = (width + 15) / 16 * 16, wide = width + 3, long_row = in + 2;
+    float *w = aligned_alloc(64, in * stride * sizeof *w), *a = malloc(rows * long_row * sizeof *a);
+    float *p = calloc(rows * wide, sizeof *p), *dw = calloc(in * wide, sizeof *dw);
+    float *dy = aligned_alloc(64, rows * stride * sizeof *dy);
     fill(w, in * stride, -1.0, 1.0, 10);
-    fill_sparse(x, in, 11);
+    fill_sparse(a, rows * long_row, 11);
     fill(t, width, -1.0, 1.0, 12);
-    out[width] = UNTOUCHED;
-    memcpy(out, t, width * sizeof *out);
-    const size_t found = k->find_nonzeros(in, x, 0, place, value);
-    const uint32_t starts[] = {0, (uint32_t)found / 2, (uint32_t)found};
-    inv_nonzeros half = {1, starts, place, value}; /* in two parts */
-    k->sparse_rows(&half, width, w, stride, out, width, out, width);
-    half.starts++;
-    k->sparse_rows(&half, width, w, stride, out, width, out, width);
-    ck_assert(out[width] == UNTOUCHED);
-    for (size_t j = 0; j < width; j++) {
-        double sum = t[j], scale = 1.0;
-        for (size_t i = 0; i < in; i++)
-            sum += (double)x[i] * w[i * stride + j], scale += fabs((double)x[i]);
-        if (fabs(out[j] - sum) > 1e-6 * scale)
-            ck_abort_msg("%s: sparse_row %zu x %zu: [%zu] is %g, must be %g", k->name, in, width, j,
-                         (double)out[j], sum);
-    }
-    const inv_nonzeros twice = {2, starts, place, value}; /* two rows of one dy */
-    k->sparse_outer(&twice, width, t, 0, dw, stride);
-    k->sparse_outer(&twice, width, t, 0, dw, stride);
+    fill(dy, rows * stride, -1.0, 1.0, 13);
+    const size_t half = in / 2; /* in two parts, the second on top of the first */
+    k->sparse_rows(rows, half, width, a, long_row, w, stride, t, 0, p, wide);
+    k->sparse_rows(rows, in - half, width, a + half, long_row, w + half * stride, stride, p, wide,
+                   p, wide);
+    for (size_t r = 0; r < rows; r++)
+        for (size_t j = 0; j < wide; j++) {
+            double sum = j < width ? t[j] : 0.0, scale = 1.0;
+            for (size_t i = 0; j < width && i < in; i++) {
+                sum += (double)a[r * long_row + i] * w[i * stride + j];
+                scale += fabs((double)a[r * long_row + i]);
+            }
+            if (fabs(p[r * wide + j] - sum) > 1e-6 * scale)
+                ck_abort_msg("%s: sparse_rows %zu x %zu: [%zu, %zu] is %g, must be %g", k->name, in,
+                             width, r, j, (double)p[r * wide + j], sum);
+        }
+    k->sparse_outer(rows, in, width, a, long_row, dy, stride, dw, wide);
+    k->sparse_outer(rows, in, width, a, long_row, dy, stride, dw, wide);
     for (size_t i = 0; i < in; i++)
-        for (size_t j = 0; j < width; j++)
-            ck_assert(fabs(dw[i * stride + j] - 2.0 * x[i] * t[j]) <= 1e-6);
-    free(w);
-    free(dw);
+        for (size_t j = 0; j < wide; j++) {
+            double sum = 0.0;
+            for (size_t r = 0; j < width && r < rows; r++)
+                sum += 2.0 * a[r * long_row + i] * dy[r * stride + j];
+            if (fabs(dw[i * wide + j] - sum) > 1e-5)
+                ck_abort_msg("%s: sparse_outer %zu x %zu: [%zu, %zu] is %g, must be %g", k->name,
+                             in, width, i, j, (double)dw[i * wide + j], sum);
+        }
+    free(w), free(a), free(p), free(dw), free(dy);
 }
 
 START_TEST(sparse_rows)
@@ -327,7 +354,8 @@ START_TEST(sparse_rows)
     for (size_t s = 0; s < set_count; s++)
         for (size_t i = 0; i < sizeof ins / sizeof *ins; i++)
             for (size_t j = 0; j < sizeof widths / sizeof *widths; j++)
-                check_sparse(sets[s], ins[i], widths[j]);
+                check_sparse(sets[s], (i + j) % 3 ? 1 + (i * 5 + j * 11) % 64 : 64, ins[i],
+                             widths[j]);
 }
 END_TEST
 
@@ -449,7 +477,8 @@ START_TEST(sparse_products_are_the_dense_ones)
     fill_sparse(a->data, ROWS * IN, 13);
     fill(w->data, IN * OUT, -1.0, 1.0, 14);
     inv_mat_affine(a, w, t, p);
-    inv_mat_transposed_times(a, p, dw);
+    gsl_matrix_float_set_zero(dw);
+    inv_mat_add_transposed_times(a, p, dw);
     first = malloc(IN * OUT * sizeof *first);
     for (size_t threads = 1; threads <= 5; threads++) {
         inv_threads_set(threads);
@@ -458,7 +487,8 @@ START_TEST(sparse_products_are_the_dense_ones)
         for (size_t i = 0; i < ROWS * OUT; i++)
             ck_assert(fabsf(p->data[i] - q->data[i]) < 1e-4f);
         inv_mat_affine(a, w, t, p);
-        ck_assert(inv_sparse_transposed_times(sparse, p, dv));
+        gsl_matrix_float_set_zero(dv);
+        ck_assert(inv_sparse_add_transposed_times(sparse, a, p, dv));
         for (size_t i = 0; i < IN * OUT; i++)
             ck_assert(fabsf(dw->data[i] - dv->data[i]) < 1e-3f);
         if (threads == 1)
@@ -469,7 +499,7 @@ START_TEST(sparse_products_are_the_dense_ones)
     inv_threads_set(2);
     /* few of p's values are 0 */
     ck_assert(!inv_sparse_affine(sparse, p, w, t, q));
-    ck_assert(!inv_sparse_transposed_times(sparse, p, dv));
+    ck_assert(!inv_sparse_add_transposed_times(sparse, p, p, dv));
     free(sparse);
     free(first);
     inv_mat_free(a), inv_mat_free(w), inv_mat_free(p), inv_mat_free(q);
@@ -558,6 +588,7 @@ Suite *kernels_suite(void)
     tcase_add_test(tcase, addition);
     tcase_add_test(tcase, windows);
     tcase_add_test(tcase, pools);
+    tcase_add_test(tcase, padding);
     tcase_add_test(tcase, sparse_rows);
     tcase_add_test(tcase, sparse_products_are_the_dense_ones);
     tcase_add_test(tcase, products);

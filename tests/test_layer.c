@@ -98,13 +98,33 @@ static void *stale_state(const inv_layer *layer, size_t rows)
 
 static const float stays = -3.125e30f;
 
+/* First and last + 1 of the layer's parameters. */
+static void own_params(const inv_layer *layer, size_t *from, size_t *to)
+{
+    *from = *to = 0;
+    for (size_t k = 0; k < layer->block_count; k++) {
+        const inv_block *block = &layer->blocks[k];
+        *from = k == 0 || block->offset < *from ? block->offset : *from;
+        *to = block->offset + block->size > *to ? block->offset + block->size : *to;
+    }
+}
+
+/* The layer's own gradient is 0, to be added to; the rest has to stay. */
+static void reset(bench *b)
+{
+    size_t from = 0, to = 0;
+    own_params(b->layer, &from, &to);
+    for (size_t i = 0; i < b->size; i++)
+        b->dparams[i] = i >= from && i < to ? 0.0f : stays;
+}
+
 /* `which` counts the types at rest and in training by turns. */
 static bench bench_alloc(int which, const size_t shape[3])
 {
     const char *type = inv_layer_names[which / 2];
     const size_t c = find(type), out = cases[c].any_out ? shape[2] : shape[1];
     bench b = {.net = build(type, cases[c].settings, shape[1], shape[2]), .rows = shape[0]};
-    b.step = (inv_mode){which % 2, 20160405};
+    b.step = (inv_mode){which % 2, .key = 20160405};
     b.layer = inv_net_layer(b.net, AT);
     ck_assert_str_eq(b.layer->type->name, type);
     b.state = stale_state(b.layer, b.rows);
@@ -115,8 +135,7 @@ static bench bench_alloc(int which, const size_t shape[3])
     b.size = inv_net_size(b.net);
     b.dparams = malloc(b.size * sizeof(float));
     ck_assert_ptr_nonnull(b.dparams);
-    for (size_t i = 0; i < b.size; i++)
-        b.dparams[i] = stays;
+    reset(&b);
     return b;
 }
 
@@ -133,7 +152,7 @@ static void bench_free(bench *b)
 
 static void forward(bench *b)
 {
-    const inv_mode mode = {b->step.training, inv_rng_mix(b->step.key, AT)};
+    const inv_mode mode = {b->step.training, .key = inv_rng_mix(b->step.key, AT)};
     b->layer->type->forward(b->layer, inv_net_params(b->net), b->state, &mode, &b->x.m, &b->y.m);
 }
 
@@ -148,17 +167,6 @@ static twin *twin_of(const bench *b)
     twin *t = twin_alloc(b->net, AT, AT + 1, &b->x.m, &b->dy.m);
     t->mode = b->step;
     return t;
-}
-
-/* First and last + 1 of the layer's parameters. */
-static void own_params(const inv_layer *layer, size_t *from, size_t *to)
-{
-    *from = *to = 0;
-    for (size_t k = 0; k < layer->block_count; k++) {
-        const inv_block *block = &layer->blocks[k];
-        *from = k == 0 || block->offset < *from ? block->offset : *from;
-        *to = block->offset + block->size > *to ? block->offset + block->size : *to;
-    }
 }
 
 /* ---- the table ---- */
@@ -261,18 +269,24 @@ START_TEST(backward_does_what_is_asked_for)
     backward(&b, b.dparams, &b.dx.m);
     float *dx = frame_packed(&b.dx);
     memcpy(dparams, b.dparams, b.size * sizeof *dparams);
-    for (size_t i = 0; i < b.size; i++)
-        b.dparams[i] = stays;
+    reset(&b);
     frame_clear(&b.dx);
     backward(&b, NULL, NULL);
     backward(&b, NULL, &b.dx.m);
     float *alone = frame_packed(&b.dx);
     ck_assert(gradient_same_bits(alone, dx, b.rows * b.x.m.size2 * sizeof *dx));
     for (size_t i = 0; i < b.size; i++)
-        GRADIENT_HOLD(b.dparams[i] == stays, "dparams[%zu] was not asked for", i);
+        GRADIENT_HOLD(b.dparams[i] == stays || b.dparams[i] == 0.0f,
+                      "dparams[%zu] was not asked for", i);
     frame_clear(&b.dx);
     backward(&b, b.dparams, NULL);
     ck_assert(gradient_same_bits(b.dparams, dparams, b.size * sizeof *dparams));
+    backward(&b, b.dparams, NULL);
+    for (size_t i = 0; i < b.size; i++)
+        GRADIENT_HOLD(b.dparams[i] == stays || fabs(b.dparams[i] - 2.0 * dparams[i]) <=
+                                                   1e-5 * (1.0 + fabs((double)dparams[i])),
+                      "dparams[%zu] is %g after %g was added twice", i, (double)b.dparams[i],
+                      (double)dparams[i]);
     for (size_t i = 0; i < b.rows; i++)
         for (size_t j = 0; j < b.x.m.size2; j++)
             GRADIENT_HOLD(isnan(b.dx.m.data[i * b.dx.m.tda + j]), "dx was not asked for");
@@ -435,7 +449,7 @@ END_TEST
 
 /* ---- extremes ---- */
 
-static const inv_mode at_rest = {false, 0};
+static const inv_mode at_rest = {.training = false};
 
 /* y and dx of one layer that has no state, at a row of values, dy all 1.5 but the first 0.25. */
 static void run_row(const char *type, const float *values, size_t n, float *y, float *dx)
@@ -536,7 +550,7 @@ static void drop(const char *settings, uint64_t key, size_t row, float *y, size_
 {
     inv_net *net = build("dropout", settings, n, n);
     const inv_layer *layer = inv_net_layer(net, AT);
-    const inv_mode mode = {true, key};
+    const inv_mode mode = {true, .key = key};
     void *state = stale_state(layer, row);
     gsl_matrix_float *x = gsl_matrix_float_alloc(row + 1, n),
                      *to = gsl_matrix_float_alloc(row + 1, n);

@@ -102,8 +102,12 @@ START_TEST(products_are_the_naive_sums)
     assert_product(&p.y, x, w, NULL, "x w");
     inv_mat_times_transposed(&p.dy.m, &p.w.m, &p.dx.m);
     assert_product(&p.dx, dy, wt, NULL, "dy w'");
-    inv_mat_transposed_times(&p.x.m, &p.dy.m, &p.dw.m);
+    gsl_matrix_float_set_zero(&p.dw.m);
+    inv_mat_add_transposed_times(&p.x.m, &p.dy.m, &p.dw.m);
     assert_product(&p.dw, xt, dy, NULL, "x' dy");
+    inv_mat_add_transposed_times(&p.x.m, &p.dy.m, &p.dw.m);
+    gsl_matrix_float_scale(&p.dw.m, 0.5f);
+    assert_product(&p.dw, xt, dy, NULL, "x' dy, twice");
     products_free(&p);
 }
 END_TEST
@@ -112,7 +116,8 @@ static void all_products(products *p)
 {
     inv_mat_affine(&p->x.m, &p->w.m, p->bias, &p->y.m);
     inv_mat_times_transposed(&p->dy.m, &p->w.m, &p->dx.m);
-    inv_mat_transposed_times(&p->x.m, &p->dy.m, &p->dw.m);
+    gsl_matrix_float_set_zero(&p->dw.m);
+    inv_mat_add_transposed_times(&p->x.m, &p->dy.m, &p->dw.m);
 }
 
 static void assert_same_bits(const frame *f, const float *expected, const char *what,
@@ -156,9 +161,10 @@ START_TEST(column_sums_are_the_naive_sums)
     ck_assert_ptr_nonnull(sums);
     gradient_fill(sums, cols + 1, 5.0, 6.0, 22);
     const float after = sums[cols];
-    inv_mat_column_sums(&m.m, sums);
+    double *start = gradient_doubles(sums, cols);
+    inv_mat_add_column_sums(&m.m, sums);
     for (size_t j = 0; j < cols; j++) {
-        double sum = 0.0, magnitude = 0.0;
+        double sum = start[j], magnitude = fabs(start[j]);
         for (size_t i = 0; i < rows; i++) {
             sum += gsl_matrix_float_get(&m.m, i, j);
             magnitude += fabs((double)gsl_matrix_float_get(&m.m, i, j));

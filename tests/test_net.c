@@ -391,6 +391,17 @@ static void slopes_at(const inv_net *net, const inv_pass *whole, const gsl_matri
 
 static const float stays = -3.125e30f;
 
+/* Fills the gradient of layers a to b - 1 with 0, to be added to, the rest with what must stay. */
+static void reset(const inv_net *net, size_t a, size_t b, float *dparams)
+{
+    for (size_t l = 0; l < inv_net_depth(net); l++)
+        for (size_t k = 0; k < inv_net_layer(net, l)->block_count; k++) {
+            const inv_block *block = &inv_net_layer(net, l)->blocks[k];
+            for (size_t i = block->offset; i < block->offset + block->size; i++)
+                dparams[i] = l >= a && l < b ? 0.0f : stays;
+        }
+}
+
 /* The pass from a to b: its values, and the blocks of its layers' gradient, are those of the whole;
  * the other blocks are left. */
 static void assert_part(const inv_net *net, const inv_pass *whole, const gsl_matrix_float *x,
@@ -402,8 +413,7 @@ static void assert_part(const inv_net *net, const inv_pass *whole, const gsl_mat
     frame dx = frame_alloc(from->size1, from->size2);
     float *part = malloc(inv_net_size(net) * sizeof *part);
     ck_assert_ptr_nonnull(part);
-    for (size_t i = 0; i < inv_net_size(net); i++)
-        part[i] = stays;
+    reset(net, a, b, part);
     const gsl_matrix_float *y = inv_net_forward(net, pass, from);
     ck_assert_ptr_eq(y, inv_pass_at(pass, b));
     for (size_t p = a + 1; p <= b; p++)
@@ -430,7 +440,7 @@ START_TEST(parts_agree_with_the_whole)
     frame x = frame_filled(ROWS, 24, -1.5, 1.0, 211), dy = frame_filled(ROWS, CLASSES, -1, 1, 212);
     gsl_matrix_float *slopes[DEEP + 1] = {NULL};
     inv_pass *whole = make_pass(net, 0, DEEP, ROWS);
-    float *dparams = malloc(inv_net_size(net) * sizeof *dparams);
+    float *dparams = calloc(inv_net_size(net), sizeof *dparams);
     ck_assert_ptr_nonnull(dparams);
     (void)inv_net_forward(net, whole, &x.m);
     inv_net_backward(net, whole, &dy.m, dparams, NULL);
@@ -457,7 +467,7 @@ START_TEST(backward_is_the_slope)
     frame dy = frame_filled(ROWS, CLASSES, -3.0, 3.0, 222);
     inv_pass *pass = make_pass(net, 0, DEEP, ROWS);
     twin *t = twin_alloc(net, 0, DEEP, &x.m, &dy.m);
-    float *dparams = malloc(inv_net_size(net) * sizeof *dparams);
+    float *dparams = calloc(inv_net_size(net), sizeof *dparams);
     ck_assert_ptr_nonnull(dparams);
     const gsl_matrix_float *y = inv_net_forward(net, pass, &x.m);
     (void)twin_objective(t);
@@ -485,12 +495,11 @@ START_TEST(backward_does_what_is_asked_for)
     frame x = frame_filled(ROWS, 24, -1.5, 1.0, 231), dx = frame_alloc(ROWS, 24);
     frame dy = frame_filled(ROWS, CLASSES, -3.0, 3.0, 232);
     inv_pass *pass = make_pass(net, 0, DEEP, ROWS);
-    float *both = malloc(bytes), *alone = malloc(bytes);
+    float *both = calloc(1, bytes), *alone = calloc(1, bytes);
     ck_assert(both && alone);
     (void)inv_net_forward(net, pass, &x.m);
     inv_net_backward(net, pass, &dy.m, both, &dx.m);
     float *down = frame_packed(&dx);
-    memset(alone, 0xff, bytes);
     inv_net_backward(net, pass, &dy.m, alone, NULL);
     ck_assert(gradient_same_bits(both, alone, bytes));
     frame_clear(&dx);
@@ -520,10 +529,11 @@ START_TEST(fewer_rows_than_allocated)
     const gsl_matrix_float x = inv_mat_head(&many.m, ROWS), dy = inv_mat_head(&dy_many.m, ROWS);
     frame dx[2] = {frame_alloc(ROWS, 24), frame_alloc(ROWS, 24)};
     inv_pass *pass[2] = {make_pass(net, 0, DEEP, ROWS), make_pass(net, 0, DEEP, ROWS + 9)};
-    float *dparams[2] = {malloc(bytes), malloc(bytes)};
+    float *dparams[2] = {calloc(1, bytes), calloc(1, bytes)};
     ck_assert(dparams[0] && dparams[1]);
     (void)inv_net_forward(net, pass[1], &many.m);
     inv_net_backward(net, pass[1], &dy_many.m, dparams[1], NULL);
+    memset(dparams[1], 0, bytes);
     const gsl_matrix_float *y[2];
     for (int i = 0; i < 2; i++) {
         y[i] = inv_net_forward(net, pass[i], &x);
@@ -564,6 +574,7 @@ START_TEST(passes_do_not_depend_on_threads)
     for (int k = 0; k < GRADIENT_THREADS; k++) {
         inv_threads_set(gradient_threads[k]);
         const gsl_matrix_float *result = inv_net_forward(net, pass, &x.m);
+        memset(k ? dparams : first, 0, bytes);
         inv_net_backward(net, pass, &dy.m, k ? dparams : first, NULL);
         float *got = frame_packed(&(frame){.m = *result});
         if (k == 0)

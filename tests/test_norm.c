@@ -49,7 +49,8 @@ static void run(inv_net *net, bool training, float *y)
     const gsl_matrix_float x = inv_mat_over(values, ROWS, UNITS);
     ck_assert_status(inv_pass_alloc(net, 0, 1, ROWS, INV_PASS_FORWARD, &pass), INV_OK);
     const gsl_matrix_float *out =
-        training ? inv_net_forward_training(net, pass, &x, 7) : inv_net_forward(net, pass, &x);
+        training ? inv_net_forward_in(net, pass, &x, &(inv_mode){true, .key = 7})
+                 : inv_net_forward(net, pass, &x);
     for (size_t i = 0; i < ROWS; i++)
         memcpy(y + i * UNITS, out->data + i * out->tda, UNITS * sizeof *y);
     if (training)

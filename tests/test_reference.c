@@ -297,7 +297,7 @@ START_TEST(first_forward_and_gradient)
     gsl_matrix_float *x = images(), *dlogits = NULL;
     const size_t depth = inv_net_depth(net), logits = inv_net_logits(net);
     inv_pass *pass = pass_of(net, depth, IMAGES), *below = pass_of(net, logits, IMAGES);
-    float *gradient = malloc(inv_net_size(net) * sizeof *gradient);
+    float *gradient = calloc(inv_net_size(net), sizeof *gradient);
     double rows[IMAGES];
     unsigned labels[IMAGES];
     size_t correct = 0;
@@ -328,7 +328,7 @@ START_TEST(three_steps_of_training)
     inv_net *net = classifier("init");
     gsl_matrix_float *x = images(), *dlogits = NULL;
     inv_pass *pass = pass_of(net, inv_net_logits(net), IMAGES);
-    float *gradient = malloc(inv_net_size(net) * sizeof *gradient);
+    float *gradient = calloc(inv_net_size(net), sizeof *gradient);
     inv_optim *optim = NULL;
     double rows[IMAGES];
     unsigned labels[IMAGES];
@@ -341,6 +341,7 @@ START_TEST(three_steps_of_training)
     for (int step = 0; step < STEPS; step++) {
         const gsl_matrix_float *logits = inv_net_forward(net, pass, x);
         hold_value(losses[step], inv_loss_cross_entropy(logits, labels, rows, dlogits, &correct));
+        memset(gradient, 0, inv_net_size(net) * sizeof *gradient);
         inv_net_backward(net, pass, dlogits, gradient, NULL);
         inv_optim_step(optim, inv_net_params(net), gradient);
     }
@@ -439,7 +440,7 @@ START_TEST(inverse_forward_gradient_and_three_steps)
     gsl_matrix_float *x = images(), *dimages = NULL;
     kept k = keep(net, x);
     inv_pass *pass = pass_of(inverse, inv_net_depth(inverse), k.count);
-    float *gradient = malloc(inv_net_size(inverse) * sizeof *gradient);
+    float *gradient = calloc(inv_net_size(inverse), sizeof *gradient);
     inv_optim *optim = NULL;
     double rows[IMAGES];
     ck_assert_ptr_nonnull(gradient);
@@ -449,6 +450,7 @@ START_TEST(inverse_forward_gradient_and_three_steps)
         const gsl_matrix_float *y = inv_net_forward(inverse, pass, k.codes);
         const double similarity = inv_loss_l1(y, k.images, rows, dimages);
         const double excess = inv_pass_penalty(inverse, pass);
+        memset(gradient, 0, inv_net_size(inverse) * sizeof *gradient);
         inv_net_backward(inverse, pass, dimages, gradient, NULL);
         hold_value(inverse_losses[step], similarity + excess);
         if (step == 0) {

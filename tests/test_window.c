@@ -232,7 +232,7 @@ static void run_image(const char *settings, inv_shape shape, const float *kernel
         ones[j] = 1.0f;
     const gsl_matrix_float x = inv_mat_over(image, 1, in), dy = inv_mat_over(ones, 1, out);
     gsl_matrix_float to = inv_mat_over(y, 1, out), down = inv_mat_over(dx, 1, in);
-    const inv_mode at_rest = {false, 0};
+    const inv_mode at_rest = {.training = false};
     if (kernel)
         memcpy(inv_net_params(net), kernel, 5 * sizeof *kernel);
     layer->type->forward(layer, inv_net_params(net), state, &at_rest, &x, &to);

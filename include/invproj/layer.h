@@ -34,7 +34,7 @@ typedef struct inv_block {
     const char *name; /* "kernel", "bias" */
     size_t rank, dims[4];
     size_t offset, size;
-    bool frozen; /* its gradient is always 0 */
+    bool frozen; /* it has no gradient */
 } inv_block;
 
 /* How a batch passes. At rest (all 0) each row is on its own; in training, dropout drops, and batch
@@ -42,6 +42,7 @@ typedef struct inv_block {
 typedef struct inv_mode {
     bool training;
     uint64_t key; /* of this layer's random choices in this step: the same key, the same choices */
+    size_t first; /* the row of the batch that comes first, where this is a piece of it */
 } inv_mode;
 
 typedef struct inv_layer_type inv_layer_type;
@@ -74,7 +75,7 @@ struct inv_layer_type {
     size_t (*state_size)(const inv_layer *layer, size_t rows);
     void (*forward)(const inv_layer *layer, const float *params, void *state, const inv_mode *mode,
                     const gsl_matrix_float *x, gsl_matrix_float *y);
-    /* dparams (the net's whole gradient; this layer sets its blocks) and dx may be NULL. */
+    /* dparams (the net's whole gradient; this layer adds to its blocks) and dx may be NULL. */
     void (*backward)(const inv_layer *layer, const float *params, void *state,
                      const gsl_matrix_float *x, const gsl_matrix_float *y,
                      const gsl_matrix_float *dy, float *dparams, gsl_matrix_float *dx);
@@ -95,6 +96,8 @@ struct inv_layer_type {
     inv_status (*mirror)(const inv_layer *layer, const struct inv_mirror *how, bool last,
                          struct json_t *layers);
     const char *loses;
+    /* In training it looks at all rows of a batch, which must not come in pieces. */
+    bool whole_batch;
     /* y determines x: an inverse that would start at y starts at x. */
     bool one_to_one;
     /* An activation: elementwise or rowwise, has no parameters, may stand as a layer's

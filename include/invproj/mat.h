@@ -72,16 +72,16 @@ void inv_mat_affine(const gsl_matrix_float *x, const gsl_matrix_float *w, const 
 void inv_mat_times_transposed(const gsl_matrix_float *dy, const gsl_matrix_float *w,
                               gsl_matrix_float *dx);
 
-/* dw[in, out] = transpose(x[batch, in]) dy[batch, out] */
-void inv_mat_transposed_times(const gsl_matrix_float *x, const gsl_matrix_float *dy,
-                              gsl_matrix_float *dw);
+/* dw[in, out] += transpose(x[batch, in]) dy[batch, out] */
+void inv_mat_add_transposed_times(const gsl_matrix_float *x, const gsl_matrix_float *dy,
+                                  gsl_matrix_float *dw);
 
 /* to[i] = from[index[i]], row by row, for i < n. */
 void inv_mat_gather(const gsl_matrix_float *from, const uint32_t *index, size_t n,
                     gsl_matrix_float *to);
 
-/* sum[j] = sum over rows i of m[i, j] */
-void inv_mat_column_sums(const gsl_matrix_float *m, float *sum);
+/* sum[j] += m[i, j], row by row in their order */
+void inv_mat_add_column_sums(const gsl_matrix_float *m, float *sum);
 
 /* Whether all n values are finite. */
 bool inv_all_finite(const float *values, size_t n);

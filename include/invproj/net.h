@@ -76,18 +76,17 @@ void inv_pass_free(inv_pass *pass);
  * to the pass and hold until its next forward. x must stay as it is until after the backward. */
 const gsl_matrix_float *inv_net_forward(const inv_net *net, inv_pass *pass,
                                         const gsl_matrix_float *x);
-/* The same in training: dropout drops what `key` says (the same key, the same masks), batch
- * normalisation takes the batch's own statistics. */
-const gsl_matrix_float *inv_net_forward_training(const inv_net *net, inv_pass *pass,
-                                                 const gsl_matrix_float *x, uint64_t key);
+/* The same in another mode; mode->key is that of the whole step, each layer has its own. */
+const gsl_matrix_float *inv_net_forward_in(const inv_net *net, inv_pass *pass,
+                                           const gsl_matrix_float *x, const inv_mode *mode);
 /* To be called once a step after that: running statistics move by what it found. */
 void inv_net_keep(inv_net *net, const inv_pass *pass);
 
 /* The values that the newest forward left at `point`, first < point <= last. */
 const gsl_matrix_float *inv_pass_at(const inv_pass *pass, size_t point);
 
-/* Carries dy, the gradient at the last point, down: dparams (inv_net_size floats; the blocks of the
- * layers passed are set, others are left) and dx [rows, units at first] may be NULL. What the
+/* Carries dy, the gradient at the last point, down: dparams (inv_net_size floats, to which that of
+ * the layers passed is added) and dx [rows, units at first] may be NULL. What the
  * layers add to the objective themselves (inv_pass_penalty) is part of both. */
 void inv_net_backward(const inv_net *net, inv_pass *pass, const gsl_matrix_float *dy,
                       float *dparams, gsl_matrix_float *dx);
