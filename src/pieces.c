@@ -8,9 +8,10 @@
 
 /* More would keep more threads busy, but each has a gradient to clear and to add. */
 #define SHARES_MOST ((size_t)4)
-#define SHARE_LEAST ((size_t)64)  /* rows */
-#define PIECE_MOST  ((size_t)128) /* rows, so that they and the gradient fit a cache of 1 or 2 MB  \
-                                   */
+#define SHARE_LEAST ((size_t)64) /* rows */
+#define PIECE_MOST                                                                                 \
+    ((size_t)128) /* rows, so that they and the gradient fit a cache of 1 or 2 MB                  \
+                   */
 /* Gradients take no more than this many floats, but for one. */
 #define GRADIENTS_MOST ((size_t)1 << 25)
 
@@ -28,7 +29,7 @@ struct inv_pieces {
     inv_pass *head;                      /* NULL where split is 0 */
     gsl_matrix_float *head_x, *head_dy;
     worker *worker;
-    gsl_matrix_float *gradients; /* [shares, inv_net_size] */
+    gsl_matrix_float *gradients; /* [shares - 1, inv_net_size]: of all but the first; or NULL */
 };
 
 static size_t least(size_t a, size_t b)
@@ -111,7 +112,9 @@ inv_status inv_pieces_alloc(const inv_net *net, size_t last, size_t rows, inv_pi
     INV_TRY(alloc_head(pieces, rows));
     for (size_t i = 0; i < pieces->workers; i++)
         INV_TRY(alloc_worker(pieces, &pieces->worker[i]));
-    INV_TRY(inv_mat_alloc(pieces->shares, inv_net_size(net), "gradients", &pieces->gradients));
+    if (pieces->shares > 1)
+        INV_TRY(
+            inv_mat_alloc(pieces->shares - 1, inv_net_size(net), "gradients", &pieces->gradients));
     *out = pieces;
     return INV_OK;
 fail:
@@ -144,7 +147,7 @@ typedef struct batch {
     const inv_task *task;
     inv_mode mode;
     size_t rows, shares;
-    bool down; /* gradients too */
+    float *gradient; /* that of the first share, and in the end of all; NULL: no gradients */
 } batch;
 
 static gsl_matrix_float rows_of(const gsl_matrix_float *m, size_t first, size_t n)
@@ -154,7 +157,7 @@ static gsl_matrix_float rows_of(const gsl_matrix_float *m, size_t first, size_t 
     return some;
 }
 
-/* Rows first .. first + n - 1; `gradient` is what they are added to. */
+/* Rows first .. first + n - 1; `gradient` is what theirs is added to, or NULL. */
 static double work_piece(const batch *b, worker *w, size_t first, size_t n, float *gradient)
 {
     const inv_pieces *pieces = b->pieces;
@@ -171,21 +174,36 @@ static double work_piece(const batch *b, worker *w, size_t first, size_t n, floa
     }
     const gsl_matrix_float *y = inv_net_forward_in(net, w->pass, &x, &mode);
     const double value = b->task->objective(b->task->owner, first, y, &room, &dy);
-    if (b->down)
+    if (gradient)
         inv_net_backward(net, w->pass, &dy, gradient, pieces->head ? &dx : NULL);
     return value + inv_pass_penalty(net, w->pass);
 }
 
-static double work_share(const batch *b, size_t share)
+#define CLEARED ((size_t)1 << 14) /* floats that a thread sets to 0 at a time */
+
+static void clear(float *values, size_t n)
+{
+#pragma omp parallel for schedule(static) if (n > 4 * CLEARED)
+    for (size_t i = 0; i < n; i += CLEARED)
+        memset(values + i, 0, least(CLEARED, n - i) * sizeof *values);
+}
+
+static float *gradient_of(const batch *b, size_t share)
+{
+    const gsl_matrix_float *others = b->pieces->gradients;
+    return !b->gradient || share == 0 ? b->gradient : others->data + (share - 1) * others->tda;
+}
+
+static double work_share(const batch *b, size_t share, size_t number)
 {
     inv_pieces *pieces = b->pieces;
-    worker *w = &pieces->worker[omp_get_thread_num()];
-    float *gradient = pieces->gradients->data + share * pieces->gradients->tda;
+    worker *w = &pieces->worker[number];
+    float *gradient = gradient_of(b, share);
     const size_t start = share * b->rows / b->shares, end = (share + 1) * b->rows / b->shares;
     const size_t n = end - start, count = (n + pieces->most - 1) / pieces->most;
     double value = 0.0;
-    if (b->down)
-        memset(gradient, 0, pieces->gradients->size2 * sizeof *gradient);
+    if (gradient)
+        clear(gradient, inv_net_size(pieces->net));
     for (size_t p = 0; p < count; p++) {
         const size_t first = p * n / count, next = (p + 1) * n / count;
         value += work_piece(b, w, start + first, next - first, gradient);
@@ -193,21 +211,42 @@ static double work_share(const batch *b, size_t share)
     return value;
 }
 
+/* Whichever thread is free takes the next share, and at its first a worker of its own. The team is
+ * as large as in other loops, though some may go without: to change it is to make threads anew. */
+static void work_shares(const batch *b, double *values)
+{
+    const inv_pieces *pieces = b->pieces;
+    const size_t team = inv_threads();
+    const size_t threads = pieces->workers < b->shares ? least(pieces->workers, team) : team;
+    size_t taken = 0;
+#pragma omp parallel num_threads(threads)
+    {
+        size_t own = SHARES_MOST;
+#pragma omp for schedule(dynamic, 1)
+        for (size_t s = 0; s < b->shares; s++) {
+            if (own == SHARES_MOST) {
+#pragma omp atomic capture
+                own = taken++;
+            }
+            values[s] = work_share(b, s, own);
+        }
+    }
+}
+
 static double work_batch(const batch *b)
 {
     double values[SHARES_MOST], value = 0.0;
-    /* where most threads would have no share, the layers share them out */
-    const bool spread = b->shares > 1 && 2 * b->shares >= inv_threads();
-    const size_t threads = least(b->pieces->workers, inv_threads());
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads) if (spread)
-    for (size_t s = 0; s < b->shares; s++)
-        values[s] = work_share(b, s);
+    if (b->shares > 1 && 2 * b->shares >= inv_threads())
+        work_shares(b, values);
+    else /* most threads would have no share: the layers use them */
+        for (size_t s = 0; s < b->shares; s++)
+            values[s] = work_share(b, s, 0);
     for (size_t s = 0; s < b->shares; s++)
         value += values[s];
     return value;
 }
 
-static double work(const batch *b, float *gradient)
+static double work(const batch *b)
 {
     inv_pieces *pieces = b->pieces;
     double value = 0.0;
@@ -218,14 +257,13 @@ static double work(const batch *b, float *gradient)
         value += inv_pass_penalty(pieces->net, pieces->head);
     }
     value += work_batch(b);
-    if (b->down) {
-        const gsl_matrix_float shares = inv_mat_head(pieces->gradients, b->shares);
-        memset(gradient, 0, inv_net_size(pieces->net) * sizeof *gradient);
-        inv_mat_add_column_sums(&shares, gradient);
+    if (b->gradient && b->shares > 1) {
+        const gsl_matrix_float others = inv_mat_head(pieces->gradients, b->shares - 1);
+        inv_mat_add_column_sums(&others, b->gradient);
     }
-    if (b->down && pieces->head) {
+    if (b->gradient && pieces->head) {
         const gsl_matrix_float dy = inv_mat_head(pieces->head_dy, b->rows);
-        inv_net_backward(pieces->net, pieces->head, &dy, gradient, NULL);
+        inv_net_backward(pieces->net, pieces->head, &dy, b->gradient, NULL);
     }
     return value;
 }
@@ -233,13 +271,12 @@ static double work(const batch *b, float *gradient)
 double inv_pieces_descend(inv_pieces *pieces, const inv_task *task, size_t rows,
                           const inv_mode *mode, float *gradient)
 {
-    return work(&(batch){pieces, task, *mode, rows, share_count(pieces->shares, rows), true},
-                gradient);
+    return work(&(batch){pieces, task, *mode, rows, share_count(pieces->shares, rows), gradient});
 }
 
 double inv_pieces_value(inv_pieces *pieces, const inv_task *task, size_t rows)
 {
-    return work(&(batch){pieces, task, {0}, rows, share_count(pieces->shares, rows), false}, NULL);
+    return work(&(batch){pieces, task, {0}, rows, share_count(pieces->shares, rows), NULL});
 }
 
 void inv_pieces_keep(const inv_pieces *pieces, inv_net *net)

@@ -83,9 +83,13 @@ static void affine_rows(const inv_sparse *s, float *room, const gsl_matrix_float
     float *to = y->data + first_row * y->tda;
     for (size_t block = 0; block < s->blocks; block++) {
         const size_t first = block * BLOCK, n = least(BLOCK, s->in - first);
-        kernels->pad(n, s->out, w->data + first * w->tda, w->tda, room, s->stride);
+        const float *part = w->data + first * w->tda;
+        if (w->tda != s->stride) {
+            kernels->pad(n, s->out, part, w->tda, room, s->stride);
+            part = room;
+        }
         kernels->sparse_rows(end_row - first_row, n, s->out, x->data + first_row * x->tda + first,
-                             x->tda, room, s->stride, block ? to : bias, block ? y->tda : 0, to,
+                             x->tda, part, s->stride, block ? to : bias, block ? y->tda : 0, to,
                              y->tda);
     }
 }

@@ -177,23 +177,23 @@ static void print_head(void)
            "spread");
 }
 
-/* One row: `items` of `what` in the median time, each of `work` multiply-adds times two and of
- * `least` seconds. */
+/* One row: `items` of `what` in the median time, each of `work` multiply-adds times two; `least`
+ * holds the floor of one, NULL where there is none. */
 static void row(const char *phase, const char *what, double items, times *t, double work,
-                double least)
+                times *least)
 {
-    const double each = median(t) / items;
+    const double each = median(t) / items, floor = least ? median(least) : 0.0;
     char name[64];
     snprintf(name, sizeof name, "%s, %s", phase, what);
     printf("%-34s %12.1f", name, 1.0 / each);
-    if (work > 0.0)
-        printf(" %9.1f %10.3f %9.2f", work / each * 1e-9, 1e3 * least, each / least);
+    if (least)
+        printf(" %9.1f %10.3f %9.2f", work / each * 1e-9, 1e3 * floor, each / floor);
     else
         printf(" %9s %10s %9s", "", "", "");
     printf(" %8.0f%%\n", 100.0 * spread(t));
     json_object_set_new(report, phase,
                         json_pack("{sf sf sf sf sf}", "per_second", 1.0 / each, "seconds_each",
-                                  each, "gflops", work / each * 1e-9, "floor_seconds", least,
+                                  each, "gflops", work / each * 1e-9, "floor_seconds", floor,
                                   "spread", spread(t)));
 }
 
@@ -220,11 +220,10 @@ static double child(const char *const *words, double *peak)
     return bench_seconds() - start;
 }
 
-static void whole(const bench *b, const char *program, double least)
+/* Runs the experiment once; its time, and its peak memory in bytes. */
+static double run_whole(const bench *b, const char *program, double *peak)
 {
     char folder[] = "bench.XXXXXX", threads[24], file[64];
-    times t = {0}, start = {0};
-    double peak = 0.0, unused = 0.0;
     snprintf(threads, sizeof threads, "%d", THREADS);
     if (!mkdtemp(folder))
         exit(1);
@@ -232,11 +231,7 @@ static void whole(const bench *b, const char *program, double least)
                                "--data",  b->folder, "--threads",
                                threads,   "-o",      folder,
                                "--force", "-q",      NULL};
-    const char *const version[] = {program, "--version", NULL};
-    for (size_t r = 0; r < repeats; r++) {
-        add(&t, child(run, &peak));
-        add(&start, child(version, &unused));
-    }
+    const double time = child(run, peak);
     static const char *const made[] = {"run.h5", "originals.png", "projections.png",
                                        "generated.png", "features.png"};
     for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
@@ -244,59 +239,73 @@ static void whole(const bench *b, const char *program, double least)
         unlink(file);
     }
     rmdir(folder);
+    return time;
+}
+
+static void print_whole(times *t, times *start, double peak, double least)
+{
     printf("\nthe whole experiment: %.2f s (spread %.0f%%), dense floor %.2f s: %.2f of it; peak "
            "memory %.0f MB\nstart: %.0f ms\n",
-           median(&t), 100.0 * spread(&t), least, median(&t) / least, peak * 1e-6,
-           1e3 * median(&start));
+           median(t), 100.0 * spread(t), least, median(t) / least, peak * 1e-6,
+           1e3 * median(start));
     json_object_set_new(report, "whole",
-                        json_pack("{sf sf sf sf sf}", "seconds", median(&t), "spread", spread(&t),
+                        json_pack("{sf sf sf sf sf}", "seconds", median(t), "spread", spread(t),
                                   "floor_seconds", least, "peak_bytes", peak, "start_seconds",
-                                  median(&start)));
+                                  median(start)));
 }
 
 static void speed_up(bench *b)
 {
     times one = {0}, two = {0};
-    for (size_t r = 0; r < repeats; r++) {
+    for (size_t r = 0; r < 2 * repeats; r++) {
         inv_threads_set(1);
-        add(&one, bench_train(b, TRAIN_STEPS));
+        add(&one, bench_train(b, TRAIN_STEPS / 2));
         inv_threads_set(2);
-        add(&two, bench_train(b, TRAIN_STEPS));
+        add(&two, bench_train(b, TRAIN_STEPS / 2));
     }
     printf("training, 2 threads: %.2f times as fast as 1\n", median(&one) / median(&two));
     json_object_set_new(report, "speed_up_2", json_real(median(&one) / median(&two)));
 }
 
-static void run_phases(bench *b, const char *program)
+/* The floors are timed anew in each repeat, beside what they are compared with: the speed of a
+ * machine that others use too changes from minute to minute. */
+static void run_phases(bench *b, bench *learner, const char *program)
 {
-    const double train_floor = FLOOR_OF(training, THREADS),
-                 invert_floor = FLOOR_OF(inverting, THREADS),
-                 project_floor = FLOOR_OF(projecting, THREADS),
-                 generate_floor = FLOOR_OF(generating, THREADS),
-                 show_floor = FLOOR_OF(showing, THREADS);
-    times t[7] = {0};
+    enum { TRAINING, INVERTING, PROJECTING, GENERATING, SHOWING, FLOORS };
+    const inv_experiment *e = b->experiment;
+    const double steps = (double)e->generate.optimise.steps;
+    const char *const version[] = {program, "--version", NULL};
+    times t[9] = {0}, floors[FLOORS] = {0};
+    double peak = 0.0, unused = 0.0;
     for (size_t r = 0; r < repeats; r++) {
-        add(&t[0], bench_read(b));
-        add(&t[1], bench_train(b, TRAIN_STEPS));
+        add(&floors[TRAINING], FLOOR_OF(training, THREADS));
+        add(&t[1], bench_train(learner, TRAIN_STEPS));
+        add(&floors[INVERTING], FLOOR_OF(inverting, THREADS));
         add(&t[2], bench_invert(b, INVERT_STEPS));
+        add(&floors[PROJECTING], FLOOR_OF(projecting, THREADS));
         add(&t[3], bench_project(b));
-        add(&t[4], bench_generate(b, b->experiment->generate.optimise.steps));
+        add(&floors[GENERATING], FLOOR_OF(generating, THREADS));
+        add(&t[4], bench_generate(b, e->generate.optimise.steps));
+        add(&floors[SHOWING], FLOOR_OF(showing, THREADS));
         add(&t[5], bench_features(b));
+        add(&t[0], bench_read(b));
         add(&t[6], bench_save(b));
+        add(&t[7], run_whole(b, program, &peak));
+        add(&t[8], child(version, &unused));
     }
     print_head();
-    row("reading", "images", 70000.0, &t[0], 0.0, 0.0);
-    row("training", "steps of 1,000", TRAIN_STEPS, &t[1], FLOPS_OF(training), train_floor);
-    row("inverse", "steps of 1,000", INVERT_STEPS, &t[2], FLOPS_OF(inverting), invert_floor);
-    row("projecting", "1,000 images", 10.0, &t[3], FLOPS_OF(projecting), project_floor);
-    row("generating", "steps of 9", (double)b->experiment->generate.optimise.steps, &t[4],
-        FLOPS_OF(generating), generate_floor);
-    row("features", "sets of 100", 1.0, &t[5], FLOPS_OF(showing), show_floor);
-    row("checkpoint", "saves", 1.0, &t[6], 0.0, 0.0);
-    whole(b, program,
-          train_floor * (double)b->experiment->training.steps +
-              invert_floor * (double)b->experiment->inverse.steps + 10.0 * project_floor +
-              generate_floor * (double)b->experiment->generate.optimise.steps + show_floor);
+    row("reading", "images", 70000.0, &t[0], 0.0, NULL);
+    row("training", "steps of 1,000", TRAIN_STEPS, &t[1], FLOPS_OF(training), &floors[TRAINING]);
+    row("inverse", "steps of 1,000", INVERT_STEPS, &t[2], FLOPS_OF(inverting), &floors[INVERTING]);
+    row("projecting", "1,000 images", 10.0, &t[3], FLOPS_OF(projecting), &floors[PROJECTING]);
+    row("generating", "steps of 9", steps, &t[4], FLOPS_OF(generating), &floors[GENERATING]);
+    row("features", "sets of 100", 1.0, &t[5], FLOPS_OF(showing), &floors[SHOWING]);
+    row("checkpoint", "saves", 1.0, &t[6], 0.0, NULL);
+    print_whole(&t[7], &t[8], peak,
+                median(&floors[TRAINING]) * (double)e->training.steps +
+                    median(&floors[INVERTING]) * (double)e->inverse.steps +
+                    10.0 * median(&floors[PROJECTING]) + median(&floors[GENERATING]) * steps +
+                    median(&floors[SHOWING]));
 }
 
 /* The whole number from 1 to `most` that `text` is, else 0. */
@@ -329,7 +338,7 @@ static void run_recipes(const char *folder)
         for (size_t r = 0; r < repeats; r++)
             add(&t, bench_train(&b, recipes[i].steps));
         row(recipes[i].name, "images", (double)(recipes[i].steps * b.experiment->training.batch),
-            &t, 0.0, 0.0);
+            &t, 0.0, NULL);
         bench_close(&b);
     }
 }
@@ -337,7 +346,7 @@ static void run_recipes(const char *folder)
 /* Everything, printed as a table and written to the file `path` unless NULL. */
 static int run_all(const char *program, const char *folder, const char *path)
 {
-    bench b;
+    bench b, learner; /* trained to the end, and about to be */
     const size_t wanted = number(getenv("REPEATS"), REPEATS_MOST);
     if (wanted)
         repeats = wanted;
@@ -345,9 +354,11 @@ static int run_all(const char *program, const char *folder, const char *path)
     printf("%s; loops for %s; %d threads, %zu repeats\n", inv_blas_description(),
            inv_kernels_name(), THREADS, repeats);
     bench_open(&b, "experiments/r2rt.cfg", folder);
-    (void)bench_train(&b, TRAIN_STEPS);
-    run_phases(&b, program);
-    speed_up(&b);
+    bench_open(&learner, "experiments/r2rt.cfg", folder);
+    (void)bench_train(&b, b.experiment->training.steps);
+    run_phases(&b, &learner, program);
+    speed_up(&learner);
+    bench_close(&learner);
     bench_close(&b);
     run_recipes(folder);
     const bool written = !path || json_dump_file(report, path, JSON_INDENT(2)) == 0;
