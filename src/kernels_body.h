@@ -1,12 +1,11 @@
 /* kernels_body.h - the loops of kernels.h, for the instruction set of the file that includes this.
  *
  * That file defines LANES, STRIP_MOST (vectors that fit the registers beside a few others),
- * TILE_ROWS (6 or 14: twice as many do),
- * PANEL_MOST and PANELS (kernels_gemm.h), EXP, LOG, EXPM1, LOG1P and TANH of a vector, and KERNELS
- * and KERNELS_NAME (the table). It may define what the instruction set has better than C:
- * COMPRESS(v, first, place, value) writes those of the lanes of v that are not 0, and first + their
- * lanes, and is how many; MASKED_LOAD(p, n, rest) and MASKED_STORE(p, v, n) are the first n
- * lanes; LOW_LANES(a, b) and HIGH_LANES(a, b) are a0 b0 a1 b1 ... of their first and second halves.
+ * TILE_ROWS (6 or 14: twice as many do), PANEL_MOST and PANELS (kernels_gemm.h), EXP, LOG, EXPM1,
+ * LOG1P and TANH of a vector, and KERNELS and KERNELS_NAME (the table). It may define what the
+ * instruction set has better than C: MASKED_LOAD(p, n, rest) and MASKED_STORE(p, v, n) are the
+ * first n lanes; LOW_LANES(a, b) and HIGH_LANES(a, b) are a0 b0 a1 b1 ... of their first and second
+ * halves; NONZERO_LANES and TURN_BITS are kernels_sparse.h's.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 #include <stdint.h>

@@ -6,7 +6,7 @@
  * High-Performance Matrix Multiplication", 2008, but for the copy of a: here a has few columns or
  * is read in order. SPDX-License-Identifier: GPL-3.0-or-later */
 
-#define DEPTH_MOST 256
+#define DEPTH_MOST 128
 #define ROWS_MOST  14
 
 typedef struct panel {

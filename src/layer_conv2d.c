@@ -161,7 +161,8 @@ static void conv_forward(const inv_layer *layer, const float *params, void *stat
     const room r = room_of(layer, state);
     const float *bias = spec->use_bias ? params + layer->blocks[BIAS].offset : NULL;
     (void)mode;
-    inv_window_widen(params + layer->blocks[KERNEL].offset, r.size, r.out, r.kernel);
+    inv_kernels_best()->pad(r.size, r.out, params + layer->blocks[KERNEL].offset, r.out, r.kernel,
+                            inv_window_whole(r.out));
 #pragma omp parallel for schedule(static) if (is_large(&r, x->size1))
     for (size_t b = 0; b < inv_window_blocks(x->size1); b++) {
         const inv_span rows = inv_window_block(x->size1, b);
@@ -182,7 +183,7 @@ static void add_gradient(const room *r, const float *image, const float *dy, boo
     for (size_t p = 0; p < r->places; p++)
         inv_kernels_best()->add(r->out, dy + p * r->out, sums);
     if (whole != r->out) {
-        inv_window_widen(dy, r->places, r->out, slopes);
+        inv_kernels_best()->pad(r->places, r->out, dy, r->out, slopes, whole);
         dy = slopes;
     }
     for (size_t i = 0; i < w->height; i++) {

@@ -126,7 +126,8 @@ static void forward_place(const room *r, const gsl_matrix_float *images, size_t 
 {
     const size_t run = inv_window_run(&r->w), whole = inv_window_whole(r->out);
     float *wide = r->kernels + place * r->kernel;
-    inv_window_widen(kernel + place * r->size * r->out, r->size, r->out, wide);
+    inv_kernels_best()->pad(r->size, r->out, kernel + place * r->size * r->out, r->out, wide,
+                            inv_window_whole(r->out));
     inv_kernels_best()->window_product(
         &(inv_window_product){.rows = images->size1,
                               .cols = r->out,
@@ -162,8 +163,7 @@ static void local_forward(const inv_layer *layer, const float *params, void *sta
 static void copy_slopes(const room *r, const gsl_matrix_float *dy, size_t place, float *to)
 {
     const size_t whole = inv_window_whole(r->out);
-    for (size_t n = 0; n < dy->size1; n++)
-        inv_window_widen(dy->data + n * dy->tda + place * r->out, 1, r->out, to + n * whole);
+    inv_kernels_best()->pad(dy->size1, r->out, dy->data + place * r->out, dy->tda, to, whole);
 }
 
 /* The gradient to one place's kernel, and bias unless that is NULL. */

@@ -117,15 +117,6 @@ float *inv_window_align(void *state)
     return room + ((bytes - at % bytes) % bytes) / sizeof *room;
 }
 
-void inv_window_widen(const float *from, size_t rows, size_t cols, float *to)
-{
-    const size_t whole = inv_window_whole(cols);
-    for (size_t i = 0; i < rows; i++) {
-        memcpy(to + i * whole, from + i * cols, cols * sizeof *to);
-        memset(to + i * whole + cols, 0, (whole - cols) * sizeof *to);
-    }
-}
-
 void inv_window_turn(const float *from, size_t rows, size_t cols, float *to)
 {
     const size_t whole = inv_window_whole(rows);

@@ -121,9 +121,7 @@ static inline size_t inv_window_whole(size_t n)
 
 float *inv_window_align(void *state);
 
-/* to[rows, inv_window_whole(cols)] = from[rows, cols], with zeros beside it; the same of
- * transpose(from). */
-void inv_window_widen(const float *from, size_t rows, size_t cols, float *to);
+/* to[cols, inv_window_whole(rows)] = transpose(from[rows, cols]), with zeros beside it */
 void inv_window_turn(const float *from, size_t rows, size_t cols, float *to);
 
 #endif
