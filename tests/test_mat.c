@@ -172,6 +172,7 @@ START_TEST(column_sums_are_the_naive_sums)
         ck_assert_double_eq_tol(sums[j], sum, (double)rows * 0x1p-24 * magnitude + 1e-300);
     }
     ck_assert(sums[cols] == after);
+    free(start);
     free(sums);
     frame_free(&m);
 }
