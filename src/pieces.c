@@ -8,10 +8,8 @@
 
 /* More would keep more threads busy, but each has a gradient to clear and to add. */
 #define SHARES_MOST ((size_t)4)
-#define SHARE_LEAST ((size_t)64) /* rows */
-#define PIECE_MOST                                                                                 \
-    ((size_t)128) /* rows, so that they and the gradient fit a cache of 1 or 2 MB                  \
-                   */
+#define SHARE_LEAST ((size_t)64)  /* rows */
+#define PIECE_MOST  ((size_t)128) /* rows: with the gradient they fit a cache of 2 MB */
 /* Gradients take no more than this many floats, but for one. */
 #define GRADIENTS_MOST ((size_t)1 << 25)
 

@@ -20,8 +20,7 @@ struct inv_sparse {
     size_t in, out; /* of the kernel */
     size_t blocks;  /* of its rows */
     size_t stride;  /* floats of a row of `out` in whole vectors */
-    float *
-        memory; /* forward, a block of the kernel for each thread; backward, dy: in whole vectors */
+    float *memory;  /* forward, a block of the kernel a thread; backward, dy: in whole vectors */
 };
 
 static size_t parts(size_t n, size_t most)

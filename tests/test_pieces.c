@@ -137,13 +137,15 @@ START_TEST(pieces_do_not_depend_on_threads)
     rows r = rows_alloc();
     const inv_task task = {&r, input, objective};
     const inv_mode mode = {true, .key = 78};
+    enum { COUNTS = 6 };
+    static const size_t threads[COUNTS] = {1, 2, 3, 5, 8, 16}; /* the last leave shares to layers */
     double value = 0.0;
-    for (int k = 0; k < 2 * GRADIENT_THREADS; k++) {
+    for (int k = 0; k < 2 * COUNTS; k++) {
         inv_pieces *pieces = NULL;
-        inv_threads_set(gradient_threads[k % GRADIENT_THREADS]);
+        inv_threads_set(threads[k % COUNTS]);
         ck_assert_int_eq(inv_pieces_alloc(net, inv_net_depth(net), MOST, &pieces), INV_OK);
-        if (k >= GRADIENT_THREADS)
-            inv_threads_set(gradient_threads[2 * GRADIENT_THREADS - 1 - k]);
+        if (k >= COUNTS)
+            inv_threads_set(threads[2 * COUNTS - 1 - k]);
         const double got = inv_pieces_descend(pieces, &task, 777, &mode, k ? gradient : first);
         value = k ? value : got;
         ck_assert(got == value && (k == 0 || gradient_same_bits(gradient, first, bytes)));
