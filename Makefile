@@ -185,8 +185,14 @@ TEST_ENV += INVPROJ=$B/invproj INVPROJ_EXAMPLE=$B/example INVPROJ_TORTURE=$B/tor
 
 check-programs: all $B/check $B/example $B/torture.so
 
+# The library's suites and the program's side by side: most cases keep one processor busy.
+SUITES := $(shell sed -n 's/^    X(\([a-z_]*\)).*/\1/p' tests/suites.h)
+PROGRAM_SUITES := $(filter cli% survive readme,$(SUITES))
+all_of = pids=; for part in $(1); do { $(2); } & pids="$$pids $$!"; done; bad=0; \
+  for pid in $$pids; do wait $$pid || bad=1; done; [ $$bad = 0 ]
+
 run-check: check-programs
-	$(TEST_ENV) $B/check
+	@$(call all_of,'$(filter-out $(PROGRAM_SUITES),$(SUITES))' '$(PROGRAM_SUITES)',$(TEST_ENV) $B/check $$part)
 
 check: ## build and run all tests (FLAVOUR=asan: under the sanitizers)
 	@sh .ci/deps.sh build test
@@ -196,8 +202,6 @@ check: ## build and run all tests (FLAVOUR=asan: under the sanitizers)
 MUTANTS ?= 10000
 survive = INVPROJ_TORTURE_LONG=1 INVPROJ_MUTANTS=$(MUTANTS) INVPROJ_MUTANTS_PART=$(2) CK_RUN_CASE=$(1) \
   $(TEST_ENV) $B/check survive
-all_of = pids=; for part in $(1); do { $(2); } & pids="$$pids $$!"; done; bad=0; \
-  for pid in $$pids; do wait $$pid || bad=1; done; [ $$bad = 0 ]
 
 run-torture: check-programs
 ifeq ($(FLAVOUR),asan)
