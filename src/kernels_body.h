@@ -54,7 +54,7 @@ static inline void store_some(float *p, vec v, size_t n)
 /* a0 b0 a1 b1 ..., of the first half of the lanes or the second */
 static inline vec mix_lanes(vec a, vec b, size_t first)
 {
-    vec mixed;
+    vec mixed = a;
     for (size_t i = 0; i < LANES; i++)
         mixed[i] = (i % 2 ? b : a)[first + i / 2];
     return mixed;

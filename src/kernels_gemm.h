@@ -24,7 +24,10 @@ static inline void turn(const float *from, size_t from_step, size_t rows, size_t
     vec a[LANES], b[LANES];
     for (size_t j = 0; j < LANES; j++) {
         const float *row = from + j * from_step;
-        a[j] = j >= rows ? (vec){0} : columns < LANES ? load_some(row, columns, 0.0f) : load(row);
+        if (j >= rows)
+            a[j] = splat(0.0f);
+        else
+            a[j] = columns < LANES ? load_some(row, columns, 0.0f) : load(row);
     }
     for (size_t round = LANES; round > 1; round /= 2) {
         for (size_t i = 0; i < LANES / 2; i++) {

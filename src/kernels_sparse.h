@@ -42,9 +42,10 @@ static void pad(size_t rows, size_t cols, const float *from, size_t from_row, fl
 {
     for (size_t r = 0; r < rows; r++, from += from_row, to += stride)
         for (size_t j = 0; j < stride; j += LANES)
-            store(to + j, j + LANES <= cols ? load(from + j)
-                          : j < cols        ? load_some(from + j, cols - j, 0.0f)
-                                            : (vec){0});
+            if (j + LANES <= cols)
+                store(to + j, load(from + j));
+            else
+                store(to + j, j < cols ? load_some(from + j, cols - j, 0.0f) : splat(0.0f));
 }
 
 /* A strip of `width` columns, up to k vectors: whole ones, but perhaps for the last. */

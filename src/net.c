@@ -482,16 +482,16 @@ void inv_pass_free(inv_pass *pass)
 }
 
 const gsl_matrix_float *inv_net_forward_in(const inv_net *net, inv_pass *pass,
-                                           const gsl_matrix_float *x, const inv_mode *step)
+                                           const gsl_matrix_float *x, const inv_mode *mode)
 {
-    inv_mode mode = *step;
+    inv_mode own = *mode;
     pass->heads[0] = inv_mat_head(x, x->size1);
     for (size_t p = pass->first; p < pass->last; p++) {
         const inv_layer *layer = &net->layers[p];
         const size_t i = p - pass->first;
         pass->heads[i + 1] = inv_mat_head(pass->values[i + 1], x->size1);
-        mode.key = inv_rng_mix(step->key, p);
-        layer->type->forward(layer, net->params, pass->states[i], &mode, &pass->heads[i],
+        own.key = inv_rng_mix(mode->key, p);
+        layer->type->forward(layer, net->params, pass->states[i], &own, &pass->heads[i],
                              &pass->heads[i + 1]);
     }
     return &pass->heads[pass->last - pass->first];

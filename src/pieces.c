@@ -209,15 +209,19 @@ static double work_share(const batch *b, size_t share, size_t number)
     return value;
 }
 
-/* Whichever thread is free takes the next share, and at its first a worker of its own. The team is
- * as large as in other loops, though some may go without: to change it is to make threads anew. */
+/* As many threads as in other loops, though some may have no share: to change the number is to make
+ * threads anew. But no more than there are workers, where more threads were allowed since. */
+static size_t team_size(const batch *b)
+{
+    const size_t workers = b->pieces->workers, team = inv_threads();
+    return workers < b->shares ? least(workers, team) : team;
+}
+
+/* Whichever thread is free takes the next share, and at its first a worker of its own. */
 static void work_shares(const batch *b, double *values)
 {
-    const inv_pieces *pieces = b->pieces;
-    const size_t team = inv_threads();
-    const size_t threads = pieces->workers < b->shares ? least(pieces->workers, team) : team;
     size_t taken = 0;
-#pragma omp parallel num_threads(threads)
+#pragma omp parallel num_threads(team_size(b))
     {
         size_t own = SHARES_MOST;
 #pragma omp for schedule(dynamic, 1)
