@@ -110,13 +110,13 @@ typedef struct inv_kernels {
      * INV_LANES_MOST */
     void (*pad)(size_t rows, size_t cols, const float *from, size_t from_row, float *to,
                 size_t stride);
-    /* y[rows, out] = from[rows, out] + x[rows, in] w[in, out], skipping the zeros of x; stride and
-     * the address of w are those of a padded matrix; from_row may be 0, y may be from */
+    /* y[rows, out] = from[rows, out] + x[rows, in] w[in, out], skipping the zeros of x; a row of w
+     * is read in whole vectors, up to stride; from_row may be 0, y may be from */
     void (*sparse_rows)(size_t rows, size_t in, size_t out, const float *x, size_t x_row,
                         const float *w, size_t stride, const float *from, size_t from_row, float *y,
                         size_t y_row);
     /* dw[in, out] += transpose(x[rows, in]) dy[rows, out], skipping the zeros of x; rows <=
-     * INV_OUTER_ROWS_MOST; dy_row and the address are those of a padded matrix */
+     * INV_OUTER_ROWS_MOST; a row of dy is read in whole vectors, up to dy_row */
     void (*sparse_outer)(size_t rows, size_t in, size_t out, const float *x, size_t x_row,
                          const float *dy, size_t dy_row, float *dw, size_t dw_row);
     void (*product)(const inv_product *p);

@@ -47,10 +47,9 @@ static void set_sizes(inv_sparse *s, size_t in, size_t out)
     s->blocks = parts(in, BLOCK);
 }
 
-size_t inv_sparse_size(size_t rows, size_t in, size_t out)
+size_t inv_sparse_size(size_t rows, size_t out)
 {
     const size_t blocks = parts(rows, TILE) * BLOCK, most = rows > blocks ? rows : blocks;
-    (void)in;
     return sizeof(inv_sparse) + (most * padded(out) + INV_LANES_MOST) * sizeof(float);
 }
 

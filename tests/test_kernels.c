@@ -465,7 +465,7 @@ START_TEST(sparse_products_are_the_dense_ones)
 {
     enum { ROWS = 150, IN = 130, OUT = 21 };
     gsl_matrix_float *a = NULL, *w = NULL, *p = NULL, *q = NULL, *dw = NULL, *dv = NULL;
-    inv_sparse *sparse = calloc(1, inv_sparse_size(ROWS, IN, OUT));
+    inv_sparse *sparse = calloc(1, inv_sparse_size(ROWS, OUT));
     float *first = NULL;
     ck_assert_ptr_nonnull(sparse);
     ck_assert_int_eq(inv_mat_alloc(ROWS, IN, "a", &a), INV_OK);
