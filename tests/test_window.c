@@ -105,7 +105,8 @@ static inv_net *build(const char *settings, inv_shape shape)
 static bench bench_alloc(int which)
 {
     const int c = which / 2;
-    bench b = {.net = build(cases[c].settings, cases[c].shape), .mode = {which % 2, 7}};
+    bench b = {.net = build(cases[c].settings, cases[c].shape),
+               .mode = {.training = which % 2, .key = 7}};
     const size_t rows = cases[c].rows, in = inv_net_units(b.net, 0), out = inv_net_units(b.net, 1);
     b.layer = inv_net_layer(b.net, 0);
     const size_t size =
