@@ -34,8 +34,18 @@ typedef struct inv_pool_window {
     size_t rows, columns, channels, pitch;
 } inv_pool_window;
 
-#define INV_LANES_MOST      16 /* floats in the widest vector there is */
-#define INV_OUTER_ROWS_MOST 64 /* of sparse_outer: one bit of a word each */
+#define INV_LANES_MOST  16 /* floats in the widest vector there is */
+#define INV_SPARSE_ROWS 64 /* of a sparse product, at most: one bit of a word each */
+
+/* What the sparse products share: the rows of x, and which of them are not 0. */
+typedef struct inv_sparse_product {
+    size_t in, out;
+    const uint64_t *bits; /* [in]: of nonzero_rows */
+    const float *x;       /* [at most INV_SPARSE_ROWS, in] */
+    size_t x_row;
+    size_t stride; /* of y and of dy, the next multiple of INV_LANES_MOST: whole vectors are read
+                      and written */
+} inv_sparse_product;
 
 /* c = a b, plus what c held before, or plus the bias; a [m, k], b [k, n], c [m, n].
  * a's element (i, j) is a[i a_row + j a_col], so that either of a and b may be a matrix or its
@@ -110,15 +120,13 @@ typedef struct inv_kernels {
      * INV_LANES_MOST */
     void (*pad)(size_t rows, size_t cols, const float *from, size_t from_row, float *to,
                 size_t stride);
-    /* y[rows, out] = from[rows, out] + x[rows, in] w[in, out], skipping the zeros of x; a row of w
-     * is read in whole vectors, up to stride; from_row may be 0, y may be from */
-    void (*sparse_rows)(size_t rows, size_t in, size_t out, const float *x, size_t x_row,
-                        const float *w, size_t stride, const float *from, size_t from_row, float *y,
-                        size_t y_row);
-    /* dw[in, out] += transpose(x[rows, in]) dy[rows, out], skipping the zeros of x; rows <=
-     * INV_OUTER_ROWS_MOST; a row of dy is read in whole vectors, up to dy_row */
-    void (*sparse_outer)(size_t rows, size_t in, size_t out, const float *x, size_t x_row,
-                         const float *dy, size_t dy_row, float *dw, size_t dw_row);
+    /* bits[j] = which of the rows of x[rows, in] are not 0 in column j: the first in the lowest
+     * bit; rows <= INV_SPARSE_ROWS */
+    void (*nonzero_rows)(size_t rows, size_t in, const float *x, size_t x_row, uint64_t *bits);
+    /* y[rows, out] += x[rows, in] w[in, out] */
+    void (*sparse_rows)(const inv_sparse_product *p, const float *w, size_t w_row, float *y);
+    /* dw[in, out] += transpose(x[rows, in]) dy[rows, out] */
+    void (*sparse_outer)(const inv_sparse_product *p, float *dy, float *dw, size_t dw_row);
     void (*product)(const inv_product *p);
     /* y_i += x_i */
     void (*add)(size_t n, const float *x, float *y);

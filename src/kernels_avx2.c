@@ -6,7 +6,7 @@
 #define KERNELS      inv_kernels_avx2
 #define KERNELS_NAME "AVX2"
 #define LANES        8
-#define STRIP_MOST   13
+#define STRIP_MOST   6
 #define TILE_ROWS    6
 #define PANEL_MOST   2
 #define PANELS(X)    X(1, 12) X(2, 6)

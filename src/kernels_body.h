@@ -1,6 +1,6 @@
 /* kernels_body.h - the loops of kernels.h, for the instruction set of the file that includes this.
  *
- * That file defines LANES, STRIP_MOST (vectors that fit the registers beside a few others),
+ * That file defines LANES, STRIP_MOST (twice as many vectors fit the registers beside three),
  * TILE_ROWS (6 or 14: twice as many do), PANEL_MOST and PANELS (kernels_gemm.h), EXP, LOG, EXPM1,
  * LOG1P and TANH of a vector, and KERNELS and KERNELS_NAME (the table). It may define what the
  * instruction set has better than C: MASKED_LOAD(p, n, rest) and MASKED_STORE(p, v, n) are the
@@ -470,6 +470,7 @@ const inv_kernels KERNELS = {
     .adam = adam,
     .count_nonzeros = count_nonzeros,
     .pad = pad,
+    .nonzero_rows = nonzero_rows,
     .sparse_rows = sparse_rows,
     .sparse_outer = sparse_outer,
     .product = product,

@@ -8,7 +8,7 @@
 #define KERNELS      inv_kernels_plain
 #define KERNELS_NAME "plain"
 #define LANES        4
-#define STRIP_MOST   13
+#define STRIP_MOST   6
 #define TILE_ROWS    6
 #define PANEL_MOST   2
 #define PANELS(X)    X(1, 8) X(2, 4)

@@ -1,6 +1,10 @@
 /* kernels_sparse.h - products with rows of which most values are 0, for the instruction set of the
  * file that includes this.
  *
+ * Columns are taken two by two: neighbouring pixels are mostly black together, and what is read
+ * for one, a row of y or of dy, serves the other too. Two rows of w or of dw stay in registers
+ * while the rows with a nonzero in either column go by.
+ *
  * That file may define NONZERO_LANES(v), which lanes are not 0, a bit each, and TURN_BITS(bits,
  * columns).
  * SPDX-License-Identifier: GPL-3.0-or-later */
@@ -17,21 +21,21 @@ static inline unsigned nonzero_lanes(vec v)
 #endif
 }
 
-/* Which of the first `most` of n neighbours are not 0: a bit each; `most` is 8 or 64. */
-static inline uint64_t nonzero_bits(size_t most, size_t n, const float *x)
+/* Which of the first 8 of n neighbours are not 0: a bit each. */
+static inline uint8_t nonzero_bits(size_t n, const float *x)
 {
-    uint64_t bits = 0;
+    unsigned bits = 0;
     size_t i = 0;
-    for (; i < most && i + LANES <= n; i += LANES)
-        bits |= (uint64_t)nonzero_lanes(load(x + i)) << i;
-    if (i < most && i < n)
-        bits |= (uint64_t)nonzero_lanes(load_some(x + i, n - i, 0.0f)) << i;
-    return bits;
+    for (; i < 8 && i + LANES <= n; i += LANES)
+        bits |= nonzero_lanes(load(x + i)) << i;
+    if (i < 8 && i < n)
+        bits |= nonzero_lanes(load_some(x + i, n - i, 0.0f)) << i;
+    return (uint8_t)bits;
 }
 
 /* The pointer itself. GCC, where it sees what a pointer is made of, gives the address of each
  * vector behind it a register of its own, which makes these loops half as fast again. */
-static inline const float *hidden(const float *p)
+static inline float *hidden(float *p)
 {
     __asm__("" : "+r"(p));
     return p;
@@ -73,79 +77,89 @@ static inline __attribute__((always_inline)) void store_strip(size_t k, size_t w
         store_some(to + last, from[k - 1], width - last);
 }
 
-/* One strip of all rows; k is a constant where this is inlined. */
-static inline __attribute__((always_inline)) void
-strip_rows(size_t k, size_t width, size_t rows, size_t in, const float *x, size_t x_row,
-           const float *w, size_t stride, const float *from, size_t from_row, float *y,
-           size_t y_row)
-{
-    for (size_t r = 0; r < rows; r++, x += x_row) {
-        vec sum[STRIP_MOST];
-        load_strip(k, width, from + r * from_row, sum);
-        for (size_t first = 0; first < in; first += 64)
-            for (uint64_t left = nonzero_bits(64, in - first, x + first); left; left &= left - 1) {
-                const size_t j = first + (size_t)__builtin_ctzll(left);
-                const float *row = hidden(w + j * stride);
-                const vec value = splat(x[j]);
-#pragma GCC unroll 16
-                for (size_t v = 0; v < k; v++)
-                    sum[v] += value * load(row + v * LANES);
-            }
-        store_strip(k, width, sum, y + r * y_row);
-    }
-}
-
 /* columns[j]'s bit r = bits[r]'s bit j */
-static inline void turn_bits(const uint8_t bits[INV_OUTER_ROWS_MOST], uint64_t columns[8])
+static inline void turn_bits(const uint8_t bits[INV_SPARSE_ROWS], uint64_t columns[8])
 {
 #ifdef TURN_BITS
     TURN_BITS(bits, columns);
 #else
     for (size_t j = 0; j < 8; j++) {
         columns[j] = 0;
-        for (size_t r = 0; r < INV_OUTER_ROWS_MOST; r++)
+        for (size_t r = 0; r < INV_SPARSE_ROWS; r++)
             columns[j] |= (uint64_t)(bits[r] >> j & 1) << r;
     }
 #endif
 }
 
-/* One strip of one row of dw: the sum stays in registers while the rows with a nonzero go by. */
-static inline __attribute__((always_inline)) void strip_outer_column(size_t k, size_t width,
-                                                                     uint64_t rows, const float *x,
-                                                                     size_t x_row, const float *dy,
-                                                                     size_t dy_row, float *dw)
-{
-    vec sum[STRIP_MOST];
-    load_strip(k, width, dw, sum);
-    for (; rows; rows &= rows - 1) {
-        const size_t r = (size_t)__builtin_ctzll(rows);
-        const float *slope = hidden(dy + r * dy_row);
-        const vec value = splat(x[r * x_row]);
-#pragma GCC unroll 16
-        for (size_t v = 0; v < k; v++)
-            sum[v] += value * load(slope + v * LANES);
-    }
-    store_strip(k, width, sum, dw);
-}
-
-/* One strip of all rows of dw. x is read 8 columns at a time, which stay in the nearest cache until
- * their values are wanted. */
-static inline __attribute__((always_inline)) void
-strip_outer(size_t k, size_t width, size_t rows, size_t in, const float *x, size_t x_row,
-            const float *dy, size_t dy_row, float *dw, size_t dw_row)
+static void nonzero_rows(size_t rows, size_t in, const float *x, size_t x_row, uint64_t *bits)
 {
     for (size_t first = 0; first < in; first += 8) {
-        uint8_t bits[INV_OUTER_ROWS_MOST] = {0};
+        uint8_t row_bits[INV_SPARSE_ROWS] = {0};
         uint64_t columns[8];
-        for (size_t r = 0; r < rows; r++) {
-            bits[r] = (uint8_t)nonzero_bits(8, in - first, x + r * x_row + first);
-            __builtin_prefetch(x + r * x_row + first + 16);
+        for (size_t r = 0; r < rows; r++)
+            row_bits[r] = nonzero_bits(in - first, x + r * x_row + first);
+        turn_bits(row_bits, columns);
+        for (size_t j = first; j < first + 8 && j < in; j++)
+            bits[j] = columns[j - first];
+    }
+}
+
+/* One strip, k vectors, of y += x w; k is a constant where this is inlined. */
+static inline __attribute__((always_inline)) void strip_rows(size_t k, size_t width,
+                                                             const inv_sparse_product *p,
+                                                             const float *w, size_t w_row, float *y)
+{
+    static const float zeros[STRIP_MOST * LANES];
+    const size_t in = p->in, x_row = p->x_row, stride = p->stride;
+    for (size_t j = 0; j < in; j += 2) {
+        const size_t next = j + 1 < in; /* the last column may be alone */
+        const float *x = p->x + j;
+        vec first[STRIP_MOST], second[STRIP_MOST];
+        uint64_t rows = p->bits[j] | p->bits[j + next];
+        if (!rows)
+            continue;
+        load_strip(k, width, w + j * w_row, first);
+        load_strip(k, width, next ? w + (j + 1) * w_row : zeros, second);
+        for (; rows; rows &= rows - 1) {
+            const size_t r = (size_t)__builtin_ctzll(rows);
+            const vec a = splat(x[r * x_row]), b = splat(x[r * x_row + next]);
+            float *row = hidden(y + r * stride);
+#pragma GCC unroll 16
+            for (size_t v = 0; v < k; v++)
+                store(row + v * LANES, load(row + v * LANES) + a * first[v] + b * second[v]);
         }
-        turn_bits(bits, columns);
-        for (size_t j = first; j < first + 8; j++)
-            if (columns[j - first])
-                strip_outer_column(k, width, columns[j - first], x + j, x_row, dy, dy_row,
-                                   dw + j * dw_row);
+    }
+}
+
+/* One strip of dw += transpose(x) dy. */
+static inline __attribute__((always_inline)) void strip_outer(size_t k, size_t width,
+                                                              const inv_sparse_product *p,
+                                                              float *dy, float *dw, size_t dw_row)
+{
+    const size_t in = p->in, x_row = p->x_row, stride = p->stride;
+    for (size_t j = 0; j < in; j += 2) {
+        const size_t next = j + 1 < in;
+        const float *x = p->x + j;
+        float *to = dw + j * dw_row;
+        vec first[STRIP_MOST], second[STRIP_MOST];
+        uint64_t rows = p->bits[j] | p->bits[j + next];
+        if (!rows)
+            continue;
+        load_strip(k, width, to, first);
+        load_strip(k, width, to + next * dw_row, second);
+        for (; rows; rows &= rows - 1) {
+            const size_t r = (size_t)__builtin_ctzll(rows);
+            const vec a = splat(x[r * x_row]), b = splat(x[r * x_row + next]);
+            const float *row = hidden(dy + r * stride);
+#pragma GCC unroll 16
+            for (size_t v = 0; v < k; v++) {
+                const vec slope = load(row + v * LANES);
+                first[v] += a * slope;
+                second[v] += b * slope;
+            }
+        }
+        store_strip(k, width, second, to + next * dw_row);
+        store_strip(k, width, first, to); /* last: where it is alone, it is both */
     }
 }
 
@@ -154,43 +168,36 @@ strip_outer(size_t k, size_t width, size_t rows, size_t in, const float *x, size
     CASE(2)                                                                                        \
     CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13)
 
-/* The columns of a strip: STRIP_MOST vectors or what is left of `out`. */
-static inline size_t strip_width(size_t out, size_t first)
-{
-    const size_t left = out - first;
-    return left < (size_t)STRIP_MOST * LANES ? left : (size_t)STRIP_MOST * LANES;
-}
+/* CALL(k) for each strip: from column `at`, `width` columns or k vectors; all about as wide. */
+#define EACH_STRIP(out, CALL)                                                                      \
+    const size_t vectors = ((out) + LANES - 1) / LANES;                                            \
+    const size_t strips = (vectors + STRIP_MOST - 1) / STRIP_MOST;                                 \
+    for (size_t s = 0; s < strips; s++) {                                                          \
+        const size_t at = s * vectors / strips * LANES, end = (s + 1) * vectors / strips * LANES;  \
+        const size_t width = (end < (out) ? end : (out)) - at;                                     \
+        switch ((end - at) / LANES) {                                                              \
+            EACH_COUNT(CALL)                                                                       \
+        }                                                                                          \
+    }
 
-static void sparse_rows(size_t rows, size_t in, size_t out, const float *x, size_t x_row,
-                        const float *w, size_t stride, const float *from, size_t from_row, float *y,
-                        size_t y_row)
+static void sparse_rows(const inv_sparse_product *p, const float *w, size_t w_row, float *y)
 {
-    for (size_t at = 0, width; at < out; at += width) {
-        width = strip_width(out, at);
-        switch ((width + LANES - 1) / LANES) {
 #define CASE(k)                                                                                    \
     case k:                                                                                        \
-        strip_rows(k, width, rows, in, x, x_row, w + at, stride, from + at, from_row, y + at,      \
-                   y_row);                                                                         \
+        if (k <= STRIP_MOST)                                                                       \
+            strip_rows(k, width, p, w + at, w_row, y + at);                                        \
         break;
-            EACH_COUNT(CASE)
+    EACH_STRIP(p->out, CASE)
 #undef CASE
-        }
-    }
 }
 
-static void sparse_outer(size_t rows, size_t in, size_t out, const float *x, size_t x_row,
-                         const float *dy, size_t dy_row, float *dw, size_t dw_row)
+static void sparse_outer(const inv_sparse_product *p, float *dy, float *dw, size_t dw_row)
 {
-    for (size_t at = 0, width; at < out; at += width) {
-        width = strip_width(out, at);
-        switch ((width + LANES - 1) / LANES) {
 #define CASE(k)                                                                                    \
     case k:                                                                                        \
-        strip_outer(k, width, rows, in, x, x_row, dy + at, dy_row, dw + at, dw_row);               \
+        if (k <= STRIP_MOST)                                                                       \
+            strip_outer(k, width, p, dy + at, dw + at, dw_row);                                    \
         break;
-            EACH_COUNT(CASE)
+    EACH_STRIP(p->out, CASE)
 #undef CASE
-        }
-    }
 }

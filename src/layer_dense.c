@@ -54,7 +54,7 @@ static gsl_matrix_float kernel_of(const inv_layer *layer, const float *params)
 static size_t dense_state_size(const inv_layer *layer, size_t rows)
 {
     const inv_block *kernel = &layer->blocks[KERNEL];
-    return inv_sparse_size(rows, kernel->dims[1]);
+    return inv_sparse_size(rows, kernel->dims[0], kernel->dims[1]);
 }
 
 static void dense_forward(const inv_layer *layer, const float *params, void *state,

@@ -16,8 +16,8 @@
 
 typedef struct inv_sparse inv_sparse;
 
-/* Bytes of memory, for at most `rows` rows and a kernel of `out` columns. */
-size_t inv_sparse_size(size_t rows, size_t out);
+/* Bytes of memory, for at most `rows` rows and a kernel [in, out]. */
+size_t inv_sparse_size(size_t rows, size_t in, size_t out);
 
 /* As inv_mat_affine, if so many values are 0 that this is faster; else does nothing and returns
  * false. There must be a bias. The batch alone decides, some of its rows, so that a run that is

@@ -306,35 +306,45 @@ START_TEST(padding)
 }
 END_TEST
 
-/* In and out of many widths: below a vector, whole strips, more than one, more than a word of
- * columns; as many rows as sparse_outer takes, and fewer. */
+/* In and out of many widths: below a vector, whole strips, more than one, an odd column at the end;
+ * as many rows as a product takes, and fewer. */
 static void check_sparse(const inv_kernels *k, size_t rows, size_t in, size_t width)
 {
     const size_t stride = (width + 15) / 16 * 16, wide = width + 3, long_row = in + 2;
-    float *w = aligned_alloc(64, in * stride * sizeof *w), *a = malloc(rows * long_row * sizeof *a);
-    float *p = calloc(rows * wide, sizeof *p), *dw = calloc(in * wide, sizeof *dw);
+    float *w = malloc(in * wide * sizeof *w), *a = malloc(rows * long_row * sizeof *a);
+    float *to = aligned_alloc(64, rows * stride * sizeof *to),
+          *start = malloc(rows * stride * sizeof *to);
+    float *dw = calloc(in * wide, sizeof *dw);
     float *dy = aligned_alloc(64, rows * stride * sizeof *dy);
-    fill(w, in * stride, -1.0, 1.0, 10);
+    uint64_t *bits = malloc(in * sizeof *bits);
+    const inv_sparse_product p = {
+        .in = in, .out = width, .bits = bits, .x = a, .x_row = long_row, .stride = stride};
+    fill(w, in * wide, -1.0, 1.0, 10);
     fill_sparse(a, rows * long_row, 11);
-    fill(t, width, -1.0, 1.0, 12);
+    fill(to, rows * stride, -1.0, 1.0, 12);
+    memcpy(start, to, rows * stride * sizeof *to);
     fill(dy, rows * stride, -1.0, 1.0, 13);
-    const size_t half = in / 2; /* in two parts, the second on top of the first */
-    k->sparse_rows(rows, half, width, a, long_row, w, stride, t, 0, p, wide);
-    k->sparse_rows(rows, in - half, width, a + half, long_row, w + half * stride, stride, p, wide,
-                   p, wide);
+    k->nonzero_rows(rows, in, a, long_row, bits);
+    for (size_t i = 0; i < in; i++) {
+        uint64_t expected = 0;
+        for (size_t r = 0; r < rows; r++)
+            expected |= (uint64_t)(a[r * long_row + i] != 0.0f) << r;
+        ck_assert_uint_eq(bits[i], expected);
+    }
+    k->sparse_rows(&p, w, wide, to);
     for (size_t r = 0; r < rows; r++)
-        for (size_t j = 0; j < wide; j++) {
-            double sum = j < width ? t[j] : 0.0, scale = 1.0;
-            for (size_t i = 0; j < width && i < in; i++) {
-                sum += (double)a[r * long_row + i] * w[i * stride + j];
+        for (size_t j = 0; j < width; j++) {
+            double sum = start[r * stride + j], scale = 1.0;
+            for (size_t i = 0; i < in; i++) {
+                sum += (double)a[r * long_row + i] * w[i * wide + j];
                 scale += fabs((double)a[r * long_row + i]);
             }
-            if (fabs(p[r * wide + j] - sum) > 1e-6 * scale)
+            if (fabs(to[r * stride + j] - sum) > 1e-6 * scale)
                 ck_abort_msg("%s: sparse_rows %zu x %zu: [%zu, %zu] is %g, must be %g", k->name, in,
-                             width, r, j, (double)p[r * wide + j], sum);
+                             width, r, j, (double)to[r * stride + j], sum);
         }
-    k->sparse_outer(rows, in, width, a, long_row, dy, stride, dw, wide);
-    k->sparse_outer(rows, in, width, a, long_row, dy, stride, dw, wide);
+    k->sparse_outer(&p, dy, dw, wide);
+    k->sparse_outer(&p, dy, dw, wide);
     for (size_t i = 0; i < in; i++)
         for (size_t j = 0; j < wide; j++) {
             double sum = 0.0;
@@ -344,7 +354,7 @@ static void check_sparse(const inv_kernels *k, size_t rows, size_t in, size_t wi
                 ck_abort_msg("%s: sparse_outer %zu x %zu: [%zu, %zu] is %g, must be %g", k->name,
                              in, width, i, j, (double)dw[i * wide + j], sum);
         }
-    free(w), free(a), free(p), free(dw), free(dy);
+    free(w), free(a), free(to), free(start), free(dw), free(dy), free(bits);
 }
 
 START_TEST(sparse_rows)
@@ -465,7 +475,7 @@ START_TEST(sparse_products_are_the_dense_ones)
 {
     enum { ROWS = 150, IN = 130, OUT = 21 };
     gsl_matrix_float *a = NULL, *w = NULL, *p = NULL, *q = NULL, *dw = NULL, *dv = NULL;
-    inv_sparse *sparse = calloc(1, inv_sparse_size(ROWS, OUT));
+    inv_sparse *sparse = calloc(1, inv_sparse_size(ROWS, IN, OUT));
     float *first = NULL;
     ck_assert_ptr_nonnull(sparse);
     ck_assert_int_eq(inv_mat_alloc(ROWS, IN, "a", &a), INV_OK);
