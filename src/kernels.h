@@ -34,7 +34,21 @@ typedef struct inv_pool_window {
     size_t rows, columns, channels, pitch;
 } inv_pool_window;
 
-#define INV_LANES_MOST  16 /* floats in the widest vector there is */
+#define INV_LANES_MOST 16 /* floats in the widest vector there is */
+/* The next multiple of the widest vector. */
+static inline size_t inv_whole_vectors(size_t n)
+{
+    return (n + INV_LANES_MOST - 1) / INV_LANES_MOST * INV_LANES_MOST;
+}
+
+#define INV_VECTOR_BYTES (INV_LANES_MOST * sizeof(float))
+
+/* The next address that whole vectors can start at; at most INV_VECTOR_BYTES behind p. */
+static inline void *inv_vector_start(void *p)
+{
+    return (char *)p + (INV_VECTOR_BYTES - (uintptr_t)p % INV_VECTOR_BYTES) % INV_VECTOR_BYTES;
+}
+
 #define INV_SPARSE_ROWS 64 /* of a sparse product, at most: one bit of a word each */
 
 /* What the sparse products share: the rows of x, and which of them are not 0. */
@@ -61,6 +75,17 @@ typedef struct inv_product {
     float *c;
     size_t c_row, c_col; /* as of a; faster where c_col is 1 */
 } inv_product;
+
+#define INV_SIGN_GROUP 4 /* signs a code */
+
+/* A matrix of which all values are `size` or -size, as the right factor of a product: the bits of
+ * codes[g row + j] are 1 where rows g INV_SIGN_GROUP ... of its column j are negative; bits above
+ * are ignored. */
+typedef struct inv_signs_factor {
+    float size;
+    const int32_t *codes; /* a row ends in a whole vector */
+    size_t row;
+} inv_signs_factor;
 
 /* No pointer may overlap another, but for y == x where both have one length. */
 typedef struct inv_kernels {
@@ -128,6 +153,17 @@ typedef struct inv_kernels {
     /* dw[in, out] += transpose(x[rows, in]) dy[rows, out] */
     void (*sparse_outer)(const inv_sparse_product *p, float *dy, float *dw, size_t dw_row);
     void (*product)(const inv_product *p);
+    /* The signs of b[rows, cols] as codes for products: `down` of b, `across` of its transpose;
+     * rows of codes are whole vectors, of all rows up to a whole vector. Returns the size, or 0
+     * where not all values have the same, or are 0. NULL, like sign_product, where the instruction
+     * set has no good way. */
+    float (*sign_codes)(size_t rows, size_t cols, const float *b, size_t b_row, int32_t *down,
+                        int32_t *across);
+    /* as product, with another b; p->b is not looked at, c_col is 1 */
+    void (*sign_product)(const inv_product *p, const inv_signs_factor *b);
+    /* to[cols, rows] = transpose(from[rows, cols]) */
+    void (*transpose)(size_t rows, size_t cols, const float *from, size_t from_row, float *to,
+                      size_t to_row);
     /* y_i += x_i */
     void (*add)(size_t n, const float *x, float *y);
     void (*window_product)(const inv_window_product *p);

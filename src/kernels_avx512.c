@@ -17,6 +17,8 @@
 #define PANELS(X)    X(1, 14) X(2, 12) X(3, 8) X(4, 6)
 
 #define NONZERO_LANES(v)         (unsigned)_mm512_cmp_ps_mask(v, _mm512_setzero_ps(), _CMP_NEQ_UQ)
+#define NEGATIVE_LANES(bits)     (unsigned)_mm512_movepi32_mask((__m512i)(bits))
+#define LOOK_UP(table, at)       _mm512_permutexvar_ps((__m512i)(at), table)
 #define TURN_BITS(bits, columns) turn_64_bytes(bits, columns)
 
 static inline void turn_64_bytes(const unsigned char *bits, unsigned long *columns)

@@ -5,7 +5,8 @@
  * LOG1P and TANH of a vector, and KERNELS and KERNELS_NAME (the table). It may define what the
  * instruction set has better than C: MASKED_LOAD(p, n, rest) and MASKED_STORE(p, v, n) are the
  * first n lanes; LOW_LANES(a, b) and HIGH_LANES(a, b) are a0 b0 a1 b1 ... of their first and second
- * halves; NONZERO_LANES and TURN_BITS are kernels_sparse.h's.
+ * halves; NONZERO_LANES and TURN_BITS are kernels_sparse.h's, LOOK_UP and NEGATIVE_LANES
+ * kernels_signs.h's.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 #include <stdint.h>
@@ -429,6 +430,10 @@ static size_t count_nonzeros(size_t n, const float *x)
 
 #include "kernels_gemm.h"
 
+#ifdef LOOK_UP
+#include "kernels_signs.h"
+#endif
+
 /* ---- windows of images ---- */
 
 static void add(size_t n, const float *restrict x, float *restrict y)
@@ -474,6 +479,11 @@ const inv_kernels KERNELS = {
     .sparse_rows = sparse_rows,
     .sparse_outer = sparse_outer,
     .product = product,
+    .transpose = transpose,
+#ifdef LOOK_UP
+    .sign_codes = sign_codes,
+    .sign_product = sign_product,
+#endif
     .add = add,
     .window_product = window_product,
     .max_pool = max_pool,

@@ -8,6 +8,8 @@
 
 #define DEPTH_MOST 128
 #define ROWS_MOST  14
+#define WIDEST     5 /* vectors of a panel, here or in kernels_signs.h */
+_Static_assert(PANEL_MOST <= WIDEST, "zeros enough for a row of a tile");
 
 typedef struct panel {
     size_t first, columns, vectors; /* of c */
@@ -15,11 +17,11 @@ typedef struct panel {
     float *values;                  /* [depth][vectors * LANES], with zeros beside the columns */
 } panel;
 
-/* to[k to_step + j] = from[j from_step + k], or 0 where j >= rows, for j < LANES and k < LANES,
- * k < columns. Each round takes the first bit of the row's number to the end of the column's and
- * the first of the column's to the end of the row's. */
+/* to[k to_step + j] = from[j from_step + k], or 0 where j >= rows, for j < width <= LANES and
+ * k < LANES, k < columns. Each round takes the first bit of the row's number to the end of the
+ * column's and the first of the column's to the end of the row's. */
 static inline void turn(const float *from, size_t from_step, size_t rows, size_t columns, float *to,
-                        size_t to_step)
+                        size_t to_step, size_t width)
 {
     vec a[LANES], b[LANES];
     for (size_t j = 0; j < LANES; j++) {
@@ -38,8 +40,19 @@ static inline void turn(const float *from, size_t from_step, size_t rows, size_t
             a[i] = b[i];
     }
     for (size_t k = 0; k < LANES; k++)
-        if (k < columns)
+        if (k < columns && width < LANES)
+            store_some(to + k * to_step, a[k], width);
+        else if (k < columns)
             store(to + k * to_step, a[k]);
+}
+
+static void transpose(size_t rows, size_t cols, const float *from, size_t from_row, float *to,
+                      size_t to_row)
+{
+    for (size_t i = 0; i < rows; i += LANES)
+        for (size_t j = 0; j < cols; j += LANES)
+            turn(from + i * from_row + j, from_row, rows - i, cols - j, to + j * to_row + i, to_row,
+                 rows - i < LANES ? rows - i : LANES);
 }
 
 static void copy_panel(const inv_product *p, const panel *to)
@@ -60,7 +73,7 @@ static void copy_panel(const inv_product *p, const panel *to)
     for (size_t j = 0; j < width; j += LANES)
         for (size_t k = 0; k < to->depth; k += LANES)
             turn(b + k + j * p->b_col, p->b_col, j < to->columns ? to->columns - j : 0,
-                 to->depth - k, to->values + k * width + j, width);
+                 to->depth - k, to->values + k * width + j, width, LANES);
 }
 
 /* Where the sums of a tile come from and go to: [row][column], `step` floats from row to row. */
@@ -116,7 +129,7 @@ tile(size_t rows, size_t vectors, const inv_product *p, const panel *b, size_t r
 static tile_ends tile_start(const inv_product *p, const panel *b, size_t row, size_t rows,
                             float *room)
 {
-    static const float zeros[PANEL_MOST * LANES];
+    static const float zeros[WIDEST * LANES];
     const size_t width = b->vectors * LANES, last = b->columns - (b->vectors - 1) * LANES;
     float *c = p->c + row * p->c_row + b->first * p->c_col;
     tile_ends ends = {p->bias ? p->bias + b->first : zeros, 0, c, p->c_row, last};

@@ -78,13 +78,13 @@ static room room_of(const inv_layer *layer, void *state)
     room r = {.w = inv_window_over(layer->in, &spec->window), .out = layer->out.channels};
     r.places = r.w.out_height * r.w.out_width;
     r.size = inv_window_size(&r.w);
-    r.image = inv_window_whole(inv_shape_size(r.w.padded));
-    r.slopes = r.places * inv_window_whole(r.out);
-    r.columns = r.w.out_width * inv_window_whole(r.size);
-    r.gradient = inv_window_whole(r.size * r.out) + inv_window_whole(r.out);
+    r.image = inv_whole_vectors(inv_shape_size(r.w.padded));
+    r.slopes = r.places * inv_whole_vectors(r.out);
+    r.columns = r.w.out_width * inv_whole_vectors(r.size);
+    r.gradient = inv_whole_vectors(r.size * r.out) + inv_whole_vectors(r.out);
     r.block = r.image + r.slopes + r.columns + r.gradient;
-    r.kernel = inv_window_align(state);
-    r.blocks = r.kernel + inv_window_whole(r.size) * inv_window_whole(r.out);
+    r.kernel = inv_vector_start(state);
+    r.blocks = r.kernel + inv_whole_vectors(r.size) * inv_whole_vectors(r.out);
     return r;
 }
 
@@ -134,7 +134,7 @@ static const float *padded(const room *r, const gsl_matrix_float *x, size_t i, f
 static void forward_image(const room *r, const float *image, const float *bias, float *y)
 {
     const inv_window *w = &r->w;
-    const size_t run = inv_window_run(w), whole = inv_window_whole(r->out);
+    const size_t run = inv_window_run(w), whole = inv_whole_vectors(r->out);
     inv_window_product p = {.rows = w->out_width,
                             .cols = r->out,
                             .segments = w->height,
@@ -162,7 +162,7 @@ static void conv_forward(const inv_layer *layer, const float *params, void *stat
     const float *bias = spec->use_bias ? params + layer->blocks[BIAS].offset : NULL;
     (void)mode;
     inv_kernels_best()->pad(r.size, r.out, params + layer->blocks[KERNEL].offset, r.out, r.kernel,
-                            inv_window_whole(r.out));
+                            inv_whole_vectors(r.out));
 #pragma omp parallel for schedule(static) if (is_large(&r, x->size1))
     for (size_t b = 0; b < inv_window_blocks(x->size1); b++) {
         const inv_span rows = inv_window_block(x->size1, b);
@@ -176,8 +176,8 @@ static void add_gradient(const room *r, const float *image, const float *dy, boo
                          float *slopes, float *gradient)
 {
     const inv_window *w = &r->w;
-    const size_t run = inv_window_run(w), whole = inv_window_whole(r->out);
-    float *sums = gradient + inv_window_whole(r->size * r->out);
+    const size_t run = inv_window_run(w), whole = inv_whole_vectors(r->out);
+    float *sums = gradient + inv_whole_vectors(r->size * r->out);
     if (first)
         memset(sums, 0, r->out * sizeof *sums);
     for (size_t p = 0; p < r->places; p++)
@@ -212,7 +212,7 @@ static void add_gradient(const room *r, const float *image, const float *dy, boo
 static void backward_image(const room *r, const float *dy, float *image, float *columns, float *dx)
 {
     const inv_window *w = &r->w;
-    const size_t whole = inv_window_whole(r->size);
+    const size_t whole = inv_whole_vectors(r->size);
     float *to = inv_window_pads(w) ? image : dx;
     memset(to, 0, inv_shape_size(w->padded) * sizeof *to);
     for (size_t i = 0; i < w->out_height; i++) {
@@ -243,7 +243,7 @@ static void add_parts(const inv_layer *layer, const room *r, size_t rows, float 
     gsl_matrix_float parts = inv_mat_over(gradient_of(r, 0), blocks, kernel->size);
     parts.tda = r->block;
     inv_mat_add_column_sums(&parts, dparams + kernel->offset);
-    parts.data += inv_window_whole(kernel->size);
+    parts.data += inv_whole_vectors(kernel->size);
     parts.size2 = bias->size;
     if (spec->use_bias)
         inv_mat_add_column_sums(&parts, dparams + bias->offset);

@@ -4,7 +4,9 @@
  * Source: r2rt, "Inverting a Neural Net": l1_inv = (logit(l2) - b2) W2inv. The bias is that of the
  * dense layer it inverts, whose output x is an estimate of. SPDX-License-Identifier:
  * GPL-3.0-or-later */
+#include "kernels.h"
 #include "layers.h"
+#include "signs.h"
 
 typedef struct inverse_spec {
     size_t units;
@@ -46,10 +48,16 @@ static gsl_matrix_float kernel_of(const inv_layer *layer, const float *params)
     return inv_mat_over(params + kernel->offset, kernel->dims[0], kernel->dims[1]);
 }
 
-/* The state is x - bias, which both ways need. */
+/* The state is x - bias, which both ways need, and then the signs of dy. */
+static size_t centred_size(const inv_layer *layer, size_t rows)
+{
+    return inv_whole_vectors(rows * inv_shape_size(layer->in));
+}
+
 static size_t inverse_state_size(const inv_layer *layer, size_t rows)
 {
-    return rows * inv_shape_size(layer->in) * sizeof(float);
+    return centred_size(layer, rows) * sizeof(float) +
+           inv_signs_size(rows, inv_shape_size(layer->in), inv_shape_size(layer->out));
 }
 
 static void inverse_forward(const inv_layer *layer, const float *params, void *state,
@@ -73,15 +81,23 @@ static void inverse_backward(const inv_layer *layer, const float *params, void *
                              const gsl_matrix_float *x, const gsl_matrix_float *y,
                              const gsl_matrix_float *dy, float *dparams, gsl_matrix_float *dx)
 {
+    const gsl_matrix_float centred = inv_mat_over(state, x->size1, x->size2);
+    inv_signs *signs = (void *)((float *)state + centred_size(layer, x->size1));
+    const bool all_signs = inv_signs_read(signs, dy);
     (void)y;
     if (dparams) {
-        const gsl_matrix_float centred = inv_mat_over(state, x->size1, x->size2);
         gsl_matrix_float dkernel = kernel_of(layer, dparams);
-        inv_mat_add_transposed_times(&centred, dy, &dkernel);
+        if (all_signs)
+            inv_signs_add_transposed_times(signs, &centred, &dkernel);
+        else
+            inv_mat_add_transposed_times(&centred, dy, &dkernel);
     }
     if (dx) {
         const gsl_matrix_float kernel = kernel_of(layer, params);
-        inv_mat_times_transposed(dy, &kernel, dx);
+        if (all_signs)
+            inv_signs_times_transposed(signs, &kernel, dx);
+        else
+            inv_mat_times_transposed(dy, &kernel, dx);
     }
 }
 

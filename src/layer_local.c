@@ -78,15 +78,15 @@ static room room_of(const inv_layer *layer, void *state, size_t rows)
     room r = {.w = inv_window_over(layer->in, &spec->window), .out = layer->out.channels};
     r.places = r.w.out_height * r.w.out_width;
     r.size = inv_window_size(&r.w);
-    const size_t forward = r.size * inv_window_whole(r.out);
-    const size_t backward = r.out * inv_window_whole(r.size);
-    r.image = inv_window_pads(&r.w) ? inv_window_whole(inv_shape_size(r.w.padded)) : 0;
+    const size_t forward = r.size * inv_whole_vectors(r.out);
+    const size_t backward = r.out * inv_whole_vectors(r.size);
+    r.image = inv_window_pads(&r.w) ? inv_whole_vectors(inv_shape_size(r.w.padded)) : 0;
     r.kernel = forward > backward ? forward : backward;
-    r.columns = inv_window_whole(r.size);
-    r.images = inv_window_align(state);
+    r.columns = inv_whole_vectors(r.size);
+    r.images = inv_vector_start(state);
     r.kernels = r.images + rows * r.image;
     r.slopes = r.kernels + r.places * r.kernel;
-    r.gradients = r.slopes + inv_window_blocks(r.places) * rows * inv_window_whole(r.out);
+    r.gradients = r.slopes + inv_window_blocks(r.places) * rows * inv_whole_vectors(r.out);
     r.end = r.gradients + rows * r.columns;
     return r;
 }
@@ -124,10 +124,10 @@ static size_t start_of(const room *r, size_t place)
 static void forward_place(const room *r, const gsl_matrix_float *images, size_t place,
                           const float *kernel, const float *bias, gsl_matrix_float *y)
 {
-    const size_t run = inv_window_run(&r->w), whole = inv_window_whole(r->out);
+    const size_t run = inv_window_run(&r->w), whole = inv_whole_vectors(r->out);
     float *wide = r->kernels + place * r->kernel;
     inv_kernels_best()->pad(r->size, r->out, kernel + place * r->size * r->out, r->out, wide,
-                            inv_window_whole(r->out));
+                            inv_whole_vectors(r->out));
     inv_kernels_best()->window_product(
         &(inv_window_product){.rows = images->size1,
                               .cols = r->out,
@@ -162,7 +162,7 @@ static void local_forward(const inv_layer *layer, const float *params, void *sta
 /* One place's dy[rows, out] in whole vectors. */
 static void copy_slopes(const room *r, const gsl_matrix_float *dy, size_t place, float *to)
 {
-    const size_t whole = inv_window_whole(r->out);
+    const size_t whole = inv_whole_vectors(r->out);
     inv_kernels_best()->pad(dy->size1, r->out, dy->data + place * r->out, dy->tda, to, whole);
 }
 
@@ -171,7 +171,7 @@ static void place_gradient(const room *r, const gsl_matrix_float *images, const 
                            size_t place, float *dkernel, float *dbias)
 {
     const size_t rows = images->size1, run = inv_window_run(&r->w);
-    const size_t whole = inv_window_whole(r->out);
+    const size_t whole = inv_whole_vectors(r->out);
     for (size_t i = 0; i < r->w.height; i++)
         inv_kernels_best()->window_product(&(inv_window_product){
             .rows = run,
@@ -202,7 +202,7 @@ static void all_gradients(const inv_layer *layer, const room *r, const gsl_matri
 #pragma omp parallel for schedule(static) if (is_large(r, dy->size1))
     for (size_t b = 0; b < inv_window_blocks(r->places); b++) {
         const inv_span places = inv_window_block(r->places, b);
-        float *slopes = r->slopes + b * dy->size1 * inv_window_whole(r->out);
+        float *slopes = r->slopes + b * dy->size1 * inv_whole_vectors(r->out);
         for (size_t p = places.first; p < places.end; p++) {
             copy_slopes(r, dy, p, slopes);
             place_gradient(r, images, slopes, p, dkernel, dbias);

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "sparse.h"
 
-#include <stdint.h>
 #include <string.h>
 
 #include "kernels.h"
 
-#define DENSITY_MOST 0.3 /* up to which skipping zeros pays, measured */
-#define ROWS_LEAST   32  /* below which turning them into bits does not */
-#define SAMPLE       8   /* one row of so many is looked at */
+#define DENSITY_MOST 0.45 /* up to which skipping zeros pays, measured */
+#define ROWS_LEAST   32   /* below which turning them into bits does not */
+#define SAMPLE       8    /* one row of so many is looked at */
 #define TILE         ((size_t)INV_SPARSE_ROWS)
 /* Columns of x that a thread takes at a time in the product with dy; even. */
 #define BLOCK ((size_t)64)
@@ -26,11 +25,6 @@ static size_t parts(size_t n, size_t most)
     return (n + most - 1) / most;
 }
 
-static size_t padded(size_t n)
-{
-    return parts(n, INV_LANES_MOST) * INV_LANES_MOST;
-}
-
 static size_t least(size_t a, size_t b)
 {
     return a < b ? a : b;
@@ -38,21 +32,18 @@ static size_t least(size_t a, size_t b)
 
 /* ---- memory ---- */
 
-#define VECTOR (INV_LANES_MOST * sizeof(float)) /* bytes */
-
 size_t inv_sparse_size(size_t rows, size_t in, size_t out)
 {
     const size_t tiles = parts(rows, TILE);
-    return sizeof(inv_sparse) + VECTOR +
-           tiles * (TILE * padded(out) * sizeof(float) + in * sizeof(uint64_t));
+    return sizeof(inv_sparse) + INV_VECTOR_BYTES +
+           tiles * (TILE * inv_whole_vectors(out) * sizeof(float) + in * sizeof(uint64_t));
 }
 
-/* The memory behind the struct, from an address that whole vectors can start at. */
 static void lay_out(inv_sparse *s, size_t rows, size_t in, size_t out)
 {
     s->in = in, s->out = out;
-    s->stride = padded(out);
-    s->rows = (float *)(parts((uintptr_t)(s + 1), VECTOR) * VECTOR);
+    s->stride = inv_whole_vectors(out);
+    s->rows = inv_vector_start(s + 1);
     s->bits = (uint64_t *)(s->rows + parts(rows, TILE) * TILE * s->stride);
 }
 

@@ -110,17 +110,10 @@ void inv_window_add(const inv_window *w, size_t i, size_t j, const float *values
         kernels->add(run, values + r * run, padded + r * pitch);
 }
 
-float *inv_window_align(void *state)
-{
-    float *room = state;
-    const uintptr_t bytes = INV_LANES_MOST * sizeof *room, at = (uintptr_t)room;
-    return room + ((bytes - at % bytes) % bytes) / sizeof *room;
-}
-
 void inv_window_turn(const float *from, size_t rows, size_t cols, float *to)
 {
-    const size_t whole = inv_window_whole(rows);
-    for (size_t j = 0; j < cols; j++)
-        for (size_t i = 0; i < whole; i++)
-            to[j * whole + i] = i < rows ? from[i * cols + j] : 0.0f;
+    const size_t whole = inv_whole_vectors(rows);
+    inv_kernels_best()->transpose(rows, cols, from, cols, to, whole);
+    for (size_t j = 0; rows < whole && j < cols; j++)
+        memset(to + j * whole + rows, 0, (whole - rows) * sizeof *to);
 }

@@ -113,15 +113,7 @@ static inline inv_span inv_window_block(size_t rows, size_t block)
     return (inv_span){block * rows / blocks, (block + 1) * rows / blocks};
 }
 
-/* The next multiple of the widest vector; the next address where whole ones can start. */
-static inline size_t inv_window_whole(size_t n)
-{
-    return (n + INV_LANES_MOST - 1) / INV_LANES_MOST * INV_LANES_MOST;
-}
-
-float *inv_window_align(void *state);
-
-/* to[cols, inv_window_whole(rows)] = transpose(from[rows, cols]), with zeros beside it */
+/* to[cols, inv_whole_vectors(rows)] = transpose(from[rows, cols]), with zeros beside it */
 void inv_window_turn(const float *from, size_t rows, size_t cols, float *to);
 
 #endif

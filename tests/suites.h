@@ -13,6 +13,7 @@
     X(status)                                                                                      \
     X(file)                                                                                        \
     X(kernels)                                                                                     \
+    X(signs)                                                                                       \
     X(mat)                                                                                         \
     X(rng)                                                                                         \
     X(config)                                                                                      \

@@ -306,6 +306,26 @@ START_TEST(padding)
 }
 END_TEST
 
+START_TEST(transposition)
+{
+    enum { MOST_SIDE = 37, GAP = 2 };
+    static float from[MOST_SIDE * (MOST_SIDE + GAP)], to[MOST_SIDE * (MOST_SIDE + GAP)];
+    fill(from, sizeof from / sizeof *from, -1.0, 1.0, 9);
+    for (size_t s = 0; s < set_count; s++)
+        for (size_t rows = 1; rows <= MOST_SIDE; rows += 3)
+            for (size_t cols = 1; cols <= MOST_SIDE; cols++) {
+                const size_t from_row = cols + GAP, to_row = rows + GAP;
+                for (size_t i = 0; i < cols * to_row; i++)
+                    to[i] = UNTOUCHED;
+                sets[s]->transpose(rows, cols, from, from_row, to, to_row);
+                for (size_t j = 0; j < cols; j++)
+                    for (size_t i = 0; i < to_row; i++)
+                        ck_assert(to[j * to_row + i] ==
+                                  (i < rows ? from[i * from_row + j] : UNTOUCHED));
+            }
+}
+END_TEST
+
 /* In and out of many widths: below a vector, whole strips, more than one, an odd column at the end;
  * as many rows as a product takes, and fewer. */
 static void check_sparse(const inv_kernels *k, size_t rows, size_t in, size_t width)
@@ -599,6 +619,7 @@ Suite *kernels_suite(void)
     tcase_add_test(tcase, windows);
     tcase_add_test(tcase, pools);
     tcase_add_test(tcase, padding);
+    tcase_add_test(tcase, transposition);
     tcase_add_test(tcase, sparse_rows);
     tcase_add_test(tcase, sparse_products_are_the_dense_ones);
     tcase_add_test(tcase, products);
