@@ -24,7 +24,7 @@ ifneq ($(filter gcc clang,$(FLAVOUR)),)
   CC := $(FLAVOUR)
 endif
 ifeq ($(FLAVOUR),asan)
-  CFLAGS ?= -O1 -g
+  CFLAGS ?= -O1 -g1
   INSTRUMENT := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
   # 99 is an exit code of no test; a huge request must fail as malloc's own would; no experiment in full
   TEST_ENV := ASAN_OPTIONS=exitcode=99:detect_leaks=1:allocator_may_return_null=1 \
@@ -185,14 +185,16 @@ TEST_ENV += INVPROJ=$B/invproj INVPROJ_EXAMPLE=$B/example INVPROJ_TORTURE=$B/tor
 
 check-programs: all $B/check $B/example $B/torture.so
 
-# The library's suites and the program's side by side: most cases keep one processor busy.
+# Suites side by side, those that take long first: most keep one processor busy.
 SUITES := $(shell sed -n 's/^    X(\([a-z_]*\)).*/\1/p' tests/suites.h)
-PROGRAM_SUITES := $(filter cli% survive readme,$(SUITES))
+LONG_SUITES := survive layer window cli_bad kernels
 all_of = pids=; for part in $(1); do { $(2); } & pids="$$pids $$!"; done; bad=0; \
   for pid in $$pids; do wait $$pid || bad=1; done; [ $$bad = 0 ]
 
 run-check: check-programs
-	@$(call all_of,'$(filter-out $(PROGRAM_SUITES),$(SUITES))' '$(PROGRAM_SUITES)',$(TEST_ENV) $B/check $$part)
+	@printf '%s\n' $(LONG_SUITES) $(filter-out $(LONG_SUITES),$(SUITES)) | \
+	  $(TEST_ENV) xargs -n 1 -P "$$(nproc 2>/dev/null || echo 2)" \
+	  sh -c 'said=$$($B/check "$$0" 2>&1); bad=$$?; printf "%s\n" "$$said"; exit $$bad'
 
 check: ## build and run all tests (FLAVOUR=asan: under the sanitizers)
 	@sh .ci/deps.sh build test

@@ -46,7 +46,7 @@ static inline size_t inv_whole_vectors(size_t n)
 /* The next address that whole vectors can start at; at most INV_VECTOR_BYTES behind p. */
 static inline void *inv_vector_start(void *p)
 {
-    return (char *)p + (INV_VECTOR_BYTES - (uintptr_t)p % INV_VECTOR_BYTES) % INV_VECTOR_BYTES;
+    return (void *)(((uintptr_t)p + INV_VECTOR_BYTES - 1) / INV_VECTOR_BYTES * INV_VECTOR_BYTES);
 }
 
 #define INV_SPARSE_ROWS 64 /* of a sparse product, at most: one bit of a word each */

@@ -40,7 +40,7 @@ bool inv_signs_read(inv_signs *s, const gsl_matrix_float *dy)
     s->rows = dy->size1, s->cols = dy->size2;
     s->down = inv_vector_start(s + 1);
     s->across = s->down + down_size(s->rows, s->cols);
-    s->turned = (float *)(s->across + down_size(s->cols, s->rows));
+    s->turned = (void *)(s->across + down_size(s->cols, s->rows));
     s->size = kernels->sign_codes(s->rows, s->cols, dy->data, dy->tda, s->down, s->across);
     return s->size > 0.0f;
 }

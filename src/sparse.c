@@ -44,7 +44,7 @@ static void lay_out(inv_sparse *s, size_t rows, size_t in, size_t out)
     s->in = in, s->out = out;
     s->stride = inv_whole_vectors(out);
     s->rows = inv_vector_start(s + 1);
-    s->bits = (uint64_t *)(s->rows + parts(rows, TILE) * TILE * s->stride);
+    s->bits = (void *)(s->rows + parts(rows, TILE) * TILE * s->stride);
 }
 
 /* The rows of x from `row` on, a multiple of TILE; columns from `first` on, `n` of them. */
