@@ -249,12 +249,11 @@ static void kept_codes(void *owner, size_t first, gsl_matrix_float *x)
     inv_mat_gather(inverter->codes, inverter->kept + first, x->size1, x);
 }
 
-static double kept_loss(void *owner, size_t first, const gsl_matrix_float *y,
-                        gsl_matrix_float *images, gsl_matrix_float *dy)
+static double kept_loss(void *owner, size_t first, const gsl_matrix_float *y, gsl_matrix_float *dy)
 {
     const inv_inverter *inverter = owner;
-    inv_part_gather(inverter->part, inverter->kept + first, y->size1, images);
-    return inv_loss_l1(y, images, inverter->row_loss + first, dy);
+    inv_part_gather(inverter->part, inverter->kept + first, y->size1, dy); /* the images first */
+    return inv_loss_l1(y, dy, inverter->row_loss + first, dy);
 }
 
 inv_status inv_inverter_step(inv_inverter *inverter, inv_inverse_report *report)

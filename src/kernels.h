@@ -87,7 +87,7 @@ typedef struct inv_signs_factor {
     size_t row;
 } inv_signs_factor;
 
-/* No pointer may overlap another, but for y == x where both have one length. */
+/* No pointer may overlap another, but for y == x and dy == t where both have one length. */
 typedef struct inv_kernels {
     const char *name;
     size_t lanes; /* floats a vector; rows of `padded` matrices are multiples of it */
@@ -122,6 +122,8 @@ typedef struct inv_kernels {
     float (*exp_shifted)(size_t n, const float *x, float shift, float *y);
     /* the smallest and the largest of n values, none of them NaN */
     void (*range)(size_t n, const float *x, float *min, float *max);
+    /* the first i with x_i == value; n - 1 where there is none */
+    size_t (*position)(size_t n, const float *x, float value);
     /* y_i = (x_i - shift) factor + offset */
     void (*rescale)(size_t n, const float *x, float shift, float factor, float offset, float *y);
     /* dx_i = factor dy_i; sums[0] = sum_i dx_i, sums[1] = sum_i dx_i (x_i - shift) */

@@ -428,6 +428,20 @@ static size_t count_nonzeros(size_t n, const float *x)
 
 #include "kernels_sparse.h"
 
+static size_t position(size_t n, const float *x, float value)
+{
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        const vec equal = __builtin_convertvector(load(x + i) == value, vec);
+        const unsigned bits = nonzero_lanes(equal);
+        if (bits)
+            return i + (size_t)__builtin_ctz(bits);
+    }
+    while (i < n && x[i] != value)
+        i++;
+    return i < n ? i : n - 1;
+}
+
 #include "kernels_gemm.h"
 
 #ifdef LOOK_UP
@@ -465,6 +479,7 @@ const inv_kernels KERNELS = {
     .inverse_softplus_slope = inverse_softplus_slope,
     .exp_shifted = exp_shifted,
     .range = range,
+    .position = position,
     .rescale = rescale,
     .rescale_slope = rescale_slope,
     .l1 = l1,

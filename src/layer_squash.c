@@ -66,10 +66,8 @@ static row_range find_range(const inv_kernels *kernels, const float *x, size_t n
 {
     row_range r = {0};
     kernels->range(n, x, &r.min, &r.max);
-    while (r.argmin + 1 < n && x[r.argmin] != r.min)
-        r.argmin++;
-    while (r.argmax + 1 < n && x[r.argmax] != r.max)
-        r.argmax++;
+    r.argmin = kernels->position(n, x, r.min);
+    r.argmax = kernels->position(n, x, r.max);
     return r;
 }
 

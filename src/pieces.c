@@ -16,7 +16,7 @@
 /* What one thread works with. */
 typedef struct worker {
     inv_pass *pass;
-    gsl_matrix_float *x, *room, *dy; /* x: NULL where the head gives it */
+    gsl_matrix_float *x, *dy; /* x: NULL where the head gives it */
 } worker;
 
 /* The head, layers 0 .. split - 1, takes the batch whole; the tail takes it in pieces. */
@@ -74,7 +74,6 @@ static inv_status alloc_worker(const inv_pieces *pieces, worker *w)
         inv_pass_alloc(net, pieces->split, pieces->last, pieces->most, INV_PASS_BOTH, &w->pass));
     if (!pieces->head)
         INV_TRY(inv_mat_alloc(pieces->most, inv_net_units(net, 0), "a piece of a batch", &w->x));
-    INV_TRY(inv_mat_alloc(pieces->most, out, "a piece of a batch", &w->room));
     INV_TRY(inv_mat_alloc(pieces->most, out, "gradients of outputs", &w->dy));
 fail:
     return status;
@@ -127,7 +126,6 @@ void inv_pieces_free(inv_pieces *pieces)
     for (size_t i = 0; pieces->worker && i < pieces->workers; i++) {
         inv_pass_free(pieces->worker[i].pass);
         inv_mat_free(pieces->worker[i].x);
-        inv_mat_free(pieces->worker[i].room);
         inv_mat_free(pieces->worker[i].dy);
     }
     inv_pass_free(pieces->head);
@@ -161,7 +159,7 @@ static double work_piece(const batch *b, worker *w, size_t first, size_t n, floa
     const inv_pieces *pieces = b->pieces;
     const inv_net *net = pieces->net;
     inv_mode mode = b->mode;
-    gsl_matrix_float room = inv_mat_head(w->room, n), dy = inv_mat_head(w->dy, n), x, dx;
+    gsl_matrix_float dy = inv_mat_head(w->dy, n), x, dx;
     mode.first = first;
     if (pieces->head) {
         x = rows_of(inv_pass_at(pieces->head, pieces->split), first, n);
@@ -171,7 +169,7 @@ static double work_piece(const batch *b, worker *w, size_t first, size_t n, floa
         b->task->input(b->task->owner, first, &x);
     }
     const gsl_matrix_float *y = inv_net_forward_in(net, w->pass, &x, &mode);
-    const double value = b->task->objective(b->task->owner, first, y, &room, &dy);
+    const double value = b->task->objective(b->task->owner, first, y, &dy);
     if (gradient)
         inv_net_backward(net, w->pass, &dy, gradient, pieces->head ? &dx : NULL);
     return value + inv_pass_penalty(net, w->pass);

@@ -25,9 +25,8 @@ typedef struct inv_task {
     /* x[rows, units at 0] = what the net is to take */
     void (*input)(void *owner, size_t first, gsl_matrix_float *x);
     /* Returns the objective of what the net gave, y[rows, units], summed over the rows; dy is its
-     * gradient. `room`, as large, may be used. */
-    double (*objective)(void *owner, size_t first, const gsl_matrix_float *y,
-                        gsl_matrix_float *room, gsl_matrix_float *dy);
+     * gradient. */
+    double (*objective)(void *owner, size_t first, const gsl_matrix_float *y, gsl_matrix_float *dy);
 } inv_task;
 
 /* For the net's layers up to point `last`, on at most `rows` rows. The caller frees, before the

@@ -187,8 +187,7 @@ static void batch_input(void *owner, size_t first, gsl_matrix_float *x)
 }
 
 /* Of the logits, or of the outputs to one-hot targets. */
-static double batch_loss(void *owner, size_t first, const gsl_matrix_float *y,
-                         gsl_matrix_float *target, gsl_matrix_float *dy)
+static double batch_loss(void *owner, size_t first, const gsl_matrix_float *y, gsl_matrix_float *dy)
 {
     inv_trainer *trainer = owner;
     const unsigned *labels = trainer->labels + first;
@@ -197,13 +196,13 @@ static double batch_loss(void *owner, size_t first, const gsl_matrix_float *y,
     if (is_cross_entropy(trainer)) {
         loss = inv_loss_cross_entropy(y, labels, row_loss, dy, &correct);
     } else {
-        gsl_matrix_float_set_zero(target);
+        gsl_matrix_float_set_zero(dy); /* the targets first */
         for (size_t i = 0; i < y->size1; i++) {
-            gsl_matrix_float_set(target, i, labels[i], 1.0f);
+            gsl_matrix_float_set(dy, i, labels[i], 1.0f);
             correct += inv_argmax(y->data + i * y->tda, y->size2) == labels[i];
         }
-        loss = (strcmp(trainer->spec.loss, "l1") == 0 ? inv_loss_l1 : inv_loss_l2)(y, target,
-                                                                                   row_loss, dy);
+        loss = (strcmp(trainer->spec.loss, "l1") == 0 ? inv_loss_l1 : inv_loss_l2)(y, dy, row_loss,
+                                                                                   dy);
     }
     if (trainer->weight != 1.0)
         gsl_matrix_float_scale(dy, (float)trainer->weight);

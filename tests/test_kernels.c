@@ -162,12 +162,20 @@ START_TEST(sums_and_ranges)
             for (size_t i = 0; i < n; i++)
                 ck_assert(out[i] == (float)((x[i] > t[i]) - (x[i] < t[i])));
             ck_assert(out[n] == UNTOUCHED);
+            memcpy(out, t, n * sizeof *out); /* in place of the targets */
+            near(k, "l1 there", n, 0, k->l1(n, x, out, out), l1, 1e-6);
+            for (size_t i = 0; i < n; i++)
+                ck_assert(out[i] == (float)((x[i] > t[i]) - (x[i] < t[i])));
             near(k, "l1 alone", n, 0, k->l1(n, x, t, NULL), l1, 1e-6);
             near(k, "l2 alone", n, 0, k->l2(n, x, t, NULL), l2, 1e-6);
             near(k, "l2", n, 0, k->l2(n, x, t, out), l2, 1e-6);
             for (size_t i = 0; i < n; i++)
                 near(k, "l2's slope", n, i, out[i], 2 * ((double)x[i] - t[i]), 1e-6);
             ck_assert(out[n] == UNTOUCHED);
+            memcpy(out, t, n * sizeof *out);
+            near(k, "l2 there", n, 0, k->l2(n, x, out, out), l2, 1e-6);
+            for (size_t i = 0; i < n; i++)
+                near(k, "l2's slope there", n, i, out[i], 2 * ((double)x[i] - t[i]), 1e-6);
             near(k, "sum of exp", n, 0, k->exp_shifted(n, x, 0.0f, out), sum, 1e-6);
             k->range(n, x, &min, &max);
             ck_assert(min == low && max == high);
@@ -284,6 +292,28 @@ START_TEST(nonzeros)
             for (size_t i = 0; i < lengths[l]; i++)
                 count += x[i] != 0.0f;
             ck_assert_uint_eq(sets[s]->count_nonzeros(lengths[l], x), count);
+        }
+}
+END_TEST
+
+START_TEST(positions)
+{
+    fill(x, MOST, -1.0, 1.0, 9);
+    for (size_t s = 0; s < set_count; s++)
+        for (size_t l = 0; l < LENGTHS; l++) {
+            const size_t n = lengths[l];
+            for (size_t i = 0; i < n; i++) {
+                const float before = x[i];
+                x[i] = 7.0f;
+                if (i + 2 < n)
+                    x[i + 2] = 7.0f;
+                ck_assert_uint_eq(sets[s]->position(n, x, 7.0f), i);
+                x[i] = before;
+                if (i + 2 < n)
+                    x[i + 2] = -before;
+            }
+            ck_assert_uint_eq(sets[s]->position(n, x, 8.0f), n - 1);
+            ck_assert_uint_eq(sets[s]->position(n, x, NAN), n - 1);
         }
 }
 END_TEST
@@ -618,6 +648,7 @@ Suite *kernels_suite(void)
     tcase_add_test(tcase, addition);
     tcase_add_test(tcase, windows);
     tcase_add_test(tcase, pools);
+    tcase_add_test(tcase, positions);
     tcase_add_test(tcase, padding);
     tcase_add_test(tcase, transposition);
     tcase_add_test(tcase, sparse_rows);

@@ -43,12 +43,10 @@ static void input(void *owner, size_t first, gsl_matrix_float *x)
         memcpy(x->data + i * x->tda, r->x->data + (first + i) * IN, IN * sizeof(float));
 }
 
-static double objective(void *owner, size_t first, const gsl_matrix_float *y,
-                        gsl_matrix_float *room, gsl_matrix_float *dy)
+static double objective(void *owner, size_t first, const gsl_matrix_float *y, gsl_matrix_float *dy)
 {
     rows *r = owner;
-    ck_assert(room->size1 == y->size1 && room->size2 == OUT && dy->size1 == y->size1);
-    gsl_matrix_float_set_all(room, 1e9f); /* it is there to be used */
+    ck_assert(dy->size1 == y->size1 && dy->size2 == OUT);
     const gsl_matrix_float target = inv_mat_over(r->target->data + first * OUT, y->size1, OUT);
     return inv_loss_l2(y, &target, r->loss + first, dy);
 }

@@ -22,11 +22,12 @@ extern "C" {
 double inv_loss_cross_entropy(const gsl_matrix_float *x, const unsigned *labels, double *row_loss,
                               gsl_matrix_float *dx, size_t *correct);
 
-/* sum_ij |y_ij - target_ij|. Gradient, unless NULL: sign(y - target), 0 where they are equal. */
+/* sum_ij |y_ij - target_ij|. Gradient, unless NULL: sign(y - target), 0 where they are equal; dy
+ * may be target. */
 double inv_loss_l1(const gsl_matrix_float *y, const gsl_matrix_float *target, double *row_loss,
                    gsl_matrix_float *dy);
 
-/* sum_ij (y_ij - target_ij)^2. Gradient, unless NULL: 2 (y - target). */
+/* sum_ij (y_ij - target_ij)^2. Gradient, unless NULL: 2 (y - target); dy may be target. */
 double inv_loss_l2(const gsl_matrix_float *y, const gsl_matrix_float *target, double *row_loss,
                    gsl_matrix_float *dy);
 
