@@ -73,7 +73,7 @@ static float sign_codes(size_t rows, size_t cols, const float *b, size_t b_row, 
     return differ ? 0.0f : size;
 }
 
-/* The sums of each group of a row of a; the first depth - 1 are whole. */
+/* The sums of each group of a row of a; the last group may have fewer values. */
 static void sign_tables(const inv_product *p, size_t row, size_t from, size_t depth, float size,
                         float tables[GROUPS_MOST * LANES])
 {
