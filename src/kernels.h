@@ -35,6 +35,7 @@ typedef struct inv_pool_window {
 } inv_pool_window;
 
 #define INV_LANES_MOST 16 /* floats in the widest vector there is */
+
 /* The next multiple of the widest vector. */
 static inline size_t inv_whole_vectors(size_t n)
 {
@@ -153,12 +154,12 @@ typedef struct inv_kernels {
     /* y[rows, out] += x[rows, in] w[in, out] */
     void (*sparse_rows)(const inv_sparse_product *p, const float *w, size_t w_row, float *y);
     /* dw[in, out] += transpose(x[rows, in]) dy[rows, out] */
-    void (*sparse_outer)(const inv_sparse_product *p, float *dy, float *dw, size_t dw_row);
+    void (*sparse_outer)(const inv_sparse_product *p, const float *dy, float *dw, size_t dw_row);
     void (*product)(const inv_product *p);
     /* The signs of b[rows, cols] as codes for products: `down` of b, `across` of its transpose;
      * rows of codes are whole vectors, of all rows up to a whole vector. Returns the size, or 0
-     * where not all values have the same, or are 0. NULL, like sign_product, where the instruction
-     * set has no good way. */
+     * where not all values have the same, or are 0: then the codes are of no use. NULL, like
+     * sign_product, where the instruction set has no good way. */
     float (*sign_codes)(size_t rows, size_t cols, const float *b, size_t b_row, int32_t *down,
                         int32_t *across);
     /* as product, with another b; p->b is not looked at, c_col is 1 */

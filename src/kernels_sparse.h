@@ -33,13 +33,9 @@ static inline uint8_t nonzero_bits(size_t n, const float *x)
     return (uint8_t)bits;
 }
 
-/* The pointer itself. GCC, where it sees what a pointer is made of, gives the address of each
- * vector behind it a register of its own, which makes these loops half as fast again. */
-static inline float *hidden(float *p)
-{
-    __asm__("" : "+r"(p));
-    return p;
-}
+/* GCC, where it sees what a pointer is made of, gives the address of each vector behind it a
+ * register of its own, which makes these loops half as fast again: so it does not see. */
+#define HIDE(pointer) __asm__("" : "+r"(pointer))
 
 static void pad(size_t rows, size_t cols, const float *from, size_t from_row, float *to,
                 size_t stride)
@@ -123,7 +119,8 @@ static inline __attribute__((always_inline)) void strip_rows(size_t k, size_t wi
         for (; rows; rows &= rows - 1) {
             const size_t r = (size_t)__builtin_ctzll(rows);
             const vec a = splat(x[r * x_row]), b = splat(x[r * x_row + next]);
-            float *row = hidden(y + r * stride);
+            float *row = y + r * stride;
+            HIDE(row);
 #pragma GCC unroll 16
             for (size_t v = 0; v < k; v++)
                 store(row + v * LANES, load(row + v * LANES) + a * first[v] + b * second[v]);
@@ -134,7 +131,8 @@ static inline __attribute__((always_inline)) void strip_rows(size_t k, size_t wi
 /* One strip of dw += transpose(x) dy. */
 static inline __attribute__((always_inline)) void strip_outer(size_t k, size_t width,
                                                               const inv_sparse_product *p,
-                                                              float *dy, float *dw, size_t dw_row)
+                                                              const float *dy, float *dw,
+                                                              size_t dw_row)
 {
     const size_t in = p->in, x_row = p->x_row, stride = p->stride;
     for (size_t j = 0; j < in; j += 2) {
@@ -150,7 +148,8 @@ static inline __attribute__((always_inline)) void strip_outer(size_t k, size_t w
         for (; rows; rows &= rows - 1) {
             const size_t r = (size_t)__builtin_ctzll(rows);
             const vec a = splat(x[r * x_row]), b = splat(x[r * x_row + next]);
-            const float *row = hidden(dy + r * stride);
+            const float *row = dy + r * stride;
+            HIDE(row);
 #pragma GCC unroll 16
             for (size_t v = 0; v < k; v++) {
                 const vec slope = load(row + v * LANES);
@@ -191,7 +190,7 @@ static void sparse_rows(const inv_sparse_product *p, const float *w, size_t w_ro
 #undef CASE
 }
 
-static void sparse_outer(const inv_sparse_product *p, float *dy, float *dw, size_t dw_row)
+static void sparse_outer(const inv_sparse_product *p, const float *dy, float *dw, size_t dw_row)
 {
 #define CASE(k)                                                                                    \
     case k:                                                                                        \
