@@ -50,7 +50,7 @@ PKG_LIBS := $(filter-out -lgslcblas,$(call pkg,--libs $(PACKAGES)))
 CFLAGS ?= -O3 -g
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
   -Wpointer-arith -Wvla $(if $(WERROR),-Werror)
-BASE_CFLAGS := -std=c11 -D_GNU_SOURCE -Iinclude $(PKG_CFLAGS) $(WARNINGS) -fopenmp \
+BASE_CFLAGS := -std=c11 -D_GNU_SOURCE -DH5_USE_110_API -Iinclude -Isrc $(PKG_CFLAGS) $(WARNINGS) -fopenmp \
   -fno-math-errno -fno-trapping-math
 ALL_CFLAGS = $(BASE_CFLAGS) -fPIC -fno-semantic-interposition $(CPPFLAGS) $(CFLAGS) $(INSTRUMENT)
 ALL_LDFLAGS = -fopenmp $(INSTRUMENT) $(LDFLAGS)
@@ -63,11 +63,13 @@ SOFILE := libinvproj.so.$(VERSION)
 
 HEADERS := $(wildcard include/invproj/*.h)
 EXPERIMENTS := $(wildcard experiments/*.cfg)
-LIB_SRC := $(wildcard src/*.c)
+# One folder a level, the lowest first; an include never points to a later one (tests/levels.sh).
+LEVELS := base kernels data net learn optimise inverse measure show format experiment cli
 CLI_SRC := $(wildcard src/cli/*.c)
-TEST_SRC := $(filter-out tests/example.c,$(wildcard tests/*.c))
-C_FILES := $(LIB_SRC) $(CLI_SRC) $(wildcard tests/*.c tests/torture/*.c tests/bench/*.c)
-H_FILES := $(HEADERS) $(wildcard src/*.h src/cli/*.h tests/*.h tests/torture/*.h tests/bench/*.h)
+LIB_SRC := $(filter-out $(CLI_SRC),$(wildcard src/*/*.c src/net/layers/*.c))
+TEST_SRC := $(filter-out tests/example.c,$(wildcard tests/*.c $(LEVELS:%=tests/%/*.c)))
+C_FILES := $(LIB_SRC) $(CLI_SRC) $(wildcard tests/*.c tests/*/*.c)
+H_FILES := $(HEADERS) $(wildcard src/*/*.h tests/*.h tests/*/*.h)
 LIB_OBJ := $(LIB_SRC:%.c=$B/%.o)
 CLI_OBJ := $(CLI_SRC:%.c=$B/%.o)
 TEST_OBJ := $(TEST_SRC:%.c=$B/%.o)
@@ -106,8 +108,8 @@ $B/%.o: %.c Makefile
 
 # One source for each instruction set; the program chooses when it runs. ISO C would forbid a * b + c in one step.
 ifneq ($(findstring x86_64,$(shell $(CC) -dumpmachine)),)
-$B/src/kernels_avx2.o: EXTRA := -mavx2 -mfma -ffp-contract=fast
-$B/src/kernels_avx512.o: EXTRA := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -ffp-contract=fast \
+$B/src/kernels/kernels_avx2.o: EXTRA := -mavx2 -mfma -ffp-contract=fast
+$B/src/kernels/kernels_avx512.o: EXTRA := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -ffp-contract=fast \
   -mprefer-vector-width=512
 endif
 
@@ -131,7 +133,7 @@ $B/invproj $B/check $B/example $B/bench:
 	$(call say,LD,$@)
 	$Q$(CC) $(ALL_LDFLAGS) -o $@ $^ $(EXTRA_LIBS) $(LDLIBS)
 
-$(TEST_OBJ): EXTRA := -Isrc -Itests $(call pkg,--cflags check)
+$(TEST_OBJ): EXTRA := -Itests $(call pkg,--cflags check)
 
 $B/torture.so: tests/torture/torture.c tests/torture/serve.h Makefile
 	$(call say,LD,$@)
@@ -192,6 +194,7 @@ all_of = pids=; for part in $(1); do { $(2); } & pids="$$pids $$!"; done; bad=0;
   for pid in $$pids; do wait $$pid || bad=1; done; [ $$bad = 0 ]
 
 run-check: check-programs
+	@sh tests/levels.sh $(LEVELS)
 	@printf '%s\n' $(LONG_SUITES) $(filter-out $(LONG_SUITES),$(SUITES)) | \
 	  $(TEST_ENV) xargs -n 1 -P "$$(nproc 2>/dev/null || echo 2)" \
 	  sh -c 'said=$$($B/check "$$0" 2>&1); bad=$$?; printf "%s\n" "$$said"; exit $$bad'
@@ -241,13 +244,13 @@ format-check: ## fail if `make format` would change anything
 
 lint: format-check ## clang-tidy, cppcheck and shellcheck; a warning is an error
 	$(call say,TIDY,$(words $(C_FILES)) files)
-	$Qprintf '%s\n' $(filter-out src/kernels_avx% tests/torture/%,$(C_FILES)) | xargs -n 1 -P $$(nproc) sh -c \
-	  'found=$$(clang-tidy --quiet "$$0" -- $(BASE_CFLAGS) -Isrc -Itests 2>&1); bad=$$?; \
+	$Qprintf '%s\n' $(filter-out src/kernels/kernels_avx% tests/torture/%,$(C_FILES)) | xargs -n 1 -P $$(nproc) sh -c \
+	  'found=$$(clang-tidy --quiet "$$0" -- $(BASE_CFLAGS) -Itests 2>&1); bad=$$?; \
 	  echo "$$found" | grep -v "^$$\|warnings\? generated"; exit $$bad'
 	$(call say,CPPC,$(words $(C_FILES)) files)
 	$Qcppcheck --quiet --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
-	  --std=c11 -D_GNU_SOURCE -Iinclude -Isrc -Itests -j $$(nproc) $(C_FILES)
-	shellcheck data/fetch.sh .ci/deps.sh .ci/run
+	  --std=c11 -D_GNU_SOURCE -DH5_USE_110_API -Iinclude -Isrc -Itests -j $$(nproc) $(C_FILES)
+	shellcheck data/fetch.sh .ci/deps.sh .ci/run tests/levels.sh
 
 # ---- installing -----------------------------------------------------------------------------------
 D = $(DESTDIR)$(PREFIX)

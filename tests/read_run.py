@@ -1,4 +1,4 @@
-"""Reads the run file of the shortened experiment (tests/cli_short.h) as a stranger to it would, with h5py.
+"""Reads the run file of the shortened experiment (tests/cli/cli_short.h) as a stranger to it would, with h5py.
 
 read_run.py RUN.h5
 

@@ -1,6 +1,6 @@
 /* suites.h - every suite of checks: the one list that check_main.c runs and that declares them.
  *
- * To add one: write tests/test_NAME.c with `Suite *NAME_suite(void)`, add its line here.
+ * To add one: write tests/FOLDER/test_NAME.c (the folder its module has in src/) with `Suite *NAME_suite(void)`, add its line here.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef INVPROJ_TESTS_SUITES_H

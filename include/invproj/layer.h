@@ -1,7 +1,7 @@
 /* layer.h - what a layer is: one step of a chain, from a batch of rows to a batch of rows.
  *
- * A type of layer is a const struct of functions in a file of its own, src/layer_TYPE.c; the table
- * in src/layers.h lists them. To add one: write the file, add its line to the table.
+ * A type of layer is a const struct of functions in a file of its own, src/net/layers/TYPE.c; the table
+ * in src/net/layers.h lists them. To add one: write the file, add its line to the table.
  *
  *     const inv_layer_type *dense = inv_layer_type_find("dense");
  *     printf("%s has %zu bytes of settings\n", dense->name, dense->spec_size);

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "invproj/inverse.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "invproj/encode.h"
+#include "invproj/loss.h"
+#include "learn/method.h"
+#include "learn/pieces.h"
+
+static const char *const kinds[] = {"learned", NULL};
+static const char *const losses[] = {"l1", NULL};
+
+const inv_inverse_spec inv_inverse_defaults = {
+    .name = "inverse",
+    .kind = "learned",
+    .steps = 1000,
+    .batch = 100,
+    .loss = "l1",
+    .squash = 0.99,
+    .range_penalty = 0.5,
+    .kernel = {"truncated_normal", 0.1, 0.0},
+    .optimiser = {.type = "adagrad", .rate = 0.01, .accumulator = 0.1},
+};
+
+const inv_field inv_inverse_fields[] = {
+    {"name", INV_FIELD_NAME, offsetof(inv_inverse_spec, name), .help = "in the run file"},
+    {"kind", INV_FIELD_NAME, offsetof(inv_inverse_spec, kind), .choices = kinds,
+     .help = "how it is found"},
+    {"at", INV_FIELD_NAME, offsetof(inv_inverse_spec, at), .required = true,
+     .help = "point it starts from"},
+    {"steps", INV_FIELD_SIZE, offsetof(inv_inverse_spec, steps), 1, 1e9, .help = "how many"},
+    {"batch", INV_FIELD_SIZE, offsetof(inv_inverse_spec, batch), 1, 1e6, .help = "images a step"},
+    {"confidence", INV_FIELD_REAL, offsetof(inv_inverse_spec, confidence), 0.0, 1.0,
+     .help = "only images whose top class is more probable"},
+    {"loss", INV_FIELD_NAME, offsetof(inv_inverse_spec, loss), .choices = losses,
+     .help = "between image and inverse, summed"},
+    {"squash", INV_FIELD_REAL, offsetof(inv_inverse_spec, squash), 1e-6, 0.999999,
+     .help = "part of an activation's range that estimates are brought to"},
+    {"range_penalty", INV_FIELD_REAL, offsetof(inv_inverse_spec, range_penalty), 0.0, 1e12,
+     .help = "weight on estimates outside a sigmoid's or tanh's range"},
+    {"kernel", INV_FIELD_GROUP, offsetof(inv_inverse_spec, kernel), .choices = inv_init_types,
+     .group = inv_init_fields},
+    {"optimiser", INV_FIELD_GROUP, offsetof(inv_inverse_spec, optimiser),
+     .choices = inv_optim_types, .group = inv_optim_fields, .start = inv_optim_start},
+    {0}};
+
+/* ---- building ---- */
+
+inv_status inv_inverse_point(const inv_net *net, const char *name, size_t *point)
+{
+    inv_status status = inv_net_point(net, name, point);
+    if (status != INV_OK)
+        return status;
+    if (*point > 1 && inv_net_layer(net, *point - 1)->type->one_to_one)
+        --*point;
+    if (*point == 0 || *point > inv_net_logits(net))
+        return INV_ERROR(INV_ECONFIG, "%s: cannot be inverted; points from %s to %s can", name,
+                         inv_net_point_name(net, 1), inv_net_point_name(net, inv_net_logits(net)));
+    return INV_OK;
+}
+
+static inv_status refuse(const inv_layer *layer)
+{
+    const char *why = layer->type->loses;
+    return INV_ERROR(INV_ECONFIG,
+                     "inverse.at: %s is a %s layer, which has no inverse by weights%s%s%s; make "
+                     "images by optimisation instead: generate or features with at = \"input\"",
+                     layer->name, layer->type->name, why ? " (" : "", why ? why : "",
+                     why ? ")" : "");
+}
+
+/* The list of layers that leads from `point` down to the input, as JSON. */
+static inv_status mirror_layers(const inv_inverse_spec *spec, const inv_net *net, size_t point,
+                                json_t *list)
+{
+    const inv_mirror how = {spec->kernel, spec->squash, spec->range_penalty};
+    for (size_t p = point; p-- > 0;) {
+        const inv_layer *layer = inv_net_layer(net, p);
+        if (!layer->type->mirror)
+            return refuse(layer);
+        inv_status status = layer->type->mirror(layer, &how, p == 0, list);
+        if (status != INV_OK)
+            return status;
+    }
+    if (json_array_size(list) == 0)
+        return INV_ERROR(INV_ECONFIG, "inverse.at: up to %s nothing changes the image",
+                         inv_net_point_name(net, point));
+    return INV_OK;
+}
+
+/* Frozen blocks of the inverse are the net's own of the same name. */
+static void copy_frozen(const inv_net *net, inv_net *inverse)
+{
+    for (size_t i = 0; i < inv_net_depth(inverse); i++) {
+        const inv_layer *layer = inv_net_layer(inverse, i);
+        char owner[INV_NAME_MAX];
+        inv_layer_owner(layer->name, owner);
+        for (size_t b = 0; b < layer->block_count; b++) {
+            const inv_block *to = &layer->blocks[b];
+            const inv_block *from = to->frozen ? inv_net_block(net, owner, to->name) : NULL;
+            if (from)
+                memcpy(inv_net_params(inverse) + to->offset, inv_net_params(net) + from->offset,
+                       to->size * sizeof(float));
+        }
+    }
+}
+
+inv_status inv_inverse_build(const inv_inverse_spec *spec, const inv_net *net, inv_net **out)
+{
+    size_t point = 0;
+    char *text = NULL;
+    inv_config *config = NULL;
+    json_t *list = json_array();
+    inv_status status = INV_OK;
+    *out = NULL;
+    INV_TRY(inv_inverse_point(net, spec->at, &point));
+    INV_TRY(mirror_layers(spec, net, point, list));
+    text = json_dumps(list, JSON_COMPACT);
+    if (!text)
+        INV_FAIL(INV_ENOMEM, "inverse: no memory to describe it");
+    INV_TRY(inv_config_read_json("inverse", text, &config));
+    INV_TRY(inv_net_build(config, "", (inv_shape){1, 1, inv_net_units(net, point)}, 0, out));
+    copy_frozen(net, *out);
+fail:
+    inv_config_free(config);
+    json_decref(list);
+    free(text);
+    return status;
+}
+
+/* ---- training ---- */
+
+struct inv_inverter {
+    inv_inverse_spec spec;
+    inv_net *inverse;
+    const inv_part *part;
+    inv_stepper stepper;
+    inv_pieces *pieces;
+    gsl_matrix_float *codes; /* [images, units]: the values at the point, of every image */
+    float *confidence;       /* of every image */
+    uint32_t *kept;          /* which images of a batch are kept */
+    double *row_loss;
+};
+
+static inv_status alloc_buffers(inv_inverter *inverter, size_t units)
+{
+    const size_t batch = inverter->spec.batch;
+    void *kept = NULL, *row_loss = NULL, *confidence = NULL;
+    inv_status status = INV_OK;
+    INV_TRY(inv_calloc(batch, sizeof(uint32_t), "a batch", &kept));
+    inverter->kept = kept;
+    INV_TRY(inv_calloc(batch, sizeof(double), "losses", &row_loss));
+    inverter->row_loss = row_loss;
+    INV_TRY(inv_calloc(inverter->part->count, sizeof(float), "confidences", &confidence));
+    inverter->confidence = confidence;
+    INV_TRY(inv_mat_alloc(inverter->part->count, units, "values of all images", &inverter->codes));
+fail:
+    return status;
+}
+
+static inv_status check_confidence(const inv_inverter *inverter)
+{
+    float highest = 0.0f;
+    for (size_t i = 0; i < inverter->part->count; i++)
+        if (inverter->confidence[i] > highest)
+            highest = inverter->confidence[i];
+    if (highest > inverter->spec.confidence)
+        return INV_OK;
+    return INV_ERROR(
+        INV_EDATA,
+        "inverse.confidence: no image has a top class more probable than %.9g; the highest "
+        "is %.9g: train longer or lower it",
+        inverter->spec.confidence, (double)highest);
+}
+
+static inv_status draw_kernels(inv_net *inverse, uint64_t seed)
+{
+    gsl_rng *rng = NULL;
+    inv_status status = inv_rng_alloc(seed, "inverse", &rng);
+    if (status == INV_OK)
+        inv_net_init(inverse, rng);
+    inv_rng_free(rng);
+    return status;
+}
+
+inv_status inv_inverter_alloc(const inv_inverse_spec *spec, const inv_net *net, inv_net *inverse,
+                              const inv_dataset *data, uint64_t seed, inv_inverter **out)
+{
+    void *memory = NULL;
+    size_t point = 0;
+    inv_inverter *inverter = NULL;
+    inv_status status = INV_OK;
+    *out = NULL;
+    INV_TRY(inv_inverse_point(net, spec->at, &point));
+    if (spec->batch > data->train.count)
+        INV_FAIL(INV_ECONFIG, "inverse.batch: %zu, but there are %zu images to train on",
+                 spec->batch, data->train.count);
+    INV_TRY(inv_calloc(1, sizeof *inverter, "inverter", &memory));
+    inverter = memory;
+    inverter->spec = *spec;
+    inverter->inverse = inverse;
+    inverter->part = &data->train;
+    INV_TRY(alloc_buffers(inverter, inv_net_units(net, point)));
+    INV_TRY(draw_kernels(inverse, seed));
+    INV_TRY(inv_stepper_open(&inverter->stepper, "inverting", seed, data->train.count, spec->batch,
+                             &spec->optimiser, inv_net_size(inverse)));
+    INV_TRY(inv_pieces_alloc(inverse, inv_net_depth(inverse), spec->batch, &inverter->pieces));
+    INV_TRY(inv_encode(net, inverter->part, point, inverter->codes, inverter->confidence, NULL));
+    INV_TRY(check_confidence(inverter));
+    *out = inverter;
+    return INV_OK;
+fail:
+    inv_inverter_free(inverter);
+    return status;
+}
+
+void inv_inverter_free(inv_inverter *inverter)
+{
+    if (!inverter)
+        return;
+    inv_stepper_close(&inverter->stepper);
+    inv_pieces_free(inverter->pieces);
+    inv_mat_free(inverter->codes);
+    free(inverter->confidence);
+    free(inverter->kept);
+    free(inverter->row_loss);
+    free(inverter);
+}
+
+/* Lists the confident images of the next batch; returns how many. */
+static size_t choose_kept(inv_inverter *inverter)
+{
+    const uint32_t *index = NULL;
+    const size_t n = inv_batches_next(inverter->stepper.batches, &index);
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if (inverter->confidence[index[i]] > inverter->spec.confidence)
+            inverter->kept[kept++] = index[i];
+    return kept;
+}
+
+static void kept_codes(void *owner, size_t first, gsl_matrix_float *x)
+{
+    const inv_inverter *inverter = owner;
+    inv_mat_gather(inverter->codes, inverter->kept + first, x->size1, x);
+}
+
+static double kept_loss(void *owner, size_t first, const gsl_matrix_float *y, gsl_matrix_float *dy)
+{
+    const inv_inverter *inverter = owner;
+    inv_part_gather(inverter->part, inverter->kept + first, y->size1, dy); /* the images first */
+    return inv_loss_l1(y, dy, inverter->row_loss + first, dy);
+}
+
+inv_status inv_inverter_step(inv_inverter *inverter, inv_inverse_report *report)
+{
+    inv_stepper *stepper = &inverter->stepper;
+    const inv_task task = {inverter, kept_codes, kept_loss};
+    const size_t kept = choose_kept(inverter);
+    *report = (inv_inverse_report){stepper->step + 1, 0.0, kept};
+    if (kept == 0) {
+        stepper->step++;
+        return INV_OK;
+    }
+    report->loss =
+        inv_pieces_descend(inverter->pieces, &task, kept, &(inv_mode){0}, stepper->gradient);
+    return inv_stepper_step(stepper, "inverse", report->loss, inverter->inverse,
+                            inverter->spec.steps);
+}
+
+size_t inv_inverter_step_count(const inv_inverter *inverter)
+{
+    return inverter->stepper.step;
+}
+
+size_t inv_inverter_state(inv_inverter *inverter, inv_array state[INV_ARRAYS_MAX])
+{
+    return inv_stepper_state(&inverter->stepper, state);
+}
+
+inv_status inv_inverter_restored(const inv_inverter *inverter)
+{
+    return inv_stepper_restored(&inverter->stepper, "inverse");
+}
+
+/* ---- using ---- */
+
+inv_status inv_inverse_apply(const inv_net *inverse, const gsl_matrix_float *values,
+                             gsl_matrix_float *images)
+{
+    inv_pass *pass = NULL;
+    inv_status status =
+        inv_pass_alloc(inverse, 0, inv_net_depth(inverse), values->size1, INV_PASS_FORWARD, &pass);
+    if (status == INV_OK)
+        gsl_matrix_float_memcpy(images, inv_net_forward(inverse, pass, values));
+    inv_pass_free(pass);
+    return status;
+}
+
+inv_status inv_inverse_project(const inv_net *net, const inv_net *inverse, size_t at,
+                               const gsl_matrix_float *x, gsl_matrix_float *images,
+                               float *confidence, unsigned *predicted)
+{
+    inv_pass *pass = NULL;
+    inv_status status = INV_OK;
+    INV_TRY(inv_pass_alloc(net, 0, inv_net_logits(net), x->size1, INV_PASS_FORWARD, &pass));
+    inv_encode_classes(inv_net_forward(net, pass, x), confidence, predicted);
+    INV_TRY(inv_inverse_apply(inverse, inv_pass_at(pass, at), images));
+fail:
+    inv_pass_free(pass);
+    return status;
+}

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "invproj/train.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "invproj/loss.h"
+#include "invproj/rng.h"
+#include "learn/early.h"
+#include "learn/method.h"
+#include "learn/pieces.h"
+
+static const char *const losses[] = {"cross_entropy", "l1", "l2", NULL};
+static const char *const reductions[] = {"sum", "mean", NULL};
+static const char *const stop_by[] = {"loss", "accuracy", NULL};
+
+const inv_train_spec inv_train_defaults = {
+    .steps = 1000,
+    .batch = 100,
+    .loss = "cross_entropy",
+    .reduction = "sum",
+    .optimiser = {.type = "adagrad", .rate = 0.01, .accumulator = 0.1},
+    .schedule = {.type = "constant", .every = 10.0, .factor = 0.1},
+    .stop = {.by = "loss"},
+};
+
+static const inv_field stop_fields[] = {
+    {"patience", INV_FIELD_SIZE, offsetof(inv_stop_spec, patience), 0, 1e9,
+     .help = "measurements without a gain after which training stops; 0: it does not"},
+    {"by", INV_FIELD_NAME, offsetof(inv_stop_spec, by), .choices = stop_by,
+     .help = "of the validation images"},
+    {"least_gain", INV_FIELD_REAL, offsetof(inv_stop_spec, least_gain), 0.0, 1e12,
+     .help = "a gain is more than this"},
+    {0}};
+
+static const inv_field *stop_group(const char *type)
+{
+    (void)type;
+    return stop_fields;
+}
+
+const inv_field inv_train_fields[] = {
+    {"steps", INV_FIELD_SIZE, offsetof(inv_train_spec, steps), 1, 1e9, .help = "how many"},
+    {"epochs", INV_FIELD_SIZE, offsetof(inv_train_spec, epochs), 0, 1e6,
+     .help = "passes over the images, in place of steps"},
+    {"batch", INV_FIELD_SIZE, offsetof(inv_train_spec, batch), 1, 1e6, .help = "images a step"},
+    {"loss", INV_FIELD_NAME, offsetof(inv_train_spec, loss), .choices = losses,
+     .help = "objective"},
+    {"reduction", INV_FIELD_NAME, offsetof(inv_train_spec, reduction), .choices = reductions,
+     .help = "over the batch, for l1 and l2 over the outputs too"},
+    {"weight_decay", INV_FIELD_REAL, offsetof(inv_train_spec, weight_decay), 0.0, 1e12,
+     .help = "L2: times each weight of a kernel, added to its gradient"},
+    {"optimiser", INV_FIELD_GROUP, offsetof(inv_train_spec, optimiser), .choices = inv_optim_types,
+     .group = inv_optim_fields, .start = inv_optim_start},
+    {"schedule", INV_FIELD_GROUP, offsetof(inv_train_spec, schedule), .choices = inv_schedule_types,
+     .group = inv_schedule_fields},
+    {"validate", INV_FIELD_SIZE, offsetof(inv_train_spec, validate), 0, 1e9,
+     .help = "steps, or epochs, between measurements on the validation images; 0: an epoch, "
+             "where epochs or stop are given"},
+    {"stop", INV_FIELD_GROUP, offsetof(inv_train_spec, stop), .group = stop_group},
+    {0}};
+
+struct inv_trainer {
+    inv_train_spec spec;
+    inv_net *net;
+    const inv_part *part, *validation;
+    uint64_t seed;
+    size_t epoch, steps, every; /* steps: of an epoch, in all, between measurements (0: none) */
+    inv_stepper stepper;
+    inv_early early;
+    inv_pieces *pieces;
+    /* The batch: images `index` of `source`, or, where that is NULL, those from `first` on. */
+    const inv_part *source;
+    const uint32_t *index;
+    size_t first;
+    unsigned *labels; /* of the batch */
+    double *row_loss;
+    size_t correct;
+    double weight; /* of the gradient */
+};
+
+/* ---- making one ---- */
+
+static inv_status check(const inv_train_spec *spec, const inv_net *net, const inv_dataset *data)
+{
+    const size_t outputs = inv_net_units(net, inv_net_depth(net));
+    if (inv_net_units(net, 0) != data->train.pixels)
+        return INV_ERROR(INV_ECONFIG, "network: takes %zu values, an image of %s has %zu",
+                         inv_net_units(net, 0), data->name, data->train.pixels);
+    if (outputs != data->classes)
+        return INV_ERROR(INV_ECONFIG, "network: ends in %zu units, %s has %zu classes", outputs,
+                         data->name, data->classes);
+    if (spec->batch > data->train.count)
+        return INV_ERROR(INV_ECONFIG, "training.batch: %zu, but there are %zu images to train on",
+                         spec->batch, data->train.count);
+    if ((spec->stop.patience > 0 || spec->validate > 0) && data->validation.count == 0)
+        return INV_ERROR(INV_ECONFIG,
+                         "training.%s: there are no images to validate on; set some aside with "
+                         "data.validation",
+                         spec->validate > 0 ? "validate" : "stop");
+    return INV_OK;
+}
+
+static bool is_cross_entropy(const inv_trainer *trainer)
+{
+    return strcmp(trainer->spec.loss, "cross_entropy") == 0;
+}
+
+static void set_lengths(inv_trainer *trainer)
+{
+    const inv_train_spec *spec = &trainer->spec;
+    const bool wanted = spec->epochs > 0 || spec->stop.patience > 0;
+    trainer->epoch = (trainer->part->count + spec->batch - 1) / spec->batch;
+    trainer->steps = spec->epochs ? spec->epochs * trainer->epoch : spec->steps;
+    if (spec->validate > 0)
+        trainer->every = spec->validate * (spec->epochs ? trainer->epoch : 1);
+    else if (wanted && trainer->validation->count > 0)
+        trainer->every = trainer->epoch;
+}
+
+static inv_status alloc_batch(inv_trainer *trainer)
+{
+    const size_t last =
+        is_cross_entropy(trainer) ? inv_net_logits(trainer->net) : inv_net_depth(trainer->net);
+    const size_t batch = trainer->spec.batch;
+    void *labels = NULL, *row_loss = NULL;
+    inv_status status = INV_OK;
+    INV_TRY(inv_calloc(batch, sizeof(unsigned), "labels", &labels));
+    trainer->labels = labels;
+    INV_TRY(inv_calloc(batch, sizeof(double), "losses", &row_loss));
+    trainer->row_loss = row_loss;
+    INV_TRY(inv_pieces_alloc(trainer->net, last, batch, &trainer->pieces));
+fail:
+    return status;
+}
+
+inv_status inv_trainer_alloc(const inv_train_spec *spec, inv_net *net, const inv_dataset *data,
+                             uint64_t seed, inv_trainer **out)
+{
+    void *memory = NULL;
+    inv_trainer *trainer = NULL;
+    inv_status status = INV_OK;
+    *out = NULL;
+    INV_TRY(check(spec, net, data));
+    INV_TRY(inv_calloc(1, sizeof *trainer, "trainer", &memory));
+    trainer = memory;
+    trainer->spec = *spec;
+    trainer->net = net;
+    trainer->seed = seed;
+    trainer->part = &data->train;
+    trainer->validation = &data->validation;
+    set_lengths(trainer);
+    INV_TRY(inv_stepper_open(&trainer->stepper, "training", seed, data->train.count, spec->batch,
+                             &spec->optimiser, inv_net_size(net)));
+    trainer->stepper.weight_decay = spec->weight_decay;
+    INV_TRY(inv_early_open(&trainer->early, &spec->stop, inv_net_size(net)));
+    INV_TRY(alloc_batch(trainer));
+    *out = trainer;
+    return INV_OK;
+fail:
+    inv_trainer_free(trainer);
+    return status;
+}
+
+void inv_trainer_free(inv_trainer *trainer)
+{
+    if (!trainer)
+        return;
+    inv_stepper_close(&trainer->stepper);
+    inv_early_close(&trainer->early);
+    inv_pieces_free(trainer->pieces);
+    free(trainer->labels);
+    free(trainer->row_loss);
+    free(trainer);
+}
+
+/* ---- the objective ---- */
+
+static void batch_input(void *owner, size_t first, gsl_matrix_float *x)
+{
+    const inv_trainer *trainer = owner;
+    if (trainer->index)
+        inv_part_gather(trainer->source, trainer->index + first, x->size1, x);
+    else
+        inv_part_rows(trainer->source, trainer->first + first, x->size1, x);
+}
+
+/* Of the logits, or of the outputs to one-hot targets. */
+static double batch_loss(void *owner, size_t first, const gsl_matrix_float *y, gsl_matrix_float *dy)
+{
+    inv_trainer *trainer = owner;
+    const unsigned *labels = trainer->labels + first;
+    double *row_loss = trainer->row_loss + first, loss = 0.0;
+    size_t correct = 0;
+    if (is_cross_entropy(trainer)) {
+        loss = inv_loss_cross_entropy(y, labels, row_loss, dy, &correct);
+    } else {
+        gsl_matrix_float_set_zero(dy); /* the targets first */
+        for (size_t i = 0; i < y->size1; i++) {
+            gsl_matrix_float_set(dy, i, labels[i], 1.0f);
+            correct += inv_argmax(y->data + i * y->tda, y->size2) == labels[i];
+        }
+        loss = (strcmp(trainer->spec.loss, "l1") == 0 ? inv_loss_l1 : inv_loss_l2)(y, dy, row_loss,
+                                                                                   dy);
+    }
+    if (trainer->weight != 1.0)
+        gsl_matrix_float_scale(dy, (float)trainer->weight);
+#pragma omp atomic
+    trainer->correct += correct;
+    return loss;
+}
+
+/* How many terms the loss of n images is the sum of: what reduction mean divides by. */
+static double terms_of(const inv_trainer *trainer, size_t n)
+{
+    const size_t outputs = inv_net_units(trainer->net, inv_net_depth(trainer->net));
+    return (double)n * (is_cross_entropy(trainer) ? 1.0 : (double)outputs);
+}
+
+static inv_task task_of(inv_trainer *trainer)
+{
+    return (inv_task){trainer, batch_input, batch_loss};
+}
+
+static void measure_validation(inv_trainer *trainer, inv_train_report *report)
+{
+    const inv_part *part = trainer->source = trainer->validation;
+    const inv_task task = task_of(trainer);
+    double loss = 0.0;
+    trainer->correct = 0;
+    trainer->index = NULL;
+    for (size_t n, first = 0; first < part->count; first += n) {
+        const size_t left = part->count - first, batch = trainer->spec.batch;
+        n = left < batch ? left : batch;
+        trainer->first = first;
+        for (size_t i = 0; i < n; i++)
+            trainer->labels[i] = part->labels[first + i];
+        loss += inv_pieces_value(trainer->pieces, &task, n);
+    }
+    report->validated = true;
+    report->validation_loss = loss / terms_of(trainer, part->count);
+    report->validation_accuracy = (double)trainer->correct / (double)part->count;
+}
+
+/* ---- stepping ---- */
+
+/* The loss of the next batch, and its gradient in the stepper. */
+static void descend(inv_trainer *trainer, inv_train_report *report)
+{
+    inv_stepper *stepper = &trainer->stepper;
+    const inv_mode mode = {true, .key = inv_rng_mix(trainer->seed, stepper->step)};
+    const inv_task task = task_of(trainer);
+    const size_t n = inv_batches_next(stepper->batches, &trainer->index);
+    const double terms = strcmp(trainer->spec.reduction, "mean") == 0 ? terms_of(trainer, n) : 1.0;
+    trainer->source = trainer->part;
+    trainer->correct = 0;
+    trainer->weight = 1.0 / terms;
+    for (size_t i = 0; i < n; i++)
+        trainer->labels[i] = trainer->part->labels[trainer->index[i]];
+    const double loss =
+        inv_pieces_descend(trainer->pieces, &task, n, &mode, stepper->gradient) / terms;
+    *report = (inv_train_report){
+        .step = stepper->step + 1, .loss = loss, .accuracy = (double)trainer->correct / (double)n};
+}
+
+inv_status inv_trainer_step(inv_trainer *trainer, inv_train_report *report)
+{
+    const inv_train_spec *spec = &trainer->spec;
+    inv_stepper *stepper = &trainer->stepper;
+    const double factor = inv_schedule_factor(&spec->schedule, spec->epochs ? trainer->epoch : 1,
+                                              stepper->step, trainer->steps);
+    descend(trainer, report);
+    inv_pieces_keep(trainer->pieces, trainer->net);
+    inv_optim_set_rate(stepper->optim, spec->optimiser.rate * factor);
+    inv_status status =
+        inv_stepper_step(stepper, "training", report->loss, trainer->net, trainer->steps);
+    if (status == INV_OK && trainer->every > 0 && stepper->step % trainer->every == 0) {
+        measure_validation(trainer, report);
+        inv_early_note(&trainer->early, stepper->step, report->validation_loss,
+                       report->validation_accuracy, inv_net_params(trainer->net));
+    }
+    if (status == INV_OK && inv_trainer_done(trainer))
+        inv_early_swap(&trainer->early, inv_net_params(trainer->net));
+    return status;
+}
+
+size_t inv_trainer_step_count(const inv_trainer *trainer)
+{
+    return trainer->stepper.step;
+}
+
+size_t inv_trainer_steps(const inv_trainer *trainer)
+{
+    return trainer->steps;
+}
+
+size_t inv_trainer_epoch(const inv_trainer *trainer)
+{
+    return trainer->epoch;
+}
+
+bool inv_trainer_done(const inv_trainer *trainer)
+{
+    return trainer->stepper.step >= trainer->steps || inv_early_over(&trainer->early);
+}
+
+size_t inv_trainer_best(const inv_trainer *trainer)
+{
+    return trainer->early.best_step;
+}
+
+/* ---- state ---- */
+
+size_t inv_trainer_state(inv_trainer *trainer, inv_array state[INV_ARRAYS_MAX])
+{
+    return inv_early_state(&trainer->early, state, inv_stepper_state(&trainer->stepper, state));
+}
+
+inv_status inv_trainer_restored(inv_trainer *trainer)
+{
+    inv_status status = inv_stepper_restored(&trainer->stepper, "training");
+    if (status == INV_OK && !inv_early_valid(&trainer->early, trainer->stepper.step))
+        status = INV_ERROR(INV_EFORMAT, "training: the state that was kept is none to go on from");
+    /* it was done once, and now has more steps */
+    if (status == INV_OK && trainer->early.swapped && !inv_trainer_done(trainer))
+        inv_early_swap(&trainer->early, inv_net_params(trainer->net));
+    return status;
+}

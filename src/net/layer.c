@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "invproj/layer.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "net/layers.h"
+
+#define POINTER_TO(name) &inv_layer_##name,
+#define NAME_OF(name)    #name,
+
+static const inv_layer_type *const types[] = {INV_LAYERS(POINTER_TO)};
+
+const char *const inv_layer_names[] = {INV_LAYERS(NAME_OF) NULL};
+
+const inv_layer_type *inv_layer_type_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (strcmp(types[i]->name, name) == 0)
+            return types[i];
+    return NULL;
+}
+
+void inv_layer_owner(const char *name, char owner[INV_NAME_MAX])
+{
+    size_t length = strcspn(name, ".");
+    memcpy(owner, name, length);
+    owner[length] = 0;
+}
+
+void inv_block_fill(const inv_block *block, const inv_init *init, float *params, gsl_rng *rng)
+{
+    const size_t last = block->rank - 1;
+    inv_fans fans = {block->dims[last ? last - 1 : 0], block->dims[last]};
+    for (size_t d = 0; d + 2 < block->rank; d++) {
+        fans.in *= block->dims[d];
+        fans.out *= block->dims[d];
+    }
+    inv_init_fill(init, fans, params + block->offset, block->size, rng);
+}
+
+void inv_elementwise_forward(const inv_layer *layer, const float *params, void *state,
+                             const inv_mode *mode, const gsl_matrix_float *x, gsl_matrix_float *y)
+{
+    (void)params, (void)state, (void)mode;
+#pragma omp parallel for schedule(static) if (x->size1 * x->size2 > INV_PARALLEL_MIN)
+    for (size_t i = 0; i < x->size1; i++)
+        layer->type->map(layer, x->size2, x->data + i * x->tda, y->data + i * y->tda);
+}
+
+void inv_elementwise_backward(const inv_layer *layer, const float *params, void *state,
+                              const gsl_matrix_float *x, const gsl_matrix_float *y,
+                              const gsl_matrix_float *dy, float *dparams, gsl_matrix_float *dx)
+{
+    (void)params, (void)state, (void)dparams;
+    if (!dx)
+        return;
+#pragma omp parallel for schedule(static) if (x->size1 * x->size2 > INV_PARALLEL_MIN)
+    for (size_t i = 0; i < x->size1; i++)
+        layer->type->slope(layer, x->size2, x->data + i * x->tda, y->data + i * y->tda,
+                           dy->data + i * dy->tda, dx->data + i * dx->tda);
+}
+
+void inv_identity_map(const inv_layer *layer, size_t n, const float *x, float *y)
+{
+    (void)layer;
+    memcpy(y, x, n * sizeof *y);
+}
+
+void inv_identity_slope(const inv_layer *layer, size_t n, const float *x, const float *y,
+                        const float *dy, float *dx)
+{
+    (void)layer, (void)x, (void)y;
+    memcpy(dx, dy, n * sizeof *dx);
+}
+
+/* ---- inverses ---- */
+
+inv_status inv_mirror_add(json_t *layers, const inv_layer *layer, const char *ending, json_t *step)
+{
+    char owner[INV_NAME_MAX], name[2 * INV_NAME_MAX];
+    inv_layer_owner(layer->name, owner);
+    snprintf(name, sizeof name, "%s%s", owner, ending);
+    const bool good = step && json_object_set_new(step, "name", json_string(name)) == 0 &&
+                      json_array_append(layers, step) == 0;
+    json_decref(step);
+    return good ? INV_OK
+                : INV_ERROR(INV_ENOMEM, "%s: no memory to describe its inverse", layer->name);
+}
+
+inv_status inv_mirror_squash(json_t *layers, const inv_layer *layer, const inv_mirror *how,
+                             double low, double high)
+{
+    return inv_mirror_add(layers, layer, ".squash",
+                          json_pack("{ss sf sf sf sf}", "type", "squash", "low", low, "high", high,
+                                    "width", how->squash, "range_penalty", how->range_penalty));
+}
+
+inv_status inv_mirror_nothing(const inv_layer *layer, const inv_mirror *how, bool last,
+                              json_t *layers)
+{
+    (void)layer, (void)how, (void)last, (void)layers;
+    return INV_OK;
+}

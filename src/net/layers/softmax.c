@@ -1,0 +1,47 @@
+/* softmax: y_j = exp(x_j - max x) / sum_k exp(x_k - max x);  dx_j = y_j (dy_j - sum_k dy_k y_k)
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "kernels/kernels.h"
+#include "net/layers.h"
+
+static void softmax_row(const inv_kernels *kernels, const float *in, float *out, size_t n)
+{
+    float smallest = 0.0f, largest = 0.0f;
+    kernels->range(n, in, &smallest, &largest);
+    const float sum = kernels->exp_shifted(n, in, largest, out);
+    for (size_t j = 0; j < n; j++)
+        out[j] /= sum;
+}
+
+static void softmax_forward(const inv_layer *layer, const float *params, void *state,
+                            const inv_mode *mode, const gsl_matrix_float *x, gsl_matrix_float *y)
+{
+    const inv_kernels *kernels = inv_kernels_best();
+    (void)mode, (void)layer, (void)params, (void)state;
+    for (size_t i = 0; i < x->size1; i++)
+        softmax_row(kernels, x->data + i * x->tda, y->data + i * y->tda, x->size2);
+}
+
+static void softmax_backward(const inv_layer *layer, const float *params, void *state,
+                             const gsl_matrix_float *x, const gsl_matrix_float *y,
+                             const gsl_matrix_float *dy, float *dparams, gsl_matrix_float *dx)
+{
+    (void)layer, (void)params, (void)state, (void)x, (void)dparams;
+    for (size_t i = 0; dx && i < y->size1; i++) {
+        const float *restrict out = y->data + i * y->tda, *restrict dout = dy->data + i * dy->tda;
+        float *restrict din = dx->data + i * dx->tda;
+        float dot = 0.0f;
+        for (size_t j = 0; j < y->size2; j++)
+            dot += dout[j] * out[j];
+        for (size_t j = 0; j < y->size2; j++)
+            din[j] = out[j] * (dout[j] - dot);
+    }
+}
+
+const inv_layer_type inv_layer_softmax = {
+    .name = "softmax",
+    .forward = softmax_forward,
+    .backward = softmax_backward,
+    .loses = "it keeps only ratios",
+    .activation = true,
+};

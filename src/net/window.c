@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "net/window.h"
+
+#include <string.h>
+
+const char *const inv_window_paddings[] = {"valid", "same", NULL};
+
+/* How many windows of `size` there are along n values, and the zeros around them. */
+static size_t places(size_t n, size_t size, size_t stride, bool same, size_t *padding)
+{
+    *padding = 0;
+    if (!same)
+        return n < size ? 0 : (n - size) / stride + 1;
+    const size_t count = (n + stride - 1) / stride, reach = (count - 1) * stride + size;
+    *padding = reach > n ? reach - n : 0;
+    return count;
+}
+
+inv_window inv_window_over(inv_shape in, const inv_window_spec *spec)
+{
+    const bool same = strcmp(spec->padding, "same") == 0;
+    const size_t height = spec->height, width = spec->width;
+    inv_window w = {in,
+                    in,
+                    height,
+                    width,
+                    .stride_y = spec->stride ? spec->stride : height,
+                    .stride_x = spec->stride ? spec->stride : width};
+    size_t rows, columns;
+    w.out_height = places(in.height, height, w.stride_y, same, &rows);
+    w.out_width = places(in.width, width, w.stride_x, same, &columns);
+    w.padded.height += rows;
+    w.padded.width += columns;
+    w.top = rows / 2;
+    w.left = columns / 2;
+    return w;
+}
+
+inv_status inv_window_shape(const inv_layer *layer, inv_window_spec *spec, inv_window *out)
+{
+    const inv_shape in = layer->in;
+    spec->height = spec->height ? spec->height : spec->size;
+    spec->width = spec->width ? spec->width : spec->size;
+    if (spec->height == 0 || spec->width == 0)
+        return INV_ERROR(INV_ECONFIG,
+                         "%s: a window of no size; give it a size, or height and width",
+                         layer->name);
+    *out = inv_window_over(in, spec);
+    if (out->out_height == 0 || out->out_width == 0)
+        return INV_ERROR(
+            INV_ECONFIG,
+            "%s: a window of %zu x %zu does not fit into an image of %zu x %zu; take a "
+            "smaller one, or padding = \"same\"",
+            layer->name, spec->height, spec->width, in.height, in.width);
+    return INV_OK;
+}
+
+const inv_field inv_pool_fields[] = {INV_WINDOW_FIELDS(0), {0}};
+const inv_window_spec inv_pool_defaults = {.size = 2, .padding = "valid"};
+
+inv_status inv_pool_shape(inv_layer *layer, size_t classes)
+{
+    inv_window w;
+    inv_status status = inv_window_shape(layer, layer->spec, &w);
+    (void)classes;
+    if (status == INV_OK)
+        layer->out = (inv_shape){w.out_height, w.out_width, layer->in.channels};
+    return status;
+}
+
+static inv_span span(size_t start, size_t size, size_t before, size_t n)
+{
+    const size_t end = start + size - before;
+    return (inv_span){start > before ? start - before : 0, end < n ? end : n};
+}
+
+inv_span inv_window_rows(const inv_window *w, size_t i)
+{
+    return span(i * w->stride_y, w->height, w->top, w->in.height);
+}
+
+inv_span inv_window_columns(const inv_window *w, size_t j)
+{
+    return span(j * w->stride_x, w->width, w->left, w->in.width);
+}
+
+void inv_window_pad(const inv_window *w, const float *image, float *padded)
+{
+    const size_t row = w->in.width * w->in.channels, pitch = inv_window_pitch(w);
+    memset(padded, 0, w->padded.height * pitch * sizeof *padded);
+    padded += w->top * pitch + w->left * w->in.channels;
+    for (size_t i = 0; i < w->in.height; i++)
+        memcpy(padded + i * pitch, image + i * row, row * sizeof *image);
+}
+
+void inv_window_crop(const inv_window *w, const float *padded, float *image)
+{
+    const size_t row = w->in.width * w->in.channels, pitch = inv_window_pitch(w);
+    padded += w->top * pitch + w->left * w->in.channels;
+    for (size_t i = 0; i < w->in.height; i++)
+        memcpy(image + i * row, padded + i * pitch, row * sizeof *image);
+}
+
+void inv_window_add(const inv_window *w, size_t i, size_t j, const float *values, float *padded)
+{
+    const inv_kernels *kernels = inv_kernels_best();
+    const size_t run = inv_window_run(w), pitch = inv_window_pitch(w);
+    padded += i * w->stride_y * pitch + j * w->stride_x * w->in.channels;
+    for (size_t r = 0; r < w->height; r++)
+        kernels->add(run, values + r * run, padded + r * pitch);
+}
+
+void inv_window_turn(const float *from, size_t rows, size_t cols, float *to)
+{
+    const size_t whole = inv_whole_vectors(rows);
+    inv_kernels_best()->transpose(rows, cols, from, cols, to, whole);
+    for (size_t j = 0; rows < whole && j < cols; j++)
+        memset(to + j * whole + rows, 0, (whole - rows) * sizeof *to);
+}
