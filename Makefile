@@ -58,7 +58,11 @@ LDLIBS := $(PKG_LIBS) -lm -lpthread
 
 # ---- files ----------------------------------------------------------------------------------------
 VERSION := $(shell sed -n 's/^.define INV_VERSION "\(.*\)"/\1/p' include/invproj/version.h)
-SONAME := libinvproj.so.$(firstword $(subst ., ,$(VERSION)))
+# While the version begins with 0 its second number may change what the functions are: it is part of the name, so
+# that a program finds the library it was linked to or none.
+version_part = $(word $(1),$(subst ., ,$(VERSION)))
+ABI := $(call version_part,1)$(if $(filter 0.%,$(VERSION)),.$(call version_part,2))
+SONAME := libinvproj.so.$(ABI)
 SOFILE := libinvproj.so.$(VERSION)
 
 HEADERS := $(wildcard include/invproj/*.h)

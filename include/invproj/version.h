@@ -13,6 +13,6 @@
 #ifndef INVPROJ_VERSION_H
 #define INVPROJ_VERSION_H
 
-#define INV_VERSION "0.1.0"
+#define INV_VERSION "0.2.0"
 
 #endif
