@@ -22,8 +22,8 @@ int main(int argc, char **argv)
     inv_config *config = NULL;
     gsl_rng *rng = NULL;
     inv_net *net = NULL, *inverse = NULL;
-    inv_trainer *trainer = NULL;
-    inv_inverter *inverter = NULL;
+    inv_learner *trainer = NULL;
+    inv_learner *inverter = NULL;
     gsl_matrix_float *x = NULL, *y = NULL;
     inv_train_report trained = {0};
     inv_inverse_report inverted = {0};
@@ -43,12 +43,12 @@ int main(int argc, char **argv)
     inv_net_init(net, rng);
     INV_TRY(inv_trainer_alloc(&train, net, data, 1, &trainer));
     while (trained.step < train.steps)
-        INV_TRY(inv_trainer_step(trainer, &trained));
+        INV_TRY(inv_learner_step(trainer, &trained));
     INV_TRY(inv_inverse_point(net, invert.at, &at));
     INV_TRY(inv_inverse_build(&invert, net, &inverse));
     INV_TRY(inv_inverter_alloc(&invert, net, inverse, data, 1, &inverter));
     while (inverted.step < invert.steps)
-        INV_TRY(inv_inverter_step(inverter, &inverted));
+        INV_TRY(inv_learner_step(inverter, &inverted));
     INV_TRY(inv_mat_alloc(10, data->test.pixels, "images", &x));
     INV_TRY(inv_mat_alloc(10, data->test.pixels, "projections", &y));
     inv_part_rows(&data->test, 0, 10, x);
@@ -61,8 +61,8 @@ fail:
         fprintf(stderr, "example: %s\n", inv_error_message());
     inv_mat_free(x);
     inv_mat_free(y);
-    inv_inverter_free(inverter);
-    inv_trainer_free(trainer);
+    inv_learner_free(inverter);
+    inv_learner_free(trainer);
     inv_net_free(inverse);
     inv_net_free(net);
     inv_rng_free(rng);

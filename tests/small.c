@@ -49,12 +49,12 @@ void small_train(inv_net *net, const inv_dataset *data, size_t steps)
                                  .loss = "cross_entropy",
                                  .reduction = "sum",
                                  .optimiser = {.type = "adagrad", .rate = 0.1, .accumulator = 0.1}};
-    inv_trainer *trainer = NULL;
+    inv_learner *trainer = NULL;
     inv_train_report report;
     ck_assert_status(inv_trainer_alloc(&spec, net, data, 3, &trainer), INV_OK);
-    while (inv_trainer_step_count(trainer) < steps)
-        ck_assert_status(inv_trainer_step(trainer, &report), INV_OK);
-    inv_trainer_free(trainer);
+    while (inv_learner_count(trainer) < steps)
+        ck_assert_status(inv_learner_step(trainer, &report), INV_OK);
+    inv_learner_free(trainer);
 }
 
 int small_same_params(const inv_net *a, const inv_net *b)

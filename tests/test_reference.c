@@ -363,7 +363,7 @@ START_TEST(three_steps_of_the_trainer)
 {
     inv_net *net = classifier("init");
     inv_dataset *data = dataset();
-    inv_trainer *trainer = NULL;
+    inv_learner *trainer = NULL;
     inv_train_spec spec = inv_train_defaults;
     inv_train_report report;
     inv_array state[INV_ARRAYS_MAX];
@@ -374,11 +374,11 @@ START_TEST(three_steps_of_the_trainer)
     spec.optimiser = adagrad;
     ck_assert_status(inv_trainer_alloc(&spec, net, data, 17, &trainer), INV_OK);
     for (int step = 0; step < STEPS; step++) {
-        ck_assert_status(inv_trainer_step(trainer, &report), INV_OK);
+        ck_assert_status(inv_learner_step(trainer, &report), INV_OK);
         hold_value(losses[step], report.loss);
     }
     hold_net(net, inv_net_params(net), "training/after_3_steps");
-    const size_t arrays = inv_trainer_state(trainer, state);
+    const size_t arrays = inv_learner_state(trainer, state);
     for (size_t i = 0; i < arrays; i++)
         if (strcmp(state[i].name, "accumulator") == 0) {
             ck_assert_uint_eq(state[i].count, inv_net_size(net));
@@ -386,7 +386,7 @@ START_TEST(three_steps_of_the_trainer)
             held++;
         }
     ck_assert_uint_eq(held, 1);
-    inv_trainer_free(trainer);
+    inv_learner_free(trainer);
     inv_dataset_free(data);
     inv_net_free(net);
 }
@@ -480,18 +480,18 @@ START_TEST(three_steps_of_the_inverter)
 {
     inv_net *net = classifier("training/after_3_steps"), *inverse = inverse_of(net, "init");
     inv_dataset *data = dataset();
-    inv_inverter *inverter = NULL;
+    inv_learner *inverter = NULL;
     inv_inverse_report report;
     const inv_inverse_spec spec = inverse_spec();
     ck_assert_status(inv_inverter_alloc(&spec, net, inverse, data, 17, &inverter), INV_OK);
     take_inverse(inverse, "init");
     for (int step = 0; step < STEPS; step++) {
-        ck_assert_status(inv_inverter_step(inverter, &report), INV_OK);
+        ck_assert_status(inv_learner_step(inverter, &report), INV_OK);
         ck_assert_uint_eq(report.kept, 16);
         hold_value(inverse_losses[step], report.loss);
     }
     hold_inverse(inverse, inv_net_params(inverse), "inverse/after_3_steps");
-    inv_inverter_free(inverter);
+    inv_learner_free(inverter);
     inv_dataset_free(data);
     inv_net_free(inverse);
     inv_net_free(net);

@@ -4,7 +4,7 @@
  * resume is to fill them all.
  *
  *     inv_array state[INV_ARRAYS_MAX];
- *     size_t n = inv_trainer_state(trainer, state);
+ *     size_t n = inv_learner_state(trainer, state);
  *     for (size_t i = 0; i < n; i++)
  *         fwrite(state[i].data, inv_type_size(state[i].type), state[i].count, file);
  *

@@ -8,19 +8,19 @@
  * the activation, and nothing saturates; ReLU loses some of them, and there it starts after it.
  *
  *     inv_net *inverse = NULL;
- *     inv_inverter *inverter = NULL;
+ *     inv_learner *inverter = NULL;
  *     inv_inverse_report report;
  *     status = inv_inverse_build(&spec, net, &inverse);
  *     status = status ? status : inv_inverter_alloc(&spec, net, inverse, data, seed, &inverter);
- *     while (status == INV_OK && inv_inverter_step_count(inverter) < spec.steps)
- *         status = inv_inverter_step(inverter, &report);
+ *     while (status == INV_OK && !inv_learner_done(inverter))
+ *         status = inv_learner_step(inverter, &report);
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef INVPROJ_INVERSE_H
 #define INVPROJ_INVERSE_H
 
-#include "invproj/array.h"
 #include "invproj/dataset.h"
+#include "invproj/learner.h"
 #include "invproj/net.h"
 #include "invproj/optim.h"
 
@@ -59,25 +59,14 @@ typedef struct inv_inverse_report {
     size_t kept; /* images of the batch that were confident enough */
 } inv_inverse_report;
 
-typedef struct inv_inverter inv_inverter;
-
 /* Draws the kernels of `inverse` (stream "inverse" of `seed`) and gets ready to train them on the
  * training part. net, inverse and data stay the caller's. The net is frozen, so what it makes of
- * each image is worked out once, here. INV_EDATA when no image is confident enough. */
+ * each image is worked out once, here. INV_EDATA when no image is confident enough. It reports by
+ * inv_inverse_report; a batch without a confident image changes nothing. The caller frees with
+ * inv_learner_free. */
 INV_MUST_CHECK inv_status inv_inverter_alloc(const inv_inverse_spec *spec, const inv_net *net,
                                              inv_net *inverse, const inv_dataset *data,
-                                             uint64_t seed, inv_inverter **out);
-void inv_inverter_free(inv_inverter *inverter);
-
-/* One step. A batch without a confident image changes nothing. INV_ENUMERIC as inv_trainer_step. */
-INV_MUST_CHECK inv_status inv_inverter_step(inv_inverter *inverter, inv_inverse_report *report);
-size_t inv_inverter_step_count(const inv_inverter *inverter);
-
-/* As inv_trainer_state, besides the inverse's parameters. */
-size_t inv_inverter_state(inv_inverter *inverter, inv_array state[INV_ARRAYS_MAX]);
-/* To be called once those arrays and the parameters were filled from a checkpoint: goes on from
- * there. INV_EFORMAT where they are no state of such a inverter. */
-INV_MUST_CHECK inv_status inv_inverter_restored(const inv_inverter *inverter);
+                                             uint64_t seed, inv_learner **out);
 
 /* Images through the net to point `at` and back: images[rows] and, each unless NULL, what the net
  * makes of the originals. x and images are [rows, pixels]. */

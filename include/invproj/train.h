@@ -2,19 +2,19 @@
  *
  * The caller owns the loop:
  *
- *     inv_trainer *trainer = NULL;
+ *     inv_learner *trainer = NULL;
  *     inv_train_report report;
  *     status = inv_trainer_alloc(&spec, net, data, seed, &trainer);
- *     while (status == INV_OK && !inv_trainer_done(trainer))
- *         status = inv_trainer_step(trainer, &report);
- *     inv_trainer_free(trainer);
+ *     while (status == INV_OK && !inv_learner_done(trainer))
+ *         status = inv_learner_step(trainer, &report);
+ *     inv_learner_free(trainer);
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef INVPROJ_TRAIN_H
 #define INVPROJ_TRAIN_H
 
-#include "invproj/array.h"
 #include "invproj/dataset.h"
+#include "invproj/learner.h"
 #include "invproj/net.h"
 #include "invproj/optim.h"
 #include "invproj/schedule.h"
@@ -61,35 +61,19 @@ typedef struct inv_train_report {
     double validation_accuracy;
 } inv_train_report;
 
-typedef struct inv_trainer inv_trainer;
-
 /* `net` (changed by each step) and `data` stay the caller's and must outlive the trainer. Batches
  * come from the training part, in the order of the stream "training" of `seed`. INV_ECONFIG: batch
  * larger than the data, or the net's outputs are not the data's classes, or there are no validation
- * images to stop by. */
+ * images to stop by. It reports by inv_train_report, and is done when all steps are taken or the
+ * patience of `stop` is over; the step that ended it left the best parameters in the net, where
+ * `stop` keeps them. The caller frees with inv_learner_free. */
 INV_MUST_CHECK inv_status inv_trainer_alloc(const inv_train_spec *spec, inv_net *net,
                                             const inv_dataset *data, uint64_t seed,
-                                            inv_trainer **out);
-void inv_trainer_free(inv_trainer *trainer);
+                                            inv_learner **out);
 
-/* INV_ENUMERIC, naming the step, once the loss or a parameter is not finite. */
-INV_MUST_CHECK inv_status inv_trainer_step(inv_trainer *trainer, inv_train_report *report);
-
-size_t inv_trainer_step_count(const inv_trainer *trainer);
-size_t inv_trainer_steps(const inv_trainer *trainer); /* that there are to be, all in all */
-size_t inv_trainer_epoch(const inv_trainer *trainer); /* steps of an epoch */
-
-/* Whether all steps are taken, or the patience of `stop` is over. The step that ended it left the
- * best parameters in the net, where `stop` keeps them. */
-bool inv_trainer_done(const inv_trainer *trainer);
+size_t inv_trainer_epoch(const inv_learner *trainer); /* steps of an epoch */
 /* The best step so far, where `stop` keeps it and the images were measured; else 0. */
-size_t inv_trainer_best(const inv_trainer *trainer);
-
-/* Lists what a resumed trainer needs besides the net's parameters; returns how many arrays. */
-size_t inv_trainer_state(inv_trainer *trainer, inv_array state[INV_ARRAYS_MAX]);
-/* To be called once those arrays and the parameters were filled from a checkpoint: goes on from
- * there. INV_EFORMAT where they are no state of such a trainer. */
-INV_MUST_CHECK inv_status inv_trainer_restored(inv_trainer *trainer);
+size_t inv_trainer_best(const inv_learner *trainer);
 
 #ifdef __cplusplus
 }

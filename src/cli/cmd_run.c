@@ -13,7 +13,7 @@ static inv_status check_stages(const cli_session *session)
     const inv_experiment *experiment = session->experiment;
     const inv_dataset *data = session->data;
     inv_net *net = NULL, *inverse = NULL;
-    inv_trainer *trainer = NULL;
+    inv_learner *trainer = NULL;
     inv_generator *generator = NULL;
     size_t point = 0;
     inv_status status = INV_OK;
@@ -38,7 +38,7 @@ static inv_status check_stages(const cli_session *session)
             net, *experiment->features.layer ? experiment->features.layer : experiment->features.at,
             &point));
 fail:
-    inv_trainer_free(trainer);
+    inv_learner_free(trainer);
     inv_generator_free(generator);
     inv_net_free(inverse);
     inv_net_free(net);

@@ -8,7 +8,7 @@
 
 #include "invproj/encode.h"
 #include "invproj/loss.h"
-#include "learn/method.h"
+#include "learn/learner.h"
 #include "learn/pieces.h"
 
 static const char *const kinds[] = {"learned", NULL};
@@ -134,17 +134,17 @@ fail:
 
 /* ---- training ---- */
 
-struct inv_inverter {
+typedef struct inv_inverter {
+    inv_learner base;
     inv_inverse_spec spec;
     inv_net *inverse;
     const inv_part *part;
-    inv_stepper stepper;
     inv_pieces *pieces;
     gsl_matrix_float *codes; /* [images, units]: the values at the point, of every image */
     float *confidence;       /* of every image */
     uint32_t *kept;          /* which images of a batch are kept */
     double *row_loss;
-};
+} inv_inverter;
 
 static inv_status alloc_buffers(inv_inverter *inverter, size_t units)
 {
@@ -187,55 +187,11 @@ static inv_status draw_kernels(inv_net *inverse, uint64_t seed)
     return status;
 }
 
-inv_status inv_inverter_alloc(const inv_inverse_spec *spec, const inv_net *net, inv_net *inverse,
-                              const inv_dataset *data, uint64_t seed, inv_inverter **out)
-{
-    void *memory = NULL;
-    size_t point = 0;
-    inv_inverter *inverter = NULL;
-    inv_status status = INV_OK;
-    *out = NULL;
-    INV_TRY(inv_inverse_point(net, spec->at, &point));
-    if (spec->batch > data->train.count)
-        INV_FAIL(INV_ECONFIG, "inverse.batch: %zu, but there are %zu images to train on",
-                 spec->batch, data->train.count);
-    INV_TRY(inv_calloc(1, sizeof *inverter, "inverter", &memory));
-    inverter = memory;
-    inverter->spec = *spec;
-    inverter->inverse = inverse;
-    inverter->part = &data->train;
-    INV_TRY(alloc_buffers(inverter, inv_net_units(net, point)));
-    INV_TRY(draw_kernels(inverse, seed));
-    INV_TRY(inv_stepper_open(&inverter->stepper, "inverting", seed, data->train.count, spec->batch,
-                             &spec->optimiser, inv_net_size(inverse)));
-    INV_TRY(inv_pieces_alloc(inverse, inv_net_depth(inverse), spec->batch, &inverter->pieces));
-    INV_TRY(inv_encode(net, inverter->part, point, inverter->codes, inverter->confidence, NULL));
-    INV_TRY(check_confidence(inverter));
-    *out = inverter;
-    return INV_OK;
-fail:
-    inv_inverter_free(inverter);
-    return status;
-}
-
-void inv_inverter_free(inv_inverter *inverter)
-{
-    if (!inverter)
-        return;
-    inv_stepper_close(&inverter->stepper);
-    inv_pieces_free(inverter->pieces);
-    inv_mat_free(inverter->codes);
-    free(inverter->confidence);
-    free(inverter->kept);
-    free(inverter->row_loss);
-    free(inverter);
-}
-
 /* Lists the confident images of the next batch; returns how many. */
 static size_t choose_kept(inv_inverter *inverter)
 {
     const uint32_t *index = NULL;
-    const size_t n = inv_batches_next(inverter->stepper.batches, &index);
+    const size_t n = inv_batches_next(inverter->base.batches, &index);
     size_t kept = 0;
     for (size_t i = 0; i < n; i++)
         if (inverter->confidence[index[i]] > inverter->spec.confidence)
@@ -256,35 +212,72 @@ static double kept_loss(void *owner, size_t first, const gsl_matrix_float *y, gs
     return inv_loss_l1(y, dy, inverter->row_loss + first, dy);
 }
 
-inv_status inv_inverter_step(inv_inverter *inverter, inv_inverse_report *report)
+static inv_status step(inv_learner *base, void *out)
 {
-    inv_stepper *stepper = &inverter->stepper;
+    inv_inverter *inverter = (inv_inverter *)base;
+    inv_inverse_report *report = out;
     const inv_task task = {inverter, kept_codes, kept_loss};
     const size_t kept = choose_kept(inverter);
-    *report = (inv_inverse_report){stepper->step + 1, 0.0, kept};
+    *report = (inv_inverse_report){base->step + 1, 0.0, kept};
     if (kept == 0) {
-        stepper->step++;
+        base->step++;
         return INV_OK;
     }
     report->loss =
-        inv_pieces_descend(inverter->pieces, &task, kept, &(inv_mode){0}, stepper->gradient);
-    return inv_stepper_step(stepper, "inverse", report->loss, inverter->inverse,
-                            inverter->spec.steps);
+        inv_pieces_descend(inverter->pieces, &task, kept, &(inv_mode){0}, base->gradient);
+    return inv_learner_descend(base, report->loss, inverter->inverse);
 }
 
-size_t inv_inverter_step_count(const inv_inverter *inverter)
+static void close_inverter(inv_learner *base)
 {
-    return inverter->stepper.step;
+    inv_inverter *inverter = (inv_inverter *)base;
+    inv_pieces_free(inverter->pieces);
+    inv_mat_free(inverter->codes);
+    free(inverter->confidence);
+    free(inverter->kept);
+    free(inverter->row_loss);
 }
 
-size_t inv_inverter_state(inv_inverter *inverter, inv_array state[INV_ARRAYS_MAX])
-{
-    return inv_stepper_state(&inverter->stepper, state);
-}
+static const inv_column columns[] = {
+    {"history/step", INV_UINT64, offsetof(inv_inverse_report, step), false},
+    {"history/loss", INV_FLOAT32, offsetof(inv_inverse_report, loss), false},
+    {"history/kept", INV_UINT64, offsetof(inv_inverse_report, kept), false},
+    {0}};
 
-inv_status inv_inverter_restored(const inv_inverter *inverter)
+static const inv_learner_type inverter_type = {"inverse", columns, SIZE_MAX, step,
+                                               .close = close_inverter};
+
+inv_status inv_inverter_alloc(const inv_inverse_spec *spec, const inv_net *net, inv_net *inverse,
+                              const inv_dataset *data, uint64_t seed, inv_learner **out)
 {
-    return inv_stepper_restored(&inverter->stepper, "inverse");
+    void *memory = NULL;
+    size_t point = 0;
+    inv_inverter *inverter = NULL;
+    inv_status status = INV_OK;
+    *out = NULL;
+    INV_TRY(inv_inverse_point(net, spec->at, &point));
+    if (spec->batch > data->train.count)
+        INV_FAIL(INV_ECONFIG, "inverse.batch: %zu, but there are %zu images to train on",
+                 spec->batch, data->train.count);
+    INV_TRY(inv_calloc(1, sizeof *inverter, "inverter", &memory));
+    inverter = memory;
+    inverter->base.type = &inverter_type;
+    inverter->spec = *spec;
+    inverter->inverse = inverse;
+    inverter->part = &data->train;
+    INV_TRY(alloc_buffers(inverter, inv_net_units(net, point)));
+    INV_TRY(draw_kernels(inverse, seed));
+    INV_TRY(inv_learner_open(&inverter->base, &inverter_type, spec->steps, "inverting", seed,
+                             data->train.count, spec->batch, &spec->optimiser,
+                             inv_net_size(inverse)));
+    INV_TRY(inv_pieces_alloc(inverse, inv_net_depth(inverse), spec->batch, &inverter->pieces));
+    INV_TRY(inv_encode(net, inverter->part, point, inverter->codes, inverter->confidence, NULL));
+    INV_TRY(check_confidence(inverter));
+    *out = &inverter->base;
+    return INV_OK;
+fail:
+    inv_learner_free(memory);
+    return status;
 }
 
 /* ---- using ---- */

@@ -8,7 +8,7 @@
 #include "invproj/loss.h"
 #include "invproj/rng.h"
 #include "learn/early.h"
-#include "learn/method.h"
+#include "learn/learner.h"
 #include "learn/pieces.h"
 
 static const char *const losses[] = {"cross_entropy", "l1", "l2", NULL};
@@ -61,13 +61,13 @@ const inv_field inv_train_fields[] = {
     {"stop", INV_FIELD_GROUP, offsetof(inv_train_spec, stop), .group = stop_group},
     {0}};
 
-struct inv_trainer {
+typedef struct inv_trainer {
+    inv_learner base;
     inv_train_spec spec;
     inv_net *net;
     const inv_part *part, *validation;
     uint64_t seed;
-    size_t epoch, steps, every; /* steps: of an epoch, in all, between measurements (0: none) */
-    inv_stepper stepper;
+    size_t epoch, every; /* steps of an epoch, and between measurements (0: none) */
     inv_early early;
     inv_pieces *pieces;
     /* The batch: images `index` of `source`, or, where that is NULL, those from `first` on. */
@@ -78,9 +78,9 @@ struct inv_trainer {
     double *row_loss;
     size_t correct;
     double weight; /* of the gradient */
-};
+} inv_trainer;
 
-/* ---- making one ---- */
+/* ---- what it needs ---- */
 
 static inv_status check(const inv_train_spec *spec, const inv_net *net, const inv_dataset *data)
 {
@@ -107,16 +107,17 @@ static bool is_cross_entropy(const inv_trainer *trainer)
     return strcmp(trainer->spec.loss, "cross_entropy") == 0;
 }
 
-static void set_lengths(inv_trainer *trainer)
+/* Returns how many steps there are in all. */
+static size_t set_lengths(inv_trainer *trainer)
 {
     const inv_train_spec *spec = &trainer->spec;
     const bool wanted = spec->epochs > 0 || spec->stop.patience > 0;
     trainer->epoch = (trainer->part->count + spec->batch - 1) / spec->batch;
-    trainer->steps = spec->epochs ? spec->epochs * trainer->epoch : spec->steps;
     if (spec->validate > 0)
         trainer->every = spec->validate * (spec->epochs ? trainer->epoch : 1);
     else if (wanted && trainer->validation->count > 0)
         trainer->every = trainer->epoch;
+    return spec->epochs ? spec->epochs * trainer->epoch : spec->steps;
 }
 
 static inv_status alloc_batch(inv_trainer *trainer)
@@ -133,46 +134,6 @@ static inv_status alloc_batch(inv_trainer *trainer)
     INV_TRY(inv_pieces_alloc(trainer->net, last, batch, &trainer->pieces));
 fail:
     return status;
-}
-
-inv_status inv_trainer_alloc(const inv_train_spec *spec, inv_net *net, const inv_dataset *data,
-                             uint64_t seed, inv_trainer **out)
-{
-    void *memory = NULL;
-    inv_trainer *trainer = NULL;
-    inv_status status = INV_OK;
-    *out = NULL;
-    INV_TRY(check(spec, net, data));
-    INV_TRY(inv_calloc(1, sizeof *trainer, "trainer", &memory));
-    trainer = memory;
-    trainer->spec = *spec;
-    trainer->net = net;
-    trainer->seed = seed;
-    trainer->part = &data->train;
-    trainer->validation = &data->validation;
-    set_lengths(trainer);
-    INV_TRY(inv_stepper_open(&trainer->stepper, "training", seed, data->train.count, spec->batch,
-                             &spec->optimiser, inv_net_size(net)));
-    trainer->stepper.weight_decay = spec->weight_decay;
-    INV_TRY(inv_early_open(&trainer->early, &spec->stop, inv_net_size(net)));
-    INV_TRY(alloc_batch(trainer));
-    *out = trainer;
-    return INV_OK;
-fail:
-    inv_trainer_free(trainer);
-    return status;
-}
-
-void inv_trainer_free(inv_trainer *trainer)
-{
-    if (!trainer)
-        return;
-    inv_stepper_close(&trainer->stepper);
-    inv_early_close(&trainer->early);
-    inv_pieces_free(trainer->pieces);
-    free(trainer->labels);
-    free(trainer->row_loss);
-    free(trainer);
 }
 
 /* ---- the objective ---- */
@@ -245,13 +206,13 @@ static void measure_validation(inv_trainer *trainer, inv_train_report *report)
 
 /* ---- stepping ---- */
 
-/* The loss of the next batch, and its gradient in the stepper. */
+/* The loss of the next batch, and its gradient in the base. */
 static void descend(inv_trainer *trainer, inv_train_report *report)
 {
-    inv_stepper *stepper = &trainer->stepper;
-    const inv_mode mode = {true, .key = inv_rng_mix(trainer->seed, stepper->step)};
+    inv_learner *base = &trainer->base;
+    const inv_mode mode = {true, .key = inv_rng_mix(trainer->seed, base->step)};
     const inv_task task = task_of(trainer);
-    const size_t n = inv_batches_next(stepper->batches, &trainer->index);
+    const size_t n = inv_batches_next(base->batches, &trainer->index);
     const double terms = strcmp(trainer->spec.reduction, "mean") == 0 ? terms_of(trainer, n) : 1.0;
     trainer->source = trainer->part;
     trainer->correct = 0;
@@ -259,71 +220,118 @@ static void descend(inv_trainer *trainer, inv_train_report *report)
     for (size_t i = 0; i < n; i++)
         trainer->labels[i] = trainer->part->labels[trainer->index[i]];
     const double loss =
-        inv_pieces_descend(trainer->pieces, &task, n, &mode, stepper->gradient) / terms;
+        inv_pieces_descend(trainer->pieces, &task, n, &mode, base->gradient) / terms;
     *report = (inv_train_report){
-        .step = stepper->step + 1, .loss = loss, .accuracy = (double)trainer->correct / (double)n};
+        .step = base->step + 1, .loss = loss, .accuracy = (double)trainer->correct / (double)n};
 }
 
-inv_status inv_trainer_step(inv_trainer *trainer, inv_train_report *report)
+static inv_status step(inv_learner *base, void *out)
 {
+    inv_trainer *trainer = (inv_trainer *)base;
+    inv_train_report *report = out;
     const inv_train_spec *spec = &trainer->spec;
-    inv_stepper *stepper = &trainer->stepper;
     const double factor = inv_schedule_factor(&spec->schedule, spec->epochs ? trainer->epoch : 1,
-                                              stepper->step, trainer->steps);
+                                              base->step, base->steps);
     descend(trainer, report);
     inv_pieces_keep(trainer->pieces, trainer->net);
-    inv_optim_set_rate(stepper->optim, spec->optimiser.rate * factor);
-    inv_status status =
-        inv_stepper_step(stepper, "training", report->loss, trainer->net, trainer->steps);
-    if (status == INV_OK && trainer->every > 0 && stepper->step % trainer->every == 0) {
+    inv_optim_set_rate(base->optim, spec->optimiser.rate * factor);
+    inv_status status = inv_learner_descend(base, report->loss, trainer->net);
+    if (status == INV_OK && trainer->every > 0 && base->step % trainer->every == 0) {
         measure_validation(trainer, report);
-        inv_early_note(&trainer->early, stepper->step, report->validation_loss,
+        inv_early_note(&trainer->early, base->step, report->validation_loss,
                        report->validation_accuracy, inv_net_params(trainer->net));
     }
-    if (status == INV_OK && inv_trainer_done(trainer))
+    if (status == INV_OK && inv_learner_done(base))
         inv_early_swap(&trainer->early, inv_net_params(trainer->net));
     return status;
 }
 
-size_t inv_trainer_step_count(const inv_trainer *trainer)
+size_t inv_trainer_epoch(const inv_learner *learner)
 {
-    return trainer->stepper.step;
+    return ((const inv_trainer *)learner)->epoch;
 }
 
-size_t inv_trainer_steps(const inv_trainer *trainer)
+size_t inv_trainer_best(const inv_learner *learner)
 {
-    return trainer->steps;
+    return ((const inv_trainer *)learner)->early.best_step;
 }
 
-size_t inv_trainer_epoch(const inv_trainer *trainer)
+/* ---- a learner ---- */
+
+static bool is_over(const inv_learner *base)
 {
-    return trainer->epoch;
+    return inv_early_over(&((const inv_trainer *)base)->early);
 }
 
-bool inv_trainer_done(const inv_trainer *trainer)
+static size_t list_state(inv_learner *base, inv_array state[INV_ARRAYS_MAX], size_t count)
 {
-    return trainer->stepper.step >= trainer->steps || inv_early_over(&trainer->early);
+    return inv_early_state(&((inv_trainer *)base)->early, state, count);
 }
 
-size_t inv_trainer_best(const inv_trainer *trainer)
+static inv_status restored(inv_learner *base)
 {
-    return trainer->early.best_step;
-}
-
-/* ---- state ---- */
-
-size_t inv_trainer_state(inv_trainer *trainer, inv_array state[INV_ARRAYS_MAX])
-{
-    return inv_early_state(&trainer->early, state, inv_stepper_state(&trainer->stepper, state));
-}
-
-inv_status inv_trainer_restored(inv_trainer *trainer)
-{
-    inv_status status = inv_stepper_restored(&trainer->stepper, "training");
-    if (status == INV_OK && !inv_early_valid(&trainer->early, trainer->stepper.step))
-        status = INV_ERROR(INV_EFORMAT, "training: the state that was kept is none to go on from");
+    inv_trainer *trainer = (inv_trainer *)base;
+    if (!inv_early_valid(&trainer->early, base->step))
+        return inv_learner_bad_state(base);
     /* it was done once, and now has more steps */
-    if (status == INV_OK && trainer->early.swapped && !inv_trainer_done(trainer))
+    if (trainer->early.swapped && !inv_learner_done(base))
         inv_early_swap(&trainer->early, inv_net_params(trainer->net));
+    return INV_OK;
+}
+
+static void close_trainer(inv_learner *base)
+{
+    inv_trainer *trainer = (inv_trainer *)base;
+    inv_early_close(&trainer->early);
+    inv_pieces_free(trainer->pieces);
+    free(trainer->labels);
+    free(trainer->row_loss);
+}
+
+#define COLUMN(name, type, member, validation)                                                     \
+    {                                                                                              \
+        name, type, offsetof(inv_train_report, member), validation                                 \
+    }
+
+static const inv_column columns[] = {
+    COLUMN("history/step", INV_UINT64, step, false),
+    COLUMN("history/loss", INV_FLOAT32, loss, false),
+    COLUMN("history/accuracy", INV_FLOAT32, accuracy, false),
+    COLUMN("validation/step", INV_UINT64, step, true),
+    COLUMN("validation/loss", INV_FLOAT32, validation_loss, true),
+    COLUMN("validation/accuracy", INV_FLOAT32, validation_accuracy, true),
+    {0}};
+
+static const inv_learner_type trainer_type = {
+    "training", columns,      offsetof(inv_train_report, validated), step, is_over, list_state,
+    restored,   close_trainer};
+
+/* ---- making one ---- */
+
+inv_status inv_trainer_alloc(const inv_train_spec *spec, inv_net *net, const inv_dataset *data,
+                             uint64_t seed, inv_learner **out)
+{
+    void *memory = NULL;
+    inv_trainer *trainer = NULL;
+    inv_status status = INV_OK;
+    *out = NULL;
+    INV_TRY(check(spec, net, data));
+    INV_TRY(inv_calloc(1, sizeof *trainer, "trainer", &memory));
+    trainer = memory;
+    trainer->base.type = &trainer_type;
+    trainer->spec = *spec;
+    trainer->net = net;
+    trainer->seed = seed;
+    trainer->part = &data->train;
+    trainer->validation = &data->validation;
+    INV_TRY(inv_learner_open(&trainer->base, &trainer_type, set_lengths(trainer), "training", seed,
+                             data->train.count, spec->batch, &spec->optimiser, inv_net_size(net)));
+    trainer->base.weight_decay = spec->weight_decay;
+    INV_TRY(inv_early_open(&trainer->early, &spec->stop, inv_net_size(net)));
+    INV_TRY(alloc_batch(trainer));
+    *out = &trainer->base;
+    return INV_OK;
+fail:
+    inv_learner_free(memory);
     return status;
 }

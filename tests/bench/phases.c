@@ -38,16 +38,16 @@ void bench_close(bench *b)
 double bench_train(bench *b, size_t steps)
 {
     inv_train_report step;
-    inv_trainer *trainer = NULL;
+    inv_learner *trainer = NULL;
     gsl_rng *rng = NULL;
     MUST(inv_rng_alloc(1, "network", &rng));
     inv_net_init(b->net, rng);
     MUST(inv_trainer_alloc(&b->experiment->training, b->net, b->data, 1, &trainer));
     const double start = bench_seconds();
     for (size_t i = 0; i < steps; i++)
-        MUST(inv_trainer_step(trainer, &step));
+        MUST(inv_learner_step(trainer, &step));
     const double time = bench_seconds() - start;
-    inv_trainer_free(trainer);
+    inv_learner_free(trainer);
     inv_rng_free(rng);
     return time;
 }
@@ -55,19 +55,19 @@ double bench_train(bench *b, size_t steps)
 double bench_invert(bench *b, size_t steps)
 {
     inv_inverse_report step;
-    inv_inverter *inverter = NULL;
+    inv_learner *inverter = NULL;
     if (!b->inverse)
         MUST(inv_inverse_build(&b->experiment->inverse, b->net, &b->inverse));
     const double start = bench_seconds(); /* with what is worked out once */
     MUST(inv_inverter_alloc(&b->experiment->inverse, b->net, b->inverse, b->data, 1, &inverter));
     const double made = bench_seconds();
     for (size_t i = 0; i < steps; i++)
-        MUST(inv_inverter_step(inverter, &step));
+        MUST(inv_learner_step(inverter, &step));
     /* the whole training has five times the steps, but what is worked out once is not done five
      * times */
     const double time = bench_seconds() - made +
                         (made - start) * (double)steps / (double)b->experiment->inverse.steps;
-    inv_inverter_free(inverter);
+    inv_learner_free(inverter);
     return time;
 }
 

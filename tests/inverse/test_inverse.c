@@ -50,20 +50,20 @@ static inv_net *build(const inv_inverse_spec *spec)
     return inverse;
 }
 
-static inv_inverter *inverter_for(const inv_inverse_spec *spec, inv_net *inverse, uint64_t seed)
+static inv_learner *inverter_for(const inv_inverse_spec *spec, inv_net *inverse, uint64_t seed)
 {
-    inv_inverter *inverter = NULL;
+    inv_learner *inverter = NULL;
     ck_assert_status(inv_inverter_alloc(spec, net, inverse, data, seed, &inverter), INV_OK);
-    ck_assert_uint_eq(inv_inverter_step_count(inverter), 0);
+    ck_assert_uint_eq(inv_learner_count(inverter), 0);
     return inverter;
 }
 
-static inv_inverse_report take_steps(inv_inverter *inverter, size_t steps)
+static inv_inverse_report take_steps(inv_learner *inverter, size_t steps)
 {
     inv_inverse_report report = {0};
     for (size_t i = 0; i < steps; i++) {
-        ck_assert_status(inv_inverter_step(inverter, &report), INV_OK);
-        ck_assert_uint_eq(report.step, inv_inverter_step_count(inverter));
+        ck_assert_status(inv_learner_step(inverter, &report), INV_OK);
+        ck_assert_uint_eq(report.step, inv_learner_count(inverter));
     }
     return report;
 }
@@ -71,9 +71,9 @@ static inv_inverse_report take_steps(inv_inverter *inverter, size_t steps)
 static inv_net *trained(const inv_inverse_spec *spec, uint64_t seed)
 {
     inv_net *inverse = build(spec);
-    inv_inverter *inverter = inverter_for(spec, inverse, seed);
+    inv_learner *inverter = inverter_for(spec, inverse, seed);
     take_steps(inverter, spec->steps);
-    inv_inverter_free(inverter);
+    inv_learner_free(inverter);
     return inverse;
 }
 
@@ -168,7 +168,7 @@ START_TEST(biases_are_those_of_the_net)
     inv_net *inverse = build(&spec);
     assert_biases(inverse);
     ck_assert_double_eq(kernel_size(inverse, "hidden2"), 0.0);
-    inv_inverter *inverter = inverter_for(&spec, inverse, 5);
+    inv_learner *inverter = inverter_for(&spec, inverse, 5);
     assert_biases(inverse);
     /* the mean of |x| of a normal cut at two deviations: 0.7249 of its deviation */
     ck_assert_double_eq_tol(kernel_size(inverse, "hidden1"), 0.07249, 0.005);
@@ -176,7 +176,7 @@ START_TEST(biases_are_those_of_the_net)
     take_steps(inverter, 10);
     assert_biases(inverse);
     ck_assert_double_ne(kernel_size(inverse, "hidden1"), 0.0);
-    inv_inverter_free(inverter);
+    inv_learner_free(inverter);
     inv_net_free(inverse);
 }
 END_TEST
@@ -187,11 +187,11 @@ START_TEST(kernels_start_as_told)
     inv_inverse_spec spec = spec_at("hidden2.pre");
     spec.kernel = (inv_init){"constant", 0.0, -0.375};
     inv_net *inverse = build(&spec);
-    inv_inverter *inverter = inverter_for(&spec, inverse, 5);
+    inv_learner *inverter = inverter_for(&spec, inverse, 5);
     const inv_block *kernel = inv_net_block(inverse, "hidden2", "kernel");
     for (size_t i = 0; i < kernel->size; i++)
         ck_assert_float_eq(inv_net_params(inverse)[kernel->offset + i], -0.375f);
-    inv_inverter_free(inverter);
+    inv_learner_free(inverter);
     inv_net_free(inverse);
 }
 END_TEST
@@ -223,7 +223,7 @@ START_TEST(learns_at_each_point)
     for (size_t i = 0; i < POINT_COUNT; i++) {
         const inv_inverse_spec spec = spec_at(points[i].name);
         inv_net *inverse = build(&spec);
-        inv_inverter *inverter = inverter_for(&spec, inverse, 5);
+        inv_learner *inverter = inverter_for(&spec, inverse, 5);
         const inv_inverse_report first = take_steps(inverter, 1);
         double total = 0.0, kept = 0.0;
         take_steps(inverter, 54);
@@ -234,7 +234,7 @@ START_TEST(learns_at_each_point)
         }
         ck_assert_uint_gt(first.kept, 50);
         ck_assert_double_lt(total / kept, 0.6 * first.loss / (double)first.kept);
-        inv_inverter_free(inverter);
+        inv_learner_free(inverter);
         inv_net_free(inverse);
     }
 }
@@ -352,8 +352,8 @@ static void assert_first_step(const char *point, size_t least, double penalty)
     spec.range_penalty = penalty;
     spec.confidence = threshold_keeping(least, &keep);
     inv_net *before = build(&spec), *after = build(&spec);
-    inv_inverter_free(inverter_for(&spec, before, 5)); /* draws the kernels */
-    inv_inverter *inverter = inverter_for(&spec, after, 5);
+    inv_learner_free(inverter_for(&spec, before, 5)); /* draws the kernels */
+    inv_learner *inverter = inverter_for(&spec, after, 5);
     ck_assert(small_same_params(before, after));
     const inv_inverse_report report = take_steps(inverter, 1);
     ck_assert_status(inv_inverse_point(net, point, &at), INV_OK);
@@ -365,7 +365,7 @@ static void assert_first_step(const char *point, size_t least, double penalty)
     for (int direction = 0; direction < 15; direction++)
         assert_slope(before, after, at, &spec, rng);
     inv_rng_free(rng);
-    inv_inverter_free(inverter);
+    inv_learner_free(inverter);
     inv_net_free(before);
     inv_net_free(after);
 }
@@ -384,7 +384,7 @@ START_TEST(a_threshold_too_high_names_both)
 {
     inv_inverse_spec spec = spec_at("hidden2.pre");
     inv_net *inverse = build(&spec);
-    inv_inverter *inverter = (inv_inverter *)inverse;
+    inv_learner *inverter = (inv_learner *)inverse;
     float confidence[SMALL_TRAIN];
     char highest[64];
     ck_assert_status(inv_encode(net, &data->train, 0, NULL, confidence, NULL), INV_OK);
@@ -413,7 +413,7 @@ START_TEST(a_batch_without_images_changes_nothing)
     spec.batch = 10;
     spec.confidence = threshold_keeping(6, &keep);
     inv_net *inverse = build(&spec);
-    inv_inverter *inverter = inverter_for(&spec, inverse, 5);
+    inv_learner *inverter = inverter_for(&spec, inverse, 5);
     for (size_t step = 1; step <= SMALL_TRAIN / 10; step++) {
         float *before = malloc(inv_net_size(inverse) * sizeof(float));
         memcpy(before, inv_net_params(inverse), inv_net_size(inverse) * sizeof(float));
@@ -429,7 +429,7 @@ START_TEST(a_batch_without_images_changes_nothing)
     }
     ck_assert_uint_eq(kept, keep);
     ck_assert_uint_gt(empty, 10);
-    inv_inverter_free(inverter);
+    inv_learner_free(inverter);
     inv_net_free(inverse);
 }
 END_TEST
@@ -457,21 +457,21 @@ START_TEST(the_seed_is_used_twice)
 {
     inv_inverse_spec spec = spec_at("hidden2");
     inv_net *a = build(&spec), *b = build(&spec);
-    inv_inverter_free(inverter_for(&spec, a, 5));
-    inv_inverter_free(inverter_for(&spec, b, 6));
+    inv_learner_free(inverter_for(&spec, a, 5));
+    inv_learner_free(inverter_for(&spec, b, 6));
     ck_assert(!small_same_params(a, b));
     inv_net_free(a);
     inv_net_free(b);
     spec.kernel = (inv_init){"constant", 0.0, 0.0625};
     a = build(&spec);
     b = build(&spec);
-    inv_inverter *first = inverter_for(&spec, a, 5), *second = inverter_for(&spec, b, 6);
+    inv_learner *first = inverter_for(&spec, a, 5), *second = inverter_for(&spec, b, 6);
     ck_assert(small_same_params(a, b));
     take_steps(first, 1);
     take_steps(second, 1);
     ck_assert(!small_same_params(a, b));
-    inv_inverter_free(first);
-    inv_inverter_free(second);
+    inv_learner_free(first);
+    inv_learner_free(second);
     inv_net_free(a);
     inv_net_free(b);
 }
@@ -499,23 +499,23 @@ static void assert_resumes(const inv_inverse_spec *spec, size_t at)
 {
     inv_net *whole = trained(spec, 5), *first = build(spec), *second = build(spec);
     inv_array state[INV_ARRAYS_MAX];
-    inv_inverter *inverter = inverter_for(spec, first, 5);
+    inv_learner *inverter = inverter_for(spec, first, 5);
     take_steps(inverter, at);
-    size_t count = inv_inverter_state(inverter, state);
+    size_t count = inv_learner_state(inverter, state);
     small_saved saved = small_save(state, count, first);
     take_steps(inverter, 3);
-    inv_inverter_free(inverter);
+    inv_learner_free(inverter);
     inverter = inverter_for(spec, second, 99);
     take_steps(inverter, 2);
-    count = inv_inverter_state(inverter, state);
+    count = inv_learner_state(inverter, state);
     small_load(&saved, state, count, second);
-    ck_assert_status(inv_inverter_restored(inverter), INV_OK);
-    ck_assert_uint_eq(inv_inverter_step_count(inverter), at);
+    ck_assert_status(inv_learner_restored(inverter), INV_OK);
+    ck_assert_uint_eq(inv_learner_count(inverter), at);
     take_steps(inverter, spec->steps - at);
-    ck_assert_uint_eq(inv_inverter_step_count(inverter), spec->steps);
+    ck_assert_uint_eq(inv_learner_count(inverter), spec->steps);
     ck_assert(small_same_params(whole, second));
     small_saved_free(&saved);
-    inv_inverter_free(inverter);
+    inv_learner_free(inverter);
     inv_net_free(whole);
     inv_net_free(first);
     inv_net_free(second);
@@ -541,27 +541,27 @@ START_TEST(a_state_that_cannot_be_is_refused)
     const inv_inverse_spec spec = spec_at("hidden2");
     inv_net *inverse = build(&spec);
     inv_array state[INV_ARRAYS_MAX];
-    inv_inverter *inverter = inverter_for(&spec, inverse, 5);
+    inv_learner *inverter = inverter_for(&spec, inverse, 5);
     take_steps(inverter, 3);
-    ck_assert_uint_eq(inv_inverter_state(inverter, state), 5);
+    ck_assert_uint_eq(inv_learner_state(inverter, state), 5);
     uint32_t *order = state[1].data, kept = order[SMALL_TRAIN - 1];
     uint64_t *position = state[2].data;
     int *next = (int *)((char *)state[3].data + 624 * sizeof(unsigned long)); /* of MT19937 */
     order[SMALL_TRAIN - 1] = SMALL_TRAIN;
-    ck_assert_status(inv_inverter_restored(inverter), INV_EFORMAT);
+    ck_assert_status(inv_learner_restored(inverter), INV_EFORMAT);
     ck_assert_message_has("inverse: the state that was kept is none to go on from");
     order[SMALL_TRAIN - 1] = kept;
     *position += SMALL_TRAIN;
-    ck_assert_status(inv_inverter_restored(inverter), INV_EFORMAT);
+    ck_assert_status(inv_learner_restored(inverter), INV_EFORMAT);
     *position -= SMALL_TRAIN;
     *next += 1000;
-    ck_assert_status(inv_inverter_restored(inverter), INV_EFORMAT);
+    ck_assert_status(inv_learner_restored(inverter), INV_EFORMAT);
     *next -= 2000;
-    ck_assert_status(inv_inverter_restored(inverter), INV_EFORMAT);
+    ck_assert_status(inv_learner_restored(inverter), INV_EFORMAT);
     *next += 1000;
-    ck_assert_status(inv_inverter_restored(inverter), INV_OK);
+    ck_assert_status(inv_learner_restored(inverter), INV_OK);
     take_steps(inverter, 3);
-    inv_inverter_free(inverter);
+    inv_learner_free(inverter);
     inv_net_free(inverse);
 }
 END_TEST
@@ -573,20 +573,20 @@ START_TEST(says_when_numbers_are_no_longer_finite)
     inv_inverse_spec spec = spec_at("hidden2.pre");
     spec.optimiser = (inv_optim_spec){.type = "gradient_descent", .rate = 1e38};
     inv_net *inverse = build(&spec);
-    inv_inverter *inverter = inverter_for(&spec, inverse, 5);
+    inv_learner *inverter = inverter_for(&spec, inverse, 5);
     inv_inverse_report report;
     inv_status status = INV_OK;
     for (size_t i = 0; i < 50 && status == INV_OK; i++)
-        status = inv_inverter_step(inverter, &report);
+        status = inv_learner_step(inverter, &report);
     ck_assert_int_eq(status, INV_ENUMERIC);
     ck_assert_message_has("inverse: step ");
     ck_assert_message_has("no longer finite; lower inverse.optimiser.rate");
-    inv_inverter_free(inverter);
+    inv_learner_free(inverter);
     spec.steps = 1;
     inverter = inverter_for(&spec, inverse, 5);
-    ck_assert_status(inv_inverter_step(inverter, &report), INV_ENUMERIC);
+    ck_assert_status(inv_learner_step(inverter, &report), INV_ENUMERIC);
     ck_assert_message_has("inverse: step 1: a parameter is no longer finite");
-    inv_inverter_free(inverter);
+    inv_learner_free(inverter);
     inv_net_free(inverse);
 }
 END_TEST
@@ -595,7 +595,7 @@ START_TEST(refuses_what_does_not_fit)
 {
     inv_inverse_spec spec = spec_at("hidden2.pre");
     inv_net *inverse = build(&spec);
-    inv_inverter *inverter = (inv_inverter *)inverse;
+    inv_learner *inverter = (inv_learner *)inverse;
     spec.batch = SMALL_TRAIN + 1;
     ck_assert_status(inv_inverter_alloc(&spec, net, inverse, data, 5, &inverter), INV_ECONFIG);
     ck_assert_ptr_null(inverter);
@@ -606,7 +606,7 @@ START_TEST(refuses_what_does_not_fit)
     ck_assert_ptr_null(inverter);
     spec = spec_at("output");
     ck_assert_status(inv_inverter_alloc(&spec, net, inverse, data, 5, &inverter), INV_ECONFIG);
-    inv_inverter_free(NULL);
+    inv_learner_free(NULL);
     inv_net_free(inverse);
 }
 END_TEST

@@ -73,7 +73,7 @@ START_TEST(each_activation_can_be_inverted)
     inv_dataset *data = small_data();
     inv_net *net = two_layers(cases[_i].activation), *inverse = NULL;
     inv_inverse_spec spec = inv_inverse_defaults;
-    inv_inverter *inverter = NULL;
+    inv_learner *inverter = NULL;
     inv_inverse_report first = {0}, report = {0};
     small_train(net, data, 150);
     strcpy(spec.at, "hidden2");
@@ -81,11 +81,11 @@ START_TEST(each_activation_can_be_inverted)
     spec.optimiser.rate = 0.03;
     ck_assert_status(inv_inverse_build(&spec, net, &inverse), INV_OK);
     ck_assert_status(inv_inverter_alloc(&spec, net, inverse, data, 5, &inverter), INV_OK);
-    ck_assert_status(inv_inverter_step(inverter, &first), INV_OK);
-    while (inv_inverter_step_count(inverter) < spec.steps)
-        ck_assert_status(inv_inverter_step(inverter, &report), INV_OK);
+    ck_assert_status(inv_learner_step(inverter, &first), INV_OK);
+    while (inv_learner_count(inverter) < spec.steps)
+        ck_assert_status(inv_learner_step(inverter, &report), INV_OK);
     ck_assert_double_lt(report.loss / (double)report.kept, 0.6 * first.loss / (double)first.kept);
-    inv_inverter_free(inverter);
+    inv_learner_free(inverter);
     inv_net_free(inverse);
     inv_net_free(net);
     inv_dataset_free(data);

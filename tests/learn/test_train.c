@@ -34,20 +34,20 @@ static const inv_train_spec descent = {.steps = 60,
                                        .reduction = "mean",
                                        .optimiser = {.type = "gradient_descent", .rate = 0.3}};
 
-static inv_trainer *trainer_for(const inv_train_spec *spec, inv_net *net, uint64_t seed)
+static inv_learner *trainer_for(const inv_train_spec *spec, inv_net *net, uint64_t seed)
 {
-    inv_trainer *trainer = NULL;
+    inv_learner *trainer = NULL;
     ck_assert_status(inv_trainer_alloc(spec, net, data, seed, &trainer), INV_OK);
-    ck_assert_uint_eq(inv_trainer_step_count(trainer), 0);
+    ck_assert_uint_eq(inv_learner_count(trainer), 0);
     return trainer;
 }
 
-static inv_train_report take_steps(inv_trainer *trainer, size_t steps)
+static inv_train_report take_steps(inv_learner *trainer, size_t steps)
 {
     inv_train_report report = {0};
     for (size_t i = 0; i < steps; i++) {
-        ck_assert_status(inv_trainer_step(trainer, &report), INV_OK);
-        ck_assert_uint_eq(report.step, inv_trainer_step_count(trainer));
+        ck_assert_status(inv_learner_step(trainer, &report), INV_OK);
+        ck_assert_uint_eq(report.step, inv_learner_count(trainer));
     }
     return report;
 }
@@ -56,10 +56,10 @@ static inv_train_report take_steps(inv_trainer *trainer, size_t steps)
 static inv_net *trained_as(const char *layers, const inv_train_spec *spec, uint64_t seed)
 {
     inv_net *net = small_net(layers);
-    inv_trainer *trainer = trainer_for(spec, net, seed);
-    while (!inv_trainer_done(trainer))
+    inv_learner *trainer = trainer_for(spec, net, seed);
+    while (!inv_learner_done(trainer))
         take_steps(trainer, 1);
-    inv_trainer_free(trainer);
+    inv_learner_free(trainer);
     return net;
 }
 
@@ -80,7 +80,7 @@ START_TEST(learns_with_any_number_of_layers)
         double before = 0.0, after = 0.0;
         spec.steps = 150;
         ck_assert_status(inv_measure_accuracy(net, &data->test, &before), INV_OK);
-        inv_trainer *trainer = trainer_for(&spec, net, 5);
+        inv_learner *trainer = trainer_for(&spec, net, 5);
         const inv_train_report first = take_steps(trainer, 1);
         const inv_train_report last = take_steps(trainer, 149);
         ck_assert_uint_eq(last.step, 150);
@@ -90,7 +90,7 @@ START_TEST(learns_with_any_number_of_layers)
         ck_assert_status(inv_measure_accuracy(net, &data->test, &after), INV_OK);
         ck_assert_double_lt(before, 0.8);
         ck_assert_double_gt(after, 0.95);
-        inv_trainer_free(trainer);
+        inv_learner_free(trainer);
         inv_net_free(net);
     }
 }
@@ -140,7 +140,7 @@ START_TEST(an_epoch_adds_up)
                                    .reduction = "",
                                    .optimiser = {.type = "gradient_descent", .rate = 0.0}};
             strcpy(spec.reduction, mean ? "mean" : "sum");
-            inv_trainer *trainer = trainer_for(&spec, net, 5);
+            inv_learner *trainer = trainer_for(&spec, net, 5);
             double total = 0.0, right = 0.0;
             for (size_t first = 0; first < SMALL_TRAIN; first += batches[b]) {
                 const size_t n =
@@ -151,7 +151,7 @@ START_TEST(an_epoch_adds_up)
             }
             ck_assert_double_eq_tol(total, loss, 1e-4 * loss);
             ck_assert_double_eq_tol(right, (double)correct, 1e-9 * SMALL_TRAIN);
-            inv_trainer_free(trainer);
+            inv_learner_free(trainer);
         }
     inv_net_free(net);
 }
@@ -188,7 +188,7 @@ static void assert_first_step(const char *layers, const char *loss, const char *
     float *params = inv_net_params(before);
     strcpy(spec.loss, loss);
     strcpy(spec.reduction, reduction);
-    inv_trainer *trainer = trainer_for(&spec, after, 5);
+    inv_learner *trainer = trainer_for(&spec, after, 5);
     take_steps(trainer, 1);
     for (size_t k = 0; k < inv_net_size(before); k += 37) {
         const float kept = params[k];
@@ -201,7 +201,7 @@ static void assert_first_step(const char *layers, const char *loss, const char *
         const double moved = (double)kept - (double)inv_net_params(after)[k];
         ck_assert_double_eq_tol(moved, rate * slope, 1e-4 * fabs(rate * slope) + 3e-7);
     }
-    inv_trainer_free(trainer);
+    inv_learner_free(trainer);
     inv_net_free(before);
     inv_net_free(after);
 }
@@ -226,17 +226,17 @@ START_TEST(epochs_are_whole_passes)
     inv_net *net = small_net(SMALL_TWO);
     inv_array state[INV_ARRAYS_MAX];
     spec.epochs = 3;
-    inv_trainer *trainer = trainer_for(&spec, net, 5);
+    inv_learner *trainer = trainer_for(&spec, net, 5);
     ck_assert_uint_eq(inv_trainer_epoch(trainer), 5); /* 4 x 70 + 20 */
-    ck_assert_uint_eq(inv_trainer_steps(trainer), 15);
-    inv_trainer_state(trainer, state);
-    for (size_t step = 1; !inv_trainer_done(trainer); step++) {
+    ck_assert_uint_eq(inv_learner_steps(trainer), 15);
+    inv_learner_state(trainer, state);
+    for (size_t step = 1; !inv_learner_done(trainer); step++) {
         const inv_train_report report = take_steps(trainer, 1);
         ck_assert_uint_eq(*(uint64_t *)state[1].data, step % 5 ? step % 5 * 70 : SMALL_TRAIN);
         ck_assert(!report.validated); /* there is nothing to validate on */
     }
-    ck_assert_uint_eq(inv_trainer_step_count(trainer), 15);
-    inv_trainer_free(trainer);
+    ck_assert_uint_eq(inv_learner_count(trainer), 15);
+    inv_learner_free(trainer);
     inv_net_free(net);
 }
 END_TEST
@@ -248,13 +248,13 @@ START_TEST(schedules_change_the_rate)
     inv_net *warm = small_net(SMALL_TWO);
     inv_train_spec spec = descent;
     spec.epochs = 3;
-    inv_trainer *trainer = trainer_for(&spec, full, 5);
+    inv_learner *trainer = trainer_for(&spec, full, 5);
     take_steps(trainer, 1);
-    inv_trainer_free(trainer);
+    inv_learner_free(trainer);
     spec.schedule = (inv_schedule){.type = "constant", .warm_up = 1.0};
     trainer = trainer_for(&spec, warm, 5);
     take_steps(trainer, 1);
-    inv_trainer_free(trainer);
+    inv_learner_free(trainer);
     for (size_t k = 0; k < inv_net_size(start); k++) {
         const double from = inv_net_params(start)[k];
         ck_assert_double_eq_tol(inv_net_params(warm)[k] - from,
@@ -279,7 +279,7 @@ START_TEST(what_is_frozen_stays)
         inv_train_spec spec = descent;
         inv_optim_start(inv_optim_types[t], &spec.optimiser);
         spec.optimiser.momentum = spec.optimiser.decay = spec.weight_decay = 0.5;
-        inv_trainer *trainer = trainer_for(&spec, net, 5);
+        inv_learner *trainer = trainer_for(&spec, net, 5);
         take_steps(trainer, 9);
         ck_assert_int_eq(
             memcmp(inv_net_params(net), inv_net_params(start), output->offset * sizeof(float)), 0);
@@ -287,7 +287,7 @@ START_TEST(what_is_frozen_stays)
                                 inv_net_params(start) + output->offset,
                                 output->size * sizeof(float)),
                          0);
-        inv_trainer_free(trainer);
+        inv_learner_free(trainer);
         inv_net_free(start);
         inv_net_free(net);
     }
@@ -305,7 +305,7 @@ START_TEST(adamw_lets_kernels_decay)
     inv_optim_start("adamw", &spec.optimiser);
     spec.optimiser.decay = 10.0;
     inv_optim_start("adam", &plain.optimiser);
-    inv_trainer *trainer = trainer_for(&spec, net, 5), *other = trainer_for(&plain, without, 5);
+    inv_learner *trainer = trainer_for(&spec, net, 5), *other = trainer_for(&plain, without, 5);
     take_steps(trainer, 1);
     take_steps(other, 1);
     for (size_t k = 0; k < inv_net_size(net); k++) {
@@ -313,8 +313,8 @@ START_TEST(adamw_lets_kernels_decay)
         const double moved = (double)inv_net_params(net)[k] - inv_net_params(without)[k];
         ck_assert_double_eq_tol(moved, decays ? -0.01 * inv_net_params(start)[k] : 0.0, 2e-7);
     }
-    inv_trainer_free(trainer);
-    inv_trainer_free(other);
+    inv_learner_free(trainer);
+    inv_learner_free(other);
     inv_net_free(start);
     inv_net_free(net);
     inv_net_free(without);
@@ -333,7 +333,7 @@ START_TEST(validation_is_measured)
         size_t correct = 0;
         strcpy(spec.loss, names[i]);
         spec.validate = 4;
-        inv_trainer *trainer = trainer_for(&spec, net, 5);
+        inv_learner *trainer = trainer_for(&spec, net, 5);
         for (size_t step = 1; step <= 12; step++) {
             const inv_train_report report = take_steps(trainer, 1);
             ck_assert(report.validated == (step % 4 == 0));
@@ -344,7 +344,7 @@ START_TEST(validation_is_measured)
             ck_assert_double_eq_tol(report.validation_loss, loss, 1e-4 * loss);
             ck_assert_double_eq_tol(report.validation_accuracy, (double)correct / 113, 1e-9);
         }
-        inv_trainer_free(trainer);
+        inv_learner_free(trainer);
         inv_net_free(net);
     }
 }
@@ -366,8 +366,8 @@ static void assert_stops(const char *by)
     double best_value = 0.0;
     size_t best_step = 0, waited = 0;
     strcpy(spec.stop.by, by);
-    inv_trainer *trainer = trainer_for(&spec, net, 5);
-    while (!inv_trainer_done(trainer)) {
+    inv_learner *trainer = trainer_for(&spec, net, 5);
+    while (!inv_learner_done(trainer)) {
         const inv_train_report report = take_steps(trainer, 1);
         const double value =
             strcmp(by, "loss") == 0 ? -report.validation_loss : report.validation_accuracy;
@@ -379,12 +379,12 @@ static void assert_stops(const char *by)
             best_value = value, best_step = report.step, waited = 0;
             memcpy(inv_net_params(best), inv_net_params(net), inv_net_size(net) * sizeof(float));
         }
-        ck_assert(inv_trainer_done(trainer) == (waited == 3));
+        ck_assert(inv_learner_done(trainer) == (waited == 3));
     }
-    ck_assert_uint_lt(inv_trainer_step_count(trainer), inv_trainer_steps(trainer));
+    ck_assert_uint_lt(inv_learner_count(trainer), inv_learner_steps(trainer));
     ck_assert_uint_eq(inv_trainer_best(trainer), best_step);
     ck_assert(small_same_params(net, best));
-    inv_trainer_free(trainer);
+    inv_learner_free(trainer);
     inv_net_free(net);
     inv_net_free(best);
 }
@@ -403,12 +403,12 @@ START_TEST(a_gain_can_be_too_small)
     inv_net *net = small_net(SMALL_TWO);
     inv_train_spec spec = impatient;
     spec.stop.least_gain = 1e6;
-    inv_trainer *trainer = trainer_for(&spec, net, 5);
-    while (!inv_trainer_done(trainer))
+    inv_learner *trainer = trainer_for(&spec, net, 5);
+    while (!inv_learner_done(trainer))
         take_steps(trainer, 1);
     ck_assert_uint_eq(inv_trainer_best(trainer), inv_trainer_epoch(trainer));
-    ck_assert_uint_eq(inv_trainer_step_count(trainer), 4 * inv_trainer_epoch(trainer));
-    inv_trainer_free(trainer);
+    ck_assert_uint_eq(inv_learner_count(trainer), 4 * inv_trainer_epoch(trainer));
+    inv_learner_free(trainer);
     inv_net_free(net);
 }
 END_TEST
@@ -455,23 +455,23 @@ static void assert_resumes_as(const char *layers, const inv_train_spec *spec, si
     inv_net *whole = trained_as(layers, spec, 5), *first = small_net(layers);
     inv_net *second = small_net(layers);
     inv_array state[INV_ARRAYS_MAX];
-    inv_trainer *trainer = trainer_for(spec, first, 5);
+    inv_learner *trainer = trainer_for(spec, first, 5);
     take_steps(trainer, at);
-    size_t count = inv_trainer_state(trainer, state);
+    size_t count = inv_learner_state(trainer, state);
     small_saved saved = small_save(state, count, first);
     take_steps(trainer, 3); /* what came after the checkpoint is lost */
-    inv_trainer_free(trainer);
+    inv_learner_free(trainer);
     trainer = trainer_for(spec, second, seed);
     take_steps(trainer, 2);
-    count = inv_trainer_state(trainer, state);
+    count = inv_learner_state(trainer, state);
     small_load(&saved, state, count, second);
-    ck_assert_status(inv_trainer_restored(trainer), INV_OK);
-    ck_assert_uint_eq(inv_trainer_step_count(trainer), at);
+    ck_assert_status(inv_learner_restored(trainer), INV_OK);
+    ck_assert_uint_eq(inv_learner_count(trainer), at);
     take_steps(trainer, spec->steps - at);
-    ck_assert_uint_eq(inv_trainer_step_count(trainer), spec->steps);
+    ck_assert_uint_eq(inv_learner_count(trainer), spec->steps);
     ck_assert(small_same_params(whole, second));
     small_saved_free(&saved);
-    inv_trainer_free(trainer);
+    inv_learner_free(trainer);
     inv_net_free(whole);
     inv_net_free(first);
     inv_net_free(second);
@@ -524,12 +524,12 @@ START_TEST(stopping_resumes_bit_for_bit)
     inv_train_spec spec = impatient;
     ck_assert_status(inv_dataset_set_validation(data, 90), INV_OK);
     inv_net *net = small_net(SMALL_FOUR);
-    inv_trainer *trainer = trainer_for(&spec, net, 5);
-    while (!inv_trainer_done(trainer))
+    inv_learner *trainer = trainer_for(&spec, net, 5);
+    while (!inv_learner_done(trainer))
         take_steps(trainer, 1);
-    spec.steps = inv_trainer_step_count(trainer); /* of trained() and assert_resumes() */
+    spec.steps = inv_learner_count(trainer); /* of trained() and assert_resumes() */
     const size_t epoch = inv_trainer_epoch(trainer);
-    inv_trainer_free(trainer);
+    inv_learner_free(trainer);
     inv_net_free(net);
     for (size_t back = 0; back < 4; back++)
         assert_resumes(&spec, spec.steps - back * epoch - (back ? 1 : 0));
@@ -547,27 +547,27 @@ START_TEST(more_epochs_go_on_from_the_last_parameters)
     spec.stop.patience = 50;
     strcpy(spec.stop.by, "accuracy");
     spec.epochs = 12;
-    inv_trainer *trainer = trainer_for(&spec, a, 5);
-    while (!inv_trainer_done(trainer))
+    inv_learner *trainer = trainer_for(&spec, a, 5);
+    while (!inv_learner_done(trainer))
         take_steps(trainer, 1);
-    ck_assert_uint_lt(inv_trainer_best(trainer), inv_trainer_step_count(trainer));
-    size_t count = inv_trainer_state(trainer, state);
+    ck_assert_uint_lt(inv_trainer_best(trainer), inv_learner_count(trainer));
+    size_t count = inv_learner_state(trainer, state);
     small_saved saved = small_save(state, count, a);
-    inv_trainer_free(trainer);
+    inv_learner_free(trainer);
     spec.epochs = 14;
     trainer = trainer_for(&spec, a, 99);
-    count = inv_trainer_state(trainer, state);
+    count = inv_learner_state(trainer, state);
     small_load(&saved, state, count, a);
-    ck_assert_status(inv_trainer_restored(trainer), INV_OK);
-    while (!inv_trainer_done(trainer))
+    ck_assert_status(inv_learner_restored(trainer), INV_OK);
+    while (!inv_learner_done(trainer))
         take_steps(trainer, 1);
-    inv_trainer_free(trainer);
+    inv_learner_free(trainer);
     trainer = trainer_for(&spec, b, 5);
-    while (!inv_trainer_done(trainer))
+    while (!inv_learner_done(trainer))
         take_steps(trainer, 1);
     ck_assert(small_same_params(a, b));
     small_saved_free(&saved);
-    inv_trainer_free(trainer);
+    inv_learner_free(trainer);
     inv_net_free(a);
     inv_net_free(b);
 }
@@ -579,9 +579,9 @@ START_TEST(lists_its_state)
     const inv_type types[] = {INV_FLOAT32, INV_UINT32, INV_UINT64, INV_UINT8, INV_UINT64};
     inv_array state[INV_ARRAYS_MAX];
     inv_net *net = small_net(SMALL_TWO);
-    inv_trainer *trainer = trainer_for(&adagrad, net, 5);
+    inv_learner *trainer = trainer_for(&adagrad, net, 5);
     take_steps(trainer, 7);
-    ck_assert_uint_eq(inv_trainer_state(trainer, state), 5);
+    ck_assert_uint_eq(inv_learner_state(trainer, state), 5);
     for (size_t i = 0; i < 5; i++) {
         ck_assert_str_eq(state[i].name, names[i]);
         ck_assert_int_eq(state[i].type, types[i]);
@@ -590,11 +590,11 @@ START_TEST(lists_its_state)
     ck_assert_uint_eq(state[1].count, SMALL_TRAIN);
     ck_assert_uint_eq(*(uint64_t *)state[2].data, 140); /* 5 batches an epoch, then 2 of 70 */
     ck_assert_uint_eq(*(uint64_t *)state[4].data, 7);
-    inv_trainer_free(trainer);
+    inv_learner_free(trainer);
     trainer = trainer_for(&descent, net, 5);
-    ck_assert_uint_eq(inv_trainer_state(trainer, state), 4);
+    ck_assert_uint_eq(inv_learner_state(trainer, state), 4);
     ck_assert_str_eq(state[0].name, "order");
-    inv_trainer_free(trainer);
+    inv_learner_free(trainer);
     inv_net_free(net);
 }
 END_TEST
@@ -604,7 +604,7 @@ START_TEST(trains_on_the_training_part)
 {
     inv_net *net = small_net(SMALL_TWO);
     inv_array state[INV_ARRAYS_MAX];
-    inv_trainer *trainer = NULL;
+    inv_learner *trainer = NULL;
     inv_train_spec spec = adagrad;
     ck_assert_status(inv_dataset_set_validation(data, 240), INV_OK);
     ck_assert_status(inv_trainer_alloc(&spec, net, data, 5, &trainer), INV_ECONFIG);
@@ -612,13 +612,13 @@ START_TEST(trains_on_the_training_part)
     ck_assert_message_has("training.batch: 70, but there are 60 images to train on");
     spec.batch = 60;
     trainer = trainer_for(&spec, net, 5);
-    inv_trainer_state(trainer, state);
+    inv_learner_state(trainer, state);
     ck_assert_uint_eq(state[1].count, 60);
     size_t correct = 0;
     const double loss = naive_loss(net, &data->train, "cross_entropy", &correct); /* of the 60 */
     const inv_train_report report = take_steps(trainer, 1);
     ck_assert_double_eq_tol(report.loss, loss, 1e-4 * loss);
-    inv_trainer_free(trainer);
+    inv_learner_free(trainer);
     inv_net_free(net);
 }
 END_TEST
@@ -628,41 +628,41 @@ START_TEST(a_state_that_cannot_be_is_refused)
 {
     inv_net *net = small_net(SMALL_TWO);
     inv_array state[INV_ARRAYS_MAX];
-    inv_trainer *trainer = trainer_for(&adagrad, net, 5);
+    inv_learner *trainer = trainer_for(&adagrad, net, 5);
     take_steps(trainer, 3);
-    ck_assert_uint_eq(inv_trainer_state(trainer, state), 5);
+    ck_assert_uint_eq(inv_learner_state(trainer, state), 5);
     uint32_t *order = state[1].data, kept = order[SMALL_TRAIN - 1];
     uint64_t *position = state[2].data;
     int *next = (int *)((char *)state[3].data + 624 * sizeof(unsigned long)); /* of MT19937 */
     order[SMALL_TRAIN - 1] = SMALL_TRAIN;
-    ck_assert_status(inv_trainer_restored(trainer), INV_EFORMAT);
+    ck_assert_status(inv_learner_restored(trainer), INV_EFORMAT);
     ck_assert_message_has("training: the state that was kept is none to go on from");
     order[SMALL_TRAIN - 1] = kept;
     *position += SMALL_TRAIN;
-    ck_assert_status(inv_trainer_restored(trainer), INV_EFORMAT);
+    ck_assert_status(inv_learner_restored(trainer), INV_EFORMAT);
     *position -= SMALL_TRAIN;
     *next += 1000;
-    ck_assert_status(inv_trainer_restored(trainer), INV_EFORMAT);
+    ck_assert_status(inv_learner_restored(trainer), INV_EFORMAT);
     *next -= 2000;
-    ck_assert_status(inv_trainer_restored(trainer), INV_EFORMAT);
+    ck_assert_status(inv_learner_restored(trainer), INV_EFORMAT);
     *next += 1000;
-    ck_assert_status(inv_trainer_restored(trainer), INV_OK);
+    ck_assert_status(inv_learner_restored(trainer), INV_OK);
     take_steps(trainer, 3);
-    inv_trainer_free(trainer);
+    inv_learner_free(trainer);
     ck_assert_status(inv_dataset_set_validation(data, 90), INV_OK);
     trainer = trainer_for(&impatient, net, 5);
     take_steps(trainer, 3);
-    const size_t count = inv_trainer_state(trainer, state);
+    const size_t count = inv_learner_state(trainer, state);
     uint64_t *best_step = state[count - 3].data;
     float *best = state[count - 5].data;
     *best_step = 4;
-    ck_assert_status(inv_trainer_restored(trainer), INV_EFORMAT);
+    ck_assert_status(inv_learner_restored(trainer), INV_EFORMAT);
     *best_step = 0;
     best[7] = NAN;
-    ck_assert_status(inv_trainer_restored(trainer), INV_EFORMAT);
+    ck_assert_status(inv_learner_restored(trainer), INV_EFORMAT);
     best[7] = 0.5f;
-    ck_assert_status(inv_trainer_restored(trainer), INV_OK);
-    inv_trainer_free(trainer);
+    ck_assert_status(inv_learner_restored(trainer), INV_OK);
+    inv_learner_free(trainer);
     inv_net_free(net);
 }
 END_TEST
@@ -678,22 +678,22 @@ START_TEST(says_when_numbers_are_no_longer_finite)
                            .optimiser = {.type = "gradient_descent", .rate = 1e38}};
     inv_train_report report;
     inv_net *net = small_net(SMALL_FOUR);
-    inv_trainer *trainer = trainer_for(&spec, net, 5);
+    inv_learner *trainer = trainer_for(&spec, net, 5);
     inv_status status = INV_OK;
     for (size_t i = 0; i < 100 && status == INV_OK; i++)
-        status = inv_trainer_step(trainer, &report);
+        status = inv_learner_step(trainer, &report);
     ck_assert_int_eq(status, INV_ENUMERIC);
     ck_assert_message_has("training: step ");
     ck_assert_message_has("the loss is no longer finite; lower training.optimiser.rate");
     ck_assert(!isfinite(report.loss));
-    inv_trainer_free(trainer);
+    inv_learner_free(trainer);
     inv_net_free(net);
     net = small_net(SMALL_ONE);
     spec.steps = 1; /* nobody would see the next loss */
     trainer = trainer_for(&spec, net, 5);
-    ck_assert_status(inv_trainer_step(trainer, &report), INV_ENUMERIC);
+    ck_assert_status(inv_learner_step(trainer, &report), INV_ENUMERIC);
     ck_assert_message_has("training: step 1: a parameter is no longer finite; lower");
-    inv_trainer_free(trainer);
+    inv_learner_free(trainer);
     inv_net_free(net);
 }
 END_TEST
@@ -701,7 +701,7 @@ END_TEST
 static void assert_refused(const inv_train_spec *spec, inv_net *net, inv_status expected,
                            const char *why)
 {
-    inv_trainer *trainer = (inv_trainer *)net;
+    inv_learner *trainer = (inv_learner *)net;
     ck_assert_status(inv_trainer_alloc(spec, net, data, 5, &trainer), expected);
     ck_assert_ptr_null(trainer);
     ck_assert_message_has(why);
@@ -737,10 +737,10 @@ START_TEST(refuses_what_does_not_fit)
     spec = adagrad;
     spec.batch = SMALL_TRAIN;
     inv_net *net = small_net(SMALL_TWO);
-    inv_trainer *trainer = trainer_for(&spec, net, 5);
+    inv_learner *trainer = trainer_for(&spec, net, 5);
     take_steps(trainer, 3);
-    inv_trainer_free(trainer);
-    inv_trainer_free(NULL);
+    inv_learner_free(trainer);
+    inv_learner_free(NULL);
     inv_net_free(net);
 }
 END_TEST

@@ -17,7 +17,7 @@ static size_t at;
 static void prepare(void)
 {
     inv_inverse_spec spec = inv_inverse_defaults;
-    inv_inverter *inverter = NULL;
+    inv_learner *inverter = NULL;
     inv_inverse_report report;
     data = small_data();
     net = small_net(SMALL_FOUR);
@@ -27,8 +27,8 @@ static void prepare(void)
     ck_assert_status(inv_inverse_point(net, spec.at, &at), INV_OK);
     ck_assert_status(inv_inverse_build(&spec, net, &inverse), INV_OK);
     ck_assert_status(inv_inverter_alloc(&spec, net, inverse, data, 5, &inverter), INV_OK);
-    ck_assert_status(inv_inverter_step(inverter, &report), INV_OK); /* it is bad yet */
-    inv_inverter_free(inverter);
+    ck_assert_status(inv_learner_step(inverter, &report), INV_OK); /* it is bad yet */
+    inv_learner_free(inverter);
 }
 
 static void tidy(void)

@@ -1,0 +1,103 @@
+/* The stage that trains the classifier. SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdlib.h>
+#include <string.h>
+
+#include "invproj/measure.h"
+#include "invproj/rng.h"
+#include "invproj/train.h"
+#include "learning.h"
+
+/* @best_step: the step whose parameters are kept; @stopped: why it ended before all steps. */
+static inv_status describe_training(const cli_learning *l)
+{
+    const inv_stop_spec *stop = &l->session->experiment->training.stop;
+    const size_t step = inv_learner_count(l->learner), steps = inv_learner_steps(l->learner);
+    const size_t best = inv_trainer_best(l->learner);
+    char why[INV_TEXT_MAX];
+    inv_status status = INV_OK;
+    if (best > 0)
+        INV_TRY(inv_run_set_size(l->session->run, l->path, "best_step", best));
+    if (inv_learner_done(l->learner) && step < steps) {
+        snprintf(why, sizeof why,
+                 "after step %zu of %zu: the validation images' %s was best after step %zu, and no "
+                 "better in %zu measurements since",
+                 step, steps, stop->by, best, stop->patience);
+        INV_TRY(inv_run_set_text(l->session->run, l->path, "stopped", why));
+        cli_note(&l->session->progress, "          stopped %s", why);
+    }
+fail:
+    return status;
+}
+
+static inv_status make_net(cli_session *session)
+{
+    const inv_dataset *data = session->data;
+    gsl_rng *rng = NULL;
+    inv_status status = INV_OK;
+    INV_TRY(inv_net_build(session->config, "network.layers", data->shape, data->classes,
+                          &session->net));
+    INV_TRY(inv_rng_alloc(session->seed, "network", &rng));
+    inv_net_init(session->net, rng);
+    INV_TRY(inv_run_set_size(session->run, "/network", "height", data->shape.height));
+    INV_TRY(inv_run_set_size(session->run, "/network", "width", data->shape.width));
+    INV_TRY(inv_run_set_size(session->run, "/network", "channels", data->shape.channels));
+fail:
+    inv_rng_free(rng);
+    return status;
+}
+
+static inv_status measure_net(cli_session *session)
+{
+    double accuracy = 0.0, validation = 0.0;
+    inv_status status = INV_OK;
+    INV_TRY(inv_measure_accuracy(session->net, &session->data->test, &accuracy));
+    INV_TRY(inv_run_set_real(session->run, "/network", "accuracy", accuracy));
+    if (session->data->validation.count > 0) {
+        INV_TRY(inv_measure_accuracy(session->net, &session->data->validation, &validation));
+        INV_TRY(inv_run_set_real(session->run, "/network", "validation_accuracy", validation));
+    }
+    INV_TRY(cli_session_save(session));
+    cli_note(&session->progress, "          accuracy %.4f on the test images", accuracy);
+fail:
+    return status;
+}
+
+/* Where training goes on after it was done once, what was made from the shorter one goes. */
+static inv_status forget_shorter(const cli_learning *l)
+{
+    static const char *const made[] = {"/inverse", "/projections", "/generated", "/features"};
+    inv_run *run = l->session->run;
+    uint64_t done = 0;
+    inv_status status = INV_OK;
+    if (inv_learner_count(l->learner) > 0 && !inv_learner_done(l->learner))
+        INV_TRY(inv_run_size(run, l->path, "done", &done));
+    for (size_t i = 0; done && i < sizeof made / sizeof *made; i++)
+        INV_TRY(inv_run_remove(run, made[i]));
+    if (done) {
+        INV_TRY(inv_run_unset(run, "/network", "accuracy"));
+        INV_TRY(inv_run_unset(run, "/network", "validation_accuracy"));
+    }
+fail:
+    return status;
+}
+
+inv_status cli_stage_train(cli_session *session)
+{
+    const inv_train_spec *spec = &session->experiment->training;
+    cli_learning l = {.session = session,
+                      .stage = "training",
+                      .path = "/training",
+                      .net_path = "/network",
+                      .restored = forget_shorter,
+                      .describe = describe_training};
+    inv_status status = INV_OK;
+    INV_TRY(make_net(session));
+    l.net = session->net;
+    INV_TRY(inv_trainer_alloc(spec, session->net, session->data, session->seed, &l.learner));
+    l.epoch = spec->epochs ? inv_trainer_epoch(l.learner) : 0;
+    INV_TRY(cli_learn(&l));
+    INV_TRY(measure_net(session));
+fail:
+    inv_learner_free(l.learner);
+    return status;
+}
