@@ -181,6 +181,12 @@ INV_MUST_CHECK inv_status cli_session_read(const cli_options *options, const cha
                                            cli_session *session);
 void cli_session_close(cli_session *session);
 
+/* Opens the data that the experiment names, or --data; puts down in the run file, and tells the user,
+ * how they were read. */
+INV_MUST_CHECK inv_status cli_data_open(cli_session *session);
+INV_MUST_CHECK inv_status cli_data_describe(inv_run *run, const inv_dataset *data);
+void cli_data_note(const cli_session *session);
+
 /* The data, where they are not open yet. */
 INV_MUST_CHECK inv_status cli_session_data(cli_session *session);
 /* The Gaussian of what the training images are at that point of the session's net: the run file's,

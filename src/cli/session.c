@@ -46,14 +46,6 @@ static inv_status read_experiment(cli_session *session)
     return status == INV_OK ? read_checkpoint(session) : status;
 }
 
-static inv_status open_data(cli_session *session)
-{
-    const inv_data_spec *spec = &session->experiment->data;
-    const char *folder = session->options->data ? session->options->data : spec->folder;
-    inv_status status = inv_dataset_open(folder, spec->scale, &session->data);
-    return status == INV_OK ? inv_dataset_set_validation(session->data, spec->validation) : status;
-}
-
 /* The data of the run file must be those at hand, byte for byte. */
 static inv_status check_data(const cli_session *session)
 {
@@ -126,42 +118,8 @@ inv_status cli_session_data(cli_session *session)
 {
     if (session->data)
         return INV_OK;
-    inv_status status = open_data(session);
+    inv_status status = cli_data_open(session);
     return status == INV_OK ? check_data(session) : status;
-}
-
-static inv_status put_class_names(inv_run *run, const inv_dataset *data)
-{
-    const char *names[INV_CLASSES_MAX];
-    if (!data->class_names)
-        return INV_OK;
-    for (size_t c = 0; c < data->classes; c++)
-        names[c] = data->class_names[c];
-    return inv_run_set_texts(run, "/", "class_names", names, data->classes);
-}
-
-/* How the images were read. What another command needs to read images alike, @scale and
- * @class_names, stands at the root. */
-static inv_status describe_data(inv_run *run, const inv_dataset *data)
-{
-    const struct {
-        const char *name;
-        size_t value;
-    } sizes[] = {{"height", data->shape.height},        {"width", data->shape.width},
-                 {"channels", data->shape.channels},    {"classes", data->classes},
-                 {"train", data->train.count},          {"test", data->test.count},
-                 {"validation", data->validation.count}};
-    inv_status status = INV_OK;
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        INV_TRY(inv_run_set_size(run, "/data", sizes[i].name, sizes[i].value));
-    INV_TRY(inv_run_set_text(run, "/data", "type", inv_idx_type_name(data->train.type)));
-    INV_TRY(inv_run_set_real(run, "/data", "low", data->low));
-    INV_TRY(inv_run_set_real(run, "/data", "high", data->high));
-    INV_TRY(inv_run_set_real(run, "/data", "white", data->white));
-    INV_TRY(inv_run_set_real(run, "/", "scale", data->scale));
-    INV_TRY(put_class_names(run, data));
-fail:
-    return status;
 }
 
 inv_status cli_session_read(const cli_options *options, const char *path, cli_session *session)
@@ -202,7 +160,7 @@ static inv_status describe_run(cli_session *session)
     INV_TRY(inv_run_set_text(run, "/", "created", created));
     INV_TRY(inv_run_set_text(run, "/", "dataset", session->data->name));
     INV_TRY(inv_run_set_texts(run, "/", "dataset_sha256", digests, INV_DATA_FILES));
-    INV_TRY(describe_data(run, session->data));
+    INV_TRY(cli_data_describe(run, session->data));
 fail:
     free(text);
     return status;
@@ -212,7 +170,7 @@ fail:
 static inv_status start_run(cli_session *session)
 {
     inv_status status = INV_OK;
-    INV_TRY(open_data(session));
+    INV_TRY(cli_data_open(session));
     INV_TRY(inv_run_create(&session->run));
     INV_TRY(describe_run(session));
 fail:
@@ -225,26 +183,10 @@ static inv_status resume_run(cli_session *session)
     inv_status status = INV_OK;
     INV_TRY(inv_run_open(session->path, &session->run));
     INV_TRY(cli_resume_check(session));
-    INV_TRY(open_data(session));
+    INV_TRY(cli_data_open(session));
     INV_TRY(check_data(session));
 fail:
     return status;
-}
-
-static void note_data(const cli_session *session)
-{
-    const inv_dataset *data = session->data;
-    char empty[64] = "";
-    if (data->empty > 0)
-        snprintf(empty, sizeof empty, ", %zu of them without images", data->empty);
-    cli_note(&session->progress,
-             "data      %s: %zu images to train on, %zu to validate, %zu to test", data->name,
-             data->train.count, data->validation.count, data->test.count);
-    cli_note(&session->progress,
-             "          %zu x %zu x %zu, %ss from %g to %g, divided by %g; %zu classes%s",
-             data->shape.height, data->shape.width, data->shape.channels,
-             inv_idx_type_name(data->train.type), data->low, data->high, data->scale, data->classes,
-             empty);
 }
 
 inv_status cli_session_start(const cli_options *options, const char *experiment, const char *path,
@@ -265,7 +207,7 @@ inv_status cli_session_start(const cli_options *options, const char *experiment,
     session->seed = options->has_seed ? options->seed : session->experiment->seed;
     INV_TRY(there && options->resume ? resume_run(session) : start_run(session));
     INV_TRY(cli_describe_environment(session->run));
-    note_data(session);
+    cli_data_note(session);
 fail:
     return status;
 }
