@@ -48,7 +48,7 @@ typedef struct inv_range {
 } inv_range;
 
 typedef enum inv_field_type {
-    INV_FIELD_SIZE,  /* size_t, from low to high */
+    INV_FIELD_SIZE,  /* size_t, from low to high, which is 2^53 at most; never rounded */
     INV_FIELD_REAL,  /* double, from low to high */
     INV_FIELD_BOOL,  /* bool */
     INV_FIELD_NAME,  /* char[INV_NAME_MAX]: letters, digits, '_', '-', '.'; one of `choices` where

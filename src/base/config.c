@@ -114,30 +114,47 @@ static const char *skip_token(const char *at)
     return at + (word ? word : 1);
 }
 
-/* Whether the text up to `end` is a whole number that 32 bits do not hold. */
-static bool is_wide_integer(const char *text, const char *end)
+/* Which type holds the text up to `end`, if it is a whole number. */
+typedef enum width { NO_INTEGER, FITS_32, FITS_64, TOO_WIDE } width;
+
+static width width_of(const char *text, const char *end)
 {
     char *number = NULL;
     if (*text <= ' ') /* blanks, which strtoll would skip */
-        return false;
+        return NO_INTEGER;
+    errno = 0;
     long long value = strtoll(text, &number, strncasecmp(text, "0x", 2) == 0 ? 16 : 10);
-    return number == end && (value > INT32_MAX || value < INT32_MIN);
+    const size_t suffix = number == text ? 0 : strspn(number, "lL"); /* libconfig's own, for 64 */
+    if (number == text || number + suffix != end)
+        return NO_INTEGER;
+    if (errno == ERANGE)
+        return TOO_WIDE;
+    return suffix || (value <= INT32_MAX && value >= INT32_MIN) ? FITS_32 : FITS_64;
 }
 
 /* libconfig 1.5 cuts a whole number that does not end in L to 32 bits: one that needs more gets its
- * L. Nor does it take a comment that ends with the file. NULL: no memory. */
-static char *mend_text(const char *text)
+ * L. No version says so of one that 64 bits do not hold. Nor does 1.5 take a comment that ends with
+ * the file. */
+static inv_status mend_text(const char *name, const char *text, char **out)
 {
-    char *out = malloc(2 * strlen(text) + 2), *to = out;
-    for (const char *end = text; out && *text; text = end) {
+    char *to = *out = malloc(2 * strlen(text) + 2);
+    size_t line = 1;
+    if (!to)
+        return INV_ERROR(INV_ENOMEM, "%s: no memory to read it", name);
+    for (const char *end = text; *text; text = end) {
         end = skip_token(text);
+        const width bits = width_of(text, end);
+        if (bits == TOO_WIDE)
+            return INV_ERROR(INV_ECONFIG, "%s:%zu: %.*s: whole numbers have at most 64 bits", name,
+                             line, (int)(end - text < 40 ? end - text : 40), text);
         to = mempcpy(to, text, (size_t)(end - text));
-        if (is_wide_integer(text, end))
+        if (bits == FITS_64)
             *to++ = 'L';
+        for (const char *at = text; at < end; at++)
+            line += *at == '\n';
     }
-    if (out)
-        strcpy(to, "\n");
-    return out;
+    strcpy(to, "\n");
+    return INV_OK;
 }
 
 static inv_status parse_libconfig(const char *name, const char *text, config_t *lines,
@@ -146,11 +163,12 @@ static inv_status parse_libconfig(const char *name, const char *text, config_t *
     if (has_include(text))
         return INV_ERROR(INV_ECONFIG, "%s: @include is not supported: a run keeps its whole text",
                          name);
-    char *mended = mend_text(text);
-    int parsed = mended ? config_read_string(lines, mended) : CONFIG_FALSE;
+    char *mended = NULL;
+    inv_status status = mend_text(name, text, &mended);
+    int parsed = status == INV_OK ? config_read_string(lines, mended) : CONFIG_FALSE;
     free(mended);
-    if (!mended)
-        return INV_ERROR(INV_ENOMEM, "%s: no memory to read it", name);
+    if (status != INV_OK)
+        return status;
     if (parsed != CONFIG_TRUE)
         return INV_ERROR(INV_ECONFIG, "%s:%d: %s", name, config_error_line(lines),
                          config_error_text(lines));
@@ -520,12 +538,26 @@ static void join_path(const char *path, const char *key, char out[INV_TEXT_MAX])
         snprintf(out + used, INV_TEXT_MAX - used, "%s", key);
 }
 
+/* As it is, never as a double, which would round one over 2^53 before it is compared. */
+static inv_status read_whole(const inv_config *config, const char *path, const inv_field *field,
+                             const json_t *node, size_t *out)
+{
+    if (!json_is_integer(node)) /* or one of over 64 bits, which --set takes for a word */
+        return inv_config_error(config, path, "must be a whole number from %.0f to %.0f",
+                                field->low, field->high);
+    const long long value = json_integer_value(node);
+    if (value < (long long)field->low || value > (long long)field->high)
+        return inv_config_error(config, path, "%lld is not from %.0f to %.0f", value, field->low,
+                                field->high);
+    *out = (size_t)value;
+    return INV_OK;
+}
+
 static inv_status read_number(const inv_config *config, const char *path, const inv_field *field,
                               const json_t *node, double *out)
 {
-    bool whole = field->type == INV_FIELD_SIZE || field->type == INV_FIELD_SIZES;
-    if (whole ? !json_is_integer(node) : !json_is_number(node))
-        return inv_config_error(config, path, "must be a %snumber", whole ? "whole " : "");
+    if (!json_is_number(node))
+        return inv_config_error(config, path, "must be a number");
     double value = json_number_value(node);
     if (!isfinite(value) || value < field->low || value > field->high)
         return inv_config_error(config, path, "%.10g is not from %.10g to %.10g", value, field->low,
@@ -580,11 +612,10 @@ static inv_status read_sizes(const inv_config *config, const char *path, const i
         return inv_config_error(config, path, "must be a list of at most %d numbers", INV_LIST_MAX);
     out->count = json_array_size(node);
     for (size_t i = 0; i < out->count; i++) {
-        double value = 0.0;
-        inv_status status = read_number(config, path, field, json_array_get(node, i), &value);
+        inv_status status =
+            read_whole(config, path, field, json_array_get(node, i), &out->values[i]);
         if (status != INV_OK)
             return status;
-        out->values[i] = (size_t)value;
     }
     return INV_OK;
 }
@@ -663,14 +694,9 @@ static inv_status read_field(const inv_config *config, const char *path, const i
                              const json_t *node, void *out)
 {
     void *at = (char *)out + field->offset;
-    double value = 0.0;
-    inv_status status = INV_OK;
     switch (field->type) {
     case INV_FIELD_SIZE:
-        status = read_number(config, path, field, node, &value);
-        if (status == INV_OK)
-            *(size_t *)at = (size_t)value;
-        return status;
+        return read_whole(config, path, field, node, at);
     case INV_FIELD_REAL:
         return read_number(config, path, field, node, at);
     case INV_FIELD_BOOL:
@@ -811,6 +837,8 @@ static bool nodes_differ(const json_t *a, const json_t *b, const char *const *ex
         return false;
     if (json_is_object(a) && json_is_object(b))
         return members_differ(a, b, except, path) || members_differ(b, a, except, path);
+    if (json_is_integer(a) && json_is_integer(b)) /* as doubles, two seeds over 2^53 may be one */
+        return json_integer_value(a) != json_integer_value(b);
     if (json_is_number(a) && json_is_number(b)) /* 1 and 1.0 say the same */
         return json_number_value(a) != json_number_value(b);
     if (!json_is_array(a) || json_array_size(a) != json_array_size(b))

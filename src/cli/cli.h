@@ -63,7 +63,7 @@ typedef enum cli_option_id {
 typedef struct cli_options {
     const char *out, *data;
     const char *checkpoint; /* "500" steps or "30s" */
-    size_t threads;         /* 0: as many as there are processors */
+    uint64_t threads;       /* 0: as many as there are processors */
     bool has_seed;
     uint64_t seed;
     const char *sets[CLI_SETS_MAX]; /* PATH=VALUE, in the order given; owned */
@@ -73,7 +73,7 @@ typedef struct cli_options {
     bool resume, force, quiet, json, man, help;
     bool images;       /* the operands after the first are images */
     bool invert, grey; /* dark on white becomes light on black; colours become grey */
-    size_t top;        /* classes to tell; 0: not given */
+    uint64_t top;      /* classes to tell; 0: not given */
     const char *labels, *size, *test;
     char **operands; /* in argv */
     size_t operand_count;

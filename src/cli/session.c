@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -25,7 +26,8 @@ static inv_status read_checkpoint(cli_session *session)
         return INV_OK;
     const double value = strtod(every, &end);
     const bool seconds = strcmp(end, "s") == 0;
-    if (end == every || (!seconds && *end) || !(value >= 0.0 && value <= 1e9))
+    if (end == every || (!seconds && (*end || value != rint(value))) ||
+        !(value >= 0.0 && value <= 1e9))
         return INV_ERROR(INV_EINVAL,
                          "--checkpoint: '%s' is neither steps, as in 500, nor seconds, "
                          "as in 30s",

@@ -20,7 +20,7 @@ static const inv_experiment defaults = {
 
 static const inv_field root_fields[] = {
     {"title", INV_FIELD_TEXT, offsetof(inv_experiment, title), .help = "in a few words"},
-    {"seed", INV_FIELD_SIZE, offsetof(inv_experiment, seed), 0, 9007199254740992.0,
+    {"seed", INV_FIELD_SIZE, offsetof(inv_experiment, seed), 0, 0x1p53,
      .help = "of all random numbers"},
     {"data", INV_FIELD_OTHER, .help = "the images"},
     {"network", INV_FIELD_OTHER, .help = "the classifier: layers = ( { ... }, ... )"},

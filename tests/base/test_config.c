@@ -200,9 +200,14 @@ START_TEST(numbers_have_ends)
     assert_read("steps = 9007199254740992L; weight = 1e9;", &m);
     ck_assert_uint_eq(m.steps, 9007199254740992u);
     ck_assert_double_eq(m.weight, 1e9);
-    assert_refused("steps = 2;", "steps", "2 is not from 3 to 9.007199255e+15");
+    assert_refused("steps = 2;", "steps", "2 is not from 3 to 9007199254740992");
     assert_refused("steps = -4;", "steps", "-4 is not from 3");
+    /* the nearest double to it is in the range */
+    assert_refused("steps = 9007199254740993;", "steps",
+                   "9007199254740993 is not from 3 to 9007199254740992");
     assert_refused("steps = 9007199254740994L;", "steps", "is not from 3");
+    assert_refused("steps = 9223372036854775807;", "steps", "9223372036854775807 is not from 3");
+    assert_refused("sizes = ( 2, 9007199254740993 );", "sizes", "9007199254740993 is not from 2");
     assert_refused("weight = -2.7500001;", "weight", "-2.7500001 is not from -2.75 to");
     assert_refused("weight = 1000000001;", "weight", "1000000001 is not from");
     assert_refused("sizes = [ 2, 97, 1 ];", "sizes", "1 is not from 2 to 97");
@@ -238,12 +243,32 @@ START_TEST(whole_numbers_are_not_cut)
                 &m);
     ck_assert_str_eq(m.text, "5000000000 \" 5000000000");
     assert_refused("weight = -5000000000;", "weight", "-5000000000 is not from");
-    assert_refused("steps = 99999999999999999999;", "steps", "is not from 3");
     inv_config *config = config_of("steps = 17;");
     ck_assert_status(inv_config_set(config, "name=n"), INV_OK);
     ck_assert_status(inv_config_set(config, "steps=5000000001"), INV_OK);
     ck_assert_status(inv_config_group(config, "", fields, &m), INV_OK);
     ck_assert_uint_eq(m.steps, 5000000001);
+    inv_config_free(config);
+}
+END_TEST
+
+/* libconfig makes -1, or the largest number there is, of these. */
+START_TEST(whole_numbers_have_at_most_64_bits)
+{
+    static const char *const rows[] = {"99999999999999999999", "9223372036854775808",
+                                       "-9223372036854775809", "18446744073709551617L",
+                                       "0xFFFFFFFFFFFFFFFF",   "0x10000000000000003LL"};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[128], said[128];
+        snprintf(text, sizeof text, "x = 1; /* 1\n2 */ y = \"\n\";\nsteps = %s;", rows[i]);
+        snprintf(said, sizeof said, "a.cfg:4: %s: whole numbers have at most 64 bits", rows[i]);
+        assert_text_refused(text, said);
+    }
+    inv_config *config = config_of("name = \"n\"; text = \"99999999999999999999\";");
+    machine m = defaults;
+    ck_assert_status(inv_config_set(config, "steps=99999999999999999999"), INV_OK);
+    ck_assert_status(inv_config_group(config, "", fields, &m), INV_ECONFIG);
+    ck_assert_message_has("steps: must be a whole number from 3 to 9007199254740992");
     inv_config_free(config);
 }
 END_TEST
@@ -734,6 +759,7 @@ START_TEST(tells_where_two_differ)
     assert_differ(base, "x = 1; a = { b = ( 1, { c = 2.5; } ); }; t = \"v\";", "t");
     assert_differ(base, "x = 1; a = { b = ( 1, { c = 2.5; } ); };", "t");
     assert_differ(base, "x = 1; a = { b = ( 1, { c = 2.5; d = 1; } ); }; t = \"u\";", "a.b.1.d");
+    assert_differ("x = 9007199254740993;", "x = 9007199254740992;", "x");
     assert_differ(base, "x = \"1\"; a = { b = ( 1, { c = 2.5; } ); }; t = \"u\";", "x");
 }
 END_TEST
@@ -813,6 +839,7 @@ Suite *config_suite(void)
     tcase_add_test(tests, keeps_defaults);
     tcase_add_test(tests, numbers_have_ends);
     tcase_add_test(tests, whole_numbers_are_not_cut);
+    tcase_add_test(tests, whole_numbers_have_at_most_64_bits);
     tcase_add_test(tests, refuses_wrong_types);
     tcase_add_test(tests, ranges_are_one_number_or_two);
     tcase_add_test(tests, texts_have_a_length_and_names_an_alphabet);

@@ -435,6 +435,7 @@ START_TEST(each_error_is_named)
         {"sed = 3;", "e.cfg:2: sed: unknown key; did you mean 'seed'?"},
         {"seed = -1;", "e.cfg:2: seed: -1 is not from 0 to"},
         {"seed = 1.5;", "seed: must be a whole number"},
+        {"seed = 9007199254740993;", "seed: 9007199254740993 is not from 0 to 9007199254740992"},
         {"title = 5;", "title: must be text"},
         {"data = 5;", "data: must be a group"},
         {"data = { folder = 5; };", "data.folder: must be text"},
