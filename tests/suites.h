@@ -12,6 +12,7 @@
 #define SUITES(X)                                                                                  \
     X(status)                                                                                      \
     X(file)                                                                                        \
+    X(sniff)                                                                                       \
     X(kernels)                                                                                     \
     X(signs)                                                                                       \
     X(mat)                                                                                         \

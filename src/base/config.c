@@ -12,6 +12,7 @@
 #include <jansson.h>
 #include <libconfig.h>
 
+#include "base/sniff.h"
 #include "invproj/file.h"
 
 #define CONFIG_BYTES_MAX ((size_t)1 << 20) /* an experiment file is a page of text */
@@ -242,9 +243,13 @@ inv_status inv_config_read_file(const char *path, inv_config **out)
     inv_status status = INV_OK;
     *out = NULL;
     INV_TRY(inv_file_read(path, CONFIG_BYTES_MAX, &text, &size));
+    const inv_kind *kind = inv_sniff(text, size);
+    if (kind)
+        INV_FAIL(INV_ECONFIG, "%s: not an experiment file but %s; %s", path, kind->what,
+                 kind->remedy);
     if (memchr(text, 0, size))
         INV_FAIL(INV_ECONFIG, "%s: not an experiment file: it holds a zero byte", path);
-    INV_TRY(inv_config_read_text(path, (const char *)text, out));
+    INV_TRY(inv_config_read_text(path, (const char *)text + inv_text_mark(text, size), out));
 fail:
     free(text);
     return status;

@@ -13,6 +13,7 @@
 
 #include <gsl/gsl_randist.h>
 
+#include "base/sniff.h"
 #include "invproj/file.h"
 
 #include "kernels/kernels.h"
@@ -397,7 +398,7 @@ static inv_status read_names(const char *folder, inv_dataset *data)
     INV_TRY(join_path(folder, INV_CLASSES_FILE, "", &path));
     if (stat(path, &info) == 0) {
         INV_TRY(inv_file_read(path, NAMES_BYTES_MAX, &text, &size));
-        INV_TRY(take_names(path, (const char *)text, data));
+        INV_TRY(take_names(path, (const char *)text + inv_text_mark(text, size), data));
     } else if (known && known->class_names) {
         INV_TRY(take_names(known->name, known->class_names, data));
     }

@@ -13,6 +13,7 @@
 #include <nettle/sha2.h>
 #include <zlib.h>
 
+#include "base/sniff.h"
 #include "invproj/file.h"
 
 #define HEADER_MAX        (4 + 4 * INV_IDX_RANK_MAX)
@@ -337,20 +338,49 @@ static bool dims_product(const inv_idx *idx, size_t *product, size_t *bytes)
     return !__builtin_mul_overflow(*product, inv_idx_type_size(idx->type), bytes);
 }
 
-static inv_status check_magic(const char *path, const unsigned char *magic)
+/* Reads on, past the four bytes of `magic`, to say what it is that is no IDX file. */
+static inv_status not_idx(source *s, const unsigned char *magic)
 {
+    unsigned char bytes[INV_SNIFF_BYTES];
+    const char *unpacked = s->gzip ? "unpacked, " : "";
+    size_t got = 0;
+    memcpy(bytes, magic, 4);
+    inv_status status = source_read(s, bytes + 4, sizeof bytes - 4, &got);
+    if (status != INV_OK)
+        return status;
+    const inv_kind *kind = inv_sniff(bytes, 4 + got);
+    if (kind)
+        return INV_ERROR(INV_EFORMAT, "%s: %snot an IDX file but %s; %s", s->path, unpacked,
+                         kind->what, kind->remedy);
+    return INV_ERROR(INV_EFORMAT, "%s: %snot an IDX file: it begins with %02x %02x, not 00 00",
+                     s->path, unpacked, magic[0], magic[1]);
+}
+
+/* Whether it is the first word of a file written in the order of most processors. */
+static bool is_reversed(const unsigned char *magic)
+{
+    return magic[0] >= 1 && magic[0] <= INV_IDX_RANK_MAX && find_type(magic[1]) && magic[2] == 0 &&
+           magic[3] == 0;
+}
+
+static inv_status check_magic(source *s, const unsigned char *magic)
+{
+    if (is_reversed(magic))
+        return INV_ERROR(INV_EFORMAT,
+                         "%s: its header is little-endian; IDX files are big-endian: in Python, "
+                         "write it with struct.pack('>...') and the elements as '>i4' or '>f4'",
+                         s->path);
     if (magic[0] != 0 || magic[1] != 0)
-        return INV_ERROR(INV_EFORMAT, "%s: not an IDX file: it begins with %02x %02x, not 00 00",
-                         path, magic[0], magic[1]);
+        return not_idx(s, magic);
     if (!find_type(magic[2]))
         return INV_ERROR(INV_EFORMAT,
                          "%s: IDX elements of type 0x%02x, which the format does not know (0x08 "
                          "unsigned byte, 0x09 signed byte, 0x0b, 0x0c integers, 0x0d float, 0x0e "
                          "double)",
-                         path, magic[2]);
+                         s->path, magic[2]);
     if (magic[3] < 1 || magic[3] > INV_IDX_RANK_MAX)
-        return INV_ERROR(INV_EFORMAT, "%s: an IDX array of %d dimensions; 1 to %d are read", path,
-                         magic[3], INV_IDX_RANK_MAX);
+        return INV_ERROR(INV_EFORMAT, "%s: an IDX array of %d dimensions; 1 to %d are read",
+                         s->path, magic[3], INV_IDX_RANK_MAX);
     return INV_OK;
 }
 
@@ -359,7 +389,10 @@ static inv_status read_header_bytes(source *s, unsigned char *bytes, size_t size
 {
     size_t got = 0;
     inv_status status = source_read(s, bytes, size, &got);
-    if (status == INV_OK && got < size)
+    if (status == INV_OK && s->file_size == 0)
+        status =
+            INV_ERROR(INV_EFORMAT, "%s: truncated to nothing; copy or download it again", s->path);
+    else if (status == INV_OK && got < size)
         status = INV_ERROR(INV_EFORMAT, "%s: truncated: it ends within the IDX header", s->path);
     return status;
 }
@@ -369,7 +402,7 @@ static inv_status read_header(source *s, inv_idx *idx)
     inv_status status = INV_OK;
     unsigned char bytes[HEADER_MAX];
     INV_TRY(read_header_bytes(s, bytes, 4));
-    INV_TRY(check_magic(s->path, bytes));
+    INV_TRY(check_magic(s, bytes));
     idx->type = bytes[2];
     idx->rank = bytes[3];
     INV_TRY(read_header_bytes(s, bytes, 4 * idx->rank));
@@ -383,22 +416,45 @@ fail:
     return status;
 }
 
+/* The bytes that may follow the header, at most: exactly so many where the file is not gzipped. */
+static size_t payload_most(const source *s, const inv_idx *idx)
+{
+    const size_t header = 4 + 4 * idx->rank;
+    size_t most = s->file_size > header ? s->file_size - header : 0;
+    if (s->gzip && __builtin_mul_overflow(s->file_size, (size_t)DEFLATE_RATIO_MAX, &most))
+        most = SIZE_MAX;
+    return most;
+}
+
+/* Whether its sizes, read in the other byte order, are what the file holds. */
+static bool are_sizes_reversed(const source *s, const inv_idx *idx)
+{
+    inv_idx other = *idx;
+    size_t product = 0, bytes = 0;
+    for (size_t i = 0; i < idx->rank; i++)
+        other.dims[i] = __builtin_bswap32((uint32_t)idx->dims[i]);
+    const size_t most = payload_most(s, idx);
+    return dims_product(&other, &product, &bytes) && bytes > 0 &&
+           (s->gzip ? bytes <= most : bytes == most);
+}
+
 /* Holds the sizes in the header against the bytes there are, before memory is taken for them. */
 static inv_status check_size(const source *s, inv_idx *idx, size_t *bytes)
 {
     char text[DIMS_TEXT];
-    size_t header = 4 + 4 * idx->rank, most = s->file_size > header ? s->file_size - header : 0;
-    bool fits = dims_product(idx, &idx->size, bytes);
     dims_text(idx, text);
-    if (s->gzip && __builtin_mul_overflow(s->file_size, (size_t)DEFLATE_RATIO_MAX, &most))
-        most = SIZE_MAX;
-    if (!fits || *bytes > most)
+    if (dims_product(idx, &idx->size, bytes) && *bytes <= payload_most(s, idx))
+        return INV_OK;
+    if (are_sizes_reversed(s, idx))
         return INV_ERROR(INV_EFORMAT,
-                         "%s: truncated, or its header is wrong: that says %s %ss, "
-                         "more than its %zu%s bytes can hold",
-                         s->path, text, inv_idx_type_name(idx->type), s->file_size,
-                         s->gzip ? " compressed" : "");
-    return INV_OK;
+                         "%s: the sizes in its header are little-endian; IDX files are big-endian: "
+                         "in Python, write them with struct.pack('>...')",
+                         s->path);
+    return INV_ERROR(INV_EFORMAT,
+                     "%s: truncated, or its header is wrong: that says %s %ss, more than its %zu%s "
+                     "bytes can hold; copy or download it again",
+                     s->path, text, inv_idx_type_name(idx->type), s->file_size,
+                     s->gzip ? " compressed" : "");
 }
 
 static inv_status read_payload(source *s, inv_idx *idx, size_t size)
@@ -406,18 +462,26 @@ static inv_status read_payload(source *s, inv_idx *idx, size_t size)
     inv_status status = INV_OK;
     void *memory = NULL;
     unsigned char extra;
+    char text[DIMS_TEXT];
     size_t got = 0;
+    dims_text(idx, text);
     INV_TRY(inv_calloc(size, 1, s->path, &memory));
     idx->data = memory;
     INV_TRY(source_read(s, idx->data, size, &got));
     if (got < size)
-        INV_FAIL(INV_EFORMAT, "%s: truncated: %zu of the %zu bytes its header says are there",
+        INV_FAIL(INV_EFORMAT,
+                 "%s: truncated: %zu of the %zu bytes its header says are there; copy or download "
+                 "it again",
                  s->path, got, size);
     source_digest(s, idx->sha256);
     /* this is also what brings a gzip stream to its checksum */
     INV_TRY(source_read(s, &extra, 1, &got));
     if (got > 0)
-        INV_FAIL(INV_EFORMAT, "%s: goes on after the %zu bytes its header says", s->path, size);
+        INV_FAIL(
+            INV_EFORMAT,
+            "%s: goes on after the %zu bytes its header says (%s %ss); the header is wrong, or "
+            "the file is of two",
+            s->path, size, text, inv_idx_type_name(idx->type));
     swap_elements(idx->data, inv_idx_type_size(idx->type), idx->size);
 fail:
     return status;

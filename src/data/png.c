@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "base/sniff.h"
 #include "data/font.h"
 #include "invproj/file.h"
 
@@ -428,8 +429,10 @@ static inv_status check_chunks(const char *path, const unsigned char *bytes, siz
 static inv_status begin_read(const char *path, const unsigned char *bytes, size_t size,
                              png_image *image, inv_shape *shape)
 {
+    const inv_kind *kind = inv_sniff(bytes, size);
     if (size < 8 || png_sig_cmp(bytes, 0, 8) != 0)
-        return INV_ERROR(INV_EFORMAT, "%s: not a PNG file", path);
+        return INV_ERROR(INV_EFORMAT, "%s: not a PNG file%s%s", path, kind ? " but " : "",
+                         kind ? kind->what : "");
     inv_status status = check_chunks(path, bytes, size);
     if (status != INV_OK)
         return status;

@@ -552,6 +552,35 @@ START_TEST(reads_files)
 }
 END_TEST
 
+/* As Notepad saves it, and what is no experiment at all. */
+START_TEST(reads_past_a_mark_and_names_other_files)
+{
+    char *folder = support_folder();
+    const char *path = support_at(folder, "m.cfg");
+    char *marked = NULL;
+    inv_config *config = NULL;
+    machine m = defaults;
+    ck_assert_int_gt(asprintf(&marked, "\xef\xbb\xbf%s", full_text), 0);
+    support_write(path, marked, strlen(marked));
+    ck_assert_status(inv_config_read_file(path, &config), INV_OK);
+    ck_assert_status(inv_config_group(config, "", fields, &m), INV_OK);
+    assert_machine(&m, &full);
+    inv_config_free(config);
+    free(marked);
+    support_write(path,
+                  "\xff\xfe"
+                  "a\0 \0",
+                  6);
+    ck_assert_status(inv_config_read_file(path, &config), INV_ECONFIG);
+    ck_assert_message_has("m.cfg: not an experiment file but UTF-16 text; save it as UTF-8");
+    support_write(path, "\x89HDF\r\n\x1a\n", 8);
+    ck_assert_status(inv_config_read_file(path, &config), INV_ECONFIG);
+    ck_assert_message_has("but an HDF5 file");
+    ck_assert_ptr_null(config);
+    support_remove(folder);
+}
+END_TEST
+
 /* ---- setting ---- */
 
 START_TEST(sets_every_type)
@@ -853,6 +882,7 @@ Suite *config_suite(void)
     tcase_add_test(tests, nesting_has_an_end);
     tcase_add_test(tests, reads_json_at_the_root);
     tcase_add_test(tests, reads_files);
+    tcase_add_test(tests, reads_past_a_mark_and_names_other_files);
     tcase_add_test(tests, sets_every_type);
     tcase_add_test(tests, bare_words_are_text);
     tcase_add_test(tests, sets_deep_and_new);

@@ -355,7 +355,8 @@ static const struct whole_text {
      10,
      2,
      {"bad.cfg", "zero byte"}},
-    {"\x1f\x8b\x08\x08 not text", 0, 2, {"bad.cfg:1", "syntax error"}},
+    {"\x1f\x8b\x08\x08 not text", 0, 2, {"bad.cfg", "not an experiment file but a gzip file"}},
+    {"\x02\x03 not text", 0, 2, {"bad.cfg:1", "syntax error"}},
     {"title = \"\xff\xfe\";\n", 0, 2, {"bad.cfg", "UTF-8"}},
     {zeros, sizeof zeros, 2, {"bad.cfg", "zero byte"}},
 };

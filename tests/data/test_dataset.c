@@ -452,6 +452,13 @@ START_TEST(names_of_classes)
                                            "e");
     ck_assert_str_eq(data->class_names[3], "last");
     inv_dataset_free(data);
+    support_write(names,
+                  "\xef\xbb\xbf"
+                  "a\nb\nc\nd\n",
+                  11); /* a mark is no part of a name */
+    data = open_good();
+    ck_assert_str_eq(data->class_names[0], "a");
+    inv_dataset_free(data);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         support_write(names, bad[i].text, strlen(bad[i].text));
         assert_rejected(INV_EDATA, bad[i].why);

@@ -126,8 +126,58 @@ START_TEST(refuses_wrong_headers)
     assert_byte_rejected(11, 0, "size 2 of 3");
     assert_byte_rejected(15, 0, "size 3 of 3");
     assert_byte_rejected(7, 4, "truncated"); /* one image more than there is */
-    assert_byte_rejected(7, 2, "goes on after the 20 bytes");
+    assert_byte_rejected(7, 2,
+                         "goes on after the 20 bytes its header says (2 x 2 x 5 unsigned bytes)");
     assert_bytes_rejected("a page of HTML, perhaps", 23, "not an IDX file");
+}
+END_TEST
+
+/* What people give in place of one, named; a table of what it begins with. */
+START_TEST(says_what_is_no_idx_file)
+{
+    static const struct {
+        const char *bytes;
+        size_t size;
+        const char *what;
+    } cases[] = {
+        {"PK\3\4\24\0\0\0\10\0", 10, "not an IDX file but a ZIP archive; unpack it"},
+        {"\n<!DOCTYPE html><html lang=\"en\">", 33, "but a web page; the download failed"},
+        {"\xff\xd8\xff\xe0\0\20JFIF\0", 11, "but a JPEG picture; invproj pack"},
+        {"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", 16, "but a PNG picture"},
+        {"\x89HDF\r\n\x1a\n\0\0", 10, "but an HDF5 file"},
+        {"version https://git-lfs.github.com/spec/v1\n", 43, "git lfs pull"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_bytes_rejected(cases[i].bytes, cases[i].size, cases[i].what);
+}
+END_TEST
+
+START_TEST(says_that_gzip_is_double)
+{
+    size_t once = 0, twice = 0;
+    unsigned char *gz = support_gzip(good, sizeof good, &once);
+    unsigned char *both = support_gzip(gz, once, &twice);
+    support_write(support_at(folder, "double.gz"), both, twice);
+    assert_rejected(support_at(folder, "double.gz"), INV_EFORMAT,
+                    "unpacked, not an IDX file but a gzip file; unpack it with gunzip");
+    free(gz);
+    free(both);
+}
+END_TEST
+
+/* Four bytes a word, all turned around, or only those of the sizes. */
+START_TEST(says_that_headers_are_little_endian)
+{
+    unsigned char all[sizeof good], sizes[sizeof good];
+    memcpy(all, good, sizeof good);
+    memcpy(sizes, good, sizeof good);
+    for (size_t i = 0; i < 16; i++) {
+        all[i] = good[i / 4 * 4 + 3 - i % 4];
+        sizes[i] = i < 4 ? good[i] : all[i];
+    }
+    assert_bytes_rejected(all, sizeof all, "its header is little-endian");
+    ck_assert_message_has("struct.pack('>...')");
+    assert_bytes_rejected(sizes, sizeof sizes, "the sizes in its header are little-endian");
 }
 END_TEST
 
@@ -406,6 +456,9 @@ Suite *idx_suite(void)
     tcase_add_test(tests, reads_raw_and_gzipped_alike);
     tcase_add_test(tests, refuses_what_is_no_file);
     tcase_add_test(tests, refuses_wrong_headers);
+    tcase_add_test(tests, says_what_is_no_idx_file);
+    tcase_add_test(tests, says_that_gzip_is_double);
+    tcase_add_test(tests, says_that_headers_are_little_endian);
     tcase_add_test(tests, refuses_sizes_beyond_the_file);
     tcase_add_test(tests, refuses_every_truncation);
     tcase_add_test(tests, refuses_bytes_after_the_end);
