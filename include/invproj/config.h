@@ -63,6 +63,13 @@ typedef enum inv_field_type {
     INV_FIELD_OTHER  /* a key that is read elsewhere */
 } inv_field_type;
 
+/* What a key decides, and so what a run may change when it goes on. */
+typedef enum inv_affects {
+    INV_AFFECTS_STAGE,  /* what its group makes: the default */
+    INV_AFFECTS_LENGTH, /* how long its group goes on: it may get longer */
+    INV_AFFECTS_NOTHING /* no result: a title, a picture's zoom, where the data are */
+} inv_affects;
+
 /* One key of a group; a table ends with an entry whose key is NULL. */
 typedef struct inv_field {
     const char *key;
@@ -82,6 +89,7 @@ typedef struct inv_field {
      */
     size_t items, item_size;
     const void *item_default;
+    inv_affects affects;
 } inv_field;
 
 /* A table and the struct it fills; several of them may share one group. */

@@ -26,6 +26,8 @@ typedef struct inv_schedule {
 extern const inv_schedule inv_schedule_defaults; /* constant */
 extern const char *const inv_schedule_types[];   /* NULL-terminated */
 const inv_field *inv_schedule_fields(const char *type);
+/* Whether a longer run would have been another from its first step on. */
+bool inv_schedule_needs_length(const char *type);
 
 /* What the rate is multiplied by in the step after `step` others of `steps`. Lengths L stand for
  * round(L unit) steps, but `every` for one at least.

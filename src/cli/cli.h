@@ -232,17 +232,6 @@ INV_MUST_CHECK inv_status cli_put_classes(cli_session *session, const char *path
 INV_MUST_CHECK inv_status cli_inverse_check(const cli_session *session, const char *key,
                                             const char *at);
 
-/* ---- stages: each leaves its results in the run file, saved ---- */
-
-INV_MUST_CHECK inv_status cli_stage_train(cli_session *session);
-INV_MUST_CHECK inv_status cli_stage_invert(cli_session *session);
-INV_MUST_CHECK inv_status cli_stage_project(cli_session *session);
-INV_MUST_CHECK inv_status cli_stage_generate(cli_session *session);
-INV_MUST_CHECK inv_status cli_stage_features(cli_session *session);
-/* The features of spec.layer, by optimisation. */
-INV_MUST_CHECK inv_status cli_stage_drive(cli_session *session);
-INV_MUST_CHECK inv_status cli_stage_exemplars(cli_session *session);
-
 /* ---- images that a command is given: PNG and IDX files ---- */
 
 /* Where an image came from. */

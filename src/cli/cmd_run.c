@@ -3,70 +3,34 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli.h"
 #include "invproj/file.h"
+#include "stage.h"
 
-/* What the stages will ask for, before hours go into the first: each is set up on an untrained net
- * and let go. */
+/* Whether each stage can do what it will be asked for. */
 static inv_status check_stages(const cli_session *session)
 {
-    const inv_experiment *experiment = session->experiment;
     const inv_dataset *data = session->data;
-    inv_net *net = NULL, *inverse = NULL;
-    inv_learner *trainer = NULL;
-    inv_generator *generator = NULL;
-    size_t point = 0;
+    inv_net *net = NULL;
     inv_status status = INV_OK;
     INV_TRY(inv_net_build(session->config, "network.layers", data->shape, data->classes, &net));
-    INV_TRY(inv_trainer_alloc(&experiment->training, net, data, session->seed, &trainer));
-    if (experiment->has_inverse) {
-        INV_TRY(inv_inverse_build(&experiment->inverse, net, &inverse));
-        if (experiment->inverse.batch > data->train.count)
-            INV_FAIL(INV_ECONFIG, "inverse.batch: %zu, but there are %zu images to train on",
-                     experiment->inverse.batch, data->train.count);
-    } else if (experiment->has_project ||
-               (experiment->has_features && !*experiment->features.layer) ||
-               (experiment->has_generate && strcmp(experiment->generate.at, "input") != 0)) {
-        INV_FAIL(INV_ECONFIG, "inverse: missing, and project, features, and generate at any point "
-                              "but the input need one");
-    }
-    if (experiment->has_generate && !inv_optimise_needs_gaussians(&experiment->generate.optimise))
-        INV_TRY(inv_generator_alloc(&experiment->generate, net,
-                                    &(inv_material){data, NULL, session->seed}, &generator));
-    if (experiment->has_features)
-        INV_TRY(inv_net_point(
-            net, *experiment->features.layer ? experiment->features.layer : experiment->features.at,
-            &point));
+    for (const cli_stage *const *stage = cli_stages; *stage; stage++)
+        if (cli_stage_is_asked(*stage, session->experiment))
+            INV_TRY((*stage)->check(session, net));
 fail:
-    inv_learner_free(trainer);
-    inv_generator_free(generator);
-    inv_net_free(inverse);
     inv_net_free(net);
     return status;
 }
 
-/* The stages that an experiment may name, in their order. */
 static inv_status run_stages(cli_session *session)
 {
-    const inv_experiment *experiment = session->experiment;
-    const struct {
-        bool named;
-        const char *name;
-        inv_status (*run)(cli_session *session);
-    } stages[] = {
-        {true, "training", cli_stage_train},
-        {experiment->has_inverse, "inverse", cli_stage_invert},
-        {experiment->has_project, "project", cli_stage_project},
-        {experiment->has_generate, "generate", cli_stage_generate},
-        {experiment->has_features, "features", cli_stage_features},
-        {experiment->has_exemplars, "exemplars", cli_stage_exemplars},
-    };
-    for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
-        inv_status status = stages[i].named ? stages[i].run(session) : INV_OK;
+    for (const cli_stage *const *stage = cli_stages; *stage; stage++) {
+        if (!cli_stage_is_asked(*stage, session->experiment))
+            continue;
+        inv_status status = (*stage)->run(session);
         if (status != INV_OK)
             return status;
         if (cli_signal())
-            return cli_session_stop(session, stages[i].name);
+            return cli_session_stop(session, (*stage)->name);
     }
     return INV_OK;
 }
@@ -104,7 +68,7 @@ inv_status cli_train(const cli_options *options)
     if (!options->out)
         return INV_ERROR(INV_EINVAL, "train: needs -o RUN.h5, the file to write");
     INV_TRY(cli_session_start(options, options->operands[0], options->out, &session));
-    INV_TRY(cli_stage_train(&session));
+    INV_TRY(cli_stage_train.run(&session));
     INV_TRY(cli_print_figures(&session));
 fail:
     cli_session_close(&session);

@@ -3,20 +3,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
+#include "stage.h"
 
-/* What may differ without changing what was done so far: where the data are (what they are is
- * checked apart), how often a checkpoint is written, the lengths, which are compared apart, and a
- * seed that the command line may replace. */
-static const char *const may_differ[] = {
-    "data.folder", "checkpoint", "training.steps", "training.epochs", "inverse.steps",
-    "seed",        NULL};
+#define STAGES_MAX 16
+
+/* Whether the run file has something of the stage that goes on being learned: another result of
+ * that stage would not be what was asked for. All else is made again in any case. */
+static bool has_begun(const cli_session *session, const cli_stage *stage)
+{
+    char path[2 * INV_NAME_MAX];
+    if (!stage->learns)
+        return false;
+    if (!stage->group)
+        return true;
+    snprintf(path, sizeof path, "%s/%s", stage->group, session->experiment->inverse.name);
+    return inv_run_has(session->run, path);
+}
 
 static inv_status check_same(const cli_session *session, const inv_config *kept)
 {
+    const char *besides[STAGES_MAX + 2] = {"seed"}; /* which the command line may replace */
+    size_t count = 1;
     char path[INV_TEXT_MAX], *before = NULL, *now = NULL;
     inv_status status = INV_OK;
-    if (!inv_config_differs(kept, session->config, may_differ, path))
+    for (const cli_stage *const *stage = cli_stages; *stage && count <= STAGES_MAX; stage++)
+        if (!has_begun(session, *stage))
+            besides[count++] = (*stage)->name;
+    if (!inv_experiment_differs(kept, session->config, besides, path))
         return INV_OK;
     INV_TRY(inv_config_print(kept, path, &before));
     INV_TRY(inv_config_print(session->config, path, &now));
@@ -38,7 +51,7 @@ static inv_status check_length(const cli_session *session, const char *key, size
                      session->path, key, before, now);
 }
 
-/* Training gets longer in the unit it was in; a cosine would have fallen otherwise. */
+/* Training gets longer in the unit it was in, unless its rate would have been another all along. */
 static inv_status check_training(const cli_session *session, const inv_train_spec *before,
                                  const inv_train_spec *now)
 {
@@ -48,7 +61,7 @@ static inv_status check_training(const cli_session *session, const inv_train_spe
     if (!same_unit)
         return INV_ERROR(INV_EINVAL, "%s: --resume: the run was made with training.%s; keep to it",
                          session->path, epochs ? "epochs" : "steps");
-    if (was != is && strcmp(now->schedule.type, "cosine") == 0)
+    if (was != is && inv_schedule_needs_length(now->schedule.type))
         return INV_ERROR(
             INV_EINVAL,
             "%s: --resume: training.%s was %zu, is now %zu, but the rate fell over the "
@@ -68,12 +81,17 @@ static inv_status check_seed(const cli_session *session)
     return status;
 }
 
-static inv_status keep_text(cli_session *session)
+/* From now on the run is of this experiment; the text stays where all that it says is the same. */
+static inv_status keep_text(cli_session *session, const inv_config *kept)
 {
-    char *text = NULL;
-    inv_status status = inv_config_text(session->config, &text);
-    if (status == INV_OK)
-        status = inv_run_set_text(session->run, "/", "experiment", text);
+    static const char *const nothing[] = {NULL};
+    char path[INV_TEXT_MAX], *text = NULL;
+    inv_status status = INV_OK;
+    if (!inv_config_differs(kept, session->config, nothing, path))
+        return INV_OK;
+    INV_TRY(inv_config_text(session->config, &text));
+    INV_TRY(inv_run_set_text(session->run, "/", "experiment", text));
+fail:
     free(text);
     return status;
 }
@@ -90,12 +108,10 @@ inv_status cli_resume_check(cli_session *session)
     INV_TRY(inv_experiment_read(kept, &before));
     INV_TRY(check_same(session, kept));
     INV_TRY(check_training(session, &before->training, &now->training));
-    INV_TRY(check_length(session, "inverse.steps", before->inverse.steps, now->inverse.steps));
+    if (has_begun(session, &cli_stage_invert))
+        INV_TRY(check_length(session, "inverse.steps", before->inverse.steps, now->inverse.steps));
     INV_TRY(check_seed(session));
-    if (before->training.steps != now->training.steps ||
-        before->training.epochs != now->training.epochs ||
-        before->inverse.steps != now->inverse.steps)
-        INV_TRY(keep_text(session));
+    INV_TRY(keep_text(session, kept));
 fail:
     if (status == INV_ECONFIG) /* the text in the file is at fault, not one the user wrote */
         status = INV_EFORMAT;

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
 #include "invproj/exemplars.h"
+#include "stage.h"
 
 #define PATH_BYTES CLI_PATH_BYTES
 
@@ -101,7 +101,7 @@ fail:
     return status;
 }
 
-inv_status cli_stage_exemplars(cli_session *session)
+static inv_status exemplars(cli_session *session)
 {
     const inv_exemplars_spec *spec = &session->experiment->exemplars;
     char path[PATH_BYTES];
@@ -122,3 +122,18 @@ fail:
     inv_exemplars_close(&found);
     return status;
 }
+
+static inv_status check_exemplars(const cli_session *session, inv_net *untrained)
+{
+    const char *layer = session->experiment->exemplars.layer;
+    size_t point = 0;
+    return *layer ? inv_net_point(untrained, layer, &point) : INV_OK;
+}
+
+const cli_stage cli_stage_exemplars = {
+    .name = "exemplars",
+    .group = "/exemplars",
+    .has = offsetof(inv_experiment, has_exemplars),
+    .check = check_exemplars,
+    .run = exemplars,
+};

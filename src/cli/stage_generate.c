@@ -1,409 +1,20 @@
-/* The stages that optimise values: class images, and what drives a layer's units.
- * SPDX-License-Identifier: GPL-3.0-or-later */
-#include <math.h>
+/* The stage that makes images of classes. SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
-#include "invproj/encode.h"
-#include "invproj/file.h"
-#include "invproj/generate.h"
-#include "invproj/inverse.h"
-
-#define PATH_BYTES  CLI_PATH_BYTES
-#define FRAMES_MOST 100
-
-/* What is made, and as what it is put down. */
-typedef struct making {
-    const inv_generate_spec *spec; /* what the generator does */
-    const char *stage;             /* the experiment's group */
-    const char *group, *stem;      /* in the run file, and of the picture */
-    const inv_field *fields;       /* of the settings that are kept: */
-    const void *settings;
-    const inv_sheet *sheet;
-} making;
-
-/* ---- the way there ---- */
-
-/* Alone, it leaves nothing to go on from. */
-static inv_status stop(cli_session *session, const making *m)
-{
-    if (session->starts)
-        return cli_session_stop(session, m->stage);
-    cli_note(&session->progress, "%s: stopped; %s is as it was", m->stage, session->path);
-    return CLI_STOPPED;
-}
-
-/* The values as images: themselves, or what the inverse makes of them. */
-static inv_status make_images(const cli_session *session, const inv_generator *generator,
-                              gsl_matrix_float *images)
-{
-    const gsl_matrix_float *values = inv_generator_values(generator);
-    if (session->inverse)
-        return inv_inverse_apply(session->inverse, values, images);
-    gsl_matrix_float_memcpy(images, values);
-    return INV_OK;
-}
-
-/* DIR/00040.png: what there was before the step. */
-static inv_status draw_frame(cli_session *session, const making *m, const inv_generator *generator,
-                             size_t step, gsl_matrix_float *images)
-{
-    char *path = NULL;
-    inv_sheet sheet = *m->sheet;
-    inv_status status = INV_OK;
-    sheet.captions = NULL;
-    INV_TRY(make_images(session, generator, images));
-    if (asprintf(&path, "%s/%05zu.png", session->options->frames, step) < 0)
-        path = NULL;
-    if (!path)
-        INV_FAIL(INV_ENOMEM, "%s: no memory for a frame", m->stage);
-    INV_TRY(inv_png_write_sheet(path, &sheet, images->data, images->size1,
-                                inv_net_shape(session->net, 0), NULL, 0));
-fail:
-    free(path);
-    return status;
-}
-
-static inv_status optimise(cli_session *session, const making *m, inv_generator *generator,
-                           gsl_matrix_float *images, inv_optimise_report *report)
-{
-    const size_t steps = m->spec->optimise.steps, each = (steps + FRAMES_MOST - 1) / FRAMES_MOST;
-    const bool frames = session->options->frames != NULL;
-    inv_status status = INV_OK;
-    *report = (inv_optimise_report){.running = 1};
-    if (frames)
-        INV_TRY(inv_file_make_folder(session->options->frames));
-    cli_progress_start(&session->progress, m->stage, steps, 0);
-    while (report->step < steps && report->running > 0) {
-        if (frames && report->step % each == 0)
-            INV_TRY(draw_frame(session, m, generator, report->step, images));
-        INV_TRY(inv_generator_step(generator, report));
-        if (cli_signal())
-            return stop(session, m);
-        cli_progress_step(&session->progress, report->step);
-    }
-    cli_progress_end(&session->progress, report->step);
-    INV_TRY(inv_generator_finish(generator, report));
-    if (frames)
-        INV_TRY(draw_frame(session, m, generator, report->step, images));
-fail:
-    return status;
-}
-
-/* ---- what becomes of it ---- */
-
-/* A result's rows, in arrays of their own. */
-typedef struct rows {
-    size_t n;
-    gsl_matrix_float *images;
-    float *confidence, *value, *judge_confidence;
-    unsigned *reclassified, *judged;
-    unsigned char *settled;
-    size_t unsettled;
-} rows;
-
-static void rows_close(rows *r)
-{
-    inv_mat_free(r->images);
-    free(r->confidence);
-    free(r->value);
-    free(r->judge_confidence);
-    free(r->reclassified);
-    free(r->judged);
-    free(r->settled);
-}
-
-static inv_status rows_open(rows *r, size_t n, size_t pixels)
-{
-    void *floats[3] = {NULL}, *classes[2] = {NULL}, *settled = NULL;
-    inv_status status = INV_OK;
-    *r = (rows){.n = n};
-    INV_TRY(inv_mat_alloc(n, pixels, "images", &r->images));
-    for (int i = 0; i < 3 && status == INV_OK; i++)
-        status = inv_calloc(n, sizeof(float), "images", &floats[i]);
-    r->confidence = floats[0];
-    r->value = floats[1];
-    r->judge_confidence = floats[2];
-    for (int i = 0; i < 2 && status == INV_OK; i++)
-        status = inv_calloc(n, sizeof(unsigned), "classes", &classes[i]);
-    r->reclassified = classes[0];
-    r->judged = classes[1];
-    if (status == INV_OK)
-        status = inv_calloc(n, 1, "images", &settled);
-    r->settled = settled;
-fail:
-    return status;
-}
-
-/* How a net reads the images: the class, and the probability of the class that was meant. */
-static inv_status classify(const inv_net *net, const gsl_matrix_float *images,
-                           const unsigned *meant, unsigned *classes, float *confidence)
-{
-    inv_pass *pass = NULL;
-    inv_status status =
-        inv_pass_alloc(net, 0, inv_net_logits(net), images->size1, INV_PASS_FORWARD, &pass);
-    if (status != INV_OK)
-        return status;
-    const gsl_matrix_float *logits = inv_net_forward(net, pass, images);
-    inv_encode_classes(logits, confidence, classes);
-    for (size_t i = 0; confidence && i < logits->size1; i++) {
-        const float *z = logits->data + i * logits->tda;
-        confidence[i] *= expf(z[meant[i]] - z[classes[i]]);
-    }
-    inv_pass_free(pass);
-    return INV_OK;
-}
-
-static inv_status read_rows(cli_session *session, inv_generator *generator, rows *r)
-{
-    const inv_optimisation *o = inv_generator_optimisation(generator);
-    const double sign = inv_generator_has_classes(generator) ? 1.0 : -1.0; /* a unit's own value */
-    inv_status status = INV_OK;
-    for (size_t i = 0; i < r->n; i++) {
-        r->value[i] = (float)(sign * inv_optimisation_row_values(o)[i]);
-        r->settled[i] = inv_optimisation_settled(o, i);
-        r->unsettled += !r->settled[i];
-    }
-    if (inv_generator_has_classes(generator))
-        inv_generator_confidence(generator, r->confidence);
-    INV_TRY(make_images(session, generator, r->images));
-    INV_TRY(classify(session->net, r->images, NULL, r->reclassified, NULL));
-fail:
-    return status;
-}
-
-/* ---- the judge ---- */
-
-static inv_status open_judge(const cli_session *session, inv_net **judge)
-{
-    const inv_shape shape = inv_net_shape(session->net, 0);
-    const size_t classes = inv_net_units(session->net, inv_net_depth(session->net));
-    const char *path = session->options->judge;
-    inv_run *run = NULL;
-    inv_status status = INV_OK;
-    INV_TRY(inv_run_open(path, &run));
-    if (!inv_run_has(run, "/network"))
-        INV_FAIL(INV_EDATA, "%s: holds no network to judge by", path);
-    INV_TRY(inv_run_get_net(run, "/network", shape, judge));
-    if (inv_net_units(*judge, inv_net_depth(*judge)) != classes)
-        INV_FAIL(INV_EDATA, "%s: a net of %zu classes cannot judge images of %zu", path,
-                 inv_net_units(*judge, inv_net_depth(*judge)), classes);
-fail:
-    inv_run_free(run);
-    return status;
-}
-
-/* What another net sees in the images: own confidence alone proves nothing. */
-static inv_status judge_rows(cli_session *session, const inv_generator *generator, rows *r,
-                             const char *path)
-{
-    const unsigned *meant = inv_generator_labels(generator);
-    double same = 0.0, confidence = 0.0;
-    inv_net *judge = NULL;
-    inv_status status = INV_OK;
-    if (!session->options->judge || !inv_generator_has_classes(generator))
-        return INV_OK;
-    INV_TRY(open_judge(session, &judge));
-    INV_TRY(classify(judge, r->images, meant, r->judged, r->judge_confidence));
-    for (size_t i = 0; i < r->n; i++) {
-        same += r->judged[i] == meant[i];
-        confidence += r->judge_confidence[i];
-    }
-    INV_TRY(inv_run_set_text(session->run, path, "judge", session->options->judge));
-    INV_TRY(inv_run_set_real(session->run, path, "judge_same", same / (double)r->n));
-    INV_TRY(inv_run_set_real(session->run, path, "judge_mean", confidence / (double)r->n));
-    INV_TRY(cli_put_classes(session, path, "judged", r->judged, r->n));
-    INV_TRY(cli_put(session, path, "judge_confidence", INV_FLOAT32, 1, &r->n, r->judge_confidence,
-                    INV_RUN_PLAIN));
-fail:
-    inv_net_free(judge);
-    return status;
-}
-
-/* ---- variety ---- */
-
-/* The root of the mean of |x_i - x_j|^2 over all pairs of rows first .. first + n - 1: twice their
- * mean squared distance from their mean, times n / (n - 1). */
-static double add_spread(const gsl_matrix_float *x, size_t first, size_t n)
-{
-    double sum = 0.0;
-    for (size_t j = 0; j < x->size2; j++) {
-        double mean = 0.0;
-        for (size_t i = first; i < first + n; i++)
-            mean += x->data[i * x->tda + j] / (double)n;
-        for (size_t i = first; i < first + n; i++) {
-            const double d = x->data[i * x->tda + j] - mean;
-            sum += d * d;
-        }
-    }
-    return sqrt(2.0 * sum / (double)(n - 1));
-}
-
-/* The same of the real images of a class, by their Gaussian. */
-static double real_spread(const inv_gaussian *g)
-{
-    double sum = g->rest * (double)(g->units - g->components);
-    for (size_t k = 0; k < g->components; k++)
-        sum += (double)g->deviation[k] * g->deviation[k];
-    return sqrt(2.0 * sum);
-}
-
-/* How far images of a class lie from each other, beside real ones; where there are several of each
- * and the Gaussians are at hand. */
-static inv_status put_distance(cli_session *session, const making *m,
-                               const inv_generator *generator, const rows *r, const char *path)
-{
-    const unsigned *label = inv_generator_labels(generator);
-    const inv_gaussians *g = session->gaussians_point == 0 ? session->gaussians : NULL;
-    const size_t n = m->spec->count;
-    double sum = 0.0;
-    if (!g || n < 2 || !inv_generator_has_classes(generator))
-        return INV_OK;
-    for (size_t first = 0; first < r->n; first += n)
-        sum += add_spread(r->images, first, n) / real_spread(&g->of[label[first]]);
-    return inv_run_set_real(session->run, path, "distance", sum / (double)(r->n / n));
-}
-
-/* ---- put down ---- */
-
-static inv_status put_classes_of(cli_session *session, const inv_generator *generator,
-                                 const rows *r, const char *path)
-{
-    const bool classes = inv_generator_has_classes(generator);
-    inv_status status = INV_OK;
-    INV_TRY(cli_put_classes(session, path, classes ? "label" : "unit",
-                            inv_generator_labels(generator), r->n));
-    if (!classes)
-        return INV_OK;
-    INV_TRY(
-        cli_put(session, path, "confidence", INV_FLOAT32, 1, &r->n, r->confidence, INV_RUN_PLAIN));
-    INV_TRY(cli_put_classes(session, path, "reclassified", r->reclassified, r->n));
-fail:
-    return status;
-}
-
-static inv_status put_rows(cli_session *session, const making *m, const inv_generator *generator,
-                           const rows *r, const inv_optimise_report *report, char path[PATH_BYTES])
-{
-    const gsl_matrix_float *values = inv_generator_values(generator);
-    const size_t n = r->n, dims[] = {n, values->size2};
-    inv_status status = INV_OK;
-    INV_TRY(cli_result_open(session, m->group, m->spec->name,
-                            session->inverse ? m->spec->inverse : NULL, m->fields, m->settings,
-                            path));
-    INV_TRY(inv_run_set_text(session->run, path, "at", m->spec->at));
-    if (*m->spec->of)
-        INV_TRY(inv_run_set_text(session->run, path, "layer", m->spec->of));
-    INV_TRY(inv_run_set_size(session->run, path, "step", report->step));
-    INV_TRY(inv_run_set_size(session->run, path, "unsettled", r->unsettled));
-    if (session->inverse)
-        INV_TRY(
-            cli_put(session, path, "hidden", INV_FLOAT32, 2, dims, values->data, INV_RUN_PLAIN));
-    INV_TRY(cli_put_images(session, path, "image", r->images));
-    INV_TRY(cli_put(session, path, "value", INV_FLOAT32, 1, &n, r->value, INV_RUN_PLAIN));
-    INV_TRY(cli_put(session, path, "settled", INV_UINT8, 1, &n, r->settled, INV_RUN_PLAIN));
-    INV_TRY(put_classes_of(session, generator, r, path));
-fail:
-    return status;
-}
-
-static void note_report(const cli_session *session, const making *m, const rows *r,
-                        const inv_optimise_report *report)
-{
-    if (report->restarted > 0)
-        cli_note(&session->progress,
-                 "%-9s %zu of %zu starts led nowhere (dead units) and were drawn anew", m->stage,
-                 report->restarted, r->n);
-    if (r->unsettled > 0)
-        cli_note(&session->progress,
-                 "%-9s %zu of %zu did not converge in %zu steps; the objective is %.6g; they are "
-                 "kept, and marked in /%s/%s/settled",
-                 m->stage, r->unsettled, r->n, report->step, report->value, m->group,
-                 m->spec->name);
-}
-
-/* ---- the stages ---- */
-
-/* Where the values are optimised says whether an inverse is needed. */
-static inv_status open_inverse(cli_session *session, const making *m, size_t *at)
-{
-    char key[2 * INV_NAME_MAX];
-    inv_status status = INV_OK;
-    INV_TRY(inv_net_point(session->net, m->spec->at, at));
-    if (*at == 0) {
-        inv_net_free(session->inverse);
-        session->inverse = NULL;
-        return INV_OK;
-    }
-    snprintf(key, sizeof key, "%s.at", m->stage);
-    INV_TRY(cli_session_inverse(session, m->spec->inverse));
-    INV_TRY(cli_inverse_check(session, key, m->spec->at));
-fail:
-    return status;
-}
-
-static inv_status open_material(cli_session *session, const making *m, size_t at,
-                                inv_material *material, inv_gaussians **waves)
-{
-    const bool gaussians = inv_optimise_needs_gaussians(&m->spec->optimise);
-    const bool fourier = strcmp(m->spec->optimise.parametrisation.type, "fourier") == 0;
-    inv_status status = INV_OK;
-    if (fourier && (gaussians || at != 0))
-        INV_FAIL(INV_ECONFIG,
-                 "%s.parametrisation: fourier is for the input, and without gaussian terms",
-                 m->stage);
-    if (gaussians)
-        INV_TRY(cli_session_gaussians(session, at));
-    if (fourier || inv_generate_needs_data(m->spec))
-        INV_TRY(cli_session_data(session));
-    if (fourier)
-        INV_TRY(inv_gaussians_waves(&session->data->train, session->data->shape, waves));
-    *material =
-        (inv_material){session->data, gaussians ? session->gaussians : *waves, session->seed};
-fail:
-    return status;
-}
-
-static inv_status make(cli_session *session, const making *m)
-{
-    char path[PATH_BYTES];
-    size_t at = 0;
-    inv_generator *generator = NULL;
-    inv_gaussians *waves = NULL;
-    inv_material material;
-    inv_optimise_report report;
-    rows r = {0};
-    inv_status status = INV_OK;
-    INV_TRY(open_inverse(session, m, &at));
-    INV_TRY(open_material(session, m, at, &material, &waves));
-    INV_TRY(inv_generator_alloc(m->spec, session->net, &material, &generator));
-    INV_TRY(rows_open(&r, inv_generator_values(generator)->size1, inv_net_units(session->net, 0)));
-    INV_TRY(optimise(session, m, generator, r.images, &report));
-    INV_TRY(read_rows(session, generator, &r));
-    INV_TRY(put_rows(session, m, generator, &r, &report, path));
-    INV_TRY(judge_rows(session, generator, &r, path));
-    INV_TRY(put_distance(session, m, generator, &r, path));
-    INV_TRY(cli_session_save(session));
-    note_report(session, m, &r, &report);
-    INV_TRY(cli_draw(session, path, "image", m->stem, m->sheet));
-fail:
-    inv_generator_free(generator);
-    inv_gaussians_free(waves);
-    rows_close(&r);
-    return status;
-}
+#include "making.h"
+#include "stage.h"
 
 static inv_status generate(cli_session *session, const inv_generate_spec *spec, const char *stem)
 {
-    const making m = {spec,
-                      "generate",
-                      "generated",
-                      stem,
-                      inv_generate_fields,
-                      spec,
-                      &session->experiment->generate_sheet};
-    return make(session, &m);
+    const cli_making m = {spec,
+                          "generate",
+                          "generated",
+                          stem,
+                          inv_generate_fields,
+                          spec,
+                          &session->experiment->generate_sheet};
+    return cli_make(session, &m);
 }
 
 /* The same classes by the preset that spec.also names. */
@@ -427,7 +38,7 @@ static inv_status generate_also(cli_session *session)
     return status;
 }
 
-inv_status cli_stage_generate(cli_session *session)
+static inv_status run_generate(cli_session *session)
 {
     const inv_generate_spec *spec = &session->experiment->generate;
     inv_status status = cli_session_net(session);
@@ -438,23 +49,25 @@ inv_status cli_stage_generate(cli_session *session)
     return status;
 }
 
-inv_status cli_stage_drive(cli_session *session)
+/* What needs the Gaussians of a net that is still to be trained cannot be tried. */
+static inv_status check_generate(const cli_session *session, inv_net *untrained)
 {
-    const inv_features_spec *spec = &session->experiment->features;
-    void *memory = NULL;
+    const inv_generate_spec *spec = &session->experiment->generate;
+    inv_generator *generator = NULL;
     inv_status status = INV_OK;
-    INV_TRY(cli_session_net(session));
-    INV_TRY(inv_calloc(1, sizeof(inv_generate_spec), "features", &memory));
-    const making m = {memory,
-                      "features",
-                      "features",
-                      "features",
-                      inv_features_fields,
-                      spec,
-                      &session->experiment->features_sheet};
-    INV_TRY(inv_features_generate(spec, session->net, memory));
-    INV_TRY(make(session, &m));
-fail:
-    free(memory);
+    if (strcmp(spec->at, "input") != 0)
+        status = cli_stage_need_inverse(session, "generate at any point but the input");
+    if (status == INV_OK && !inv_optimise_needs_gaussians(&spec->optimise))
+        status = inv_generator_alloc(
+            spec, untrained, &(inv_material){session->data, NULL, session->seed}, &generator);
+    inv_generator_free(generator);
     return status;
 }
+
+const cli_stage cli_stage_generate = {
+    .name = "generate",
+    .group = "/generated",
+    .has = offsetof(inv_experiment, has_generate),
+    .check = check_generate,
+    .run = run_generate,
+};

@@ -5,6 +5,7 @@
 #include "invproj/inverse.h"
 #include "invproj/measure.h"
 #include "learning.h"
+#include "stage.h"
 
 /* An inverse of that name may be there: then it goes on, or goes, or the command is refused. */
 static inv_status check_earlier(const cli_session *session, const char *path)
@@ -84,7 +85,19 @@ static inv_status make_inverse(cli_session *session)
     return inv_inverse_build(spec, session->net, &session->inverse);
 }
 
-inv_status cli_stage_invert(cli_session *session)
+static inv_status check_invert(const cli_session *session, inv_net *untrained)
+{
+    const inv_inverse_spec *spec = &session->experiment->inverse;
+    inv_net *inverse = NULL;
+    inv_status status = inv_inverse_build(spec, untrained, &inverse);
+    inv_net_free(inverse);
+    if (status == INV_OK && spec->batch > session->data->train.count)
+        status = INV_ERROR(INV_ECONFIG, "inverse.batch: %zu, but there are %zu images to train on",
+                           spec->batch, session->data->train.count);
+    return status;
+}
+
+static inv_status invert(cli_session *session)
 {
     const inv_inverse_spec *spec = &session->experiment->inverse;
     cli_learning l = {.session = session, .stage = "inverse"};
@@ -105,3 +118,12 @@ fail:
     inv_learner_free(l.learner);
     return status;
 }
+
+const cli_stage cli_stage_invert = {
+    .name = "inverse",
+    .group = "/inverse",
+    .learns = true,
+    .has = offsetof(inv_experiment, has_inverse),
+    .check = check_invert,
+    .run = invert,
+};

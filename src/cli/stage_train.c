@@ -6,6 +6,7 @@
 #include "invproj/rng.h"
 #include "invproj/train.h"
 #include "learning.h"
+#include "stage.h"
 
 /* @best_step: the step whose parameters are kept; @stopped: why it ended before all steps. */
 static inv_status describe_training(const cli_learning *l)
@@ -81,7 +82,16 @@ fail:
     return status;
 }
 
-inv_status cli_stage_train(cli_session *session)
+static inv_status check_train(const cli_session *session, inv_net *untrained)
+{
+    inv_learner *trainer = NULL;
+    inv_status status = inv_trainer_alloc(&session->experiment->training, untrained, session->data,
+                                          session->seed, &trainer);
+    inv_learner_free(trainer);
+    return status;
+}
+
+static inv_status train(cli_session *session)
 {
     const inv_train_spec *spec = &session->experiment->training;
     cli_learning l = {.session = session,
@@ -101,3 +111,10 @@ fail:
     inv_learner_free(l.learner);
     return status;
 }
+
+const cli_stage cli_stage_train = {
+    .name = "training",
+    .learns = true,
+    .check = check_train,
+    .run = train,
+};

@@ -19,7 +19,8 @@ static const inv_experiment defaults = {
 };
 
 static const inv_field root_fields[] = {
-    {"title", INV_FIELD_TEXT, offsetof(inv_experiment, title), .help = "in a few words"},
+    {"title", INV_FIELD_TEXT, offsetof(inv_experiment, title), .affects = INV_AFFECTS_NOTHING,
+     .help = "in a few words"},
     {"seed", INV_FIELD_SIZE, offsetof(inv_experiment, seed), 0, 0x1p53,
      .help = "of all random numbers"},
     {"data", INV_FIELD_OTHER, .help = "the images"},
@@ -30,15 +31,18 @@ static const inv_field root_fields[] = {
     {"generate", INV_FIELD_OTHER, .help = "images of classes"},
     {"features", INV_FIELD_OTHER, .help = "an image a unit"},
     {"exemplars", INV_FIELD_OTHER, .help = "the nearest real images"},
-    {"checkpoint", INV_FIELD_OTHER, .help = "how often the run file is written"},
-    {"reference", INV_FIELD_OTHER, .help = "published figures to compare with"},
+    {"checkpoint", INV_FIELD_OTHER, .affects = INV_AFFECTS_NOTHING,
+     .help = "how often the run file is written"},
+    {"reference", INV_FIELD_OTHER, .affects = INV_AFFECTS_NOTHING,
+     .help = "published figures to compare with"},
     {0}};
 
 static const inv_field network_fields[] = {
     {"layers", INV_FIELD_OTHER, .required = true, .help = "list of layers"}, {0}};
 
 static const inv_field data_fields[] = {
-    {"folder", INV_FIELD_TEXT, offsetof(inv_data_spec, folder), .help = "of the four IDX files"},
+    {"folder", INV_FIELD_TEXT, offsetof(inv_data_spec, folder), .affects = INV_AFFECTS_NOTHING,
+     .help = "of the four IDX files"}, /* what is in them is compared by their SHA-256 */
     {"validation", INV_FIELD_SIZE, offsetof(inv_data_spec, validation), 0, 1e9,
      .help = "first images of the training file, set aside"},
     {"scale", INV_FIELD_REAL, offsetof(inv_data_spec, scale), 0.0, 1e12,
@@ -72,7 +76,8 @@ static const inv_field *sheet_group(const char *type)
 
 #define SHEET_FIELD(member)                                                                        \
     {                                                                                              \
-        {"sheet", INV_FIELD_GROUP, offsetof(inv_experiment, member), .group = sheet_group},        \
+        {"sheet", INV_FIELD_GROUP, offsetof(inv_experiment, member), .group = sheet_group,         \
+         .affects = INV_AFFECTS_NOTHING},                                                          \
         {                                                                                          \
             0                                                                                      \
         }                                                                                          \
@@ -197,6 +202,44 @@ inv_status inv_experiment_read(const inv_config *config, inv_experiment **out)
 fail:
     free(memory);
     return status;
+}
+
+/* ---- comparing ---- */
+
+#define PATHS_MAX 64
+
+/* Paths that do not count. */
+typedef struct paths {
+    size_t count;
+    char text[PATHS_MAX][2 * INV_NAME_MAX];
+} paths;
+
+/* The keys of the group at `path` that do not decide what its stage makes. */
+static void list_uncounted(const inv_field *fields, const char *path, paths *list)
+{
+    for (; fields && fields->key; fields++)
+        if (fields->affects != INV_AFFECTS_STAGE && list->count < PATHS_MAX)
+            snprintf(list->text[list->count++], sizeof *list->text, "%s%s%s", path,
+                     *path ? "." : "", fields->key);
+}
+
+bool inv_experiment_differs(const inv_config *a, const inv_config *b, const char *const *besides,
+                            char path[INV_TEXT_MAX])
+{
+    paths list = {0};
+    const char *except[2 * PATHS_MAX + 1];
+    size_t count = 0;
+    list_uncounted(root_fields, "", &list);
+    for (size_t i = 0; i < STAGE_COUNT; i++) {
+        list_uncounted(stages[i].fields, stages[i].path, &list);
+        list_uncounted(stages[i].sheet, stages[i].path, &list);
+    }
+    for (; count < list.count; count++)
+        except[count] = list.text[count];
+    for (; *besides && count < 2 * PATHS_MAX; besides++)
+        except[count++] = *besides;
+    except[count] = NULL;
+    return inv_config_differs(a, b, except, path);
 }
 
 void inv_experiment_free(inv_experiment *experiment)

@@ -41,9 +41,10 @@ static const inv_field *stop_group(const char *type)
 }
 
 const inv_field inv_train_fields[] = {
-    {"steps", INV_FIELD_SIZE, offsetof(inv_train_spec, steps), 1, 1e9, .help = "how many"},
+    {"steps", INV_FIELD_SIZE, offsetof(inv_train_spec, steps), 1, 1e9,
+     .affects = INV_AFFECTS_LENGTH, .help = "how many"},
     {"epochs", INV_FIELD_SIZE, offsetof(inv_train_spec, epochs), 0, 1e6,
-     .help = "passes over the images, in place of steps"},
+     .affects = INV_AFFECTS_LENGTH, .help = "passes over the images, in place of steps"},
     {"batch", INV_FIELD_SIZE, offsetof(inv_train_spec, batch), 1, 1e6, .help = "images a step"},
     {"loss", INV_FIELD_NAME, offsetof(inv_train_spec, loss), .choices = losses,
      .help = "objective"},

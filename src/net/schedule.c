@@ -7,7 +7,11 @@
 const inv_schedule inv_schedule_defaults = {
     .type = "constant", .warm_up = 0.0, .every = 10.0, .factor = 0.1, .least = 0.0};
 
-const char *const inv_schedule_types[] = {"constant", "cosine", "step", NULL};
+/* X(name, whether it needs the run's length): NAME_fields and NAME_factor are below. */
+#define TYPES(X) X(constant, false) X(cosine, true) X(step, false)
+
+#define NAME_OF(name, needs_length) #name,
+const char *const inv_schedule_types[] = {TYPES(NAME_OF) NULL};
 
 #define COMMON_FIELDS                                                                              \
     {"type", INV_FIELD_NAME, offsetof(inv_schedule, type), .help = "of the optimiser's rate",      \
@@ -31,23 +35,64 @@ static const inv_field cosine_fields[] = {COMMON_FIELDS,
                                            .help = "part of the rate that is left at the end"},
                                           {0}};
 
+/* What the rate is multiplied by after t of `length` steps, both counted from the end of the
+ * warm-up. */
+typedef double factor_at(const inv_schedule *schedule, size_t unit, double t, double length);
+
+static double constant_factor(const inv_schedule *schedule, size_t unit, double t, double length)
+{
+    (void)schedule, (void)unit, (void)t, (void)length;
+    return 1.0;
+}
+
+static double step_factor(const inv_schedule *schedule, size_t unit, double t, double length)
+{
+    const double every = fmax(1.0, round(schedule->every * (double)unit));
+    (void)length;
+    return pow(schedule->factor, floor(t / every));
+}
+
+static double cosine_factor(const inv_schedule *schedule, size_t unit, double t, double length)
+{
+    (void)unit;
+    return schedule->least + (1.0 - schedule->least) * (1.0 + cos(acos(-1.0) * t / length)) / 2;
+}
+
+static const struct type {
+    const char *name;
+    bool needs_length;
+    const inv_field *fields;
+    factor_at *factor;
+} types[] = {
+#define ENTRY(name, needs_length) {#name, needs_length, name##_fields, name##_factor},
+    TYPES(ENTRY)
+#undef ENTRY
+};
+
+/* The first, constant, for a name that is none. */
+static const struct type *find_type(const char *name)
+{
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (strcmp(types[i].name, name) == 0)
+            return &types[i];
+    return types;
+}
+
 const inv_field *inv_schedule_fields(const char *type)
 {
-    if (strcmp(type, "step") == 0)
-        return step_fields;
-    return strcmp(type, "cosine") == 0 ? cosine_fields : constant_fields;
+    return find_type(type)->fields;
+}
+
+bool inv_schedule_needs_length(const char *type)
+{
+    return find_type(type)->needs_length;
 }
 
 double inv_schedule_factor(const inv_schedule *schedule, size_t unit, size_t step, size_t steps)
 {
     const double warm_up = round(schedule->warm_up * (double)unit);
-    const double every = fmax(1.0, round(schedule->every * (double)unit));
     const double t = (double)step - warm_up, length = (double)steps - warm_up;
     if (t < 0.0)
         return ((double)step + 1.0) / warm_up;
-    if (strcmp(schedule->type, "step") == 0)
-        return pow(schedule->factor, floor(t / every));
-    if (strcmp(schedule->type, "cosine") == 0)
-        return schedule->least + (1.0 - schedule->least) * (1.0 + cos(acos(-1.0) * t / length)) / 2;
-    return 1.0;
+    return find_type(schedule->type)->factor(schedule, unit, t, length);
 }

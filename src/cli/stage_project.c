@@ -1,16 +1,12 @@
-/* The stages that show: projections, class images, features. SPDX-License-Identifier:
- * GPL-3.0-or-later */
+/* The stage that projects images through the net and back. SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
 #include "invproj/encode.h"
-#include "invproj/features.h"
 #include "invproj/inverse.h"
+#include "stage.h"
 
 #define PATH_BYTES CLI_PATH_BYTES
-
-/* ---- projections ---- */
 
 /* What a projection works on and makes. */
 typedef struct projection {
@@ -80,7 +76,7 @@ fail:
     return status;
 }
 
-inv_status cli_stage_project(cli_session *session)
+static inv_status project(cli_session *session)
 {
     const inv_experiment *experiment = session->experiment;
     const inv_project_spec *spec = &experiment->project;
@@ -114,33 +110,16 @@ fail:
     return status;
 }
 
-/* ---- features ---- */
-
-inv_status cli_stage_features(cli_session *session)
+static inv_status check_project(const cli_session *session, inv_net *untrained)
 {
-    const inv_features_spec *spec = &session->experiment->features;
-    char path[PATH_BYTES], owner[INV_NAME_MAX];
-    gsl_matrix_float *images = NULL;
-    inv_status status = INV_OK;
-    if (*spec->layer)
-        return cli_stage_drive(session);
-    if (!*spec->at)
-        return INV_ERROR(INV_ECONFIG, "features: needs a layer whose units are driven (--layer), "
-                                      "or the point where an inverse starts (--at)");
-    INV_TRY(cli_session_inverse(session, spec->inverse));
-    INV_TRY(cli_inverse_check(session, "features.at", spec->at));
-    INV_TRY(inv_mat_alloc(inv_net_units(session->inverse, 0), inv_net_units(session->net, 0),
-                          "features", &images));
-    INV_TRY(inv_features_images(session->inverse, spec->scale, images));
-    inv_layer_owner(spec->at, owner);
-    INV_TRY(cli_result_open(session, "features", spec->name, spec->inverse, inv_features_fields,
-                            spec, path));
-    INV_TRY(inv_run_set_text(session->run, path, "layer", owner));
-    INV_TRY(inv_run_set_text(session->run, path, "at", spec->at));
-    INV_TRY(cli_put_images(session, path, "image", images));
-    INV_TRY(cli_session_save(session));
-    INV_TRY(cli_draw(session, path, "image", "features", &session->experiment->features_sheet));
-fail:
-    inv_mat_free(images);
-    return status;
+    (void)untrained;
+    return cli_stage_need_inverse(session, "project");
 }
+
+const cli_stage cli_stage_project = {
+    .name = "project",
+    .group = "/projections",
+    .has = offsetof(inv_experiment, has_project),
+    .check = check_project,
+    .run = project,
+};

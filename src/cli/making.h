@@ -1,0 +1,23 @@
+/* making.h - images made by optimising values at a point: what `generate` and `features` share.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef INVPROJ_CLI_MAKING_H
+#define INVPROJ_CLI_MAKING_H
+
+#include "cli.h"
+#include "invproj/generate.h"
+
+/* What is made, and as what it is put down. */
+typedef struct cli_making {
+    const inv_generate_spec *spec; /* what the generator does */
+    const char *stage;             /* the experiment's group, for messages */
+    const char *group, *stem;      /* in the run file, and of the picture */
+    const inv_field *fields;       /* of the settings that are kept: */
+    const void *settings;
+    const inv_sheet *sheet;
+} cli_making;
+
+/* Optimises, and leaves the images in the run file, saved, and in a picture. */
+INV_MUST_CHECK inv_status cli_make(cli_session *session, const cli_making *making);
+
+#endif

@@ -1,0 +1,83 @@
+/* The stage that shows what a layer's units stand for. SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdlib.h>
+#include <string.h>
+
+#include "invproj/features.h"
+#include "invproj/inverse.h"
+#include "making.h"
+#include "stage.h"
+
+#define PATH_BYTES CLI_PATH_BYTES
+
+/* Each unit of spec.layer, driven by optimisation. */
+static inv_status drive(cli_session *session)
+{
+    const inv_features_spec *spec = &session->experiment->features;
+    void *memory = NULL;
+    inv_status status = INV_OK;
+    INV_TRY(cli_session_net(session));
+    INV_TRY(inv_calloc(1, sizeof(inv_generate_spec), "features", &memory));
+    const cli_making m = {memory,
+                          "features",
+                          "features",
+                          "features",
+                          inv_features_fields,
+                          spec,
+                          &session->experiment->features_sheet};
+    INV_TRY(inv_features_generate(spec, session->net, memory));
+    INV_TRY(cli_make(session, &m));
+fail:
+    free(memory);
+    return status;
+}
+
+/* Each unit of the point where an inverse starts, by the inverse alone. */
+static inv_status invert_units(cli_session *session)
+{
+    const inv_features_spec *spec = &session->experiment->features;
+    char path[PATH_BYTES], owner[INV_NAME_MAX];
+    gsl_matrix_float *images = NULL;
+    inv_status status = INV_OK;
+    if (!*spec->at)
+        return INV_ERROR(INV_ECONFIG, "features: needs a layer whose units are driven (--layer), "
+                                      "or the point where an inverse starts (--at)");
+    INV_TRY(cli_session_inverse(session, spec->inverse));
+    INV_TRY(cli_inverse_check(session, "features.at", spec->at));
+    INV_TRY(inv_mat_alloc(inv_net_units(session->inverse, 0), inv_net_units(session->net, 0),
+                          "features", &images));
+    INV_TRY(inv_features_images(session->inverse, spec->scale, images));
+    inv_layer_owner(spec->at, owner);
+    INV_TRY(cli_result_open(session, "features", spec->name, spec->inverse, inv_features_fields,
+                            spec, path));
+    INV_TRY(inv_run_set_text(session->run, path, "layer", owner));
+    INV_TRY(inv_run_set_text(session->run, path, "at", spec->at));
+    INV_TRY(cli_put_images(session, path, "image", images));
+    INV_TRY(cli_session_save(session));
+    INV_TRY(cli_draw(session, path, "image", "features", &session->experiment->features_sheet));
+fail:
+    inv_mat_free(images);
+    return status;
+}
+
+static inv_status features(cli_session *session)
+{
+    return *session->experiment->features.layer ? drive(session) : invert_units(session);
+}
+
+static inv_status check_features(const cli_session *session, inv_net *untrained)
+{
+    const inv_features_spec *spec = &session->experiment->features;
+    size_t point = 0;
+    inv_status status = *spec->layer ? INV_OK : cli_stage_need_inverse(session, "features");
+    return status == INV_OK
+               ? inv_net_point(untrained, *spec->layer ? spec->layer : spec->at, &point)
+               : status;
+}
+
+const cli_stage cli_stage_features = {
+    .name = "features",
+    .group = "/features",
+    .has = offsetof(inv_experiment, has_features),
+    .check = check_features,
+    .run = features,
+};
