@@ -51,7 +51,7 @@ CFLAGS ?= -O3 -g
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
   -Wpointer-arith -Wvla $(if $(WERROR),-Werror)
 BASE_CFLAGS := -std=c11 -D_GNU_SOURCE -DH5_USE_110_API -Iinclude -Isrc $(PKG_CFLAGS) $(WARNINGS) -fopenmp \
-  -fno-math-errno -fno-trapping-math
+  -fno-math-errno -fno-trapping-math -ffp-contract=off
 ALL_CFLAGS = $(BASE_CFLAGS) -fPIC -fno-semantic-interposition $(CPPFLAGS) $(CFLAGS) $(INSTRUMENT)
 ALL_LDFLAGS = -fopenmp $(INSTRUMENT) $(LDFLAGS)
 LDLIBS := $(PKG_LIBS) -lm -lpthread

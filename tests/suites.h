@@ -15,6 +15,7 @@
     X(sniff)                                                                                       \
     X(kernels)                                                                                     \
     X(signs)                                                                                       \
+    X(eigen)                                                                                       \
     X(mat)                                                                                         \
     X(rng)                                                                                         \
     X(config)                                                                                      \

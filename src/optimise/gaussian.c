@@ -5,10 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <gsl/gsl_eigen.h>
-#include <gsl/gsl_matrix.h>
-
 #include "invproj/encode.h"
+#include "kernels/eigen.h"
 
 /* Directions of less than this part of the largest variance are roundings. */
 #define VARIANCE_LEAST 1e-7
@@ -129,10 +127,9 @@ static inv_status find_mean(reading *r, float *mean, size_t units)
     return INV_OK;
 }
 
-/* The covariance; products of a chunk in float, their sum in double. */
-static inv_status find_covariance(reading *r, const float *mean, gsl_matrix *covariance)
+/* The covariance, [units, units]; products of a chunk in float, their sum in double. */
+static inv_status find_covariance(reading *r, const float *mean, size_t units, double *covariance)
 {
-    const size_t units = covariance->size1;
     gsl_matrix_float *product = NULL;
     inv_status status = inv_mat_alloc(units, units, "covariance", &product);
     if (status != INV_OK)
@@ -143,45 +140,20 @@ static inv_status find_covariance(reading *r, const float *mean, gsl_matrix *cov
         gsl_matrix_float_set_zero(product);
         inv_mat_add_transposed_times(&x, &x, product);
         for (size_t i = 0; i < units * units; i++)
-            covariance->data[i] += product->data[i] / (double)r->part->count;
+            covariance[i] += product->data[i] / (double)r->part->count;
     }
     inv_mat_free(product);
     return INV_OK;
 }
 
-/* The eigenvectors of a symmetric matrix, whose content goes, as columns, largest eigenvalue
- * first. */
-static inv_status find_axes(gsl_matrix *covariance, gsl_vector **values, gsl_matrix **vectors)
+/* How many of the n variances, which fall, are worth an axis; `wanted` (0: all) at most. */
+static size_t count_components(const double *variances, size_t n, size_t wanted)
 {
-    const size_t n = covariance->size1;
-    gsl_eigen_symmv_workspace *work = gsl_eigen_symmv_alloc(n);
-    *values = gsl_vector_alloc(n);
-    *vectors = gsl_matrix_alloc(n, n);
-    if (!work || !*values || !*vectors) {
-        gsl_eigen_symmv_free(work);
-        return INV_ERROR(INV_ENOMEM, "gaussian: no memory for %zu axes", n);
-    }
-    gsl_eigen_symmv(covariance, *values, *vectors, work);
-    gsl_eigen_symmv_sort(*values, *vectors, GSL_EIGEN_SORT_VAL_DESC);
-    gsl_eigen_symmv_free(work);
-    return INV_OK;
-}
-
-static void free_axes(gsl_vector *values, gsl_matrix *vectors)
-{
-    if (values)
-        gsl_vector_free(values);
-    if (vectors)
-        gsl_matrix_free(vectors);
-}
-
-static size_t count_components(const gsl_vector *values, size_t wanted)
-{
-    size_t n = 0;
-    const double least = VARIANCE_LEAST * gsl_vector_get(values, 0);
-    while (n < values->size && (wanted == 0 || n < wanted) && gsl_vector_get(values, n) > least)
-        n++;
-    return gsl_vector_get(values, 0) > 0.0 ? n : 0;
+    const double least = VARIANCE_LEAST * variances[0];
+    size_t count = 0;
+    while (count < n && (wanted == 0 || count < wanted) && variances[count] > least)
+        count++;
+    return variances[0] > 0.0 ? count : 0;
 }
 
 /* z[i] = (x_i - mean) . axes, [rows, components] */
@@ -230,11 +202,11 @@ static inv_status add_classes(reading *r, const inv_gaussian *all, class_sums *s
     return INV_OK;
 }
 
-/* mean + the class's mean, and its own axes, turned back into those of the values. */
-static void fill_class(const inv_gaussian *all, const double *mean, const gsl_vector *values,
-                       const gsl_matrix *vectors, inv_gaussian *g)
+/* mean + the class's mean, and its own axes [k, k], turned back into those of the values. */
+static void fill_class(const inv_gaussian *all, const double *mean, const double *variances,
+                       const double *axes, inv_gaussian *g)
 {
-    const double least = VARIANCE_LEAST * gsl_vector_get(values, 0);
+    const double least = VARIANCE_LEAST * variances[0];
     for (size_t j = 0; j < g->units; j++) {
         double sum = all->mean[j];
         for (size_t i = 0; i < g->components; i++)
@@ -243,9 +215,9 @@ static void fill_class(const inv_gaussian *all, const double *mean, const gsl_ve
     }
     for (size_t k = 0; k < g->components; k++) {
         float *axis = g->axes + k * g->units;
-        g->deviation[k] = (float)sqrt(fmax(gsl_vector_get(values, k), least));
+        g->deviation[k] = (float)sqrt(fmax(variances[k], least));
         for (size_t i = 0; i < g->components; i++) {
-            const float part = (float)gsl_matrix_get(vectors, i, k);
+            const float part = (float)axes[k * g->components + i];
             for (size_t j = 0; j < g->units; j++)
                 axis[j] += part * all->axes[i * g->units + j];
         }
@@ -253,14 +225,13 @@ static void fill_class(const inv_gaussian *all, const double *mean, const gsl_ve
     g->rest = all->rest;
 }
 
-static inv_status fit_class(const inv_gaussian *all, class_sums *s, size_t c, inv_gaussian *g)
+/* `variances` is room for one of each component. */
+static inv_status fit_class(const inv_gaussian *all, class_sums *s, size_t c, double *variances,
+                            inv_gaussian *g)
 {
     const size_t k = s->k;
     const double n = s->count[c];
     double *mean = s->sum + c * k, *square = s->square + c * k * k;
-    gsl_vector *values = NULL;
-    gsl_matrix *vectors = NULL;
-    inv_status status = INV_OK;
     if (n < 2.0)
         return INV_ERROR(INV_EDATA, "gaussian: %.0f images of class %zu; it takes at least 2", n,
                          c);
@@ -268,47 +239,47 @@ static inv_status fit_class(const inv_gaussian *all, class_sums *s, size_t c, in
         mean[i] /= n;
     for (size_t i = 0; i < k; i++)
         for (size_t j = 0; j <= i; j++)
-            square[i * k + j] = square[j * k + i] = square[i * k + j] / n - mean[i] * mean[j];
-    gsl_matrix_view covariance = gsl_matrix_view_array(square, k, k);
-    status = find_axes(&covariance.matrix, &values, &vectors);
-    if (status == INV_OK && !(gsl_vector_get(values, 0) > 0.0))
+            square[i * k + j] = square[i * k + j] / n - mean[i] * mean[j];
+    inv_status status = inv_eigen_symmetric(k, square, variances);
+    if (status == INV_OK && !(variances[0] > 0.0))
         status = INV_ERROR(INV_EDATA, "gaussian: the images of class %zu are all alike", c);
     if (status == INV_OK)
-        fill_class(all, mean, values, vectors, g);
-    free_axes(values, vectors);
+        fill_class(all, mean, variances, square, g);
     return status;
 }
 
 static inv_status fit_classes(reading *r, inv_gaussians *g)
 {
     const size_t k = g->all.components;
-    void *count = NULL, *sum = NULL, *square = NULL;
+    void *count = NULL, *sum = NULL, *square = NULL, *variances = NULL;
     inv_status status = INV_OK;
+    INV_TRY(inv_calloc(k, sizeof(double), "classes", &variances));
     INV_TRY(inv_calloc(g->classes, sizeof(double), "classes", &count));
     INV_TRY(inv_calloc(g->classes * k, sizeof(double), "classes", &sum));
     INV_TRY(inv_calloc(g->classes * k, k * sizeof(double), "classes", &square));
     class_sums sums = {k, g->classes, count, sum, square};
     INV_TRY(add_classes(r, &g->all, &sums));
     for (size_t c = 0; c < g->classes; c++)
-        INV_TRY(fit_class(&g->all, &sums, c, &g->of[c]));
+        INV_TRY(fit_class(&g->all, &sums, c, variances, &g->of[c]));
 fail:
+    free(variances);
     free(count);
     free(sum);
     free(square);
     return status;
 }
 
-static void fill_all(const gsl_vector *values, const gsl_matrix *vectors, inv_gaussian *all)
+/* axes: [n, n], of which the first k are kept. */
+static void fill_all(const double *variances, const double *axes, inv_gaussian *all)
 {
     const size_t n = all->units, k = all->components;
     double rest = 0.0;
-    for (size_t i = 0; i < k; i++) {
-        all->deviation[i] = (float)sqrt(gsl_vector_get(values, i));
-        for (size_t j = 0; j < n; j++)
-            all->axes[i * n + j] = (float)gsl_matrix_get(vectors, j, i);
-    }
+    for (size_t i = 0; i < k; i++)
+        all->deviation[i] = (float)sqrt(variances[i]);
+    for (size_t i = 0; i < k * n; i++)
+        all->axes[i] = (float)axes[i];
     for (size_t i = k; i < n; i++)
-        rest += fmax(gsl_vector_get(values, i), 0.0);
+        rest += fmax(variances[i], 0.0);
     all->rest = k < n ? rest / (double)(n - k) : 0.0;
 }
 
@@ -316,10 +287,8 @@ inv_status inv_gaussians_fit(const inv_net *net, const inv_part *part, size_t at
                              size_t components, inv_gaussians **out)
 {
     const size_t units = inv_net_units(net, at);
-    void *mean = NULL;
+    void *mean = NULL, *covariance = NULL, *variances = NULL;
     reading r = {0};
-    gsl_matrix *covariance = NULL, *vectors = NULL;
-    gsl_vector *values = NULL;
     inv_gaussians *g = NULL;
     inv_status status = INV_OK;
     *out = NULL;
@@ -327,28 +296,26 @@ inv_status inv_gaussians_fit(const inv_net *net, const inv_part *part, size_t at
         return INV_ERROR(INV_EINVAL, "gaussian: %zu values at %s; at most %d", units,
                          inv_net_point_name(net, at), INV_GAUSSIAN_UNITS);
     INV_TRY(inv_calloc(units, sizeof(float), "means", &mean));
+    INV_TRY(inv_calloc(units, sizeof(double), "variances", &variances));
+    INV_TRY(inv_calloc(units * units, sizeof(double), "covariance", &covariance));
     INV_TRY(reading_open(&r, net, part, at));
     INV_TRY(find_mean(&r, mean, units));
-    covariance = gsl_matrix_calloc(units, units);
-    if (!covariance)
-        INV_FAIL(INV_ENOMEM, "gaussian: no memory for %zu x %zu values", units, units);
-    INV_TRY(find_covariance(&r, mean, covariance));
-    INV_TRY(find_axes(covariance, &values, &vectors));
-    const size_t k = count_components(values, components);
+    INV_TRY(find_covariance(&r, mean, units, covariance));
+    INV_TRY(inv_eigen_symmetric(units, covariance, variances));
+    const size_t k = count_components(variances, units, components);
     if (k == 0)
         INV_FAIL(INV_EDATA, "gaussian: the values at %s do not vary", inv_net_point_name(net, at));
     INV_TRY(inv_gaussians_alloc(units, k, classes, &g));
     memcpy(g->all.mean, mean, units * sizeof(float));
-    fill_all(values, vectors, &g->all);
+    fill_all(variances, covariance, &g->all);
     INV_TRY(fit_classes(&r, g));
     *out = g;
     g = NULL;
 fail:
     inv_gaussians_free(g);
-    free_axes(values, vectors);
-    if (covariance)
-        gsl_matrix_free(covariance);
     reading_close(&r);
+    free(covariance);
+    free(variances);
     free(mean);
     return status;
 }

@@ -8,6 +8,7 @@
 
 #include "cli_short.h"
 #include "hdf5_text.h"
+#include "invproj/mat.h"
 #include "program.h"
 #include "suites.h"
 #include "support.h"
@@ -109,6 +110,61 @@ START_TEST(again_without_the_data_and_with_other_threads)
     ck_assert_mem_eq(first, again, dims[0] * dims[1] * dims[2] * sizeof *first);
     free(first);
     free(again);
+}
+END_TEST
+
+/* A run with all its stages where OpenBLAS is told which processor it is on, as text without its
+ * name for that, which `blas` gets. */
+static char *run_with_core(const char *core, char blas[256])
+{
+    static const char *const but[] = {"@created", "/seconds", "@blas", NULL};
+    char setting[64], folder[64];
+    snprintf(setting, sizeof setting, "OPENBLAS_CORETYPE=%s", core);
+    snprintf(folder, sizeof folder, "core-%s", core);
+    const program_how how = {.environment = setting};
+    char *to = strdup(support_at(place, folder)), *file = strdup(support_at(to, "run.h5"));
+    program_must_work(program_run(&how, "run " SHORT " -q --data %s -o %s", DATA, to));
+    program_must_work(program_run(&how,
+                                  "generate %s --preset recommended --count 3 --name clear "
+                                  "--data %s -q --threads 1",
+                                  file, DATA));
+    program_must_work(program_run(&how,
+                                  "features %s --layer hidden1 --set features.steps=9 "
+                                  "--name units --data %s -q --threads 1",
+                                  file, DATA));
+    char *all = hdf5_text(file, NULL), *text = hdf5_text(file, but);
+    const char *at = strstr(all, "/environment @blas ");
+    ck_assert_ptr_nonnull(at);
+    snprintf(blas, 256, "%.*s", (int)strcspn(at, "\n"), at);
+    free(all);
+    free(file);
+    free(to);
+    return text;
+}
+
+/* OpenBLAS chooses its kernels by the processor. Told to take others it changes nothing: neither
+ * training nor the Gaussian's axes nor what is made of them. */
+START_TEST(the_kernels_of_openblas_do_not_matter)
+{
+    static const char *const cores[] = {"Prescott", "Core2", "Haswell"};
+    char blas[3][256] = {""};
+    char *first = NULL;
+    if (!strstr(inv_blas_description(), "DYNAMIC_ARCH") ||
+        strcmp(inv_kernels_name(), "plain") == 0) {
+        printf("cli_engine: skipped: other kernels of OpenBLAS, because %s\n",
+               strcmp(inv_kernels_name(), "plain") == 0 ? "with plain kernels products are its own"
+                                                        : "the BLAS has none to choose from");
+        return;
+    }
+    for (size_t c = 0; c < 3; c++) {
+        char *text = run_with_core(cores[c], blas[c]);
+        if (first)
+            program_must_equal(first, text);
+        free(first);
+        first = text;
+    }
+    ck_assert_str_ne(blas[0], blas[2]); /* that they were others */
+    free(first);
 }
 END_TEST
 
@@ -297,6 +353,7 @@ Suite *cli_engine_suite(void)
     tcase_add_unchecked_fixture(tests, open_place, close_place);
     tcase_add_test(tests, recommended_images_are_sure_and_judged);
     tcase_add_test(tests, again_without_the_data_and_with_other_threads);
+    tcase_add_test(tests, the_kernels_of_openblas_do_not_matter);
     tcase_add_test(tests, a_run_without_generate_has_the_recommended);
     tcase_add_test(tests, frames_show_the_way);
     tcase_add_loop_test(tests, each_way_to_ask_for_images, 0, 11);
