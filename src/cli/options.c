@@ -303,6 +303,9 @@ inv_status cli_parse(const cli_command *command, int argc, char **argv, cli_opti
         if (status != INV_OK)
             return status;
     }
+    if (options->resume && options->force)
+        return INV_ERROR(INV_EINVAL, "--resume goes on with what is there, --force writes over it: "
+                                     "give one of the two");
     return check_operands(command, options);
 }
 

@@ -18,6 +18,7 @@ inv_status cli_result_open(cli_session *session, const char *group, const char *
     snprintf(path, PATH_BYTES, "/%s/%s", group, name);
     INV_TRY(inv_run_remove(session->run, path));
     INV_TRY(inv_run_set_text(session->run, path, "settings", settings));
+    INV_TRY(inv_run_set_size(session->run, path, "seed", session->seed));
     if (inverse)
         INV_TRY(inv_run_set_text(session->run, path, "inverse", inverse));
 fail:

@@ -1,4 +1,5 @@
 /* The stage that learns an inverse. SPDX-License-Identifier: GPL-3.0-or-later */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,8 +8,22 @@
 #include "learning.h"
 #include "stage.h"
 
-/* An inverse of that name may be there: then it goes on, or goes, or the command is refused. */
-static inv_status check_earlier(const cli_session *session, const char *path)
+/* It was begun with a seed, and goes on with that one. Older run files have only the run's. */
+static inv_status check_seed(cli_session *session, const char *path)
+{
+    uint64_t seed = session->seed;
+    inv_status status = INV_OK;
+    if (inv_run_has_attribute(session->run, path, "seed"))
+        status = inv_run_size(session->run, path, "seed", &seed);
+    if (status == INV_OK && session->options->has_seed && seed != session->seed)
+        status =
+            INV_ERROR(INV_EINVAL, "%s: --resume: %s was begun with seed %" PRIu64 ", not %" PRIu64,
+                      session->path, path, seed, session->seed);
+    session->seed = seed;
+    return status;
+}
+
+static inv_status check_earlier(cli_session *session, const char *path)
 {
     static const char *const may_differ[] = {"steps", NULL};
     const inv_inverse_spec *spec = &session->experiment->inverse;
@@ -27,6 +42,7 @@ static inv_status check_earlier(const cli_session *session, const char *path)
     if (spec->steps < steps)
         INV_FAIL(INV_EINVAL, "%s: --resume: %s has %zu steps already, inverse.steps is %zu",
                  session->path, path, (size_t)steps, spec->steps);
+    INV_TRY(check_seed(session, path));
 fail:
     inv_config_free(before);
     inv_config_free(after);
@@ -35,6 +51,7 @@ fail:
     return status;
 }
 
+/* An inverse of that name may be there: then it goes on, or goes, or the command is refused. */
 static inv_status describe_inverse(cli_session *session, const char *path, size_t point)
 {
     const inv_inverse_spec *spec = &session->experiment->inverse;
@@ -52,6 +69,7 @@ static inv_status describe_inverse(cli_session *session, const char *path, size_
     }
     INV_TRY(cli_settings(inv_inverse_fields, spec, &settings));
     INV_TRY(inv_run_set_text(session->run, path, "settings", settings));
+    INV_TRY(inv_run_set_size(session->run, path, "seed", session->seed));
     INV_TRY(inv_run_set_text(session->run, path, "kind", spec->kind));
     INV_TRY(inv_run_set_text(session->run, path, "at", inv_net_point_name(session->net, point)));
 fail:
