@@ -39,7 +39,7 @@ endif
 # ---- packages and flags ---------------------------------------------------------------------------
 # OpenBLAS first: libgsl.so itself asks for GSL's reference CBLAS, and the first library loaded wins.
 # .ci/deps.sh knows their names as system packages.
-PACKAGES := openblas gsl hdf5 libpng zlib libconfig jansson nettle sleef
+PACKAGES := openblas gsl hdf5 libpng zlib libzip libconfig jansson nettle sleef
 missing = $(foreach p,$(1),$(shell $(PKG_CONFIG) --exists $p 2>/dev/null || echo $p))
 pkg = $(shell $(PKG_CONFIG) $(1) 2>/dev/null)
 MISSING := $(strip $(call missing,$(PACKAGES)))

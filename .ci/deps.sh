@@ -22,6 +22,7 @@ build must pc:gsl                                      libgsl-dev          gsl-d
 build must pc:hdf5                                     libhdf5-dev         hdf5-devel         hdf5       hdf5
 build must pc:libpng                                   libpng-dev          libpng-devel       libpng     libpng
 build must pc:zlib                                     zlib1g-dev          zlib-devel         zlib       zlib
+build must pc:libzip                                   libzip-dev          libzip-devel        libzip     libzip
 build must pc:libconfig                                libconfig-dev       libconfig-devel    libconfig  libconfig
 build must pc:jansson                                  libjansson-dev      jansson-devel      jansson    jansson
 build must pc:nettle                                   nettle-dev          nettle-devel       nettle     nettle

@@ -20,6 +20,8 @@
     X(rng)                                                                                         \
     X(config)                                                                                      \
     X(idx)                                                                                         \
+    X(zip)                                                                                         \
+    X(npy)                                                                                         \
     X(dataset)                                                                                     \
     X(layer)                                                                                       \
     X(window)                                                                                      \

@@ -15,6 +15,7 @@
 
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_rng.h>
+#include <zip.h>
 #include <zlib.h>
 
 int support_message_has(const char *text)
@@ -105,6 +106,36 @@ unsigned char *support_gzip(const void *bytes, size_t size, size_t *gzipped)
     *gzipped = stream.total_out;
     deflateEnd(&stream);
     return out;
+}
+
+unsigned char *support_npy(const char *dictionary, const void *data, size_t data_size, size_t *size)
+{
+    const size_t length = strlen(dictionary);
+    unsigned char *bytes = malloc(10 + length + data_size);
+    ck_assert_ptr_nonnull(bytes);
+    memcpy(bytes, "\x93NUMPY\1\0", 8);
+    bytes[8] = (unsigned char)length;
+    bytes[9] = (unsigned char)(length >> 8);
+    memcpy(bytes + 10, dictionary, length);
+    memcpy(bytes + 10 + length, data, data_size);
+    *size = 10 + length + data_size;
+    return bytes;
+}
+
+void support_write_zip(const char *path, const support_member *members, size_t count, int deflated)
+{
+    int code = 0;
+    zip_t *zip = zip_open(path, ZIP_CREATE | ZIP_TRUNCATE, &code);
+    ck_assert_msg(zip != NULL, "%s: libzip says %d", path, code);
+    for (size_t i = 0; i < count; i++) {
+        zip_source_t *source = zip_source_buffer(zip, members[i].bytes, members[i].size, 0);
+        const zip_int64_t at = zip_file_add(zip, members[i].name, source, 0);
+        ck_assert_int_ge(at, 0);
+        ck_assert_int_eq(zip_set_file_compression(zip, (zip_uint64_t)at,
+                                                  deflated ? ZIP_CM_DEFLATE : ZIP_CM_STORE, 0),
+                         0);
+    }
+    ck_assert_int_eq(zip_close(zip), 0);
 }
 
 int support_in_child(int (*body)(void *), void *arg)

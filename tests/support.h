@@ -53,6 +53,20 @@ unsigned char *support_read(const char *path, size_t *size);
 /* bytes gzipped; the caller frees. */
 unsigned char *support_gzip(const void *bytes, size_t size, size_t *gzipped);
 
+/* A .npy file of version 1 with that dictionary as its header; the caller frees. */
+unsigned char *support_npy(const char *dictionary, const void *data, size_t data_size,
+                           size_t *size);
+
+/* A member of a ZIP archive. */
+typedef struct support_member {
+    const char *name;
+    const void *bytes;
+    size_t size;
+} support_member;
+
+/* Writes an archive of `count` members, deflated or stored. */
+void support_write_zip(const char *path, const support_member *members, size_t count, int deflated);
+
 /* Runs `body` in a child process, so that it may lower limits and ids; returns its exit status, 128
  * + the signal if one killed it. */
 int support_in_child(int (*body)(void *), void *arg);

@@ -1,0 +1,42 @@
+/* zip.h - ZIP archives of strangers: what is in them, and one member whole, unpacked into memory.
+ *
+ *     inv_zip *zip = NULL;
+ *     size_t member = 0, size = 0;
+ *     unsigned char *bytes = NULL;
+ *     status = inv_zip_open("mnist.npz", &zip);
+ *     if (status == INV_OK && inv_zip_find(zip, "x_train.npy", &member))
+ *         status = inv_zip_read(zip, member, SIZE_MAX, &bytes, &size);
+ *     free(bytes);
+ *     inv_zip_close(zip);
+ *
+ * Nothing is ever written under a member's name.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef INVPROJ_ZIP_H
+#define INVPROJ_ZIP_H
+
+#include <stdbool.h>
+
+#include "invproj/status.h"
+
+typedef struct inv_zip inv_zip;
+
+/* Opens the archive and lists it. INV_EIO: cannot be opened or is no regular file; INV_EFORMAT: no
+ * ZIP archive, or damaged, or two members of one name, which two programs may read differently. The
+ * caller closes. */
+INV_MUST_CHECK inv_status inv_zip_open(const char *path, inv_zip **out);
+void inv_zip_close(inv_zip *zip);
+
+/* Its members, from 0, and the number of the one of that name. */
+size_t inv_zip_count(const inv_zip *zip);
+const char *inv_zip_name(const inv_zip *zip, size_t member);
+bool inv_zip_find(const inv_zip *zip, const char *name, size_t *member);
+
+/* The bytes of a member, stored or deflated, which the caller frees; one NUL byte follows them. The
+ * size it claims is held against the bytes that are there, and against `limit`, before memory is
+ * taken. INV_EFORMAT: damaged (its checksum is wrong), encrypted, packed in another way, or too
+ * large. */
+INV_MUST_CHECK inv_status inv_zip_read(inv_zip *zip, size_t member, size_t limit,
+                                       unsigned char **bytes, size_t *size);
+
+#endif
