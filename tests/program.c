@@ -26,13 +26,11 @@
 #define WORDS_MAX     256
 #define SECONDS_MAX   30.0
 #define POLL_SECONDS  0.002
-#define NOBODY        65534
 #define NOT_TO_BE_RUN 127
 
 /* ---- words ---- */
 
-/* One word of the template up to its blank, "%s" filled in unless `texts` is NULL. */
-static char *next_word(const char **at, va_list *texts)
+char *program_word(const char **at, va_list *texts)
 {
     char *word = NULL;
     size_t size = 0;
@@ -56,7 +54,7 @@ static void split_words(const char *words, va_list *texts, char *argv[WORDS_MAX]
     size_t count = 1;
     while (*(words += strspn(words, " "))) {
         ck_assert_uint_lt(count, WORDS_MAX - 1);
-        argv[count++] = next_word(&words, texts);
+        argv[count++] = program_word(&words, texts);
     }
     argv[count] = NULL;
 }
@@ -89,6 +87,15 @@ static int open_terminal(int *master)
     return slave;
 }
 
+/* Root stays who it is but may do no more than any owner of its files, wherever they are. */
+static bool give_up_powers(void)
+{
+    for (int power = 0; prctl(PR_CAPBSET_READ, power, 0, 0, 0) >= 0; power++)
+        if (prctl(PR_CAPBSET_DROP, power, 0, 0, 0) != 0)
+            return false;
+    return true;
+}
+
 /* In the child, where nothing but a message and an exit code can tell of a failure. */
 _Noreturn static void become(const program_how *how, int out, int err, char **argv)
 {
@@ -106,7 +113,7 @@ _Noreturn static void become(const program_how *how, int out, int err, char **ar
     if ((how->file_bytes && setrlimit(RLIMIT_FSIZE, &limit) != 0) ||
         (how->folder && chdir(how->folder) != 0) ||
         (how->environment && putenv((char *)(uintptr_t)how->environment) != 0) ||
-        (drop && (setgid(NOBODY) != 0 || setuid(NOBODY) != 0)))
+        (drop && !give_up_powers()))
         perror("program.c");
     else
         execvp(argv[0], argv);

@@ -12,6 +12,7 @@
 #ifndef INVPROJ_TESTS_PROGRAM_H
 #define INVPROJ_TESTS_PROGRAM_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -25,7 +26,7 @@ typedef struct program_how {
     const char *environment; /* "NAME=VALUE", added */
     const char *out;         /* file that stdout goes to; p->out stays empty */
     size_t file_bytes;       /* no file may grow beyond; 0: as it is */
-    bool unprivileged;       /* as nobody, where the tests are run by root */
+    bool unprivileged;       /* without root's powers, where the tests are run by root */
     bool terminal;           /* stderr is a terminal, 80 columns wide */
     double seconds;          /* 0: 30; multiplied by CK_TIMEOUT_MULTIPLIER */
 } program_how;
@@ -45,6 +46,8 @@ typedef struct program {
  * follow, blanks and all. */
 program *program_run(const program_how *how, const char *words, ...)
     __attribute__((format(printf, 2, 3)));
+/* One of such words, up to its blank; the caller frees. Without texts (NULL) it stays as it is. */
+char *program_word(const char **at, va_list *texts);
 /* The same for words without "%s". */
 program *program_run_words(const program_how *how, const char *words);
 /* The same in two parts, to look or send signals in between. */

@@ -55,10 +55,10 @@ static inline void store_some(float *p, vec v, size_t n)
 /* a0 b0 a1 b1 ..., of the first half of the lanes or the second */
 static inline vec mix_lanes(vec a, vec b, size_t first)
 {
-    vec mixed = a;
+    float mixed[LANES];
     for (size_t i = 0; i < LANES; i++)
         mixed[i] = (i % 2 ? b : a)[first + i / 2];
-    return mixed;
+    return load(mixed);
 }
 #define LOW_LANES(a, b)  mix_lanes(a, b, 0)
 #define HIGH_LANES(a, b) mix_lanes(a, b, LANES / 2)

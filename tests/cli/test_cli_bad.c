@@ -430,20 +430,21 @@ START_TEST(no_such_file)
 }
 END_TEST
 
-/* As nobody, whom root's rights do not help. */
 START_TEST(an_unreadable_file)
 {
-    const program_how nobody = {.folder = place, .unprivileged = true};
+    const program_how powerless = {.folder = place, .unprivileged = true};
     static const char *const says[] = {TEST_LABELS, "Permission denied", NULL};
     char *folder = copy_data(), *labels = strdup(support_at(folder, TEST_LABELS));
     ck_assert_int_eq(chmod(place, 0777), 0);
-    program *p = program_run_words(&nobody, "run " GOOD " -q --data data -o readable");
+    program *p = program_run_words(&powerless, "run " GOOD " -q --data data -o readable");
     if (p->code != 0) {
-        printf("cli_bad: skipped: unreadable files, because nobody cannot run here: %s", p->err);
+        printf(
+            "cli_bad: skipped: unreadable files, because it cannot run without root's powers: %s",
+            p->err);
     } else {
         program_free(p);
         ck_assert_int_eq(chmod(labels, 0), 0);
-        p = program_run_words(&nobody, "run " GOOD " -q --data spoilt -o fresh");
+        p = program_run_words(&powerless, "run " GOOD " -q --data spoilt -o fresh");
         program_must_fail(p, 1, says);
         ck_assert_int_ne(access(support_at(place, "fresh"), F_OK), 0);
     }

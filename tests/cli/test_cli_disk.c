@@ -87,21 +87,22 @@ END_TEST
 
 START_TEST(a_folder_that_others_own)
 {
-    const program_how nobody = {.folder = place, .unprivileged = true};
+    const program_how powerless = {.folder = place, .unprivileged = true};
     static const char *const words[] = {"run " GOOD " -o run --force", "run " GOOD " -o fresh",
                                         "generate run/run.h5 -q",
                                         "invert run/run.h5 -q --data data"};
     ck_assert_int_eq(chmod(place, 0555), 0);
     ck_assert_int_eq(chmod(support_at(place, "run"), 0555), 0);
-    program *p = program_run_words(&nobody, "info run/run.h5");
+    program *p = program_run_words(&powerless, "info run/run.h5");
     if (p->code != 0) {
-        printf("cli_disk: skipped: folders of others, because nobody cannot run here: %s\n",
+        printf("cli_disk: skipped: folders of others, because it cannot run without root's powers: "
+               "%s\n",
                p->err);
     } else {
         char *before = program_snapshot(place);
         for (size_t i = 0; i < LEN(words); i++) {
             program_free(p);
-            p = program_run_words(&nobody, words[i]);
+            p = program_run_words(&powerless, words[i]);
             ck_assert_fails(p, 1, "Permission denied");
         }
         char *after = program_snapshot(place);

@@ -582,41 +582,21 @@ END_TEST
 /* ---- memory ---- */
 
 typedef struct memory_case {
-    const char *name, *words; /* D is the data, F the folder */
+    const char *name, *words; /* with the folder, then the data */
     bool fresh;               /* begins with no run file */
     unsigned checks;
 } memory_case;
 
 static const memory_case memory_cases[] = {
-    {"run", "run " SHORTEST "-q --data D -o F", true, 20},
-    {"run --resume", "run " SHORTEST "-q --resume --data D -o F", false, 12},
-    {"project", "project F/run.h5 -q --threads 1 --data D", false, 12},
-    {"generate", "generate F/run.h5 -q --threads 1", false, 8},
-    {"predict", "predict F/run.h5 D/t10k-images-idx3-ubyte --threads 1", false, 8},
-    {"predict --json", "predict F/run.h5 D/t10k-images-idx3-ubyte --json --threads 1", false, 8},
-    {"info", "info F/run.h5", false, 8},
-    {"info --json", "info F/run.h5 --json", false, 8},
+    {"run", "run " SHORTEST "-q -o %s --data %s", true, 20},
+    {"run --resume", "run " SHORTEST "-q --resume -o %s --data %s", false, 12},
+    {"project", "project %s/run.h5 -q --threads 1 --data %s", false, 12},
+    {"generate", "generate %s/run.h5 -q --threads 1", false, 8},
+    {"predict", "predict %s/run.h5 %s/t10k-images-idx3-ubyte --threads 1", false, 8},
+    {"predict --json", "predict %s/run.h5 %s/t10k-images-idx3-ubyte --json --threads 1", false, 8},
+    {"info", "info %s/run.h5", false, 8},
+    {"info --json", "info %s/run.h5 --json", false, 8},
 };
-
-/* The words with the letters replaced that stand for folders. */
-static char *fill_in(const char *words, const char *folder)
-{
-    char *text = NULL;
-    size_t size = 0;
-    FILE *to = open_memstream(&text, &size);
-    for (const char *at = words; *at; at++) {
-        const bool alone = at == words || at[-1] == ' ';
-        const bool ends = !at[1] || at[1] == ' ' || at[1] == '/';
-        if (alone && ends && *at == 'D')
-            fputs(data, to);
-        else if (alone && ends && *at == 'F')
-            fputs(folder, to);
-        else
-            fputc(*at, to);
-    }
-    fclose(to);
-    return text;
-}
 
 static void prepare_memory(const memory_case *c, const char *folder)
 {
@@ -633,13 +613,13 @@ static void prepare_memory(const memory_case *c, const char *folder)
 START_TEST(each_allocation_fails)
 {
     const memory_case *c = &memory_cases[_i];
-    char *folder = in_place("memory"), *words = fill_in(c->words, folder);
+    char *folder = in_place("memory");
     unsigned told = 0, coped = 0;
     uint32_t step = 1, all = UINT32_MAX, left = 0;
     char *said = NULL;
     for (uint32_t n = UINT32_MAX;; n = n == UINT32_MAX ? 1 : n + step) {
         prepare_memory(c, folder);
-        victim_hurt(v, (victim_fault){TORTURE_MEMORY, n, 0}, "%s", words);
+        victim_hurt(v, (victim_fault){TORTURE_MEMORY, n, 0}, c->words, folder, data);
         if (n == UINT32_MAX) { /* to count them */
             ck_assert_msg(v->code == 0, "%s", v->err);
             all = v->ended.allocations;
@@ -672,7 +652,6 @@ START_TEST(each_allocation_fails)
            c->name, all, told, coped);
     remove_folder(folder);
     free(said);
-    free(words);
     free(folder);
 }
 END_TEST
@@ -681,7 +660,7 @@ END_TEST
 
 START_TEST(two_on_one_folder)
 {
-    static const char *const ways[] = {"", "--resume", "--force"};
+    static const char *const ways[] = {"-q", "--resume", "--force"};
     char *folder = in_place("shared");
     victim *second = victim_open();
     const unsigned most = count_of(2, 20);
@@ -814,7 +793,7 @@ static void try_mutant(const char *folder, unsigned n, const char *what, size_t 
 {
     const char *run = support_at(folder, "run.h5");
     if (command == 0)
-        victim_run(v, "info %s%s", n % 2 ? "" : "--json ", run);
+        victim_run(v, n % 2 ? "info %s" : "info --json %s", run);
     else if (command == 1)
         victim_run(v, "project -q --threads 1 --data %s %s", data, run);
     else

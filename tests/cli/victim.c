@@ -2,6 +2,7 @@
 #include "victim.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 
 #include <check.h>
 
+#include "program.h"
 #include "support.h"
 
 #define SECONDS_MOST 60 /* of one run, many times what it takes */
@@ -29,28 +31,46 @@ static const char *or_else(const char *name, const char *otherwise)
 /* libconfig 1.5 forgets an element when it refuses a text. */
 static const char known_leaks[] = "leak:libconfig.so\n";
 
+/* A name of the library for LD_PRELOAD, which is apart at blanks and colons: so its folder is an
+ * open file here, and has a number in place of its name. */
+static char *preload_name(const char *library)
+{
+    const char *slash = strrchr(library, '/');
+    char *folder = slash ? strndup(library, (size_t)(slash + 1 - library)) : strdup("."),
+         *name = NULL;
+    const int fd = folder ? open(folder, O_PATH | O_DIRECTORY) : -1;
+    free(folder);
+    if (fd < 0 || faccessat(fd, slash ? slash + 1 : library, R_OK, 0) != 0 ||
+        asprintf(&name, "/proc/self/fd/%d/%s", fd, slash ? slash + 1 : library) < 0)
+        return NULL;
+    return name;
+}
+
 _Noreturn static void become(int socket, const char *place)
 {
-    const char *program = or_else("INVPROJ", "build/invproj");
+    const char *path = or_else("INVPROJ", "build/invproj");
     const char *library = or_else("INVPROJ_TORTURE", "build/torture.so");
-    char *sanitizer = NULL, *suppressions = NULL, *path = realpath(library, NULL);
+    char *sanitizer = NULL, *suppressions = NULL, *preload = preload_name(library);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (!preload) {
+        perror(library);
+        _exit(126);
+    }
     /* the sanitizer's library wants to be the first; here it is the second */
-    if (!path ||
-        asprintf(&sanitizer, "%s:verify_asan_link_order=0:max_allocation_size_mb=1024:symbolize=0",
+    if (asprintf(&sanitizer, "%s:verify_asan_link_order=0:max_allocation_size_mb=1024:symbolize=0",
                  or_else("ASAN_OPTIONS", "exitcode=99:allocator_may_return_null=1")) < 0 ||
-        asprintf(&suppressions, "print_suppressions=0:suppressions=%s/known", place) < 0)
+        asprintf(&suppressions, "print_suppressions=0:suppressions='%s/known'", place) < 0)
         _exit(126);
     setenv("ASAN_OPTIONS", sanitizer, 1);
     support_write(support_at(place, "known"), known_leaks, strlen(known_leaks));
     setenv("LSAN_OPTIONS", suppressions, 1);
-    setenv("LD_PRELOAD", path, 1);
+    setenv("LD_PRELOAD", preload, 1);
     setenv(TORTURE_SERVE, "1", 1);
     setenv("OPENBLAS_NUM_THREADS", "1", 1); /* no threads before main: none outlives a fork */
     setenv("OMP_WAIT_POLICY", "passive", 0);
     dup2(socket, STDIN_FILENO);
-    execlp(program, program, (char *)NULL);
-    perror(program);
+    execlp(path, path, (char *)NULL);
+    perror(path);
     _exit(127);
 }
 
@@ -101,19 +121,21 @@ static void add(torture_request *r, size_t *used, const char *text, size_t lengt
     r->text[(*used)++] = 0;
 }
 
-static void start(victim *v, victim_fault fault, const char *words, va_list texts)
+static void start(victim *v, victim_fault fault, const char *words, va_list *texts)
 {
     torture_request r = {
         .fault = fault.fault, .nth = fault.nth, .code = fault.code, .seconds = SECONDS_MOST};
     torture_started started;
-    size_t used = 0;
+    size_t used = 0, written = 0;
     const char *out = support_at(v->place, "out"), *err = support_at(v->place, "err");
-    vsnprintf(v->command, sizeof v->command, words, texts);
     add(&r, &used, out, strlen(out));
     add(&r, &used, err, strlen(err));
-    for (const char *at = v->command; *(at += strspn(at, " ")); at += strcspn(at, " ")) {
-        add(&r, &used, at, strcspn(at, " "));
-        r.words++;
+    for (; *(words += strspn(words, " ")); r.words++) {
+        char *word = program_word(&words, texts);
+        add(&r, &used, word, strlen(word));
+        written += (size_t)snprintf(v->command + written, sizeof v->command - written, "%s%s",
+                                    r.words ? " " : "", word);
+        free(word);
     }
     ck_assert_int_eq(send(v->socket, &r, sizeof r, MSG_NOSIGNAL), sizeof r);
     take(v, &started, sizeof started);
@@ -138,7 +160,7 @@ void victim_start(victim *v, victim_fault fault, const char *words, ...)
 {
     va_list texts;
     va_start(texts, words);
-    start(v, fault, words, texts);
+    start(v, fault, words, &texts);
     va_end(texts);
 }
 
@@ -146,7 +168,7 @@ void victim_hurt(victim *v, victim_fault fault, const char *words, ...)
 {
     va_list texts;
     va_start(texts, words);
-    start(v, fault, words, texts);
+    start(v, fault, words, &texts);
     va_end(texts);
     victim_wait(v);
 }
@@ -155,7 +177,7 @@ void victim_run(victim *v, const char *words, ...)
 {
     va_list texts;
     va_start(texts, words);
-    start(v, (victim_fault){TORTURE_NOTHING, 0, 0}, words, texts);
+    start(v, (victim_fault){TORTURE_NOTHING, 0, 0}, words, &texts);
     va_end(texts);
     victim_wait(v);
 }

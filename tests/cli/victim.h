@@ -36,7 +36,7 @@ typedef struct victim {
 victim *victim_open(void);
 void victim_close(victim *v);
 
-/* Runs it with these words, apart at blanks, and waits for its end. */
+/* Runs it with these words, as program_run takes them, and waits for its end. */
 void victim_run(victim *v, const char *words, ...) __attribute__((format(printf, 2, 3)));
 void victim_hurt(victim *v, victim_fault fault, const char *words, ...)
     __attribute__((format(printf, 3, 4)));
