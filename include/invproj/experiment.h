@@ -49,6 +49,9 @@ typedef struct inv_reference {
     inv_range accuracy, l1_per_pixel, relative_l2, same_class, confidence;
 } inv_reference;
 
+/* The published figure of that name (figure.h), or low > high. */
+inv_range inv_reference_find(const inv_reference *reference, const char *attribute);
+
 typedef struct inv_experiment {
     char title[INV_TEXT_MAX];
     size_t seed;

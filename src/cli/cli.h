@@ -152,6 +152,7 @@ typedef struct cli_session {
     inv_gaussians *gaussians; /* of the training images at gaussians_point */
     size_t gaussians_point;
     char inverse_name[INV_NAME_MAX];
+    char result[4 * INV_NAME_MAX]; /* the path of the newest result */
     inv_checkpoint_spec checkpoint;
     double saved,
         cost; /* when the newest checkpoint was written, and how long that took; seconds */
@@ -273,5 +274,7 @@ INV_MUST_CHECK inv_status cli_draw(const cli_session *session, const char *path,
 
 /* The table of figures, on stdout: the reference's beside this run's. */
 INV_MUST_CHECK inv_status cli_print_figures(const cli_session *session);
+/* The same of the newest result alone, and where it stands. */
+INV_MUST_CHECK inv_status cli_print_result(const cli_session *session);
 
 #endif

@@ -2,10 +2,12 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <jansson.h>
 
 #include "cli.h"
+#include "invproj/figure.h"
 
 #define NAMES_MAX  256
 #define PATH_BYTES (4 * INV_NAME_MAX)
@@ -89,9 +91,15 @@ static void take_floats(gathering *g, const char *path, const char *name, json_t
 static const char *const result_groups[] = {"inverse", "projections", "generated", "features",
                                             "exemplars"};
 static const char *const texts[] = {"kind", "at", "inverse", "layer", "judge", "settings"};
-static const char *const reals[] = {"l1_per_pixel", "relative_l2", "same_class",
-                                    "judge_same",   "judge_mean",  "distance"};
 static const char *const sizes[] = {"step", "done", "unsettled"};
+
+/* The figures of the result at `path`. */
+static void take_figures(gathering *g, const char *group, const char *path, json_t *to)
+{
+    for (const inv_figure *f = inv_figures; f->attribute; f++)
+        if (strcmp(f->group, group) == 0)
+            take_real(g, path, f->attribute, to);
+}
 
 #define COUNT(array) (sizeof array / sizeof *array)
 
@@ -106,8 +114,7 @@ static json_t *gather_results(gathering *g, const char *group)
         snprintf(path, sizeof path, "/%s/%s", group, names[i]);
         for (size_t j = 0; j < COUNT(texts); j++)
             take_text(g, path, texts[j], one);
-        for (size_t j = 0; j < COUNT(reals); j++)
-            take_real(g, path, reals[j], one);
+        take_figures(g, group, path, one);
         for (size_t j = 0; j < COUNT(sizes); j++)
             take_size(g, path, sizes[j], one);
         take_floats(g, path, "confidence", one);
@@ -210,8 +217,7 @@ static json_t *gather(gathering *g)
     take_title(g, all);
     give(g, all, "data", gather_data(g));
     take_layers(g, network);
-    take_real(g, "/network", "accuracy", network);
-    take_real(g, "/network", "validation_accuracy", network);
+    take_figures(g, "network", "/network", network);
     give(g, all, "network", network);
     give(g, all, "training", gather_training(g));
     for (size_t i = 0; i < COUNT(result_groups); i++)
@@ -291,11 +297,16 @@ static long long whole_of(const json_t *object, const char *key)
     return (long long)json_integer_value(json_object_get(object, key));
 }
 
-static void print_real(const json_t *object, const char *key, const char *label)
+static void print_figures_of(const char *group, const json_t *object)
 {
-    const json_t *value = json_object_get(object, key);
-    if (value)
-        printf("  %-26s %.4f\n", label, json_number_value(value));
+    for (const inv_figure *f = inv_figures; f->attribute; f++) {
+        const json_t *value = json_object_get(object, f->attribute);
+        if (strcmp(f->group, group) != 0 || !value)
+            continue;
+        printf("  %-26s ", f->label);
+        printf(f->format, json_number_value(value));
+        printf("%s%s\n", *f->unit ? " " : "", f->unit);
+    }
 }
 
 static void print_layers(const json_t *layers)
@@ -335,9 +346,7 @@ static void print_inverses(gathering *g, const json_t *inverses)
         snprintf(path, sizeof path, "/inverse/%.*s", INV_NAME_MAX, name);
         printf("\ninverse     %s: %s, from %s\n", name, text_of(one, "kind"), text_of(one, "at"));
         print_progress("  trained", one);
-        print_real(one, "l1_per_pixel", "L1 per pixel");
-        print_real(one, "relative_l2", "relative L2");
-        print_real(one, "same_class", "classified like original");
+        print_figures_of("inverse", one);
         plot_history(g, path);
     }
 }
@@ -401,8 +410,7 @@ static void print_all(gathering *g, const json_t *all)
            text_of(all, "program_version"), whole_of(all, "seed"));
     printf("\nnetwork\n");
     print_layers(json_object_get(network, "layers"));
-    print_real(network, "accuracy", "test accuracy");
-    print_real(network, "validation_accuracy", "validation accuracy");
+    print_figures_of("network", network);
     print_training(json_object_get(all, "training"));
     plot_history(g, "/training");
     print_inverses(g, json_object_get(all, "inverse"));

@@ -32,7 +32,7 @@ static inv_status on_run_file(const cli_options *options, bool data, const cli_s
     if (options->has_seed)
         session.seed = options->seed;
     INV_TRY(stage->run(&session));
-    INV_TRY(cli_print_figures(&session));
+    INV_TRY(cli_print_result(&session));
 fail:
     cli_session_close(&session);
     return status;

@@ -16,6 +16,7 @@ inv_status cli_result_open(cli_session *session, const char *group, const char *
     if (status != INV_OK)
         return status;
     snprintf(path, PATH_BYTES, "/%s/%s", group, name);
+    memcpy(session->result, path, sizeof session->result);
     INV_TRY(inv_run_remove(session->run, path));
     INV_TRY(inv_run_set_text(session->run, path, "settings", settings));
     INV_TRY(inv_run_set_size(session->run, path, "seed", session->seed));

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "invproj/figure.h"
 #include "invproj/file.h"
 #include "invproj/png.h"
 
@@ -162,32 +163,38 @@ static void print_range(inv_range range)
     printf("  %-17s", text);
 }
 
-static void print_figure(const char *name, inv_range reference, inv_range here)
+static void print_figure(const cli_session *session, const char *name, const char *attribute,
+                         inv_range here)
 {
-    printf("%-38s", name);
-    print_range(reference);
+    printf("%-40s", name);
+    print_range(inv_reference_find(&session->experiment->reference, attribute));
     print_range(here);
     putchar('\n');
 }
 
-static void print_attribute(const cli_session *session, const char *path, const char *attribute,
-                            const char *name, inv_range reference)
+/* Those of the table that stand at `path`, a result of `group`. */
+static void print_group(const cli_session *session, const char *group, const char *path)
 {
+    char name[64];
     double value = 0.0;
-    if (inv_run_has_attribute(session->run, path, attribute) &&
-        inv_run_real(session->run, path, attribute, &value) == INV_OK)
-        print_figure(name, reference, (inv_range){value, value});
+    for (const inv_figure *f = inv_figures; f->attribute; f++) {
+        if (strcmp(f->group, group) != 0 ||
+            !inv_run_has_attribute(session->run, path, f->attribute) ||
+            inv_run_real(session->run, path, f->attribute, &value) != INV_OK)
+            continue;
+        snprintf(name, sizeof name, "%s%s%s", strcmp(group, "network") == 0 ? "" : group,
+                 strcmp(group, "network") == 0 ? "" : ": ", f->label);
+        print_figure(session, name, f->attribute, (inv_range){value, value});
+    }
 }
 
-static inv_status print_confidences(const cli_session *session)
+static inv_status print_confidences(const cli_session *session, const char *group)
 {
-    const inv_reference *reference = &session->experiment->reference;
-    char group[PATH_BYTES], path[PATH_BYTES + INV_NAME_MAX];
+    char path[PATH_BYTES + INV_NAME_MAX];
     size_t rank = 0, dims[INV_RUN_RANK_MAX] = {0};
     void *memory = NULL;
     inv_range here = {1.0, 0.0};
     inv_status status = INV_OK;
-    snprintf(group, sizeof group, "/generated/%s", session->experiment->generate.name);
     snprintf(path, sizeof path, "%s/confidence", group);
     if (!inv_run_has(session->run, path))
         return INV_OK;
@@ -198,30 +205,46 @@ static inv_status print_confidences(const cli_session *session)
         here.low = fmin(here.low, values[i]);
         here.high = fmax(here.high, values[i]);
     }
-    print_figure("generated: confidence, least to most", reference->confidence, here);
-    print_attribute(session, group, "judge_same", "generated: as meant, says the judge",
-                    (inv_range){1.0, 0.0});
-    print_attribute(session, group, "judge_mean", "generated: mean confidence of the judge",
-                    (inv_range){1.0, 0.0});
-    print_attribute(session, group, "distance", "generated: distance, of real ones' 1",
-                    (inv_range){1.0, 0.0});
+    print_figure(session, "generated: confidence, lowest to highest", "confidence", here);
 fail:
     free(memory);
     return status;
 }
 
+static void print_heading(const cli_session *session)
+{
+    printf("%-40s  %-17s  %s\n", "figure (on the test images)",
+           session->experiment->reference.source, "this run");
+}
+
 inv_status cli_print_figures(const cli_session *session)
 {
-    const inv_reference *reference = &session->experiment->reference;
-    char inverse[PATH_BYTES];
-    snprintf(inverse, sizeof inverse, "/inverse/%s", session->experiment->inverse.name);
-    printf("%-38s  %-17s  %s\n", "figure (on the test images)", reference->source, "this run");
-    print_attribute(session, "/network", "accuracy", "test accuracy", reference->accuracy);
-    print_attribute(session, inverse, "l1_per_pixel", "inverse: L1 per pixel",
-                    reference->l1_per_pixel);
-    print_attribute(session, inverse, "relative_l2", "inverse: relative L2",
-                    reference->relative_l2);
-    print_attribute(session, inverse, "same_class", "inverse: classified like its original",
-                    reference->same_class);
-    return print_confidences(session);
+    const inv_experiment *experiment = session->experiment;
+    char path[PATH_BYTES];
+    print_heading(session);
+    print_group(session, "network", "/network");
+    snprintf(path, sizeof path, "/inverse/%s", experiment->inverse.name);
+    print_group(session, "inverse", path);
+    snprintf(path, sizeof path, "/generated/%s", experiment->generate.name);
+    inv_status status = print_confidences(session, path);
+    print_group(session, "generated", path);
+    return status;
+}
+
+inv_status cli_print_result(const cli_session *session)
+{
+    const char *path = session->result;
+    char group[INV_NAME_MAX];
+    inv_status status = INV_OK;
+    snprintf(group, sizeof group, "%.*s", (int)strcspn(path + 1, "/"), path + 1);
+    bool has_figures = strcmp(group, "generated") == 0;
+    for (const inv_figure *f = inv_figures; f->attribute; f++)
+        has_figures = has_figures || strcmp(f->group, group) == 0;
+    if (has_figures) {
+        print_heading(session);
+        status = print_confidences(session, path);
+        print_group(session, group, path);
+    }
+    printf("%s: %s\n", session->path, path);
+    return status;
 }

@@ -122,6 +122,7 @@ static inv_status invert(cli_session *session)
     size_t point = 0;
     inv_status status = INV_OK;
     snprintf(l.path, sizeof l.path, "/inverse/%s", spec->name);
+    memcpy(session->result, l.path, sizeof l.path);
     memcpy(l.net_path, l.path, sizeof l.path);
     INV_TRY(cli_session_net(session));
     INV_TRY(inv_inverse_point(session->net, spec->at, &point));

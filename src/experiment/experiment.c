@@ -204,6 +204,14 @@ fail:
     return status;
 }
 
+inv_range inv_reference_find(const inv_reference *reference, const char *attribute)
+{
+    for (const inv_field *f = reference_fields; f->key; f++)
+        if (f->type == INV_FIELD_RANGE && strcmp(f->key, attribute) == 0)
+            return *(const inv_range *)((const char *)reference + f->offset);
+    return (inv_range){1.0, 0.0};
+}
+
 /* ---- comparing ---- */
 
 #define PATHS_MAX 64

@@ -128,7 +128,7 @@ START_TEST(run_prints_a_table_and_only_that)
     ck_assert_program(p, 0);
     ck_assert_msg(strncmp(p->out, "figure", 6) == 0 && strstr(p->out, "r2rt") != NULL, "%s",
                   p->out);
-    ck_assert_uint_eq(program_lines(p->out), 7);
+    ck_assert_uint_eq(program_lines(p->out), 8);
     check_figure(p->out, "test accuracy", 0.9521);
     check_figure(p->out, "test accuracy", hdf5_number(run, "/network", "accuracy"));
     check_figure(p->out, "inverse: L1", hdf5_number(run, "/inverse/r2rt", "l1_per_pixel"));
@@ -204,7 +204,7 @@ START_TEST(quiet_is_quiet)
     program *p = program_run(NULL, "run " SHORT " --quiet --data %s -o %s", data, here);
     ck_assert_program(p, 0);
     ck_assert_str_eq(p->err, "");
-    ck_assert_uint_eq(program_lines(p->out), 7);
+    ck_assert_uint_eq(program_lines(p->out), 8);
     program_free(p);
     support_remove(here);
 }
