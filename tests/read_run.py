@@ -70,7 +70,7 @@ def check_arrays(file):
 def check_attributes(file):
     """What the file says of itself."""
     root = file.attrs
-    assert root["format"] == "invproj-run" and root["format_version"] == 1
+    assert root["format"] == "invproj-run" and root["format_version"] == 2
     assert root["seed"] == 1 and root["dataset"] == "data"
     assert "adagrad" in root["experiment"] and len(root["dataset_sha256"]) == 4
     layers = json.loads(file["network"].attrs["layers"])

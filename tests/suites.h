@@ -46,6 +46,7 @@
     X(measure)                                                                                     \
     X(reference)                                                                                   \
     X(run)                                                                                         \
+    X(seal)                                                                                        \
     X(fit)                                                                                         \
     X(png)                                                                                         \
     X(experiment)                                                                                  \

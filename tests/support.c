@@ -15,6 +15,7 @@
 
 #include <gsl/gsl_randist.h>
 #include <gsl/gsl_rng.h>
+#include <nettle/sha2.h>
 #include <zip.h>
 #include <zlib.h>
 
@@ -91,6 +92,23 @@ unsigned char *support_read(const char *path, size_t *size)
     ck_assert_uint_eq(fread(bytes, 1, *size, f), *size);
     fclose(f);
     return bytes;
+}
+
+void support_seal(const unsigned char *body, size_t size, char seal[SUPPORT_SEAL])
+{
+    struct sha256_ctx context;
+    uint8_t digest[SHA256_DIGEST_SIZE];
+    char line[SUPPORT_SEAL + 1];
+    int used =
+        snprintf(line, sizeof line, "\ninvproj-run 2: the first %zu bytes have SHA-256 ", size);
+    sha256_init(&context);
+    sha256_update(&context, size, body);
+    sha256_digest(&context, sizeof digest, digest);
+    for (size_t i = 0; i < sizeof digest; i++)
+        used += snprintf(line + used, sizeof line - (size_t)used, "%02x", digest[i]);
+    memset(seal, ' ', SUPPORT_SEAL);
+    memcpy(seal, line, (size_t)used);
+    seal[SUPPORT_SEAL - 1] = '\n';
 }
 
 unsigned char *support_gzip(const void *bytes, size_t size, size_t *gzipped)

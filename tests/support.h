@@ -50,6 +50,10 @@ size_t support_entries(const char *folder);
 void support_write(const char *path, const void *bytes, size_t size);
 unsigned char *support_read(const char *path, size_t *size);
 
+/* The seal of a run file: the line that stands behind `size` bytes of HDF5. */
+#define SUPPORT_SEAL 128
+void support_seal(const unsigned char *body, size_t size, char seal[SUPPORT_SEAL]);
+
 /* bytes gzipped; the caller frees. */
 unsigned char *support_gzip(const void *bytes, size_t size, size_t *gzipped);
 

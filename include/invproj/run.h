@@ -1,9 +1,9 @@
 /* run.h - the run file: one HDF5 file that holds everything about a run.
  *
  * The file lives in memory while it is worked on: HDF5 never touches the disk. To open is to read
- * all bytes and check them against the SHA-256 in the first 512 bytes (HDF5's user block, which
- * other programs skip); to save is to replace the file whole (inv_file_replace), so that there is
- * no moment without a good one.
+ * all bytes and check them against the SHA-256 in the seal, a line of text behind what HDF5 reads;
+ * to save is to replace the file whole (inv_file_replace), so that there is no moment without a
+ * good one. What the file holds and how is told in README.md, in this folder.
  *
  *     inv_run *run = NULL;
  *     const size_t dims[2] = {10, 784};
@@ -28,14 +28,14 @@ extern "C" {
 #endif
 
 #define INV_RUN_FORMAT   "invproj-run"
-#define INV_RUN_VERSION  1
+#define INV_RUN_VERSION  2 /* that is written; all from 1 on are read */
 #define INV_RUN_RANK_MAX 4
 
 typedef struct inv_run inv_run;
 
 /* A new one, with @format and @format_version; nothing is written yet. */
 INV_MUST_CHECK inv_status inv_run_create(inv_run **out);
-/* INV_EFORMAT: not a run file, another format version, or bytes that do not match the checksum. */
+/* INV_EFORMAT: not a run file, a newer format, or bytes that do not match the seal. */
 INV_MUST_CHECK inv_status inv_run_open(const char *path, inv_run **out);
 INV_MUST_CHECK inv_status inv_run_save(inv_run *run, const char *path);
 void inv_run_free(inv_run *run);
@@ -43,13 +43,31 @@ void inv_run_free(inv_run *run);
 /* The name of the file, for messages. */
 const char *inv_run_name(const inv_run *run);
 
+/* ---- what other programs may have changed ---- */
+
+/* Whether the file was sealed when it was opened, or has been by inv_run_save since. It is not
+ * where another program has opened it for writing, changed or not: HDF5 then drops the seal. A
+ * caller that opens such a file should say so. */
+bool inv_run_is_sealed(const inv_run *run);
+
+/* The network, each inverse, each Gaussian and each result carry a checksum of their own, over
+ * their arrays and @layers. */
+typedef enum inv_run_section {
+    INV_RUN_AS_WRITTEN, /* by this library */
+    INV_RUN_CHANGED,    /* by another program since */
+    INV_RUN_UNSIGNED    /* nothing there carries a checksum */
+} inv_run_section;
+
+/* Which of them the group `path` is: "/network", "/inverse/r2rt", ... */
+INV_MUST_CHECK inv_status inv_run_check(const inv_run *run, const char *path, inv_run_section *out);
+
 /* ---- arrays ---- */
 
 typedef enum inv_run_storage {
     INV_RUN_PLAIN,  /* contiguous */
     INV_RUN_PACKED, /* chunked, shuffled, deflated */
-    INV_RUN_IMAGES  /* packed, with the attributes of the HDF5 Image specification: [n, height,
-                       width] */
+    INV_RUN_IMAGES  /* packed; float32 of [n, height, width] or [n, height, width, 3] with the
+                       attributes of the HDF5 Image specification */
 } inv_run_storage;
 
 /* Whether something stands at `path`. */

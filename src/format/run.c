@@ -6,13 +6,13 @@
 #include <string.h>
 
 #include <hdf5.h>
-#include <nettle/sha2.h>
 
 #include "format/image.h"
+#include "format/picture.h"
+#include "format/seal.h"
+#include "format/section.h"
 #include "invproj/file.h"
-#include "invproj/idx.h"
 
-#define USER_BLOCK       512               /* the smallest that HDF5 knows */
 #define FILE_BYTES_MAX   ((size_t)1 << 32) /* of a run file that is opened */
 #define PATH_BYTES       (4 * INV_NAME_MAX)
 #define TEXT_BYTES_MAX   ((size_t)1 << 24) /* of one attribute that is read */
@@ -23,26 +23,10 @@
 struct inv_run {
     char *name;
     hid_t file;
+    bool is_sealed;
 };
 
 /* ---- open and save ---- */
-
-/* The first bytes of a run file: what it is, and the checksum of all that follows the user block.
- */
-static void write_header(const unsigned char *image, size_t size, char header[USER_BLOCK])
-{
-    struct sha256_ctx context;
-    uint8_t digest[SHA256_DIGEST_SIZE];
-    char text[INV_SHA256_TEXT] = "";
-    sha256_init(&context);
-    sha256_update(&context, size, image);
-    sha256_digest(&context, sizeof digest, digest);
-    for (size_t i = 0; i < sizeof digest; i++)
-        snprintf(text + 2 * i, 3, "%02x", digest[i]);
-    memset(header, 0, USER_BLOCK);
-    snprintf(header, USER_BLOCK, "%s %d\nHDF5 from byte %d on, %zu bytes, SHA-256\n%s\n",
-             INV_RUN_FORMAT, INV_RUN_VERSION, USER_BLOCK, size, text);
-}
 
 static inv_status alloc_run(const char *name, inv_run **out)
 {
@@ -52,6 +36,7 @@ static inv_status alloc_run(const char *name, inv_run **out)
     if (status != INV_OK)
         return status;
     (*out)->file = H5I_INVALID_HID;
+    (*out)->is_sealed = true;
     (*out)->name = strdup(name);
     return (*out)->name ? INV_OK : INV_ERROR(INV_ENOMEM, "%s: no memory", name);
 }
@@ -74,71 +59,104 @@ fail:
     return status;
 }
 
-/* What stands before HDF5 and a file that was damaged by chance; inv_image_probe is what stands
- * before HDF5 and a file that was made to do harm, its checksum with it. */
-static inv_status check_header(const char *path, const unsigned char *bytes, size_t size)
+/* What the file says of itself. */
+static inv_status check_root(const inv_run *run)
 {
-    char header[USER_BLOCK];
-    const char *format = INV_RUN_FORMAT " ";
-    if (size < USER_BLOCK || memcmp(bytes, format, strlen(format)) != 0)
-        return INV_ERROR(INV_EFORMAT, "%s: not an invproj run file", path);
-    const long version = strtol((const char *)bytes + strlen(format), NULL, 10);
-    if (version != INV_RUN_VERSION)
-        return INV_ERROR(INV_EFORMAT, "%s: run file format %ld; this program reads format %d", path,
-                         version, INV_RUN_VERSION);
-    write_header(bytes + USER_BLOCK, size - USER_BLOCK, header);
-    if (memcmp(bytes, header, USER_BLOCK) != 0)
-        return INV_ERROR(INV_EFORMAT,
-                         "%s: damaged, or changed by another program: its checksum does not match",
-                         path);
-    return INV_OK;
+    char *format = NULL;
+    uint64_t version = 0;
+    inv_status status = INV_OK;
+    if (!inv_run_has_attribute(run, "/", "format"))
+        return INV_ERROR(INV_EFORMAT, "%s: not an invproj run file", run->name);
+    INV_TRY(inv_run_text(run, "/", "format", &format));
+    if (strcmp(format, INV_RUN_FORMAT) != 0)
+        INV_FAIL(INV_EFORMAT, "%s: not an invproj run file", run->name);
+    INV_TRY(inv_run_size(run, "/", "format_version", &version));
+    INV_TRY(inv_seal_check_format(run->name, version));
+fail:
+    free(format);
+    return status;
 }
 
+/* The seal is what stands before HDF5 and a file that was damaged by chance; inv_image_probe is
+ * what stands before HDF5 and a file that was made to do harm, its seal with it. */
 inv_status inv_run_open(const char *path, inv_run **out)
 {
     unsigned char *bytes = NULL;
     size_t size = 0;
-    char *format = NULL;
+    inv_seal seal;
     inv_run *run = NULL;
     inv_status status = INV_OK;
     *out = NULL;
     INV_TRY(inv_file_read(path, FILE_BYTES_MAX, &bytes, &size));
-    INV_TRY(check_header(path, bytes, size));
-    INV_TRY(inv_image_probe(path, bytes + USER_BLOCK, size - USER_BLOCK));
+    INV_TRY(inv_seal_check(path, bytes, size, &seal));
+    INV_TRY(inv_image_probe(path, seal.body, seal.size));
     INV_TRY(alloc_run(path, &run));
-    run->file = inv_image_open(run, bytes + USER_BLOCK, size - USER_BLOCK);
+    run->is_sealed = seal.is_right;
+    run->file = inv_image_open(run, seal.body, seal.size);
     if (run->file < 0)
         INV_FAIL(INV_EFORMAT, "%s: HDF5 cannot open it", path);
-    INV_TRY(inv_run_text(run, "/", "format", &format));
-    if (strcmp(format, INV_RUN_FORMAT) != 0)
-        INV_FAIL(INV_EFORMAT, "%s: not an invproj run file", path);
+    INV_TRY(check_root(run));
     *out = run;
     run = NULL;
 fail:
     inv_run_free(run);
-    free(format);
     free(bytes);
     return status;
 }
 
+/* A run that was read from a file of format 1 is written as one of this format. */
+static inv_status upgrade(inv_run *run)
+{
+    uint64_t version = 0;
+    inv_status status = inv_run_size(run, "/", "format_version", &version);
+    if (status != INV_OK || version >= INV_RUN_VERSION)
+        return status;
+    if (inv_picture_mark_again(run->file) < 0)
+        return INV_ERROR(INV_ENOMEM, "%s: HDF5 cannot mark its pictures", run->name);
+    return inv_run_set_size(run, "/", "format_version", INV_RUN_VERSION);
+}
+
+/* The file's bytes, with room for `more` behind them; the caller frees. */
+static inv_status take_image(const inv_run *run, size_t more, unsigned char **bytes, size_t *size)
+{
+    ssize_t length = -1;
+    *bytes = NULL;
+    if (H5Fflush(run->file, H5F_SCOPE_GLOBAL) >= 0)
+        length = H5Fget_file_image(run->file, NULL, 0);
+    if (length > 0)
+        *bytes = malloc((size_t)length + more);
+    if (*bytes && H5Fget_file_image(run->file, *bytes, (size_t)length) == length &&
+        inv_seal_ends_at(*bytes, (size_t)length)) {
+        *size = (size_t)length;
+        return INV_OK;
+    }
+    return INV_ERROR(INV_ENOMEM, "%s: HDF5 cannot give the file's bytes", run->name);
+}
+
 inv_status inv_run_save(inv_run *run, const char *path)
 {
-    void *memory = NULL;
+    unsigned char *bytes = NULL;
+    size_t size = 0;
     inv_status status = INV_OK;
-    ssize_t size = -1;
-    if (H5Fflush(run->file, H5F_SCOPE_GLOBAL) >= 0)
-        size = H5Fget_file_image(run->file, NULL, 0);
-    if (size <= 0)
-        INV_FAIL(INV_ENOMEM, "%s: HDF5 cannot give the file's bytes", path);
-    INV_TRY(inv_calloc(1, (size_t)size + USER_BLOCK, path, &memory));
-    unsigned char *bytes = memory;
-    if (H5Fget_file_image(run->file, bytes + USER_BLOCK, (size_t)size) != size)
-        INV_FAIL(INV_ENOMEM, "%s: HDF5 cannot give the file's bytes", path);
-    write_header(bytes + USER_BLOCK, (size_t)size, memory);
-    INV_TRY(inv_file_replace(path, bytes, (size_t)size + USER_BLOCK));
+    INV_TRY(upgrade(run));
+    INV_TRY(inv_section_sign(run->file, run->name));
+    INV_TRY(take_image(run, INV_SEAL_BYTES, &bytes, &size));
+    inv_seal_write(bytes, size, (char *)bytes + size);
+    INV_TRY(inv_file_replace(path, bytes, size + INV_SEAL_BYTES));
+    run->is_sealed = true;
 fail:
-    free(memory);
+    free(bytes);
     return status;
+}
+
+bool inv_run_is_sealed(const inv_run *run)
+{
+    return run->is_sealed;
+}
+
+inv_status inv_run_check(const inv_run *run, const char *path, inv_run_section *out)
+{
+    return inv_section_check(run->file, run->name, path, out);
 }
 
 void inv_run_free(inv_run *run)
@@ -214,6 +232,7 @@ static void close_object(hid_t object)
 
 inv_status inv_run_remove(inv_run *run, const char *path)
 {
+    inv_section_touch(run->file, path);
     if (inv_run_has(run, path) && H5Ldelete(run->file, path, H5P_DEFAULT) < 0)
         return failed(run, path, "cannot be removed");
     return INV_OK;
@@ -306,29 +325,6 @@ static hid_t create_array(inv_run *run, const char *path, inv_type type, size_t 
     return array;
 }
 
-static herr_t fixed_attribute(hid_t array, const char *name, const char *text)
-{
-    hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
-    H5Tset_size(type, strlen(text) + 1);
-    hid_t attribute = H5Acreate2(array, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
-    herr_t result = attribute < 0 ? -1 : H5Awrite(attribute, type, text);
-    H5Aclose(attribute);
-    H5Sclose(space);
-    H5Tclose(type);
-    return result;
-}
-
-/* HDF5 Image and Palette Specification 1.2: what makes HDFView draw an array. */
-static inv_status mark_image(inv_run *run, const char *path, hid_t array)
-{
-    if (fixed_attribute(array, "CLASS", "IMAGE") < 0 ||
-        fixed_attribute(array, "IMAGE_VERSION", "1.2") < 0 ||
-        fixed_attribute(array, "IMAGE_SUBCLASS", "IMAGE_GRAYSCALE") < 0 ||
-        fixed_attribute(array, "DISPLAY_ORIGIN", "UL") < 0)
-        return failed(run, path, "cannot be marked as an image");
-    return INV_OK;
-}
-
 /* The sizes of an array that keeps its values in this file and is not virtual. */
 static inv_status array_dims(const inv_run *run, const char *path, hid_t array, size_t *rank,
                              size_t dims[INV_RUN_RANK_MAX])
@@ -378,6 +374,7 @@ inv_status inv_run_put(inv_run *run, const char *path, inv_type type, size_t ran
                        const size_t *dims, const void *data, inv_run_storage storage)
 {
     hsize_t sizes[INV_RUN_RANK_MAX] = {0};
+    inv_section_touch(run->file, path);
     if (storage == INV_RUN_PLAIN && write_over(run, path, type, rank, dims, data))
         return INV_OK;
     inv_status status = inv_run_remove(run, path);
@@ -389,8 +386,9 @@ inv_status inv_run_put(inv_run *run, const char *path, inv_type type, size_t ran
         create_array(run, path, type, rank, sizes, NULL, creation(type, rank, sizes, storage));
     if (array < 0 || H5Dwrite(array, memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
         status = failed(run, path, "cannot be written");
-    if (status == INV_OK && storage == INV_RUN_IMAGES)
-        status = mark_image(run, path, array);
+    if (status == INV_OK && storage == INV_RUN_IMAGES && type == INV_FLOAT32 &&
+        inv_picture_mark(array, rank, dims, data) < 0)
+        status = failed(run, path, "cannot be marked as pictures");
     close_object(array);
     return status;
 }
@@ -433,6 +431,7 @@ inv_status inv_run_append(inv_run *run, const char *path, inv_type type, size_t 
     hid_t array = H5I_INVALID_HID;
     size_t rank = 0, dims[INV_RUN_RANK_MAX] = {0};
     inv_status status = INV_OK;
+    inv_section_touch(run->file, path);
     if (!inv_run_has(run, path))
         array = create_extendible(run, path, type);
     else
@@ -539,6 +538,8 @@ inv_status inv_run_set_text(inv_run *run, const char *path, const char *name, co
 {
     if (says(run, path, name, text))
         return INV_OK;
+    if (strcmp(name, "layers") == 0)
+        inv_section_touch(run->file, path);
     hid_t type = text_type();
     inv_status status = set_scalar(run, path, name, type, type, &text);
     H5Tclose(type);

@@ -11,19 +11,23 @@
 #include <check.h>
 #include <gsl/gsl_rng.h>
 #include <hdf5.h>
-#include <nettle/sha2.h>
 
 #include "support.h"
 
-enum { USER_BLOCK = 512, PLACES = 4096, NAMES = 256, NAME_BYTES = 128 };
+enum {
+    END_AT = 40 /* the end-of-file address in a superblock */,
+    PLACES = 4096,
+    NAMES = 256,
+    NAME_BYTES = 128
+};
 
 typedef struct attribute {
     char owner[NAME_BYTES], name[NAME_BYTES];
 } attribute;
 
 struct mutants {
-    unsigned char *bytes;
-    size_t size;
+    unsigned char *bytes;               /* HDF5 and, behind it, the seal */
+    size_t size;                        /* of HDF5 */
     size_t places[PLACES], place_count; /* where HDF5's own structures begin */
     char objects[NAMES][NAME_BYTES];
     bool is_array[NAMES];
@@ -65,7 +69,7 @@ static herr_t take_object(hid_t file, const char *name, const H5O_info_t *info, 
 static void find_places(mutants *m)
 {
     static const char *const signatures[] = {"TREE", "HEAP", "SNOD", "GCOL", "\211HDF"};
-    for (size_t at = USER_BLOCK; at + 4 < m->size && m->place_count < PLACES; at++)
+    for (size_t at = 0; at + 4 < m->size && m->place_count < PLACES; at++)
         for (size_t s = 0; s < sizeof signatures / sizeof *signatures; s++)
             if (memcmp(m->bytes + at, signatures[s], 4) == 0 && m->place_count < PLACES)
                 m->places[m->place_count++] = at;
@@ -76,6 +80,7 @@ mutants *mutants_open(const char *run)
     mutants *m = calloc(1, sizeof *m);
     ck_assert_ptr_nonnull(m);
     m->bytes = support_read(run, &m->size);
+    m->size -= SUPPORT_SEAL;
     m->rng = gsl_rng_alloc(gsl_rng_mt19937);
     hid_t file = H5Fopen(run, H5F_ACC_RDONLY, H5P_DEFAULT);
     ck_assert_int_ge(file, 0);
@@ -99,25 +104,16 @@ static size_t below(const mutants *m, size_t n)
     return n ? (size_t)(gsl_rng_uniform(m->rng) * (double)n) : 0;
 }
 
-/* ---- the checksum ---- */
+/* ---- the seal ---- */
 
-/* The first 512 bytes as the program itself would write them. */
-static void sign(unsigned char *bytes, size_t size)
+/* The bytes end where their superblock says, as the program would write them, with a right seal
+ * behind them; `bytes` has room for it. */
+static size_t seal(unsigned char *bytes, size_t size)
 {
-    struct sha256_ctx context;
-    uint8_t digest[SHA256_DIGEST_SIZE];
-    char *to = (char *)bytes;
-    if (size < USER_BLOCK)
-        return;
-    sha256_init(&context);
-    sha256_update(&context, size - USER_BLOCK, bytes + USER_BLOCK);
-    sha256_digest(&context, sizeof digest, digest);
-    memset(bytes, 0, USER_BLOCK);
-    int used = snprintf(to, USER_BLOCK, "invproj-run 1\nHDF5 from byte %d on, %zu bytes, SHA-256\n",
-                        USER_BLOCK, size - USER_BLOCK);
-    for (size_t i = 0; i < sizeof digest; i++)
-        used += snprintf(to + used, (size_t)(USER_BLOCK - used), "%02x", digest[i]);
-    snprintf(to + used, (size_t)(USER_BLOCK - used), "\n");
+    for (size_t i = 0; i < 8 && size > END_AT + 8; i++)
+        bytes[END_AT + i] = (unsigned char)((uint64_t)size >> 8 * i);
+    support_seal(bytes, size, (char *)bytes + size);
+    return size + SUPPORT_SEAL;
 }
 
 /* ---- bytes ---- */
@@ -202,9 +198,10 @@ static size_t change_length(const mutants *m, unsigned char *bytes, size_t size,
 
 static void write_bytes(mutants *m, bool again, const char *path, char *what)
 {
-    unsigned char *bytes = calloc(2, m->size + 4096);
+    const size_t whole = m->size + SUPPORT_SEAL;
+    unsigned char *bytes = calloc(2, whole + 4096);
     char inner[MUTANT_TEXT] = "";
-    size_t size = m->size;
+    size_t size = again ? m->size : whole;
     ck_assert_ptr_nonnull(bytes);
     memcpy(bytes, m->bytes, size);
     if (below(m, 5) == 0)
@@ -212,10 +209,10 @@ static void write_bytes(mutants *m, bool again, const char *path, char *what)
     for (size_t i = 0, times = 1 + (below(m, 4) == 0) * below(m, 8); size > 0 && i < times; i++)
         change_bytes(m, bytes, size, inner);
     if (again)
-        sign(bytes, size);
+        size = seal(bytes, size);
     support_write(path, bytes, size);
     free(bytes);
-    snprintf(what, MUTANT_TEXT, "%.200s%s", inner, again ? ", signed" : "");
+    snprintf(what, MUTANT_TEXT, "%.200s%s", inner, again ? ", sealed" : "");
 }
 
 /* ---- texts ---- */
@@ -528,7 +525,7 @@ static void change_object(const mutants *m, hid_t file, char *what)
 
 static void write_structure(mutants *m, const char *path, char *what)
 {
-    support_write(path, m->bytes, m->size);
+    support_write(path, m->bytes, m->size + SUPPORT_SEAL);
     hid_t access = H5Pcreate(H5P_FILE_ACCESS);
     if (below(m, 4) == 0)
         H5Pset_libver_bounds(access, H5F_LIBVER_LATEST, H5F_LIBVER_LATEST);
@@ -543,10 +540,14 @@ static void write_structure(mutants *m, const char *path, char *what)
     H5Pclose(access);
     size_t size = 0;
     unsigned char *bytes = support_read(path, &size);
-    sign(bytes, size);
+    char line[SUPPORT_SEAL];
+    support_seal(bytes, size, line);
     if (below(m, 40) == 0)
-        bytes[12] = (unsigned char)('0' + below(m, 10)); /* the version of the format */
-    support_write(path, bytes, size);
+        line[13] = (char)('0' + below(m, 10)); /* the version of the format */
+    bytes = realloc(bytes, size + sizeof line);
+    ck_assert_ptr_nonnull(bytes);
+    memcpy(bytes + size, line, sizeof line);
+    support_write(path, bytes, size + (below(m, 4) ? sizeof line : 0)); /* or unsealed */
     free(bytes);
 }
 

@@ -563,13 +563,13 @@ START_TEST(a_damaged_run_file)
 {
     size_t size = 0;
     unsigned char *bytes = support_read(support_at(place, "run/run.h5"), &size);
-    const size_t places[] = {512 + 8, 600, size / 3, size / 2, size - 1};
+    const size_t places[] = {40, 600, size / 3, size / 2, size - 1};
     damaged_run_must_fail(bytes, 0, "not an invproj run file");
-    damaged_run_must_fail(bytes, 300, "not an invproj run file");
-    damaged_run_must_fail(bytes, 512, "damaged");
-    damaged_run_must_fail(bytes, size / 2, "damaged");
-    damaged_run_must_fail(bytes, size - 1, "damaged");
-    damaged_run_must_fail(bytes + 512, size - 512, "not an invproj run file");
+    damaged_run_must_fail(bytes, 30, "not an invproj run file");
+    damaged_run_must_fail(bytes, 512, "damaged: cut short");
+    damaged_run_must_fail(bytes, size / 2, "damaged: cut short");
+    damaged_run_must_fail(bytes, size - 1, "damaged: what follows its end is not a seal");
+    damaged_run_must_fail(bytes + 96, size - 96, "damaged");
     for (size_t i = 0; i < LEN(places); i++) {
         bytes[places[i]] ^= 0x10;
         damaged_run_must_fail(bytes, size, "damaged");

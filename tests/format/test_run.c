@@ -11,15 +11,13 @@
 #include <unistd.h>
 
 #include <hdf5.h>
-#include <nettle/sha2.h>
 
 #include "invproj/inverse.h"
 #include "invproj/run.h"
 #include "small.h"
 #include "suites.h"
 
-#define USER_BLOCK 512
-#define PYTHON     "/usr/bin/python3" /* the one that Debian's python3-h5py serves */
+#define PYTHON "/usr/bin/python3" /* the one that Debian's python3-h5py serves */
 
 static char *folder;
 static char *path; /* of a run file in it */
@@ -72,30 +70,12 @@ static void assert_refused(const char *why)
 
 /* ---- files that other programs could have made ---- */
 
-/* The user block that goes before `size` bytes of HDF5. */
-static void make_header(const unsigned char *image, size_t size, char header[USER_BLOCK])
+static void write_sealed(const unsigned char *image, size_t size)
 {
-    struct sha256_ctx context;
-    uint8_t digest[SHA256_DIGEST_SIZE];
-    memset(header, 0, USER_BLOCK);
-    sha256_init(&context);
-    sha256_update(&context, size, image);
-    sha256_digest(&context, sizeof digest, digest);
-    int used = snprintf(header, USER_BLOCK,
-                        "invproj-run 1\nHDF5 from byte 512 on, %zu bytes, SHA-256\n", size);
-    for (size_t i = 0; i < sizeof digest; i++)
-        used += snprintf(header + used, (size_t)(USER_BLOCK - used), "%02x", digest[i]);
-    header[used] = '\n';
-}
-
-static void write_wrapped(const unsigned char *image, size_t size)
-{
-    char header[USER_BLOCK];
-    unsigned char *bytes = malloc(USER_BLOCK + size);
-    make_header(image, size, header);
-    memcpy(bytes, header, USER_BLOCK);
-    memcpy(bytes + USER_BLOCK, image, size);
-    support_write(path, bytes, USER_BLOCK + size);
+    unsigned char *bytes = malloc(size + SUPPORT_SEAL);
+    memcpy(bytes, image, size);
+    support_seal(image, size, (char *)bytes + size);
+    support_write(path, bytes, size + SUPPORT_SEAL);
     free(bytes);
 }
 
@@ -113,25 +93,25 @@ static hid_t memory_file(void *image, size_t size)
     return file;
 }
 
-/* Writes what `file` holds to `path` under a correct header, and closes it. */
-static void wrap(hid_t file)
+/* Writes what `file` holds to `path` with a right seal, and closes it. */
+static void seal(hid_t file)
 {
     ck_assert_int_ge(H5Fflush(file, H5F_SCOPE_GLOBAL), 0);
     const ssize_t size = H5Fget_file_image(file, NULL, 0);
     ck_assert_int_gt(size, 0);
     unsigned char *image = malloc((size_t)size);
     ck_assert_int_eq(H5Fget_file_image(file, image, (size_t)size), size);
-    write_wrapped(image, (size_t)size);
+    write_sealed(image, (size_t)size);
     free(image);
     H5Fclose(file);
 }
 
-/* The HDF5 part of the run at `path`, to be changed as any program could, then given to wrap. */
-static hid_t unwrap(void)
+/* The HDF5 part of the run at `path`, to be changed as any program could, then given to seal. */
+static hid_t unseal(void)
 {
     size_t size = 0;
     unsigned char *bytes = support_read(path, &size);
-    hid_t file = memory_file(bytes + USER_BLOCK, size - USER_BLOCK);
+    hid_t file = memory_file(bytes, size - SUPPORT_SEAL);
     free(bytes);
     return file;
 }
@@ -611,11 +591,12 @@ END_TEST
 
 /* ---- the file ---- */
 
-START_TEST(begins_with_the_user_block)
+START_TEST(is_hdf5_with_a_seal_behind_it)
 {
     size_t size = 0;
-    char header[USER_BLOCK];
+    char line[SUPPORT_SEAL];
     samples s = make_samples();
+    uint64_t version = 0;
     inv_run *run = create();
     put(run, "/a", INV_FLOAT32, 7, s.f32);
     ck_assert_uint_eq(support_entries(folder), 0); /* nothing is written before it is saved */
@@ -623,19 +604,52 @@ START_TEST(begins_with_the_user_block)
     inv_run_free(run);
     ck_assert_uint_eq(support_entries(folder), 1);
     unsigned char *bytes = support_read(path, &size);
-    ck_assert_uint_gt(size, USER_BLOCK);
-    make_header(bytes + USER_BLOCK, size - USER_BLOCK, header);
-    ck_assert_mem_eq(bytes, header, USER_BLOCK);
-    ck_assert_mem_eq(bytes + USER_BLOCK, "\x89HDF\r\n\x1a\n", 8);
+    ck_assert_uint_gt(size, SUPPORT_SEAL);
+    support_seal(bytes, size - SUPPORT_SEAL, line);
+    ck_assert_mem_eq(bytes + size - SUPPORT_SEAL, line, SUPPORT_SEAL);
+    ck_assert_mem_eq(bytes, "\x89HDF\r\n\x1a\n", 8);
     free(bytes);
     run = open_run();
-    uint64_t version = 0;
     assert_text(run, "/", "format", "invproj-run");
     ck_assert_status(inv_run_size(run, "/", "format_version", &version), INV_OK);
-    ck_assert_uint_eq(version, 1);
+    ck_assert_uint_eq(version, 2);
     ck_assert_str_eq(inv_run_name(run), path);
+    ck_assert(inv_run_is_sealed(run));
     inv_run_free(run);
     inv_run_free(NULL);
+}
+END_TEST
+
+/* The earliest layout, which every reader knows: superblock 0, object headers 1, groups by symbol
+ * tables, however many attributes and links there are. */
+START_TEST(is_of_the_earliest_layout)
+{
+    samples s = make_samples();
+    inv_run *run = create();
+    H5F_info2_t info;
+    H5O_info_t object;
+    H5G_info_t group;
+    for (int i = 0; i < 40; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "/many/array%d", i);
+        put(run, name, INV_FLOAT32, 7, s.f32);
+        snprintf(name, sizeof name, "attribute%d", i);
+        ck_assert_status(inv_run_set_text(run, "/many", name, "t"), INV_OK);
+        ck_assert_status(inv_run_set_real(run, "/many/array0", name, 1.5), INV_OK);
+    }
+    save(run);
+    inv_run_free(run);
+    hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    ck_assert_int_ge(H5Fget_info2(file, &info), 0);
+    ck_assert_uint_eq(info.super.version, 0);
+    static const char *const objects[] = {"/", "/many", "/many/array0", "/many/array39"};
+    for (size_t i = 0; i < 4; i++) {
+        ck_assert_int_ge(H5Oget_info_by_name(file, objects[i], &object, H5P_DEFAULT), 0);
+        ck_assert_uint_eq(object.hdr.version, 1);
+    }
+    ck_assert_int_ge(H5Gget_info_by_name(file, "/many", &group, H5P_DEFAULT), 0);
+    ck_assert_int_eq(group.storage_type, H5G_STORAGE_TYPE_SYMBOL_TABLE);
+    H5Fclose(file);
 }
 END_TEST
 
@@ -761,41 +775,44 @@ START_TEST(no_flipped_byte_is_taken)
 {
     size_t size = 0;
     unsigned char *bytes = save_sample(&size);
-    for (size_t i = 0; i < size; i += i < USER_BLOCK ? 3 : 41) {
-        inv_run *run = NULL;
-        bytes[i] ^= (unsigned char)(1 << (i % 8));
-        support_write(path, bytes, size);
-        inv_status status = inv_run_open(path, &run);
-        ck_assert_msg(status == INV_EFORMAT && !run, "byte %zu", i);
-        ck_assert_message_has(path);
-        bytes[i] ^= (unsigned char)(1 << (i % 8));
-    }
-    bytes[USER_BLOCK + 99] ^= 8;
+    for (size_t i = 0; i < size; i += i < 96 || i > size - SUPPORT_SEAL ? 1 : 41)
+        for (int bit = i < 96 ? 0 : (int)i % 8; bit < 8; bit += i < 96 ? 1 : 8) {
+            inv_run *run = NULL;
+            bytes[i] ^= (unsigned char)(1 << bit);
+            support_write(path, bytes, size);
+            inv_status status = inv_run_open(path, &run);
+            ck_assert_msg(status == INV_EFORMAT && !run, "bit %d of byte %zu", bit, i);
+            ck_assert_message_has(path);
+            bytes[i] ^= (unsigned char)(1 << bit);
+        }
+    bytes[799] ^= 8;
     support_write(path, bytes, size);
-    assert_refused("damaged, or changed by another program: its checksum does not match");
+    assert_refused("damaged: its checksum does not match; go back to a copy");
     free(bytes);
 }
 END_TEST
 
+/* Only where the seal is gone whole, as HDF5 leaves it, is the rest taken. */
 START_TEST(no_other_length_is_taken)
 {
     size_t size = 0;
     unsigned char *bytes = save_sample(&size);
-    for (size_t cut = 0; cut < size; cut += cut < 1100 ? 37 : 331) {
+    for (size_t cut = 0; cut < size; cut += cut < 1100 || cut > size - 140 ? 1 : 331) {
         inv_run *run = NULL;
         support_write(path, bytes, cut);
         inv_status status = inv_run_open(path, &run);
-        ck_assert_msg(status == INV_EFORMAT && !run, "cut at %zu", cut);
-    }
-    static const size_t lengths[] = {1, 12, 511, 512, 513};
-    for (size_t i = 0; i < 5; i++) {
-        support_write(path, bytes, lengths[i]);
-        assert_refused("");
+        if (cut == size - SUPPORT_SEAL)
+            ck_assert_msg(status == INV_OK && !inv_run_is_sealed(run), "cut at %zu", cut);
+        else
+            ck_assert_msg(status == INV_EFORMAT && !run, "cut at %zu", cut);
+        inv_run_free(run);
     }
     support_write(path, bytes, size - 1);
-    assert_refused("checksum");
+    assert_refused("damaged: what follows its end is not a seal; go back to a copy");
     support_write(path, bytes, size + 1); /* support_read adds a NUL */
-    assert_refused("checksum");
+    assert_refused("damaged: what follows its end is not a seal");
+    support_write(path, bytes, size - SUPPORT_SEAL - 1);
+    assert_refused("damaged: cut short; go back to a copy");
     free(bytes);
 }
 END_TEST
@@ -805,20 +822,12 @@ START_TEST(refuses_other_files)
     size_t size = 0;
     unsigned char *bytes = save_sample(&size);
     inv_run *run = (inv_run *)folder;
-    support_write(path, bytes + USER_BLOCK, size - USER_BLOCK); /* HDF5 without the block */
-    assert_refused("not an invproj run file");
     support_write(path, "", 0);
     assert_refused("not an invproj run file");
-    bytes[12] = '2';
-    support_write(path, bytes, size);
-    assert_refused("run file format 2; this program reads format 1");
-    bytes[12] = 'x';
-    support_write(path, bytes, size);
-    assert_refused("run file format 0");
-    bytes[12] = '1';
-    bytes[13] = '1';
-    support_write(path, bytes, size);
-    assert_refused("run file format 11");
+    support_write(path, bytes + 1, size / 2);
+    assert_refused("not an invproj run file");
+    H5Fclose(H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT));
+    assert_refused("not an invproj run file");
     ck_assert_status(inv_run_open(support_at(folder, "none"), &run), INV_EIO);
     ck_assert_ptr_null(run);
     ck_assert_status(inv_run_open(folder, &run), INV_EIO);
@@ -826,19 +835,49 @@ START_TEST(refuses_other_files)
 }
 END_TEST
 
-START_TEST(refuses_what_is_no_hdf5_under_a_good_header)
+START_TEST(newer_formats_are_told)
+{
+    size_t size = 0;
+    unsigned char *bytes = save_sample(&size);
+    const size_t at = size - SUPPORT_SEAL + 13;
+    ck_assert_int_eq(bytes[at], '2');
+    bytes[at] = '3';
+    support_write(path, bytes, size);
+    assert_refused("made by a newer invproj (format 3; this one reads up to 2)");
+    bytes[at] = '1';
+    bytes[at + 1] = '7';
+    support_write(path, bytes, size);
+    assert_refused("made by a newer invproj (format 17; this one reads up to 2)");
+    memcpy(bytes + at, "x:", 2);
+    support_write(path, bytes, size);
+    assert_refused("damaged");
+    free(bytes);
+    inv_run *run = create(); /* it may be unsealed, and then tells it itself */
+    ck_assert_status(inv_run_set_size(run, "/", "format_version", 3), INV_OK);
+    save(run);
+    inv_run_free(run);
+    assert_refused("made by a newer invproj (format 3; this one reads up to 2)");
+}
+END_TEST
+
+START_TEST(refuses_what_is_no_hdf5_under_a_good_seal)
 {
     unsigned char noise[3000];
     for (size_t i = 0; i < sizeof noise; i++)
         noise[i] = (unsigned char)(i * i * 37 >> 3);
-    write_wrapped(noise, sizeof noise);
+    write_sealed(noise, sizeof noise);
+    assert_refused("damaged: its checksum does not match"); /* it does not end where it says */
+    memcpy(noise, "\x89HDF\r\n\x1a\n\0\0\0\0\0\x08\x08", 16);
+    memset(noise + 40, 0, 8);
+    noise[40] = sizeof noise & 255, noise[41] = sizeof noise >> 8;
+    write_sealed(noise, sizeof noise);
     assert_refused("damaged: HDF5 cannot read all of it");
-    write_wrapped(noise, 0);
-    assert_refused("damaged: HDF5 cannot read all of it");
-    wrap(memory_file(NULL, 0));
-    assert_refused("/: the attribute 'format' is missing");
+    write_sealed(noise, 0);
+    assert_refused("not an invproj run file");
+    seal(memory_file(NULL, 0));
+    assert_refused("not an invproj run file");
     free(save_sample(&(size_t){0}));
-    hid_t file = unwrap();
+    hid_t file = unseal();
     ck_assert_int_ge(H5Adelete(file, "format"), 0);
     hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
     H5Tset_size(type, H5T_VARIABLE);
@@ -849,7 +888,7 @@ START_TEST(refuses_what_is_no_hdf5_under_a_good_header)
     H5Aclose(format);
     H5Sclose(space);
     H5Tclose(type);
-    wrap(file);
+    seal(file);
     assert_refused("not an invproj run file");
 }
 END_TEST
@@ -923,13 +962,13 @@ START_TEST(links_are_not_followed)
     static victims v;
     make_victims(&v);
     free(save_sample(&(size_t){0}));
-    hid_t file = unwrap();
+    hid_t file = unseal();
     ck_assert_int_ge(H5Lcreate_soft("/a", file, "/soft", H5P_DEFAULT, H5P_DEFAULT), 0);
     ck_assert_int_ge(H5Lcreate_external(v.hdf5, "/g", file, "/away", H5P_DEFAULT, H5P_DEFAULT), 0);
     ck_assert_int_ge(H5Lcreate_external(v.hdf5, "/g", file, "/a/away", H5P_DEFAULT, H5P_DEFAULT),
                      0);
     ck_assert_int_ge(H5Lcreate_soft("/nowhere", file, "/lost", H5P_DEFAULT, H5P_DEFAULT), 0);
-    wrap(file);
+    seal(file);
     inv_run *run = open_run();
     char names[8][INV_NAME_MAX];
     assert_leads_nowhere(run, "/soft");
@@ -948,13 +987,13 @@ END_TEST
 static void assert_array_refused(const char *at, hid_t properties, hid_t type, hid_t space)
 {
     free(save_sample(&(size_t){0}));
-    hid_t file = unwrap();
+    hid_t file = unseal();
     hid_t array = H5Dcreate2(file, at, type, space, H5P_DEFAULT, properties, H5P_DEFAULT);
     ck_assert_int_ge(array, 0);
     H5Dclose(array);
     H5Pclose(properties);
     H5Sclose(space);
-    wrap(file);
+    seal(file);
     assert_refused("damaged: HDF5 cannot read all of it");
 }
 
@@ -1008,7 +1047,7 @@ START_TEST(reads_what_others_write)
     size_t rank = 0, dims[INV_RUN_RANK_MAX];
     char *text = NULL;
     free(save_sample(&(size_t){0}));
-    hid_t file = unwrap();
+    hid_t file = unseal();
     add_array(file, "/big", H5T_IEEE_F32BE, 2, (hsize_t[]){2, 3}, H5P_DEFAULT, H5T_NATIVE_DOUBLE,
               values);
     add_array(file, "/five", H5T_IEEE_F32LE, 5, (hsize_t[]){1, 2, 1, 3, 1}, H5P_DEFAULT,
@@ -1021,7 +1060,7 @@ START_TEST(reads_what_others_write)
     H5Sclose(space);
     add_array(file, "/words", type, 1, (hsize_t[]){2}, H5P_DEFAULT, type, "fixed\0words");
     H5Tclose(type);
-    wrap(file);
+    seal(file);
     inv_run *run = open_run();
     ck_assert_status(inv_run_get(run, "/big", INV_FLOAT32, 6, got), INV_OK);
     for (int i = 0; i < 6; i++)
@@ -1256,11 +1295,11 @@ static const char script[] =
     "import sys, h5py, numpy as np\n"
     "f = h5py.File(sys.argv[1], 'r')\n"
     "assert f.attrs['format'] == 'invproj-run', f.attrs['format']\n"
-    "assert int(f.attrs['format_version']) == 1\n"
+    "assert int(f.attrs['format_version']) == 2\n"
     "assert f.attrs['experiment'] == 'caf\\u00e9', f.attrs['experiment']\n"
     "assert list(f.attrs['names']) == ['a', 'bc']\n"
     "assert float(f['network'].attrs['accuracy']) == 0.9375\n"
-    "assert f.userblock_size in (0, 512)\n"
+    "assert f.userblock_size == 0\n"
     "k = f['network/hidden1/kernel']\n"
     "assert k.shape == (63, 17) and k.dtype == np.dtype('<f4'), (k.shape, k.dtype)\n"
     "i = f['projections/p/image']\n"
@@ -1318,7 +1357,8 @@ Suite *run_suite(void)
     tcase_add_test(tests, attributes_are_replaced);
     tcase_add_test(tests, attributes_are_of_their_kind);
     tcase_add_test(tests, images_are_marked);
-    tcase_add_test(tests, begins_with_the_user_block);
+    tcase_add_test(tests, is_hdf5_with_a_seal_behind_it);
+    tcase_add_test(tests, is_of_the_earliest_layout);
     tcase_add_test(tests, several_are_open_at_once);
     tcase_add_test(tests, saves_again_and_elsewhere);
     tcase_add_test(tests, same_content_same_bytes);
@@ -1326,7 +1366,8 @@ Suite *run_suite(void)
     tcase_add_test(tests, no_flipped_byte_is_taken);
     tcase_add_test(tests, no_other_length_is_taken);
     tcase_add_test(tests, refuses_other_files);
-    tcase_add_test(tests, refuses_what_is_no_hdf5_under_a_good_header);
+    tcase_add_test(tests, newer_formats_are_told);
+    tcase_add_test(tests, refuses_what_is_no_hdf5_under_a_good_seal);
     tcase_add_test(tests, links_are_not_followed);
     tcase_add_test(tests, arrays_outside_are_refused);
     tcase_add_test(tests, arrays_beyond_the_file_are_refused);
