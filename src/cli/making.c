@@ -350,7 +350,9 @@ static inv_status open_material(cli_session *session, const cli_making *m, size_
     if (fourier)
         INV_TRY(inv_gaussians_waves(&session->data->train, session->data->shape, waves));
     *material =
-        (inv_material){session->data, gaussians ? session->gaussians : *waves, session->seed};
+        (inv_material){session->data, gaussians ? session->gaussians : *waves, session->seed, NULL};
+    if (strcmp(m->stage, "generate") != 0) /* whose streams have no name, as they always had */
+        material->stage = m->stage;
 fail:
     return status;
 }

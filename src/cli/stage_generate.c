@@ -59,7 +59,7 @@ static inv_status check_generate(const cli_session *session, inv_net *untrained)
         status = cli_stage_need_inverse(session, "generate at any point but the input");
     if (status == INV_OK && !inv_optimise_needs_gaussians(&spec->optimise))
         status = inv_generator_alloc(
-            spec, untrained, &(inv_material){session->data, NULL, session->seed}, &generator);
+            spec, untrained, &(inv_material){session->data, NULL, session->seed, NULL}, &generator);
     inv_generator_free(generator);
     return status;
 }

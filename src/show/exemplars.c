@@ -94,7 +94,7 @@ static inv_status choose_rows(const search *s, size_t choices, inv_exemplars *ou
     for (size_t r = 0; r < out->rows; r++) {
         const size_t which_one = chosen->count ? chosen->values[r] : r;
         if (which_one >= choices)
-            INV_FAIL(INV_ECONFIG, "exemplars.%s: %zu is none; there are 0 to %zu",
+            INV_FAIL(INV_ECONFIG, "exemplars.%s: %zu does not exist (0 to %zu)",
                      is_of_layer(s) ? "units" : "classes", which_one, choices - 1);
         out->which[r] = (unsigned)which_one;
     }

@@ -102,6 +102,11 @@ bool inv_generate_needs_data(const inv_generate_spec *spec)
 
 /* ---- what is asked for ---- */
 
+static const char *stage_of(const inv_material *material)
+{
+    return material->stage ? material->stage : "generate";
+}
+
 static bool is_by_unit(const inv_generate_spec *spec)
 {
     return is(spec->objective, "unit") || is(spec->objective, "channel") ||
@@ -109,13 +114,14 @@ static bool is_by_unit(const inv_generate_spec *spec)
 }
 
 /* The units, or the channels, of the point `of`. */
-static inv_status count_units(const inv_generate_spec *spec, const inv_net *net, size_t *count)
+static inv_status count_units(const inv_generate_spec *spec, const inv_net *net, const char *stage,
+                              size_t *count)
 {
     size_t point = 0;
     inv_status status = INV_OK;
     *count = 1;
     if (!*spec->of)
-        return INV_ERROR(INV_ECONFIG, "generate.of: %s needs a point, as in hidden1.pre",
+        return INV_ERROR(INV_ECONFIG, "%s.of: %s needs a point, as in hidden1.pre", stage,
                          spec->objective);
     status = inv_net_point(net, spec->of, &point);
     if (status == INV_OK && !is(spec->objective, "energy"))
@@ -135,15 +141,14 @@ static size_t kinds(const inv_generate_spec *spec, size_t classes)
     return spec->classes.count ? spec->classes.count : classes;
 }
 
-static inv_status check_mix(const inv_generate_spec *spec, size_t classes)
+static inv_status check_mix(const inv_generate_spec *spec, const char *stage, size_t classes)
 {
     double sum = 0.0;
     for (size_t i = 0; i < spec->mix.count; i++)
         sum += spec->mix.values[i];
     if (spec->mix.count > 0 && (spec->mix.count > classes || !(sum > 0.0)))
-        return INV_ERROR(INV_ECONFIG,
-                         "generate.mix: needs the parts of at most %zu classes, not all 0",
-                         classes);
+        return INV_ERROR(INV_ECONFIG, "%s.mix: needs the parts of at most %zu classes, not all 0",
+                         stage, classes);
     return INV_OK;
 }
 
@@ -151,22 +156,23 @@ static inv_status check(const inv_generate_spec *spec, const inv_net *net,
                         const inv_material *material, size_t *at)
 {
     const size_t classes = inv_net_units(net, inv_net_depth(net));
+    const char *stage = stage_of(material);
     inv_status status = inv_net_point(net, spec->at, at);
     if (status != INV_OK)
         return status;
     for (size_t i = 0; i < spec->classes.count; i++)
         if (spec->classes.values[i] >= classes)
-            return INV_ERROR(INV_ECONFIG, "generate.classes: %zu is none; there are 0 to %zu",
+            return INV_ERROR(INV_ECONFIG, "%s.classes: class %zu does not exist (0 to %zu)", stage,
                              spec->classes.values[i], classes - 1);
     for (size_t i = 0; i < spec->targets.count && material->data; i++)
         if (spec->targets.values[i] >= material->data->test.count)
-            return INV_ERROR(INV_ECONFIG, "generate.targets: %zu is none; there are 0 to %zu",
-                             spec->targets.values[i], material->data->test.count - 1);
+            return INV_ERROR(INV_ECONFIG, "%s.targets: test image %zu does not exist (0 to %zu)",
+                             stage, spec->targets.values[i], material->data->test.count - 1);
     if (is(spec->objective, "activation") && spec->targets.count == 0)
-        return INV_ERROR(INV_ECONFIG, "generate.targets: activation needs images to match");
+        return INV_ERROR(INV_ECONFIG, "%s.targets: activation needs images to match", stage);
     if (spec->targets.count + (wants_start(spec) ? 1 : 0) > 0 && !material->data)
-        return INV_ERROR(INV_EINVAL, "generate: needs the data");
-    return check_mix(spec, classes);
+        return INV_ERROR(INV_EINVAL, "%s: needs the data", stage);
+    return check_mix(spec, stage, classes);
 }
 
 static void set_mix(const inv_generate_spec *spec, float *mix, unsigned *label)
@@ -263,11 +269,14 @@ static inv_status add_class_means(const inv_part *part, const unsigned *label, g
 }
 
 /* Training images of each row's class, drawn. */
-static inv_status draw_images(const inv_part *part, const unsigned *label, uint64_t seed,
-                              gsl_matrix_float *to)
+static inv_status draw_images(const inv_part *part, const unsigned *label,
+                              const inv_material *material, gsl_matrix_float *to)
 {
     gsl_rng *rng = NULL;
-    inv_status status = inv_rng_alloc(seed, "start images", &rng);
+    char stream[INV_NAME_MAX];
+    snprintf(stream, sizeof stream, "%s%sstart images", material->stage ? material->stage : "",
+             material->stage ? " " : "");
+    inv_status status = inv_rng_alloc(material->seed, stream, &rng);
     for (size_t i = 0; status == INV_OK && i < to->size1; i++) {
         uint32_t index = (uint32_t)gsl_rng_uniform_int(rng, part->count);
         for (size_t tries = 0; part->labels[index] != label[i] && tries < part->count; tries++)
@@ -290,7 +299,7 @@ static inv_status find_start(inv_generator *g, const inv_material *material)
     if (is(g->spec->optimise.from, "class_mean"))
         INV_TRY(add_class_means(part, g->label, images));
     else
-        INV_TRY(draw_images(part, g->label, material->seed, images));
+        INV_TRY(draw_images(part, g->label, material, images));
     if (g->at == 0) {
         g->start = images;
         images = NULL;
@@ -361,7 +370,7 @@ static inv_status alloc_optimisation(inv_generator *g, const inv_material *mater
         .images = g->images,
         .start = g->start,
         .seed = material->seed,
-        .stage = "generate",
+        .stage = stage_of(material),
     };
     return inv_optimisation_alloc(&g->spec->optimise, &task, &g->optimisation);
 }
@@ -377,7 +386,7 @@ inv_status inv_generator_alloc(const inv_generate_spec *spec, const inv_net *net
     *out = NULL;
     INV_TRY(check(spec, net, material, &at));
     if (is_by_unit(spec))
-        INV_TRY(count_units(spec, net, &units));
+        INV_TRY(count_units(spec, net, stage_of(material), &units));
     INV_TRY(inv_calloc(1, sizeof *g, "generator", &memory));
     g = memory;
     *g = (inv_generator){.net = net, .spec = spec, .at = at, .by_unit = is_by_unit(spec)};

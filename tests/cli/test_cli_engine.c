@@ -306,7 +306,7 @@ static const struct refused {
     {"generate R --objective unit --at input --set generate.of=hidden2 --set generate.units=[11]",
      {"unit 11 is none", "0 to 10"}},
     {"generate R --at input --objective activation", {"generate.targets: activation needs images"}},
-    {"generate R --at input --targets 60 --data D", {"generate.targets: 60 is none", "0 to 59"}},
+    {"generate R --at input --targets 60 --data D", {"generate.targets: test image 60 does not exist", "0 to 59"}},
     {"generate R --at input --set generate.mix=[0.0,0.0]", {"generate.mix", "not all 0"}},
     {"generate R --at input --set generate.bounds=[1,0]", {"generate.bounds", "smaller"}},
     {"generate R --at input --set generate.bounds=0.5", {"generate.bounds: both are 0.5"}},
@@ -321,7 +321,7 @@ static const struct refused {
     {"generate R --set generate.jitter=1.0", {"of images; at hidden2.pre are none"}},
     {"features R --layer hidden9", {"hidden9: the net has no such point"}},
     {"exemplars R --layer input --data D", {"the input has no units"}},
-    {"exemplars R --classes 9 --data D", {"exemplars.classes: 9 is none"}},
+    {"exemplars R --classes 9 --data D", {"exemplars.classes: 9 does not exist"}},
 };
 
 START_TEST(bad_settings_say_what_is_allowed)

@@ -79,11 +79,11 @@ START_TEST(refuses_what_is_not_there)
     inv_exemplars found;
     spec.classes = (inv_sizes){1, {4}};
     ck_assert_status(inv_exemplars_find(&spec, net, &data->train, &found), INV_ECONFIG);
-    ck_assert_message_has("exemplars.classes: 4 is none; there are 0 to 3");
+    ck_assert_message_has("exemplars.classes: 4 does not exist (0 to 3)");
     strcpy(spec.layer, "hidden2");
     spec.units = (inv_sizes){1, {13}};
     ck_assert_status(inv_exemplars_find(&spec, net, &data->train, &found), INV_ECONFIG);
-    ck_assert_message_has("exemplars.units: 13 is none; there are 0 to 12");
+    ck_assert_message_has("exemplars.units: 13 does not exist (0 to 12)");
     strcpy(spec.layer, "input");
     ck_assert_status(inv_exemplars_find(&spec, net, &data->train, &found), INV_ECONFIG);
     ck_assert_message_has("the input has no units");

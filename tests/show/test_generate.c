@@ -201,7 +201,7 @@ START_TEST(refuses_what_is_not_there)
     inv_net *plain = small_net(linear);
     inv_generate_spec spec = spec_at("hidden2.pre");
     spec.classes = (inv_sizes){2, {3, 4}};
-    assert_refused(&spec, net, INV_ECONFIG, "generate.classes: 4 is none; there are 0 to 3");
+    assert_refused(&spec, net, INV_ECONFIG, "generate.classes: class 4 does not exist (0 to 3)");
     spec = spec_at("hidden9");
     assert_refused(&spec, net, INV_ECONFIG, "hidden9: the net has no such point");
     spec = spec_at("output");
