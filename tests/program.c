@@ -75,15 +75,20 @@ static void join_words(char *const argv[WORDS_MAX], char *out, size_t size)
 
 /* ---- the child ---- */
 
-static int open_terminal(int *master)
+static void set_width(int terminal, unsigned short columns)
 {
-    const struct winsize size = {.ws_row = 24, .ws_col = 80};
+    const struct winsize size = {.ws_row = 24, .ws_col = columns};
+    ck_assert_msg(ioctl(terminal, TIOCSWINSZ, &size) == 0, "terminal: %s", strerror(errno));
+}
+
+static int open_terminal(int *master, unsigned short columns)
+{
     *master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
     ck_assert_msg(*master >= 0 && grantpt(*master) == 0 && unlockpt(*master) == 0, "terminal: %s",
                   strerror(errno));
     int slave = open(ptsname(*master), O_RDWR | O_NOCTTY | O_CLOEXEC);
-    ck_assert_msg(slave >= 0 && ioctl(slave, TIOCSWINSZ, &size) == 0, "terminal: %s",
-                  strerror(errno));
+    ck_assert_msg(slave >= 0, "terminal: %s", strerror(errno));
+    set_width(slave, columns ? columns : 80);
     return slave;
 }
 
@@ -94,6 +99,15 @@ static bool give_up_powers(void)
         if (prctl(PR_CAPBSET_DROP, power, 0, 0, 0) != 0)
             return false;
     return true;
+}
+
+static bool take_terminal(const program_how *how, int terminal)
+{
+    if (how->type && !*how->type)
+        unsetenv("TERM");
+    else
+        setenv("TERM", how->type ? how->type : "xterm", 1);
+    return !how->controlling || (setsid() >= 0 && ioctl(terminal, TIOCSCTTY, 0) == 0);
 }
 
 /* In the child, where nothing but a message and an exit code can tell of a failure. */
@@ -110,7 +124,8 @@ _Noreturn static void become(const program_how *how, int out, int err, char **ar
     dup2(err, STDERR_FILENO);
     dup2(out, STDOUT_FILENO);
     setrlimit(RLIMIT_CORE, &no_core);
-    if ((how->file_bytes && setrlimit(RLIMIT_FSIZE, &limit) != 0) ||
+    if ((how->terminal && !take_terminal(how, err)) ||
+        (how->file_bytes && setrlimit(RLIMIT_FSIZE, &limit) != 0) ||
         (how->folder && chdir(how->folder) != 0) ||
         (how->environment && putenv((char *)(uintptr_t)how->environment) != 0) ||
         (drop && !give_up_powers()))
@@ -161,7 +176,7 @@ static program *start(const program_how *how, char **argv)
         ck_assert_int_ge(p->files[i], 0);
     }
     int out = how->out ? open(how->out, O_WRONLY | O_CLOEXEC) : p->files[0];
-    int err = how->terminal ? open_terminal(&p->master) : p->files[1];
+    int err = how->terminal ? open_terminal(&p->master, how->columns) : p->files[1];
     ck_assert_msg(out >= 0, "%s: %s", how->out, strerror(errno));
     fflush(NULL);
     p->child = fork();
@@ -282,6 +297,24 @@ void program_wait_for(program *p, const char *text)
             return;
         ended = has_ended(p);
     }
+}
+
+char *program_said(program *p)
+{
+    drain_terminal(p);
+    return contents(p->files[1]);
+}
+
+void program_resize(program *p, unsigned short columns)
+{
+    set_width(p->master, columns);
+}
+
+void program_hang_up(program *p)
+{
+    drain_terminal(p);
+    close(p->master);
+    p->master = -1;
 }
 
 void program_free(program *p)

@@ -27,7 +27,10 @@ typedef struct program_how {
     const char *out;         /* file that stdout goes to; p->out stays empty */
     size_t file_bytes;       /* no file may grow beyond; 0: as it is */
     bool unprivileged;       /* without root's powers, where the tests are run by root */
-    bool terminal;           /* stderr is a terminal, 80 columns wide */
+    bool terminal;           /* stderr is a terminal */
+    bool controlling;        /* which closes when the program ends, and hangs up on it */
+    unsigned short columns;  /* its width; 0: 80 */
+    const char *type;        /* its TERM; NULL: xterm; "": none */
     double seconds;          /* 0: 30; multiplied by CK_TIMEOUT_MULTIPLIER */
 } program_how;
 
@@ -56,6 +59,12 @@ program *program_start(const program_how *how, const char *words, ...)
 void program_wait(program *p);
 /* Waits until what the program has written to stderr has `text` in it. */
 void program_wait_for(program *p, const char *text);
+/* What it has written to stderr so far; the caller frees. */
+char *program_said(program *p);
+/* Gives its terminal another width (0: one that it does not tell), or takes the terminal away, as a
+ * closed window does. */
+void program_resize(program *p, unsigned short columns);
+void program_hang_up(program *p);
 void program_free(program *p);
 
 /* Its exit code, shown with its stderr where it is another. */

@@ -55,6 +55,7 @@
     X(cli_images)                                                                                  \
     X(cli_engine)                                                                                  \
     X(cli_usage)                                                                                   \
+    X(cli_terminal)                                                                                \
     X(cli_bad)                                                                                     \
     X(cli_disk)                                                                                    \
     X(survive)                                                                                     \

@@ -127,6 +127,8 @@ void cli_progress_open(cli_progress *progress, bool quiet);
 void cli_progress_start(cli_progress *progress, const char *stage, size_t total, size_t done);
 void cli_progress_step(cli_progress *progress, size_t done);
 void cli_progress_end(cli_progress *progress, size_t done);
+/* Erases the bar, if one stands on the terminal; a handler of signals may call it. */
+void cli_progress_clear(void);
 /* A line of its own, unless quiet. */
 void cli_note(const cli_progress *progress, const char *format, ...) INV_PRINTF(2, 3);
 

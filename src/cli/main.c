@@ -119,8 +119,10 @@ static volatile sig_atomic_t stop_signal;
 
 static void on_signal(int number)
 {
-    if (stop_signal)
-        _exit(EXIT_SIGNAL + number); /* the second one ends at once */
+    if (stop_signal) { /* the second one ends at once */
+        cli_progress_clear();
+        _exit(EXIT_SIGNAL + number);
+    }
     stop_signal = number;
 }
 
@@ -164,8 +166,7 @@ static int exit_code(inv_status status)
         return 0;
     if (status == CLI_STOPPED)
         return EXIT_SIGNAL + cli_signal();
-    if (isatty(STDERR_FILENO))
-        fputs("\r\033[K", stderr); /* a bar may stand there */
+    cli_progress_clear();
     fprintf(stderr, "invproj: %s\n", inv_error_message());
     return status == INV_EINVAL || status == INV_ECONFIG ? EXIT_USAGE : EXIT_WORK;
 }

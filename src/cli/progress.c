@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <signal.h>
 #include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
 
-#define BAR           30   /* characters */
+#define BAR           30   /* characters of the bar, where there is room */
+#define BAR_LEAST     5    /* before it gets shorter, something beside it goes */
+#define BAR_COLUMNS   30   /* with fewer, there is only a percentage */
 #define BAR_SECONDS   0.1  /* between two drawings */
 #define PLAIN_SECONDS 30.0 /* between two lines where stderr is no terminal */
+#define USUAL_COLUMNS 80   /* of a terminal that does not say */
+#define LINE_BYTES    256
 
 double cli_seconds(void)
 {
@@ -16,10 +24,44 @@ double cli_seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-void cli_progress_open(cli_progress *progress, bool quiet)
+/* ---- the terminal ---- */
+
+/* Whether a bar stands there, with the cursor at its start. A handler of signals asks too. */
+static volatile sig_atomic_t bar_stands;
+
+/* Whether stderr is a terminal that can go back to the start of a line and erase. */
+static bool is_terminal(void)
 {
-    *progress = (cli_progress){.quiet = quiet, .terminal = isatty(STDERR_FILENO)};
+    const char *type = getenv("TERM");
+    return isatty(STDERR_FILENO) && type && *type && strcmp(type, "dumb") != 0;
 }
+
+/* As it is now: the window may have changed since the last drawing. */
+static size_t count_columns(void)
+{
+    struct winsize size;
+    const char *said = getenv("COLUMNS");
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        return size.ws_col;
+    const long columns = said ? strtol(said, NULL, 10) : 0;
+    return columns > 0 ? (size_t)columns : USUAL_COLUMNS;
+}
+
+/* Then the line belongs to whoever types there. */
+static bool is_in_background(void)
+{
+    const pid_t group = tcgetpgrp(STDERR_FILENO);
+    return group > 0 && group != getpgrp();
+}
+
+void cli_progress_clear(void)
+{
+    static const char erase[] = "\r\033[J";
+    if (bar_stands && write(STDERR_FILENO, erase, sizeof erase - 1) > 0)
+        bar_stands = 0;
+}
+
+/* ---- the bar ---- */
 
 /* "epoch 3/15, " after `done` steps, or nothing where steps are what counts. */
 static const char *epoch_of(const cli_progress *p, size_t done, char text[64])
@@ -31,17 +73,68 @@ static const char *epoch_of(const cli_progress *p, size_t done, char text[64])
     return text;
 }
 
+static double seconds_left(const cli_progress *p, size_t done, double rate)
+{
+    return rate > 0.0 ? (double)(p->total - done) / rate : 0.0;
+}
+
+/* What may stand beside the bar, the fullest first. */
+enum { ALL, NO_SPEED, NO_TIME, NO_EPOCH, PERCENTAGE, LEVELS };
+
+/* Its length. */
+static size_t print_beside(const cli_progress *p, size_t done, double rate, int level,
+                           char text[LINE_BYTES])
+{
+    char epoch[64] = "", speed[64] = "", left[64] = "";
+    if (level == PERCENTAGE)
+        return (size_t)snprintf(text, LINE_BYTES, "%zu%%", 100 * done / p->total);
+    if (level < NO_EPOCH)
+        epoch_of(p, done, epoch);
+    if (level < NO_TIME)
+        snprintf(left, sizeof left, "  %.0f s left", seconds_left(p, done, rate));
+    if (level < NO_SPEED)
+        snprintf(speed, sizeof speed, "  %.0f steps/s", rate);
+    return (size_t)snprintf(text, LINE_BYTES, "%s%zu/%zu%s%s", epoch, done, p->total, speed, left);
+}
+
+/* "training  [####......] 3/15", at most `room` characters: the bar gets shorter, then what is
+ * beside it less. At last there is a percentage alone, or nothing. */
+static void print_bar(const cli_progress *p, size_t done, double rate, size_t room,
+                      char line[2 * LINE_BYTES])
+{
+    char beside[LINE_BYTES], bar[BAR + 1] = "";
+    const size_t around = (size_t)snprintf(line, LINE_BYTES, "%-9s [] ", p->stage);
+    for (int level = 0; room >= BAR_COLUMNS - 1 && level < LEVELS; level++) {
+        const size_t used = around + print_beside(p, done, rate, level, beside);
+        if (used + BAR_LEAST > room)
+            continue;
+        const size_t length = room - used < BAR ? room - used : BAR;
+        memset(bar, '.', length);
+        memset(bar, '#', length * done / p->total);
+        snprintf(line, 2 * LINE_BYTES, "%-9s [%s] %s", p->stage, bar, beside);
+        return;
+    }
+    if (print_beside(p, done, rate, PERCENTAGE, line) > room)
+        line[0] = 0;
+}
+
+/* The cursor ends at the start of the line: where a window that gets narrower breaks the line in
+ * two, all of it is still behind the cursor, and the next drawing erases it. */
 static void draw_bar(const cli_progress *p, size_t done, double rate)
 {
-    char epoch[64];
-    const int full = (int)((double)BAR * (double)done / (double)p->total);
-    char bar[BAR + 1];
-    for (int i = 0; i < BAR; i++)
-        bar[i] = i < full ? '#' : '.';
-    bar[BAR] = 0;
-    fprintf(stderr, "\r%-9s [%s] %s%zu/%zu  %.0f steps/s  %.0f s left \033[K", p->stage, bar,
-            epoch_of(p, done, epoch), done, p->total, rate,
-            rate > 0.0 ? (double)(p->total - done) / rate : 0.0);
+    char line[2 * LINE_BYTES];
+    bar_stands = !is_in_background();
+    if (!bar_stands)
+        return;
+    print_bar(p, done, rate, count_columns() - 1, line); /* the last column may start a new line */
+    fprintf(stderr, "\r%s\033[J\r", line);
+}
+
+/* ---- a stage's progress ---- */
+
+void cli_progress_open(cli_progress *progress, bool quiet)
+{
+    *progress = (cli_progress){.quiet = quiet, .terminal = is_terminal()};
 }
 
 void cli_progress_start(cli_progress *progress, const char *stage, size_t total, size_t done)
@@ -74,17 +167,15 @@ void cli_progress_step(cli_progress *progress, size_t done)
     else
         fprintf(stderr, "%s: %s%zu of %zu steps, %.0f steps/s, %.0f s left\n", progress->stage,
                 epoch_of(progress, done, epoch), done, progress->total, rate,
-                (double)(progress->total - done) / rate);
+                seconds_left(progress, done, rate));
 }
 
 void cli_progress_end(cli_progress *progress, size_t done)
 {
     const double seconds = cli_seconds() - progress->start;
-    if (progress->quiet)
-        return;
-    fprintf(stderr, "%s%-9s %zu steps in %.2f s, %.0f steps/s\n",
-            progress->terminal ? "\r\033[K" : "", progress->stage, done - progress->first, seconds,
-            seconds > 0.0 ? (double)(done - progress->first) / seconds : 0.0);
+    cli_note(progress, "%-9s %zu steps in %.2f s, %.0f steps/s", progress->stage,
+             done - progress->first, seconds,
+             seconds > 0.0 ? (double)(done - progress->first) / seconds : 0.0);
 }
 
 void cli_note(const cli_progress *progress, const char *format, ...)
@@ -92,8 +183,7 @@ void cli_note(const cli_progress *progress, const char *format, ...)
     va_list args;
     if (progress->quiet)
         return;
-    if (progress->terminal)
-        fputs("\r\033[K", stderr);
+    cli_progress_clear();
     va_start(args, format);
     vfprintf(stderr, format, args);
     va_end(args);
