@@ -34,8 +34,15 @@ INV_MUST_CHECK inv_status inv_file_fill(const char *path, int fd, void *data, si
 INV_MUST_CHECK inv_status inv_file_read(const char *path, size_t limit, unsigned char **data,
                                         size_t *size);
 
-/* Replaces `path` with `size` bytes of `data`, atomically; the new file's mode is 0666 less the
- * umask. A symbolic link stays, and what it leads to is replaced; a folder, a device or a fifo of
+/* Where the bytes of `path` belong: the end of its symbolic links, or itself, whether it is there
+ * or not. The caller frees *target. INV_EIO for a link that leads nowhere, and for what is there
+ * and is no regular file. */
+INV_MUST_CHECK inv_status inv_file_target(const char *path, char **target);
+
+/* Replaces `path` with `size` bytes of `data`, atomically. A new file's mode is 0666 less the umask.
+ * One that replaces another has that one's mode, and its owner and group as far as the process may
+ * give them; access control lists and extended attributes are not carried over, and other hard
+ * links keep the old bytes. A symbolic link stays, and what it leads to is replaced; a folder, a device or a fifo of
  * that name is refused. On failure the old file is untouched and nothing is left beside it (but for
  * one case: the folder cannot be synced, and the new file is there but might not outlive a power
  * cut). INV_EIO with the system's reason (no space left, file too large, ...). A process that wants

@@ -124,11 +124,11 @@ static inv_status write_error(const char *path, int code)
     return INV_ERROR(INV_EIO, "%s: %s%s", path, strerror(code), remedy);
 }
 
-/* Where the bytes of `path` belong: the end of its symbolic links, or itself. The caller frees. */
-static inv_status resolve_target(const char *path, char **target)
+inv_status inv_file_target(const char *path, char **target)
 {
     struct stat info;
     size_t length = strlen(path);
+    *target = NULL;
     if (length == 0)
         return INV_ERROR(INV_EIO, "\"\": the name of a file to write is empty");
     if (stat(path, &info) == 0) {
@@ -172,9 +172,11 @@ static inv_status open_folder(const char *path, char *target, const char **name,
     return write_error(path, errno);
 }
 
-/* Creates an empty file of a name not yet taken beside `name`. Not mkstemp, whose files only their
- * owner may read whatever the umask says, and which knows no folder descriptors. */
-static inv_status create_temp(const char *path, int folder, const char *name, char *temp, int *fd)
+/* Creates an empty file of a name not yet taken beside `name`: never through a link. Not mkstemp,
+ * whose files only their owner may read whatever the umask says, and which knows no folder
+ * descriptors. */
+static inv_status create_temp(const char *path, int folder, const char *name, mode_t mode,
+                              char *temp, int *fd)
 {
     int code = EEXIST;
     for (int attempt = 0; attempt < TEMP_ATTEMPTS && code == EEXIST; attempt++) {
@@ -185,13 +187,24 @@ static inv_status create_temp(const char *path, int folder, const char *name, ch
         for (size_t i = 0; i < sizeof noise; i++)
             text[i] = TEMP_DIGITS[noise[i] % 32];
         snprintf(temp, TEMP_NAME_SIZE, ".%.*s.%s.tmp", TEMP_NAME_KEPT, name, text);
-        *fd = openat(folder, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        *fd = openat(folder, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
         if (*fd >= 0)
             return INV_OK;
         code = errno;
     }
     temp[0] = '\0'; /* nothing of ours is there to be removed */
     return write_error(path, code);
+}
+
+/* Gives the file the mode of the one it replaces, and its owner and group where this process may.
+ * Where it may not give it the group, its own group gets no more than others do. */
+static void keep_mode(int fd, const struct stat *old)
+{
+    mode_t mode = old->st_mode & 0777;
+    if (fchown(fd, (uid_t)-1, old->st_gid) != 0)
+        mode = (mode & 0707) | (mode & (mode << 3) & 0070);
+    (void)!fchown(fd, old->st_uid, (gid_t)-1);
+    (void)fchmod(fd, mode); /* a file system without modes refuses, and has none to keep */
 }
 
 static inv_status write_all(const char *path, int fd, const unsigned char *data, size_t size)
@@ -225,10 +238,14 @@ inv_status inv_file_replace(const char *path, const void *data, size_t size)
     inv_status status = INV_OK;
     char *target = NULL, temp[TEMP_NAME_SIZE] = "";
     const char *name = NULL;
+    struct stat old;
     int folder = -1, fd = -1, rc;
-    INV_TRY(resolve_target(path, &target));
+    INV_TRY(inv_file_target(path, &target));
     INV_TRY(open_folder(path, target, &name, &folder));
-    INV_TRY(create_temp(path, folder, name, temp, &fd));
+    const bool replaces = fstatat(folder, name, &old, 0) == 0;
+    INV_TRY(create_temp(path, folder, name, replaces ? 0600 : 0666, temp, &fd));
+    if (replaces)
+        keep_mode(fd, &old);
     INV_TRY(write_all(path, fd, data, size));
     INV_TRY(sync_out(path, fd));
     rc = close(fd);
@@ -266,7 +283,7 @@ void inv_file_sweep(const char *path)
     const char *name = NULL;
     int folder = -1;
     DIR *listing = NULL;
-    if (resolve_target(path, &target) == INV_OK &&
+    if (inv_file_target(path, &target) == INV_OK &&
         open_folder(path, target, &name, &folder) == INV_OK)
         listing = fdopendir(folder); /* which owns it from here */
     for (struct dirent *entry; listing && (entry = readdir(listing)) != NULL;)

@@ -139,11 +139,13 @@ int cli_signal(void); /* the signal that asks to stop, or 0 */
 
 /* ---- session: an experiment, its data, and its run file ---- */
 
+typedef struct cli_lock cli_lock;
+
 typedef struct cli_session {
     const cli_options *options;
     char *path;  /* of the run file */
     bool starts; /* a run, from an experiment file */
-    int lock;
+    cli_lock *lock;
     inv_run *run;
     inv_config *config;
     inv_experiment *experiment;
@@ -161,9 +163,14 @@ typedef struct cli_session {
     cli_progress progress;
 } cli_session;
 
-/* One process at a time works on the run file `path`. INV_EIO where another does. */
-INV_MUST_CHECK inv_status cli_lock(const char *path, int *lock);
-void cli_unlock(const char *path, int lock);
+/* One process at a time writes the run file `path`; those that only read it (info, predict) take
+ * no lock. A file has one lock by whatever symbolic links it is reached. Of two hard links each has
+ * its own: saving by one of the names leaves the other what it was, so neither loses anything.
+ * INV_EIO where another process works on it, or its lock file cannot be used. On a file system
+ * without locks all goes on after a note on stderr, and cli_lock_holds is false. */
+INV_MUST_CHECK inv_status cli_lock_take(const char *path, cli_lock **out);
+bool cli_lock_holds(const cli_lock *lock);
+void cli_lock_free(cli_lock *lock);
 
 /* What decides a run's bits beside the experiment: compiler, BLAS, threads, processor. */
 INV_MUST_CHECK inv_status cli_describe_environment(inv_run *run);

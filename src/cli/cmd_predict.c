@@ -272,7 +272,7 @@ static inv_status print_json(const prediction *p)
 
 inv_status cli_predict(const cli_options *options)
 {
-    prediction p = {.session = {.lock = -1}};
+    prediction p = {0};
     inv_status status = INV_OK;
     INV_TRY(prediction_open(options, &p));
     INV_TRY(predict_all(&p));

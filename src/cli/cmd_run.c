@@ -38,7 +38,7 @@ static inv_status run_stages(cli_session *session)
 inv_status cli_run(const cli_options *options)
 {
     char *path = NULL;
-    cli_session session = {.lock = -1};
+    cli_session session = {0};
     inv_status status = INV_OK;
     if (!options->out)
         return INV_ERROR(INV_EINVAL, "run: needs -o DIR, the folder to write");
@@ -63,7 +63,7 @@ fail:
 
 inv_status cli_train(const cli_options *options)
 {
-    cli_session session = {.lock = -1};
+    cli_session session = {0};
     inv_status status = INV_OK;
     if (!options->out)
         return INV_ERROR(INV_EINVAL, "train: needs -o RUN.h5, the file to write");

@@ -25,7 +25,7 @@ static inv_status check_sets(const cli_options *options, const cli_stage *stage)
 
 static inv_status on_run_file(const cli_options *options, bool data, const cli_stage *stage)
 {
-    cli_session session = {.lock = -1};
+    cli_session session = {0};
     inv_status status = INV_OK;
     INV_TRY(check_sets(options, stage));
     INV_TRY(cli_session_open(options, options->operands[0], data, &session));

@@ -68,14 +68,14 @@ static inv_status check_data(const cli_session *session)
 
 static inv_status begin(const cli_options *options, const char *path, cli_session *session)
 {
-    *session = (cli_session){.options = options, .lock = -1, .saved = cli_seconds()};
+    *session = (cli_session){.options = options, .saved = cli_seconds()};
     cli_progress_open(&session->progress, options->quiet);
     session->path = strdup(path);
     if (!session->path)
         return INV_ERROR(INV_ENOMEM, "%s: no memory", path);
     cli_signals_open();
-    inv_status status = cli_lock(path, &session->lock);
-    if (status == INV_OK)
+    inv_status status = cli_lock_take(path, &session->lock);
+    if (status == INV_OK && cli_lock_holds(session->lock))
         inv_file_sweep(path); /* what killed ones left */
     return status;
 }
@@ -101,7 +101,7 @@ inv_status cli_session_open(const cli_options *options, const char *path, bool d
 {
     char *text = NULL;
     inv_status status = INV_OK;
-    *session = (cli_session){.lock = -1};
+    *session = (cli_session){0};
     if (access(path, F_OK) != 0)
         return INV_ERROR(INV_EIO, "%s: %s", path, strerror(errno));
     INV_TRY(begin(options, path, session));
@@ -128,7 +128,7 @@ inv_status cli_session_read(const cli_options *options, const char *path, cli_se
 {
     char *text = NULL;
     inv_status status = INV_OK;
-    *session = (cli_session){.options = options, .lock = -1};
+    *session = (cli_session){.options = options};
     cli_progress_open(&session->progress, options->quiet);
     session->path = strdup(path);
     if (!session->path)
@@ -216,8 +216,7 @@ fail:
 
 void cli_session_close(cli_session *session)
 {
-    if (session->path)
-        cli_unlock(session->path, session->lock);
+    cli_lock_free(session->lock);
     inv_gaussians_free(session->gaussians);
     inv_net_free(session->inverse);
     inv_net_free(session->net);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "support.h"
 
+#include <grp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -156,6 +157,104 @@ START_TEST(replaces_and_honours_umask)
 }
 END_TEST
 
+static mode_t mode_of(const char *path)
+{
+    struct stat info;
+    ck_assert_int_eq(stat(path, &info), 0);
+    return info.st_mode & 07777;
+}
+
+/* Whatever the umask is; and what was secret is so from the first byte on. */
+START_TEST(keeps_the_mode)
+{
+    static const mode_t modes[] = {0600, 0400, 0644, 0660, 0666, 0755, 0604};
+    const char *path = support_at(folder, "out"), *link = support_at(folder, "link");
+    const mode_t before = umask(027);
+    support_write(path, old_bytes, sizeof old_bytes);
+    ck_assert_int_eq(symlink("out", link), 0);
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+        for (int linked = 0; linked < 2; linked++) {
+            ck_assert_int_eq(chmod(path, modes[i]), 0);
+            ck_assert_status(inv_file_replace(linked ? link : path, new_bytes, sizeof new_bytes),
+                             INV_OK);
+            ck_assert_int_eq(mode_of(path), modes[i]);
+        }
+    ck_assert_int_eq(chmod(path, 04755), 0);
+    ck_assert_status(inv_file_replace(path, new_bytes, sizeof new_bytes), INV_OK);
+    ck_assert_int_eq(mode_of(path), 0755);
+    umask(before);
+}
+END_TEST
+
+/* One of root's commands does not take a file away from its owner. */
+START_TEST(keeps_the_owner)
+{
+    const char *path = support_at(folder, "out");
+    struct stat info;
+    if (geteuid() != 0) {
+        printf("file: skipped: files of others, because only root may give files away\n");
+        return;
+    }
+    support_write(path, old_bytes, sizeof old_bytes);
+    ck_assert_int_eq(chown(path, 1234, 4321), 0);
+    ck_assert_int_eq(chmod(path, 0640), 0);
+    ck_assert_status(inv_file_replace(path, new_bytes, sizeof new_bytes), INV_OK);
+    ck_assert_int_eq(stat(path, &info), 0);
+    ck_assert_uint_eq(info.st_uid, 1234);
+    ck_assert_uint_eq(info.st_gid, 4321);
+    ck_assert_int_eq(info.st_mode & 07777, 0640);
+}
+END_TEST
+
+static int replace_as_another(void *path)
+{
+    struct stat info;
+    umask(0);
+    if (setgroups(0, NULL) != 0 || setegid(65534) != 0 || seteuid(65534) != 0)
+        return 2;
+    if (inv_file_replace(path, new_bytes, sizeof new_bytes) != INV_OK || stat(path, &info) != 0)
+        return 3;
+    return info.st_uid == 65534 && info.st_gid == 65534 ? info.st_mode & 0777 : 4;
+}
+
+/* Who may write in the folder but not give files away: the new file's group is another, which must
+ * not see more than everyone does. */
+START_TEST(another_group_gets_no_more_than_others)
+{
+    char *path = strdup(support_at(folder, "out"));
+    if (geteuid() == 0) {
+        support_write(path, old_bytes, sizeof old_bytes);
+        ck_assert_int_eq(chmod(folder, 0777), 0);
+        ck_assert_int_eq(chown(path, 1234, 4321), 0);
+        ck_assert_int_eq(chmod(path, 0060), 0); /* no more fits an exit code */
+        ck_assert_int_eq(support_in_child(replace_as_another, path), 0);
+        ck_assert_int_eq(chmod(path, 0064), 0);
+        ck_assert_int_eq(chown(path, 1234, 4321), 0);
+        ck_assert_int_eq(support_in_child(replace_as_another, path), 0044);
+    }
+    free(path);
+}
+END_TEST
+
+START_TEST(tells_where_the_bytes_belong)
+{
+    const char *file = support_at(folder, "file"), *link = support_at(folder, "link");
+    char *target = NULL, *real = NULL;
+    ck_assert_status(inv_file_target(file, &target), INV_OK); /* not there yet */
+    ck_assert_str_eq(target, file);
+    free(target);
+    support_write(file, old_bytes, sizeof old_bytes);
+    ck_assert_int_eq(symlink("file", link), 0);
+    ck_assert_status(inv_file_target(link, &target), INV_OK);
+    real = realpath(file, NULL);
+    ck_assert_str_eq(target, real);
+    free(target);
+    free(real);
+    ck_assert_status(inv_file_target(folder, &target), INV_EIO);
+    ck_assert_ptr_null(target);
+}
+END_TEST
+
 START_TEST(replaces_in_the_working_folder)
 {
     char name[256];
@@ -306,6 +405,10 @@ Suite *file_suite(void)
     tcase_add_test(tests, refuses_what_is_unreadable);
     tcase_add_test(tests, fill_stops_at_the_end);
     tcase_add_test(tests, replaces_and_honours_umask);
+    tcase_add_test(tests, keeps_the_mode);
+    tcase_add_test(tests, keeps_the_owner);
+    tcase_add_test(tests, another_group_gets_no_more_than_others);
+    tcase_add_test(tests, tells_where_the_bytes_belong);
     tcase_add_test(tests, replaces_in_the_working_folder);
     tcase_add_test(tests, replaces_what_a_link_leads_to);
     tcase_add_test(tests, refuses_to_replace);

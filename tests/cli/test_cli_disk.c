@@ -63,8 +63,8 @@ static const struct bad_place {
     {"run " GOOD " -o /sys/none/x", 1, {"/sys/none"}},
     {"run " GOOD " -o run", 2, {"run/run.h5: holds a run already", "--force"}},
     {"train " GOOD " -o run/run.h5", 2, {"run/run.h5: holds a run already", "--force"}},
-    {"train " GOOD " -o data", 1, {"data: is not a file"}},
-    {"train " GOOD " -o data --force", 1, {"data: is not a file"}},
+    {"train " GOOD " -o data", 1, {"data: is a folder, not a file"}},
+    {"train " GOOD " -o data --force", 1, {"data: is a folder, not a file"}},
     {"train " GOOD " -o none/run.h5", 1, {"none/run.h5", "No such file or directory"}},
     {"train " GOOD " -o r2rt.cfg/run.h5", 1, {"r2rt.cfg/run.h5", "Not a directory"}},
     {"train " GOOD " -o /dev/full", 1, {"/dev/full"}},
@@ -305,6 +305,116 @@ START_TEST(a_second_process_is_refused)
 }
 END_TEST
 
+/* A run file and a link to it are one, whichever of the two the first process was given. */
+START_TEST(a_link_and_its_file_have_one_lock)
+{
+    static const char *const names[] = {"one/run.h5", "link.h5", "way/run.h5"};
+    const program_how how = {.folder = place};
+    ck_assert_int_eq(mkdir(support_at(place, "one"), 0755), 0);
+    ck_assert_int_eq(symlink("one/run.h5", support_at(place, "link.h5")), 0);
+    ck_assert_int_eq(symlink("one", support_at(place, "way")), 0);
+    program_must_work(run_here("train " GOOD " -o one/run.h5"));
+    for (size_t i = 0; i < LEN(names); i++) {
+        program *first = program_start(&how,
+                                       "train r2rt.cfg " SHORT_SETS " --data data -o %s --force "
+                                       "--set training.steps=100000000",
+                                       names[i]);
+        program_wait_for(first, "training: 100000000 steps");
+        for (size_t j = 0; j < LEN(names); j++) {
+            program *p = program_run(&how, "train " GOOD " -o %s --force", names[j]);
+            ck_assert_fails(p, 1, "another invproj is working on it", ".run.h5.lock");
+            program_free(p);
+            p = program_run(&how, "generate %s -q", names[j]);
+            ck_assert_fails(p, 1, "another invproj is working on it");
+            program_free(p);
+            program_must_work(program_run(&how, "info %s", names[j])); /* which takes none */
+        }
+        kill(first->child, SIGTERM);
+        program_wait(first);
+        ck_assert_program(first, 143);
+        program_free(first);
+        ck_assert_uint_eq(support_entries(support_at(place, "one")), 1); /* and no lock */
+    }
+    ck_assert_int_ne(access(support_at(place, ".link.h5.lock"), F_OK), 0);
+    ck_assert_int_eq(unlink(support_at(place, "link.h5")), 0);
+    ck_assert_int_eq(unlink(support_at(place, "way")), 0);
+}
+END_TEST
+
+/* ---- what others may have put there ---- */
+
+static void make_shared(const char *name)
+{
+    ck_assert_int_eq(mkdir(support_at(place, name), 0777), 0);
+    ck_assert_int_eq(chmod(support_at(place, name), 0777), 0);
+}
+
+/* A link under the lock's name leads nowhere, be its target there or not. */
+START_TEST(a_lock_that_is_no_file_is_not_opened)
+{
+    static const char *const targets[] = {"precious", "not-there", "fifo", NULL};
+    make_shared("planted");
+    const char *lock = support_at(place, "planted/.run.h5.lock");
+    support_write(support_at(place, "planted/precious"), "kept", 4);
+    ck_assert_int_eq(mkfifo(support_at(place, "planted/fifo"), 0600), 0);
+    for (size_t i = 0; i < LEN(targets); i++) {
+        ck_assert_int_eq(targets[i] ? symlink(targets[i], lock) : mkfifo(lock, 0666), 0);
+        program *p = run_here("train " GOOD " -o planted/run.h5");
+        ck_assert_fails(p, 1, "planted/run.h5: its lock file planted/.run.h5.lock, of ",
+                        "is not opened; remove it");
+        program_free(p);
+        ck_assert_uint_eq(support_entries(support_at(place, "planted")), 3);
+        ck_assert_int_eq(unlink(lock), 0);
+    }
+    program_must_work(run_here("train " GOOD " -o planted/run.h5"));
+    support_remove(strdup(support_at(place, "planted")));
+}
+END_TEST
+
+/* Left by one who was killed, it is named, and so is who can take it away. */
+START_TEST(a_lock_of_another_user_is_named)
+{
+    const program_how nobody = {.folder = place, .unprivileged = true};
+    make_shared("common");
+    const char *lock = support_at(place, "common/.run.h5.lock");
+    ck_assert_int_eq(chmod(place, 0755), 0);
+    program *p = program_run_words(&nobody, "train " GOOD " -o common/run.h5");
+    if (geteuid() != 0 || p->code != 0) {
+        printf("cli_disk: skipped: a lock of another user, because nobody cannot run here\n");
+        program_free(p);
+        return;
+    }
+    program_free(p);
+    support_write(lock, "", 0);
+    ck_assert_int_eq(chown(lock, 54321, 0), 0);
+    ck_assert_int_eq(chmod(lock, 0644), 0);
+    p = program_run_words(&nobody, "generate common/run.h5 -q");
+    ck_assert_fails(p, 1, "common/run.h5: its lock file common/.run.h5.lock, of user 54321, ",
+                    "cannot be opened: Permission denied", "remove it");
+    program_free(p);
+    program_must_work(run_here("invert common/run.h5 -q --threads 1 --data data")); /* root may */
+    program_must_work(program_run_words(&nobody, "generate common/run.h5 -q --threads 1"));
+}
+END_TEST
+
+/* ---- modes ---- */
+
+START_TEST(a_run_file_keeps_its_mode_and_owner)
+{
+    struct stat info;
+    program_must_work(run_here("train " GOOD " -o own.h5"));
+    const char *file = support_at(place, "own.h5");
+    ck_assert_int_eq(chmod(file, 0600), 0);
+    if (geteuid() == 0)
+        ck_assert_int_eq(chown(file, 1234, 4321), 0);
+    program_must_work(run_here("invert own.h5 -q --threads 1 --data data"));
+    ck_assert_int_eq(stat(file, &info), 0);
+    ck_assert_int_eq(info.st_mode & 07777, 0600);
+    ck_assert_uint_eq(info.st_uid, geteuid() == 0 ? 1234 : geteuid());
+    ck_assert_int_eq(unlink(file), 0);
+}
+END_TEST
+
 /* Check's timeout ends it where the file does not come. */
 static void wait_for_file(const char *path)
 {
@@ -345,6 +455,10 @@ Suite *cli_disk_suite(void)
     tcase_add_loop_test(tests, a_disk_that_fills, 0, 4);
     tcase_add_test(tests, a_disk_that_is_read_only);
     tcase_add_test(tests, a_second_process_is_refused);
+    tcase_add_test(tests, a_link_and_its_file_have_one_lock);
+    tcase_add_test(tests, a_lock_that_is_no_file_is_not_opened);
+    tcase_add_test(tests, a_lock_of_another_user_is_named);
+    tcase_add_test(tests, a_run_file_keeps_its_mode_and_owner);
     tcase_add_test(tests, a_killed_process_leaves_no_lock_that_holds);
     suite_add_tcase(suite, tests);
     return suite;

@@ -113,6 +113,8 @@ static void close_place(void)
     free(whole_text);
 }
 
+#define LEN(array) ((int)(sizeof array / sizeof *array))
+
 /* ---- what must hold after whatever happened ---- */
 
 static void remove_folder(const char *folder)
@@ -691,6 +693,44 @@ START_TEST(two_on_one_folder)
 }
 END_TEST
 
+/* NFS, Lustre, FUSE: all goes on, with a note; but a lock that fails otherwise is a failure. */
+START_TEST(a_file_system_without_locks)
+{
+    static const int codes[] = {ENOLCK, ENOSYS, EOPNOTSUPP, EINVAL};
+    for (int i = 0; i < LEN(codes); i++) {
+        char *folder = in_place("lockless"), *file = strdup(support_at(folder, "run.h5"));
+        char said[512];
+        victim_hurt(v, (victim_fault){TORTURE_LOCKS, 0, (uint32_t)codes[i]},
+                    "run " SHORTER "-q --data %s -o %s", data, folder);
+        ck_assert_msg(v->code == 0 && v->ended.happened, "%d: %s", v->code, v->err);
+        snprintf(said, sizeof said,
+                 "invproj: %s: its file system has no locks (%s): nothing keeps a second invproj "
+                 "from working on it\n",
+                 file, strerror(codes[i]));
+        ck_assert_str_eq(v->err, said);
+        must_be_whole(folder);
+        support_write(support_at(folder, ".run.h5.0a1b2v.tmp"), "another's", 9);
+        victim_hurt(v, (victim_fault){TORTURE_LOCKS, 0, (uint32_t)codes[i]},
+                    "generate %s -q --threads 1", file);
+        ck_assert_msg(v->code == 0, "%s", v->err);
+        ck_assert_str_eq(v->err, said);
+        ck_assert_uint_eq(count_hidden(folder), 1); /* which may be being written */
+        victim_run(v, "info %s", file);
+        ck_assert_str_eq(v->err, "");
+        remove_folder(folder);
+        free(folder);
+        free(file);
+    }
+    char *folder = in_place("lockless");
+    victim_hurt(v, (victim_fault){TORTURE_LOCKS, 0, EIO}, "run " SHORTER "-q --data %s -o %s", data,
+                folder);
+    must_be_told("EIO");
+    ck_assert_ptr_nonnull(strstr(v->err, "run.h5: cannot be locked: Input/output error"));
+    remove_folder(folder);
+    free(folder);
+}
+END_TEST
+
 START_TEST(a_lock_left_behind_does_not_block)
 {
     char *folder = in_place("stale");
@@ -852,8 +892,6 @@ static TCase *new_case(const char *name, double seconds)
     return tests;
 }
 
-#define LEN(array) ((int)(sizeof array / sizeof *array))
-
 Suite *survive_suite(void)
 {
     Suite *suite = suite_create("survive");
@@ -875,6 +913,7 @@ Suite *survive_suite(void)
         tcase_add_loop_test(memory, each_allocation_fails, 0, LEN(memory_cases));
     tcase_add_test(others, whatever_the_threads_and_checkpoints);
     tcase_add_test(others, two_on_one_folder);
+    tcase_add_test(others, a_file_system_without_locks);
     tcase_add_test(others, a_lock_left_behind_does_not_block);
     tcase_add_test(damaged, damaged_files_do_no_harm);
     suite_add_tcase(suite, killed);

@@ -107,7 +107,8 @@ static bool strikes(const void *caller, bool writes)
         return false;
     const torture_request *r = &shared->request;
     const uint32_t n = ++shared->calls;
-    bool strike = n == r->nth && r->fault != TORTURE_MEMORY && r->fault != TORTURE_NOTHING;
+    bool strike = n == r->nth && r->fault != TORTURE_MEMORY && r->fault != TORTURE_NOTHING &&
+                  r->fault != TORTURE_LOCKS;
     if (r->fault == TORTURE_FULL && n > r->nth && writes)
         strike = true;
     if (strike)
@@ -199,6 +200,36 @@ int openat(int folder, const char *path, int flags, ...)
 int openat64(int folder, const char *path, int flags, ...)
 {
     OPEN(folder);
+}
+
+/* Locks are not counted: they fail all or none. */
+static bool is_lock(int command)
+{
+    return command == F_SETLK || command == F_SETLKW || command == F_GETLK ||
+           command == F_OFD_SETLK || command == F_OFD_SETLKW || command == F_OFD_GETLK;
+}
+
+#define FCNTL                                                                                      \
+    va_list arguments;                                                                             \
+    va_start(arguments, command);                                                                  \
+    void *argument = va_arg(arguments, void *); /* or a number, which the system takes from it */  \
+    va_end(arguments);                                                                             \
+    if (is_lock(command) && shared && shared->victim == getpid() &&                                \
+        shared->request.fault == TORTURE_LOCKS) {                                                  \
+        shared->happened = 1;                                                                      \
+        errno = (int)shared->request.code;                                                         \
+        return -1;                                                                                 \
+    }                                                                                              \
+    return (int)syscall(SYS_fcntl, fd, command, argument)
+
+int fcntl(int fd, int command, ...)
+{
+    FCNTL;
+}
+
+int fcntl64(int fd, int command, ...)
+{
+    FCNTL;
 }
 
 /* ---- allocations that fail ---- */
