@@ -66,7 +66,7 @@ static void write_array(const char *name, hid_t array, walk *w)
     const size_t n = write_dims(space, w->to), size = H5Tget_size(type);
     unsigned char *bytes = calloc(n + 1, size);
     ck_assert(bytes && H5Dread(array, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, bytes) >= 0);
-    fprintf(w->to, " %08lx\n", crc32(0, bytes, (uInt)(n * size)));
+    fprintf(w->to, " crc:%08lx\n", crc32(0, bytes, (uInt)(n * size)));
     if (H5Tget_class(type) == H5T_FLOAT && !strstr(name, "/state/")) {
         double *values = calloc(n + 1, sizeof *values);
         ck_assert(values &&
@@ -115,7 +115,7 @@ static herr_t write_attribute(hid_t object, const char *name, const H5A_info_t *
     } else {
         unsigned char *bytes = calloc(n + 1, size);
         ck_assert(bytes && H5Aread(attribute, type, bytes) >= 0);
-        fprintf(w->to, "%08lx", crc32(0, bytes, (uInt)(n * size)));
+        fprintf(w->to, "crc:%08lx", crc32(0, bytes, (uInt)(n * size)));
         if (H5Tequal(type, H5T_IEEE_F64LE) > 0)
             count_floats(w, (const double *)(const void *)bytes, n);
         free(bytes);

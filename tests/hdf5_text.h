@@ -11,9 +11,9 @@
 
 #include <stddef.h>
 
-/* A line each array ("/a/b float32 [20, 9, 7] 01234567", the last its bytes' CRC) and attribute
- * ("/a @b 12345678", or its text), by names; lines with one of the texts of `but` (ends with NULL)
- * are left out. The caller frees. */
+/* A line each array ("/a/b float32 [20, 9, 7] crc:01234567") and attribute ("/a @b crc:12345678", or
+ * its text), by names; lines with one of the texts of `but` (ends with NULL) are left out. To compare
+ * files by: numbers are read with the functions below. The caller frees. */
 char *hdf5_text(const char *path, const char *const *but);
 
 /* The values of an array of floats or counts, as doubles, and its sizes; the caller frees. */

@@ -350,6 +350,20 @@ void program_must_work(program *p)
     program_free(p);
 }
 
+bool program_runs_unprivileged(const char *suite, const char *what)
+{
+    const program_how powerless = {.unprivileged = true};
+    program *p = program_run_words(&powerless, "--version");
+    const bool runs = p->code != NOT_TO_BE_RUN;
+    if (runs)
+        ck_assert_program(p, 0);
+    else
+        support_skipped(suite, "%s, because the program cannot run without root's powers here: %s",
+                        what, p->err);
+    program_free(p);
+    return runs;
+}
+
 /* Without the line that a sanitizer adds of its own where memory is refused. */
 static const char *own_words(const char *err)
 {

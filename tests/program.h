@@ -72,6 +72,9 @@ void program_free(program *p);
     ck_assert_msg((p)->code == (expected), "%.300s: exit %d, not %d\n%.900s", (p)->command,        \
                   (p)->code, (expected), (p)->err)
 
+/* Whether the program can be run without root's powers; says so where not. */
+bool program_runs_unprivileged(const char *suite, const char *what);
+
 /* That it exited with 0; frees it. */
 void program_must_work(program *p);
 

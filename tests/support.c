@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <ftw.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,6 +155,17 @@ void support_write_zip(const char *path, const support_member *members, size_t c
                          0);
     }
     ck_assert_int_eq(zip_close(zip), 0);
+}
+
+void support_skipped(const char *suite, const char *what, ...)
+{
+    va_list values;
+    va_start(values, what);
+    printf("%s: skipped: ", suite);
+    vprintf(what, values);
+    putchar('\n');
+    fflush(stdout);
+    va_end(values);
 }
 
 int support_in_child(int (*body)(void *), void *arg)

@@ -9,6 +9,7 @@
 #ifndef INVPROJ_TESTS_SUPPORT_H
 #define INVPROJ_TESTS_SUPPORT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <check.h>
@@ -70,6 +71,22 @@ typedef struct support_member {
 
 /* Writes an archive of `count` members, deflated or stored. */
 void support_write_zip(const char *path, const support_member *members, size_t count, int deflated);
+
+/* Says in one line on stdout what cannot be tested here, and why: "SUITE: skipped: WHAT". */
+__attribute__((format(printf, 2, 3))) void support_skipped(const char *suite, const char *what,
+                                                           ...);
+
+/* Whether this is built with the address sanitizer, which has a malloc of its own. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SUPPORT_SANITIZED true
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SUPPORT_SANITIZED true
+#endif
+#endif
+#ifndef SUPPORT_SANITIZED
+#define SUPPORT_SANITIZED false
+#endif
 
 /* Runs `body` in a child process, so that it may lower limits and ids; returns its exit status, 128
  * + the signal if one killed it. */

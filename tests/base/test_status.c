@@ -108,13 +108,10 @@ END_TEST
 
 START_TEST(calloc_without_memory)
 {
-#if defined(__SANITIZE_ADDRESS__)
-    return; /* its calloc stops the program here */
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-    return;
-#endif
-#endif
+    if (SUPPORT_SANITIZED) {
+        support_skipped("status", "no memory, where the sanitizer stops the program");
+        return;
+    }
     void *memory = &memory;
     ck_assert_status(inv_calloc(SIZE_MAX / 16, 3, "a great deal", &memory), INV_ENOMEM);
     ck_assert_ptr_null(memory);

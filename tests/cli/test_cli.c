@@ -95,19 +95,46 @@ static void check_same_runs(const char *a, const char *b, const char *const *but
 
 /* ---- run ---- */
 
-/* The line of the table that begins with `name`, which must have the value in it. */
-static void check_figure(const char *table, const char *name, double value)
+#define REFERENCE "r2rt"
+#define THIS_RUN  "this run"
+
+/* What stands on the table's line `name` below the head `column`, up to the next two blanks. */
+static void check_figure(const char *table, const char *name, const char *column,
+                         const char *figure)
+{
+    char start[64], cell[64];
+    const char *head = strstr(table, column);
+    snprintf(start, sizeof start, "\n%s  ", name);
+    const char *line = strstr(table, start);
+    ck_assert_msg(head && line && strcspn(line + 1, "\n") >= (size_t)(head - table),
+                  "no '%s', '%s' in\n%s", name, column, table);
+    const char *at = line + 1 + (head - table), *end = at;
+    while (*end && *end != '\n' && strncmp(end, "  ", 2) != 0)
+        end++;
+    end -= end > at && end[-1] == ' '; /* a full column ends in one */
+    snprintf(cell, sizeof cell, "%.*s", (int)(end - at), at);
+    ck_assert_msg(strcmp(cell, figure) == 0, "'%s', '%s' is '%s', not '%s' in\n%s", name, column,
+                  cell, figure, table);
+}
+
+static void check_number(const char *table, const char *name, const char *column, double value)
 {
     char text[32];
-    const char *line = strstr(table, name);
     snprintf(text, sizeof text, "%.4f", value);
-    ck_assert_msg(line != NULL, "no '%s' in\n%s", name, table);
-    const char *found = strstr(line, text), *end = strchr(line, '\n');
-    ck_assert_msg(found && found < end, "no %s beside '%s' in\n%s", text, name, table);
+    check_figure(table, name, column, text);
+}
+
+/* Info's form: "  NAME   0.1234" alone on its line. */
+static void check_told(const char *told, const char *name, double value)
+{
+    char line[64];
+    snprintf(line, sizeof line, "\n  %-26s %.4f\n", name, value);
+    ck_assert_msg(strstr(told, line) != NULL, "no '%s' in\n%.1500s", line + 1, told);
 }
 
 static void check_confidences(const char *table)
 {
+    char text[64];
     size_t dims[4];
     double *confidence = hdf5_values(run, "/generated/r2rt/confidence", dims);
     double least = confidence[0], most = confidence[0];
@@ -116,8 +143,9 @@ static void check_confidences(const char *table)
         most = fmax(most, confidence[i]);
     }
     ck_assert_double_lt(least, most);
-    check_figure(table, "generated: confidence", least);
-    check_figure(table, "generated: confidence", most);
+    snprintf(text, sizeof text, "%.4f to %.4f", least, most);
+    check_figure(table, "generated: confidence, lowest to highest", THIS_RUN, text);
+    check_figure(table, "generated: confidence, lowest to highest", REFERENCE, "0.9961 to 0.9976");
     free(confidence);
 }
 
@@ -129,11 +157,15 @@ START_TEST(run_prints_a_table_and_only_that)
     ck_assert_msg(strncmp(p->out, "figure", 6) == 0 && strstr(p->out, "r2rt") != NULL, "%s",
                   p->out);
     ck_assert_uint_eq(program_lines(p->out), 8);
-    check_figure(p->out, "test accuracy", 0.9521);
-    check_figure(p->out, "test accuracy", hdf5_number(run, "/network", "accuracy"));
-    check_figure(p->out, "inverse: L1", hdf5_number(run, "/inverse/r2rt", "l1_per_pixel"));
-    check_figure(p->out, "inverse: relative", hdf5_number(run, "/inverse/r2rt", "relative_l2"));
-    check_figure(p->out, "inverse: classified", hdf5_number(run, "/inverse/r2rt", "same_class"));
+    check_number(p->out, "test accuracy", REFERENCE, 0.9521);
+    check_number(p->out, "test accuracy", THIS_RUN, hdf5_number(run, "/network", "accuracy"));
+    check_figure(p->out, "inverse: L1 per pixel", REFERENCE, "");
+    check_number(p->out, "inverse: L1 per pixel", THIS_RUN,
+                 hdf5_number(run, "/inverse/r2rt", "l1_per_pixel"));
+    check_number(p->out, "inverse: relative L2", THIS_RUN,
+                 hdf5_number(run, "/inverse/r2rt", "relative_l2"));
+    check_number(p->out, "inverse: classified like original", THIS_RUN,
+                 hdf5_number(run, "/inverse/r2rt", "same_class"));
     check_confidences(p->out);
     const char *last = strrchr(p->out, '/');
     ck_assert_msg(last && strcmp(last, "/run.h5\n") == 0, "%s", p->out);
@@ -450,8 +482,8 @@ START_TEST(info_tells_what_the_file_holds)
     program *p = program_run(NULL, "info %s", run);
     ck_assert_program(p, 0);
     ck_assert_str_eq(p->err, "");
-    check_figure(p->out, "test accuracy", hdf5_number(run, "/network", "accuracy"));
-    check_figure(p->out, "L1 per pixel", hdf5_number(run, "/inverse/r2rt", "l1_per_pixel"));
+    check_told(p->out, "test accuracy", hdf5_number(run, "/network", "accuracy"));
+    check_told(p->out, "L1 per pixel", hdf5_number(run, "/inverse/r2rt", "l1_per_pixel"));
     for (size_t i = 0; i < sizeof said / sizeof *said; i++)
         ck_assert_msg(strstr(p->out, said[i]) != NULL, "no '%s' in\n%.900s", said[i], p->out);
     program_free(p);
@@ -469,12 +501,15 @@ static json_t *info_json(const char *file)
     return info;
 }
 
-/* The value at the keys in turn. */
+/* The value at the keys in turn, which must be there: of none, jansson makes 0. */
 static const json_t *json_at(const json_t *value, const char *a, const char *b, const char *c)
 {
-    value = json_object_get(value, a);
-    value = b ? json_object_get(value, b) : value;
-    return c ? json_object_get(value, c) : value;
+    const char *const keys[] = {a, b, c};
+    for (int i = 0; i < 3 && keys[i]; i++) {
+        value = json_object_get(value, keys[i]);
+        ck_assert_msg(value != NULL, "info --json has no %s of %s", keys[i], a);
+    }
+    return value;
 }
 
 START_TEST(info_as_json)
@@ -489,7 +524,7 @@ START_TEST(info_as_json)
                      CLASSES);
     ck_assert_int_eq(json_integer_value(json_at(info, "training", "step", NULL)), TRAIN_STEPS);
     ck_assert_int_eq(json_integer_value(json_at(info, "inverse", "r2rt", "step")), INVERT_STEPS);
-    ck_assert_double_eq_tol(json_real_value(json_at(info, "inverse", "r2rt", "l1_per_pixel")),
+    ck_assert_double_eq_tol(json_number_value(json_at(info, "inverse", "r2rt", "l1_per_pixel")),
                             hdf5_number(run, "/inverse/r2rt", "l1_per_pixel"), 1e-8);
     ck_assert_uint_eq(json_array_size(json_at(info, "generated", "r2rt", "confidence")), 4);
     json_decref(info);
@@ -503,7 +538,7 @@ START_TEST(h5py_reads_the_run_file)
     const program_how python = {.path = "/usr/bin/python3"};
     program *p = program_run(&python, "-c %s", "import h5py");
     if (p->code != 0) {
-        printf("cli: skipped: reading with h5py, which /usr/bin/python3 does not have\n");
+        support_skipped("cli", "reading with h5py, which /usr/bin/python3 does not have");
     } else {
         program_free(p);
         p = program_run(&python, "tests/read_run.py %s", run);
@@ -519,7 +554,7 @@ START_TEST(h5dump_reads_the_run_file)
     const program_how h5dump = {.path = "h5dump"};
     program *p = program_run(&h5dump, "-H %s", run);
     if (p->code == 127) {
-        printf("cli: skipped: reading with h5dump, which is not installed\n");
+        support_skipped("cli", "reading with h5dump, which is not installed");
     } else {
         ck_assert_program(p, 0);
         ck_assert_str_eq(p->err, "");
@@ -559,8 +594,8 @@ START_TEST(mnist)
     const program_how how = {.seconds = 150};
     const char *mnist_folder = getenv("INVPROJ_MNIST");
     if (!mnist_folder || getenv("INVPROJ_SHORT")) {
-        printf("cli: skipped: the experiment on MNIST, because %s\n",
-               mnist_folder ? "INVPROJ_SHORT is set" : "INVPROJ_MNIST names no folder");
+        support_skipped("cli", "the experiment on MNIST, because %s",
+                        mnist_folder ? "INVPROJ_SHORT is set" : "INVPROJ_MNIST names no folder");
         return;
     }
     char *here = support_folder();

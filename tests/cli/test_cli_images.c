@@ -125,10 +125,17 @@ static json_t *json_image(const json_t *all, size_t i)
     return image;
 }
 
+/* A number that must be there: of none, jansson makes 0. */
+static double number_of(const json_t *object, const char *key)
+{
+    const json_t *value = json_object_get(object, key);
+    ck_assert_msg(json_is_number(value), "there is no number %s", key);
+    return json_number_value(value);
+}
+
 static double number(const json_t *image, size_t k, const char *key)
 {
-    return json_number_value(
-        json_object_get(json_array_get(json_object_get(image, "classes"), k), key));
+    return number_of(json_array_get(json_object_get(image, "classes"), k), key);
 }
 
 static json_t *json_of(program *p)
@@ -162,7 +169,7 @@ static void assert_kinds(const inv_dataset *of, const char *file, const char *fo
                                 ? support_at(folder, "t10k-images-idx3-ubyte")
                                 : support_at(folder, "t10k-images-idx3-ubyte.gz")));
     const json_t *expected = json_image(whole, i);
-    ck_assert_double_eq(json_number_value(json_object_get(expected, "index")), (double)i);
+    ck_assert_double_eq(number_of(expected, "index"), (double)i);
     for (int kind = 0; kind < KINDS; kind++) {
         const char *path = support_at(here, kind_names[kind]);
         const bool dark = kind == DARK || kind == BLACK_ALPHA;
@@ -206,7 +213,7 @@ START_TEST(accuracy_is_that_of_training)
                                       "predict %s %s/t10k-images-idx3-ubyte --json --top 9 "
                                       "--labels %s/t10k-labels-idx1-ubyte",
                                       run, data, data));
-    ck_assert_double_eq_tol(json_number_value(json_object_get(all, "accuracy")), accuracy, 1e-9);
+    ck_assert_double_eq_tol(number_of(all, "accuracy"), accuracy, 1e-9);
     for (size_t i = 0; i < TEST; i++) {
         const json_t *image = json_image(all, i);
         double sum = 0.0;
@@ -217,8 +224,7 @@ START_TEST(accuracy_is_that_of_training)
                       number(image, k, "probability") <= number(image, k - 1, "probability"));
         }
         ck_assert_double_eq_tol(sum, 1.0, 1e-6);
-        ck_assert_double_eq(json_number_value(json_object_get(image, "label")),
-                            set->test.labels[i]);
+        ck_assert_double_eq(number_of(image, "label"), set->test.labels[i]);
     }
     json_decref(all);
 }
@@ -240,7 +246,7 @@ START_TEST(classes_have_their_names)
     program_free(p);
     json_t *all = json_of(program_run(NULL, "info %s --json", run));
     const json_t *told = json_object_get(all, "data");
-    ck_assert_double_eq(json_number_value(json_object_get(told, "scale")), 255.0);
+    ck_assert_double_eq(number_of(told, "scale"), 255.0);
     ck_assert_str_eq(json_string_value(json_array_get(json_object_get(told, "class_names"), 2)),
                      "zwei");
     json_decref(all);
@@ -551,6 +557,22 @@ static void write_colours(const char *path, size_t height, size_t width)
     free(samples);
 }
 
+/* How many images of 6 x 6 x 3 are not grey; each must be write_colours'. */
+static size_t count_colours(const inv_part *part)
+{
+    size_t colours = 0;
+    for (size_t i = 0; i < part->count; i++) {
+        const unsigned char *image = (const unsigned char *)part->images + i * 108;
+        bool grey = true;
+        for (size_t j = 0; j < 108; j += 3)
+            grey = grey && image[j] == image[j + 1] && image[j] == image[j + 2];
+        colours += !grey;
+        for (size_t j = 0; !grey && j < 108; j++)
+            ck_assert_uint_eq(image[j], (unsigned char)(j * 41 + 3));
+    }
+    return colours;
+}
+
 START_TEST(packs_colours_and_sizes)
 {
     char *here = support_folder();
@@ -564,17 +586,7 @@ START_TEST(packs_colours_and_sizes)
     ck_assert_int_eq(access(support_at(here, "out/train-images-idx4-ubyte"), R_OK), 0);
     ck_assert_status(inv_dataset_open(support_at(here, "out"), 0.0, &packed), INV_OK);
     ck_assert_uint_eq(packed->shape.channels, 3);
-    size_t colours = 0;
-    for (size_t i = 0; i < packed->train.count; i++) {
-        const unsigned char *image = (const unsigned char *)packed->train.images + i * 108;
-        bool grey = true;
-        for (size_t j = 0; j < 108; j += 3)
-            grey = grey && image[j] == image[j + 1] && image[j] == image[j + 2];
-        colours += !grey;
-        for (size_t j = 0; !grey && j < 108; j++)
-            ck_assert_uint_eq(image[j], (unsigned char)(j * 41 + 3));
-    }
-    ck_assert_uint_le(colours, 1);
+    ck_assert_uint_eq(count_colours(&packed->train) + count_colours(&packed->test), 1);
     inv_dataset_free(packed);
     program_must_work(pack_here(here, "pack in -o grey --grey --test 0"));
     ck_assert_uint_eq(support_entries(support_at(here, "grey")), 3);
@@ -765,7 +777,8 @@ START_TEST(digits_of_mnist)
     const char *mnist = getenv("INVPROJ_MNIST");
     inv_dataset *digits = NULL;
     if (!mnist || getenv("INVPROJ_SHORT")) {
-        printf("skipped: %s\n", mnist ? "INVPROJ_SHORT is set" : "INVPROJ_MNIST names no folder");
+        support_skipped("cli_images", "digits of MNIST, because %s",
+                        mnist ? "INVPROJ_SHORT is set" : "INVPROJ_MNIST names no folder");
         return;
     }
     char *here = support_folder(), *file = strdup(support_at(here, "run.h5"));

@@ -49,6 +49,7 @@ static void open_place(void)
     short_data(support_at(place, "data"));
     put("stops.cfg", STOPS);
     put("long.cfg", CONFIG("epochs = 6;", ""));
+    put("counted.cfg", CONFIG("steps = 30;", ""));
     put("steps.cfg", CONFIG("steps = 30;", "validate = 7;"));
     put("cosine.cfg", CONFIG("epochs = 6;", "schedule = { type = \"cosine\"; };"));
     put("both.cfg", CONFIG("epochs = 6; steps = 9;", ""));
@@ -134,13 +135,14 @@ END_TEST
 START_TEST(killed_and_resumed_it_ends_in_the_same_bits)
 {
     const program_how how = {.folder = place};
-    int code = -1;
+    int code = -1, resumed = 0;
     for (useconds_t i = 0; i < 200 && code != 0; i++) {
-        program *p = program_start(
-            &how,
-            "train stops.cfg -q --threads 1 --data data -o killed.h5 "
-            "--checkpoint 3 %s",
-            i && access(support_at(place, "killed.h5"), F_OK) == 0 ? "--resume" : "-q");
+        const bool resume = i && access(support_at(place, "killed.h5"), F_OK) == 0;
+        resumed += resume;
+        program *p = program_start(&how,
+                                   "train stops.cfg -q --threads 1 --data data -o killed.h5 "
+                                   "--checkpoint 3 %s",
+                                   resume ? "--resume" : "-q");
         usleep(15000 + 3000 * (i % 17) +
                60 * i * i); /* in the end longer than a busy machine takes */
         kill(p->child, SIGKILL);
@@ -150,6 +152,7 @@ START_TEST(killed_and_resumed_it_ends_in_the_same_bits)
         program_free(p);
     }
     ck_assert_int_eq(code, 0);
+    ck_assert_int_gt(resumed, 0);
     assert_same_text("stops.h5", "killed.h5");
     ck_assert_int_eq(unlink(support_at(place, "killed.h5")), 0);
 }
@@ -244,8 +247,11 @@ START_TEST(refuses_to_resume_what_would_be_another)
     program_must_work(run_here("train long.cfg -q --threads 1 --data data -o l.h5"));
     must_fail("train long.cfg -q --data data -o l.h5 --resume --set training.epochs=5",
               "a run can only get longer", "training.epochs was 6, is now 5");
-    must_fail("train steps.cfg -q --data data -o l.h5 --resume --set training.validate=0",
-              "--resume: the run was made with", "");
+    must_fail("train counted.cfg -q --data data -o l.h5 --resume",
+              "l.h5: --resume: the run was made with training.epochs", "keep to it");
+    must_fail("train steps.cfg -q --data data -o l.h5 --resume",
+              "the run was made with another experiment",
+              "training.validate was nothing, is now 7");
     program_must_work(run_here("train cosine.cfg -q --threads 1 --data data -o c.h5"));
     must_fail("train cosine.cfg -q --data data -o c.h5 --resume --set training.epochs=7",
               "training.epochs was 6, is now 7", "training.schedule");

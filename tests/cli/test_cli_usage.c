@@ -291,6 +291,13 @@ static char *plain(const char *roff)
     return text;
 }
 
+/* What stands from this line to the next heading; NULL where it is not there. */
+static char *section_of(const char *page, const char *heading)
+{
+    const char *at = strstr(page, heading), *end = at ? strstr(at + 1, "\n.S") : NULL;
+    return !at ? NULL : end ? strndup(at, (size_t)(end - at)) : strdup(at);
+}
+
 /* Every command and every option that its help has. */
 START_TEST(the_manual_page_has_all_that_help_has)
 {
@@ -298,7 +305,8 @@ START_TEST(the_manual_page_has_all_that_help_has)
     char *page = plain(man->out), words[64];
     for (size_t i = 0; i < LEN(commands); i++) {
         snprintf(words, sizeof words, ".SS \"%s", commands[i].name);
-        const char *section = strstr(page, words);
+        char *section = section_of(page, words);
+        size_t found = 0;
         ck_assert_msg(section != NULL, "no section for %s in\n%s", commands[i].name, man->out);
         snprintf(words, sizeof words, "%s --help", commands[i].name);
         p = run_well(words);
@@ -309,7 +317,10 @@ START_TEST(the_manual_page_has_all_that_help_has)
             snprintf(line, sizeof line, "%.*s", (int)(end - option), option);
             ck_assert_msg(strstr(section, line) != NULL, "%s: not in the page: %s",
                           commands[i].name, line);
+            found++;
         }
+        ck_assert_msg(found > 0, "%s has no option in its help", commands[i].name);
+        free(section);
         program_free(p);
     }
     ck_assert_ptr_nonnull(strstr(page, ".SH EXIT STATUS"));
@@ -325,7 +336,7 @@ START_TEST(groff_finds_no_fault_with_the_manual_page)
     support_write(support_at(here, "page.1"), man->out, strlen(man->out));
     program *p = program_run(&groff, "-man -ww -Tutf8 %s/page.1", here);
     if (p->code == 127) {
-        printf("cli_usage: skipped: the manual page through groff, which is not installed\n");
+        support_skipped("cli_usage", "the manual page through groff, which is not installed");
     } else {
         ck_assert_program(p, 0);
         ck_assert_str_eq(p->err, "");

@@ -636,7 +636,7 @@ static void assert_real(const char *variable, const char *name)
     const char *where = getenv(variable);
     inv_dataset *data = NULL;
     if (!where || access(where, R_OK) != 0) {
-        fprintf(stderr, "skipped: %s does not name a folder with %s\n", variable, name);
+        support_skipped("dataset", "%s, because %s names no folder", name, variable);
         return;
     }
     ck_assert_status(inv_dataset_open(where, 255.0, &data), INV_OK);

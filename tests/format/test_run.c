@@ -231,7 +231,8 @@ static void assert_stored(hid_t file, const char *at, H5T_class_t class, size_t 
     hid_t type = H5Dget_type(array), properties = H5Dget_create_plist(array);
     ck_assert_int_eq(H5Tget_class(type), class);
     ck_assert_uint_eq(H5Tget_size(type), size);
-    ck_assert_int_eq(H5Tget_order(type), size > 1 ? H5T_ORDER_LE : H5Tget_order(type));
+    if (size > 1)
+        ck_assert_int_eq(H5Tget_order(type), H5T_ORDER_LE);
     if (class == H5T_INTEGER)
         ck_assert_int_eq(H5Tget_sign(type), H5T_SGN_NONE);
     ck_assert_int_eq(H5Pget_layout(properties), layout);
@@ -1333,8 +1334,13 @@ START_TEST(other_programs_read_it)
     inv_net_free(net);
     if (support_in_child(execute, (void *)(uintptr_t)probe) == 0)
         ck_assert_int_eq(support_in_child(execute, (void *)(uintptr_t)python), 0);
+    else
+        support_skipped("run", "reading with h5py, which " PYTHON " does not have");
     const int dumped = support_in_child(execute, (void *)(uintptr_t)dump);
-    ck_assert(dumped == 0 || dumped == 127); /* 127: it is not there */
+    if (dumped == 127)
+        support_skipped("run", "reading with h5dump, which is not installed");
+    else
+        ck_assert_int_eq(dumped, 0);
 }
 END_TEST
 

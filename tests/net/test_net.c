@@ -322,7 +322,9 @@ static bool overcommits(void)
 START_TEST(sizes_beyond_all_memory)
 {
     const inv_shape small = {2, 2, 1};
-    if (!overcommits()) { /* 2^40 floats, 4 TiB */
+    if (overcommits()) {
+        support_skipped("net", "4 TiB, because this kernel hands out memory that there is not");
+    } else { /* 2^40 floats */
         ck_assert_status(build("layers = ({name = \"a\"; type = \"dense\"; units = 1048576;},"
                                "{name = \"b\"; type = \"dense\"; units = 1048576;});",
                                small, 3),

@@ -66,7 +66,9 @@ START_TEST(are_the_best_of_all)
     spec.units = (inv_sizes){3, {12, 0, 5}};
     spec.count = 7;
     ck_assert_status(inv_exemplars_find(&spec, net, &data->train, &found), INV_OK);
-    ck_assert_uint_eq(found.which[0], 12);
+    ck_assert_uint_eq(found.rows, 3);
+    ck_assert_uint_eq(found.count, 7);
+    ck_assert(found.which[0] == 12 && found.which[1] == 0 && found.which[2] == 5);
     assert_best(&found, 4);
     inv_exemplars_close(&found);
     inv_exemplars_close(&found); /* which is empty now */
