@@ -24,12 +24,22 @@
 extern "C" {
 #endif
 
-/* A Mersenne Twister (MT19937) for the stream `name` of `seed`; the caller frees. */
+/* A Mersenne Twister (MT19937, the numbers of gsl_rng_mt19937) for the stream `name` of `seed`; the
+ * caller frees. */
 INV_MUST_CHECK inv_status inv_rng_alloc(uint64_t seed, const char *name, gsl_rng **out);
 void inv_rng_free(gsl_rng *rng);
 
-/* Whether the state, after bytes were copied into it, is one that the generator can be in. */
+/* The state of such a generator, at gsl_rng_state(): its 624 words, then which of them comes next,
+ * 624 when all are used. */
+#define INV_RNG_WORDS 625
+
+/* Whether the state, after words were copied into it, is one that the generator can be in. */
 bool inv_rng_is_valid(const gsl_rng *rng);
+
+/* The same state from the bytes of gsl_rng_mt19937's own, as x86-64 has it and run files held it
+ * before 0.2.0. False where a word is too large. */
+#define INV_RNG_GSL_BYTES 5000
+bool inv_rng_from_gsl(const unsigned char *bytes, uint32_t words[INV_RNG_WORDS]);
 
 /* A number that looks random and depends on both: SplitMix64 (Steele, Lea, Flood 2014) of a and b.
  * For choices that must be made again, as by a run that is resumed, without drawing all before. */

@@ -7,6 +7,82 @@
 
 #include <gsl/gsl_randist.h>
 
+/* ---- MT19937: Matsumoto, Nishimura 1998, seeded as in their code of 2002 ---- */
+
+#define WORDS  624
+#define MIDDLE 397
+
+typedef struct twister {
+    uint32_t words[WORDS],
+        next; /* next: of the word that comes out; WORDS: new ones are made first */
+} twister;
+
+_Static_assert(sizeof(twister) == INV_RNG_WORDS * sizeof(uint32_t), "run files keep just that");
+
+static void twister_set(void *state, unsigned long seed)
+{
+    twister *t = state;
+    t->words[0] = (uint32_t)(seed ? seed : 4357); /* as GSL has it */
+    for (uint32_t i = 1; i < WORDS; i++)
+        t->words[i] = 1812433253u * (t->words[i - 1] ^ (t->words[i - 1] >> 30)) + i;
+    t->next = WORDS;
+}
+
+static void make_words(twister *t)
+{
+    for (size_t i = 0; i < WORDS; i++) {
+        const uint32_t y = (t->words[i] & 0x80000000u) | (t->words[(i + 1) % WORDS] & 0x7fffffffu);
+        t->words[i] = t->words[(i + MIDDLE) % WORDS] ^ (y >> 1) ^ (y & 1 ? 0x9908b0dfu : 0);
+    }
+    t->next = 0;
+}
+
+static unsigned long twister_get(void *state)
+{
+    twister *t = state;
+    if (t->next >= WORDS)
+        make_words(t);
+    uint32_t y = t->words[t->next++];
+    y ^= y >> 11;
+    y ^= (y << 7) & 0x9d2c5680u;
+    y ^= (y << 15) & 0xefc60000u;
+    return y ^ (y >> 18);
+}
+
+static double twister_get_double(void *state)
+{
+    return (double)twister_get(state) / 4294967296.0;
+}
+
+/* The same numbers as gsl_rng_mt19937, whose state is a struct of unsigned longs and so depends on
+ * the compiler. */
+static const gsl_rng_type mt19937 = {
+    "mt19937", 0xffffffffu, 0, sizeof(twister), twister_set, twister_get, twister_get_double};
+
+bool inv_rng_is_valid(const gsl_rng *rng)
+{
+    const twister *t = gsl_rng_state(rng);
+    uint32_t any = t->words[0] & 0x80000000u; /* all it takes from the first word */
+    for (size_t i = 1; i < WORDS; i++)
+        any |= t->words[i];
+    return any != 0 && t->next <= WORDS;
+}
+
+/* struct { unsigned long mt[624]; int mti; } of x86-64 */
+bool inv_rng_from_gsl(const unsigned char *bytes, uint32_t words[INV_RNG_WORDS])
+{
+    uint32_t above = 0;
+    for (size_t i = 0; i < INV_RNG_WORDS; i++) {
+        const unsigned char *b = bytes + 8 * i;
+        words[i] = b[0] | (uint32_t)b[1] << 8 | (uint32_t)b[2] << 16 | (uint32_t)b[3] << 24;
+        for (size_t j = 4; i < WORDS && j < 8; j++) /* after the last there is padding */
+            above |= b[j];
+    }
+    return above == 0;
+}
+
+/* ---- streams ---- */
+
 /* FNV-1a over the seed's bytes and the name: nearby seeds and names give unrelated streams. */
 static uint64_t stream_hash(uint64_t seed, const char *name)
 {
@@ -21,7 +97,7 @@ static uint64_t stream_hash(uint64_t seed, const char *name)
 inv_status inv_rng_alloc(uint64_t seed, const char *name, gsl_rng **out)
 {
     uint64_t hash = stream_hash(seed, name);
-    *out = gsl_rng_alloc(gsl_rng_mt19937);
+    *out = gsl_rng_alloc(&mt19937);
     if (!*out)
         return INV_ERROR(INV_ENOMEM, "%s: no memory for a random number generator", name);
     gsl_rng_set(*out, (unsigned long)((hash ^ (hash >> 32)) & 0xffffffffu));
@@ -32,16 +108,6 @@ void inv_rng_free(gsl_rng *rng)
 {
     if (rng)
         gsl_rng_free(rng);
-}
-
-/* GSL's MT19937 keeps 624 words and then the number of the next one; only that can lead astray. */
-bool inv_rng_is_valid(const gsl_rng *rng)
-{
-    int next = -1;
-    const size_t words = 624 * sizeof(unsigned long);
-    if (gsl_rng_size(rng) >= words + sizeof next)
-        memcpy(&next, (const char *)gsl_rng_state(rng) + words, sizeof next);
-    return next >= 0 && next <= 624;
 }
 
 uint64_t inv_rng_mix(uint64_t a, uint64_t b)

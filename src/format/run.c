@@ -12,6 +12,7 @@
 #include "format/seal.h"
 #include "format/section.h"
 #include "invproj/file.h"
+#include "invproj/rng.h"
 
 #define FILE_BYTES_MAX   ((size_t)1 << 32) /* of a run file that is opened */
 #define PATH_BYTES       (4 * INV_NAME_MAX)
@@ -774,6 +775,22 @@ inv_status inv_run_put_state(inv_run *run, const char *path, const inv_array *st
     return status;
 }
 
+/* Before 0.2.0 a generator's state was kept as GSL's own struct, byte by byte. */
+static inv_status get_generator(const inv_run *run, const char *path, const inv_array *array)
+{
+    size_t rank = 0, dims[INV_RUN_RANK_MAX] = {0};
+    unsigned char bytes[INV_RNG_GSL_BYTES];
+    inv_status status = inv_run_dims(run, path, &rank, dims);
+    if (status != INV_OK)
+        return status;
+    if (rank != 1 || dims[0] != sizeof bytes || array->count != INV_RNG_WORDS)
+        return inv_run_get(run, path, array->type, array->count, array->data);
+    status = inv_run_get(run, path, INV_UINT8, sizeof bytes, bytes);
+    if (status == INV_OK && !inv_rng_from_gsl(bytes, array->data))
+        status = failed(run, path, "is no state of a generator");
+    return status;
+}
+
 inv_status inv_run_get_state(const inv_run *run, const char *path, const inv_array *state,
                              size_t count)
 {
@@ -781,7 +798,9 @@ inv_status inv_run_get_state(const inv_run *run, const char *path, const inv_arr
     for (size_t i = 0; i < count && status == INV_OK; i++) {
         char full[PATH_BYTES];
         snprintf(full, sizeof full, "%s/%s", path, state[i].name);
-        status = inv_run_get(run, full, state[i].type, state[i].count, state[i].data);
+        status = state[i].type == INV_UINT32 && strcmp(state[i].name, "generator") == 0
+                     ? get_generator(run, full, &state[i])
+                     : inv_run_get(run, full, state[i].type, state[i].count, state[i].data);
     }
     return status;
 }

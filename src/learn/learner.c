@@ -137,8 +137,7 @@ size_t inv_learner_state(inv_learner *learner, inv_array state[INV_ARRAYS_MAX])
     inv_batches *batches = learner->batches;
     state[n++] = (inv_array){"order", INV_UINT32, batches->order, batches->count};
     state[n++] = (inv_array){"position", INV_UINT64, &batches->position, 1};
-    state[n++] = (inv_array){"generator", INV_UINT8, gsl_rng_state(learner->rng),
-                             gsl_rng_size(learner->rng)};
+    state[n++] = (inv_array){"generator", INV_UINT32, gsl_rng_state(learner->rng), INV_RNG_WORDS};
     state[n++] = (inv_array){"step", INV_UINT64, &learner->step, 1};
     return learner->type->state ? learner->type->state(learner, state, n) : n;
 }

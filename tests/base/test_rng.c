@@ -57,11 +57,32 @@ START_TEST(a_stream_is_mt19937_seeded_by_fnv)
         ck_assert_ptr_nonnull(b);
         gsl_rng_set(b, twin_hash(seeds[s], "inverting"));
         ck_assert_str_eq(gsl_rng_name(a), "mt19937");
-        for (int i = 0; i < 700; i++) /* past one refill of its 624 words */
+        ck_assert_uint_eq(gsl_rng_min(a), gsl_rng_min(b));
+        ck_assert_uint_eq(gsl_rng_max(a), gsl_rng_max(b));
+        for (int i = 0; i < 1900; i++) { /* past three refills of its 624 words */
             ck_assert_uint_eq(gsl_rng_get(a), gsl_rng_get(b));
+            ck_assert(gsl_rng_uniform(a) == gsl_rng_uniform(b));
+            ck_assert_uint_eq(gsl_rng_uniform_int(a, 1000), gsl_rng_uniform_int(b, 1000));
+        }
         inv_rng_free(a);
         gsl_rng_free(b);
     }
+}
+END_TEST
+
+/* GSL takes another seed for 0. */
+START_TEST(seed_0_is_gsl_s)
+{
+    gsl_rng *a = stream(1, "network"), *b = gsl_rng_alloc(gsl_rng_mt19937);
+    static const unsigned long seeds[] = {0, 1, 4357, 0xffffffffu};
+    for (size_t s = 0; s < sizeof seeds / sizeof *seeds; s++) {
+        gsl_rng_set(a, seeds[s]);
+        gsl_rng_set(b, seeds[s]);
+        for (int i = 0; i < 3; i++)
+            ck_assert_uint_eq(gsl_rng_get(a), gsl_rng_get(b));
+    }
+    inv_rng_free(a);
+    gsl_rng_free(b);
 }
 END_TEST
 
@@ -110,20 +131,60 @@ START_TEST(state_carries_on)
 }
 END_TEST
 
-/* After its 624 words GSL keeps the number of the next one: what else stands there leads astray. */
+/* The number of the next word leads astray where there is none; from nothing but 0 come only 0s. */
 START_TEST(state_is_valid_or_not)
 {
-    static const int next[] = {0, 1, 623, 624, 625, -1, INT_MAX, INT_MIN};
+    static const uint32_t next[] = {0, 1, 623, 624, 625, UINT32_MAX, INT_MAX};
     gsl_rng *rng = stream(7, "network");
+    uint32_t *words = gsl_rng_state(rng);
+    ck_assert_uint_eq(gsl_rng_size(rng), INV_RNG_WORDS * sizeof *words);
     for (int i = 0; i < 1300; i++) {
         GRADIENT_HOLD(inv_rng_is_valid(rng), "after %d numbers", i);
         (void)gsl_rng_get(rng);
     }
     for (size_t i = 0; i < sizeof next / sizeof *next; i++) {
-        memcpy((char *)gsl_rng_state(rng) + 624 * sizeof(unsigned long), &next[i], sizeof next[i]);
-        ck_assert_int_eq(inv_rng_is_valid(rng), next[i] >= 0 && next[i] <= 624);
+        words[624] = next[i];
+        ck_assert_int_eq(inv_rng_is_valid(rng), next[i] <= 624);
     }
+    words[624] = 0;
+    memset(words, 0, 624 * sizeof *words);
+    ck_assert(!inv_rng_is_valid(rng));
+    words[623] = 1;
+    ck_assert(inv_rng_is_valid(rng));
+    words[623] = 0;
+    words[0] = 0x7fffffff; /* all but the bit that is used */
+    ck_assert(!inv_rng_is_valid(rng));
+    words[0] = 0x80000000;
+    ck_assert(inv_rng_is_valid(rng));
     inv_rng_free(rng);
+}
+END_TEST
+
+/* After any number of draws GSL's struct becomes the same words, and the numbers go on. */
+START_TEST(the_state_of_gsl_s_is_read)
+{
+#if defined(__x86_64__) && defined(__LP64__)
+    static const int draws[] = {0, 1, 623, 624, 625, 1500};
+    for (size_t d = 0; d < sizeof draws / sizeof *draws; d++) {
+        gsl_rng *ours = stream(3, "training"), *gsl = gsl_rng_alloc(gsl_rng_mt19937);
+        uint32_t words[INV_RNG_WORDS];
+        gsl_rng_set(gsl, 12345 + d);
+        for (int i = 0; i < draws[d]; i++)
+            (void)gsl_rng_get(gsl);
+        ck_assert_uint_eq(gsl_rng_size(gsl), INV_RNG_GSL_BYTES);
+        unsigned char *bytes = gsl_rng_state(gsl);
+        memset(bytes + 4996, 0xa5, 4); /* padding */
+        ck_assert(inv_rng_from_gsl(bytes, words));
+        memcpy(gsl_rng_state(ours), words, sizeof words);
+        ck_assert(inv_rng_is_valid(ours));
+        for (int i = 0; i < 1300; i++)
+            ck_assert_uint_eq(gsl_rng_get(ours), gsl_rng_get(gsl));
+        bytes[8 * 17 + 5] = 1; /* a word of 41 bits */
+        ck_assert(!inv_rng_from_gsl(bytes, words));
+        inv_rng_free(ours);
+        gsl_rng_free(gsl);
+    }
+#endif
 }
 END_TEST
 
@@ -270,11 +331,14 @@ Suite *rng_suite(void)
 {
     Suite *suite = suite_create("rng");
     TCase *tests = tcase_create("rng");
+    tcase_set_timeout(tests, 60);
     tcase_add_test(tests, the_same_stream_is_the_same);
     tcase_add_test(tests, a_stream_is_mt19937_seeded_by_fnv);
+    tcase_add_test(tests, seed_0_is_gsl_s);
     tcase_add_test(tests, other_seeds_and_names_are_other_streams);
     tcase_add_test(tests, state_carries_on);
     tcase_add_test(tests, state_is_valid_or_not);
+    tcase_add_test(tests, the_state_of_gsl_s_is_read);
     tcase_add_test(tests, truncated_normal_has_its_moments);
     tcase_add_test(tests, normal_has_its_moments);
     tcase_add_test(tests, constant_is_constant);

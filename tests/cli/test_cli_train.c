@@ -10,6 +10,8 @@
 
 #include "cli_short.h"
 #include "hdf5_text.h"
+#include "invproj/rng.h"
+#include "invproj/run.h"
 #include "program.h"
 #include "suites.h"
 #include "support.h"
@@ -204,6 +206,38 @@ START_TEST(a_longer_run_is_as_one_that_was_long)
 }
 END_TEST
 
+/* Makes the generator of a run file what 0.1.0 wrote: GSL's struct, words of 8 bytes. */
+static void make_old(const char *path)
+{
+    static const char generator[] = "/training/state/generator";
+    uint32_t words[INV_RNG_WORDS];
+    unsigned char bytes[INV_RNG_GSL_BYTES] = {0};
+    const size_t size = sizeof bytes;
+    inv_run *run = NULL;
+    ck_assert_status(inv_run_open(path, &run), INV_OK);
+    ck_assert_status(inv_run_get(run, generator, INV_UINT32, INV_RNG_WORDS, words), INV_OK);
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = i % 8 < 4 ? (unsigned char)(words[i / 8] >> (8 * (i % 8))) : 0;
+    ck_assert_status(inv_run_put(run, generator, INV_UINT8, 1, &size, bytes, INV_RUN_PLAIN),
+                     INV_OK);
+    ck_assert_status(inv_run_save(run, path), INV_OK);
+    inv_run_free(run);
+}
+
+START_TEST(a_generator_of_0_1_0_goes_on)
+{
+    program_must_work(run_here("train long.cfg -q --threads 1 --data data -o a.h5"));
+    make_old(support_at(place, "a.h5"));
+    program_must_work(run_here("train long.cfg -q --threads 1 --data data -o a.h5 --resume "
+                               "--set training.epochs=9"));
+    program_must_work(run_here("train long.cfg -q --threads 1 --data data -o b.h5 "
+                               "--set training.epochs=9"));
+    assert_same_text("a.h5", "b.h5");
+    ck_assert_int_eq(unlink(support_at(place, "a.h5")), 0);
+    ck_assert_int_eq(unlink(support_at(place, "b.h5")), 0);
+}
+END_TEST
+
 START_TEST(validation_is_measured_every_so_often)
 {
     size_t dims[4];
@@ -273,6 +307,7 @@ Suite *cli_train_suite(void)
     tcase_add_test(tests, a_second_thread_changes_nothing);
     tcase_add_test(tests, epochs_are_said);
     tcase_add_test(tests, a_longer_run_is_as_one_that_was_long);
+    tcase_add_test(tests, a_generator_of_0_1_0_goes_on);
     tcase_add_test(tests, validation_is_measured_every_so_often);
     tcase_add_test(tests, refuses_what_cannot_be);
     tcase_add_test(tests, refuses_to_resume_what_would_be_another);

@@ -13,6 +13,7 @@
 #include <hdf5.h>
 
 #include "invproj/inverse.h"
+#include "invproj/rng.h"
 #include "invproj/run.h"
 #include "small.h"
 #include "suites.h"
@@ -1281,6 +1282,35 @@ START_TEST(states_come_back)
 }
 END_TEST
 
+/* What 0.1.0 kept of a generator, 5,000 bytes, becomes the words of today. */
+START_TEST(a_generator_of_0_1_0_is_read)
+{
+    unsigned char bytes[INV_RNG_GSL_BYTES];
+    uint32_t words[INV_RNG_WORDS];
+    const size_t size = sizeof bytes;
+    const inv_array state = {"generator", INV_UINT32, words, INV_RNG_WORDS};
+    inv_run *run = create();
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = i % 8 < 4 ? (unsigned char)(i * i / 8 + 77) : 0;
+    for (int bad = 0; bad < 2; bad++) {
+        bytes[8 * 99 + 6] = (unsigned char)bad;
+        ck_assert_status(
+            inv_run_put(run, "/state/generator", INV_UINT8, 1, &size, bytes, INV_RUN_PLAIN),
+            INV_OK);
+        ck_assert_status(inv_run_get_state(run, "/state", &state, 1), bad ? INV_EFORMAT : INV_OK);
+        for (size_t i = 0; !bad && i < 4 * (size_t)INV_RNG_WORDS; i++)
+            ck_assert_uint_eq(words[i / 4] >> (8 * (i % 4)) & 0xff, bytes[i / 4 * 8 + i % 4]);
+    }
+    ck_assert_message_has("/state/generator: is no state of a generator");
+    const size_t fewer = size - 8;
+    ck_assert_status(
+        inv_run_put(run, "/state/generator", INV_UINT8, 1, &fewer, bytes, INV_RUN_PLAIN), INV_OK);
+    ck_assert_status(inv_run_get_state(run, "/state", &state, 1), INV_EFORMAT);
+    ck_assert_message_has("/state/generator: has 4992 values, must have 625");
+    inv_run_free(run);
+}
+END_TEST
+
 /* ---- other programs ---- */
 
 static int execute(void *arguments)
@@ -1384,6 +1414,7 @@ Suite *run_suite(void)
     tcase_add_test(tests, spoilt_blocks_are_refused);
     tcase_add_test(tests, spoilt_descriptions_are_refused);
     tcase_add_test(tests, states_come_back);
+    tcase_add_test(tests, a_generator_of_0_1_0_is_read);
     tcase_add_test(tests, other_programs_read_it);
     suite_add_tcase(suite, tests);
     return suite;

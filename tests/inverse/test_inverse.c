@@ -546,7 +546,7 @@ START_TEST(a_state_that_cannot_be_is_refused)
     ck_assert_uint_eq(inv_learner_state(inverter, state), 5);
     uint32_t *order = state[1].data, kept = order[SMALL_TRAIN - 1];
     uint64_t *position = state[2].data;
-    int *next = (int *)((char *)state[3].data + 624 * sizeof(unsigned long)); /* of MT19937 */
+    uint32_t *next = (uint32_t *)state[3].data + 624; /* of MT19937 */
     order[SMALL_TRAIN - 1] = SMALL_TRAIN;
     ck_assert_status(inv_learner_restored(inverter), INV_EFORMAT);
     ck_assert_message_has("inverse: the state that was kept is none to go on from");
@@ -556,7 +556,7 @@ START_TEST(a_state_that_cannot_be_is_refused)
     *position -= SMALL_TRAIN;
     *next += 1000;
     ck_assert_status(inv_learner_restored(inverter), INV_EFORMAT);
-    *next -= 2000;
+    *next -= 2000; /* below 0 it is large */
     ck_assert_status(inv_learner_restored(inverter), INV_EFORMAT);
     *next += 1000;
     ck_assert_status(inv_learner_restored(inverter), INV_OK);

@@ -68,23 +68,31 @@ static void conv_init(const inv_layer *layer, float *params, gsl_rng *rng)
 typedef struct room {
     inv_window w;
     size_t out, places, size; /* channels, windows of an image, values of a window */
-    size_t image, slopes, columns, gradient, block; /* floats of each */
+    size_t turned, image, slopes, columns, gradient, block; /* floats of each */
     float *kernel, *blocks;
 } room;
 
-static room room_of(const inv_layer *layer, void *state)
+/* Its sizes alone. */
+static room measure(const inv_layer *layer)
 {
     const conv_spec *spec = layer->spec;
     room r = {.w = inv_window_over(layer->in, &spec->window), .out = layer->out.channels};
     r.places = r.w.out_height * r.w.out_width;
     r.size = inv_window_size(&r.w);
+    r.turned = inv_whole_vectors(r.size) * inv_whole_vectors(r.out);
     r.image = inv_whole_vectors(inv_shape_size(r.w.padded));
     r.slopes = r.places * inv_whole_vectors(r.out);
     r.columns = r.w.out_width * inv_whole_vectors(r.size);
     r.gradient = inv_whole_vectors(r.size * r.out) + inv_whole_vectors(r.out);
     r.block = r.image + r.slopes + r.columns + r.gradient;
+    return r;
+}
+
+static room room_of(const inv_layer *layer, void *state)
+{
+    room r = measure(layer);
     r.kernel = inv_vector_start(state);
-    r.blocks = r.kernel + inv_whole_vectors(r.size) * inv_whole_vectors(r.out);
+    r.blocks = r.kernel + r.turned;
     return r;
 }
 
@@ -110,8 +118,8 @@ static float *gradient_of(const room *r, size_t block)
 
 static size_t conv_state_size(const inv_layer *layer, size_t rows)
 {
-    const room r = room_of(layer, NULL);
-    const size_t floats = (size_t)(r.blocks - r.kernel) + inv_window_blocks(rows) * r.block;
+    const room r = measure(layer);
+    const size_t floats = r.turned + inv_window_blocks(rows) * r.block;
     return (floats + INV_LANES_MOST) * sizeof(float);
 }
 

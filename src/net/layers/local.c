@@ -69,10 +69,11 @@ typedef struct room {
     inv_window w;
     size_t out, places, size;      /* channels, windows of an image, values of a window */
     size_t image, kernel, columns; /* floats of each */
-    float *images, *kernels, *slopes, *gradients, *end;
+    float *images, *kernels, *slopes, *gradients;
 } room;
 
-static room room_of(const inv_layer *layer, void *state, size_t rows)
+/* Its sizes alone. */
+static room measure(const inv_layer *layer)
 {
     const local_spec *spec = layer->spec;
     room r = {.w = inv_window_over(layer->in, &spec->window), .out = layer->out.channels};
@@ -83,18 +84,31 @@ static room room_of(const inv_layer *layer, void *state, size_t rows)
     r.image = inv_window_pads(&r.w) ? inv_whole_vectors(inv_shape_size(r.w.padded)) : 0;
     r.kernel = forward > backward ? forward : backward;
     r.columns = inv_whole_vectors(r.size);
+    return r;
+}
+
+/* Floats of the dy of all blocks. */
+static size_t slopes_size(const room *r, size_t rows)
+{
+    return inv_window_blocks(r->places) * rows * inv_whole_vectors(r->out);
+}
+
+static room room_of(const inv_layer *layer, void *state, size_t rows)
+{
+    room r = measure(layer);
     r.images = inv_vector_start(state);
     r.kernels = r.images + rows * r.image;
     r.slopes = r.kernels + r.places * r.kernel;
-    r.gradients = r.slopes + inv_window_blocks(r.places) * rows * inv_whole_vectors(r.out);
-    r.end = r.gradients + rows * r.columns;
+    r.gradients = r.slopes + slopes_size(&r, rows);
     return r;
 }
 
 static size_t local_state_size(const inv_layer *layer, size_t rows)
 {
-    const room r = room_of(layer, NULL, rows);
-    return ((size_t)(r.end - r.images) + INV_LANES_MOST) * sizeof(float);
+    const room r = measure(layer);
+    const size_t floats =
+        rows * r.image + r.places * r.kernel + slopes_size(&r, rows) + rows * r.columns;
+    return (floats + INV_LANES_MOST) * sizeof(float);
 }
 
 static bool is_large(const room *r, size_t rows)
