@@ -22,7 +22,9 @@
     X(idx)                                                                                         \
     X(zip)                                                                                         \
     X(npy)                                                                                         \
+    X(arrange)                                                                                     \
     X(dataset)                                                                                     \
+    X(sources)                                                                                     \
     X(layer)                                                                                       \
     X(window)                                                                                      \
     X(norm)                                                                                        \

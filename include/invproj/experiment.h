@@ -12,6 +12,7 @@
 #define INVPROJ_EXPERIMENT_H
 
 #include "invproj/config.h"
+#include "invproj/dataset.h"
 #include "invproj/exemplars.h"
 #include "invproj/features.h"
 #include "invproj/generate.h"
@@ -22,12 +23,6 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-typedef struct inv_data_spec {
-    char folder[INV_TEXT_MAX]; /* of the four IDX files */
-    size_t validation;         /* images set aside */
-    double scale;              /* pixels are divided by it; 0: as inv_idx_full_scale says */
-} inv_data_spec;
 
 typedef struct inv_project_spec {
     char name[INV_NAME_MAX];    /* under which the result stands in the run file */

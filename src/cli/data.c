@@ -1,13 +1,13 @@
 /* The data a session works on: opened as its experiment says, and what is said of them.
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
 #include "cli.h"
 
 inv_status cli_data_open(cli_session *session)
 {
-    const inv_data_spec *spec = &session->experiment->data;
-    const char *folder = session->options->data ? session->options->data : spec->folder;
-    inv_status status = inv_dataset_open(folder, spec->scale, &session->data);
-    return status == INV_OK ? inv_dataset_set_validation(session->data, spec->validation) : status;
+    return inv_dataset_load(&session->experiment->data, session->options->data, session->seed,
+                            &session->data);
 }
 
 static inv_status put_class_names(inv_run *run, const inv_dataset *data)
@@ -27,14 +27,16 @@ inv_status cli_data_describe(inv_run *run, const inv_dataset *data)
     const struct {
         const char *name;
         size_t value;
-    } sizes[] = {{"height", data->shape.height},        {"width", data->shape.width},
-                 {"channels", data->shape.channels},    {"classes", data->classes},
-                 {"train", data->train.count},          {"test", data->test.count},
-                 {"validation", data->validation.count}};
+    } sizes[] = {{"height", data->shape.height},         {"width", data->shape.width},
+                 {"channels", data->shape.channels},     {"classes", data->classes},
+                 {"train", data->train.count},           {"test", data->test.count},
+                 {"validation", data->validation.count}, {"transposed", data->transposed}};
     inv_status status = INV_OK;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         INV_TRY(inv_run_set_size(run, "/data", sizes[i].name, sizes[i].value));
     INV_TRY(inv_run_set_text(run, "/data", "type", inv_idx_type_name(data->train.type)));
+    if (*data->axes)
+        INV_TRY(inv_run_set_text(run, "/data", "axes", data->axes));
     INV_TRY(inv_run_set_real(run, "/data", "low", data->low));
     INV_TRY(inv_run_set_real(run, "/data", "high", data->high));
     INV_TRY(inv_run_set_real(run, "/data", "white", data->white));
@@ -42,6 +44,45 @@ inv_status cli_data_describe(inv_run *run, const inv_dataset *data)
     INV_TRY(put_class_names(run, data));
 fail:
     return status;
+}
+
+/* A list of the classes that validation lacks, by number: "1, 2, 5". */
+static void list_missing(const inv_dataset *data, char *text, size_t size)
+{
+    size_t train[INV_CLASSES_MAX], validation[INV_CLASSES_MAX], used = 0;
+    inv_part_classes(&data->train, train);
+    inv_part_classes(&data->validation, validation);
+    for (size_t c = 0; c < data->classes && used < size; c++)
+        if (train[c] > 0 && validation[c] == 0)
+            used += (size_t)snprintf(text + used, size - used, "%s%zu", used ? ", " : "", c);
+}
+
+/* What is unusual in how they were read, or asks for another way. */
+static void note_reading(const cli_session *session)
+{
+    const inv_dataset *data = session->data;
+    char missing[64] = "";
+    if (strcmp(data->axes, "nchw") == 0)
+        cli_note(&session->progress, "          read channels first, %zu x %zu x %zu in the file",
+                 data->shape.channels, data->transposed ? data->shape.width : data->shape.height,
+                 data->transposed ? data->shape.height : data->shape.width);
+    if (data->transposed)
+        cli_note(&session->progress, "          rows and columns have changed places");
+    if (data->label_columns > 1)
+        cli_note(&session->progress,
+                 "          labels of %zu numbers, of which the first is the "
+                 "class",
+                 data->label_columns);
+    if (data->sideways)
+        cli_note(
+            &session->progress,
+            "          EMNIST's images lie on their side; data.transpose = true turns them up");
+    list_missing(data, missing, sizeof missing);
+    if (data->missing > 0)
+        cli_note(&session->progress,
+                 "          %zu classes have no validation image (%s%s); data.shuffle = true gives "
+                 "each its share",
+                 data->missing, missing, strlen(missing) + 1 == sizeof missing ? "..." : "");
 }
 
 void cli_data_note(const cli_session *session)
@@ -58,4 +99,5 @@ void cli_data_note(const cli_session *session)
              data->shape.height, data->shape.width, data->shape.channels,
              inv_idx_type_name(data->train.type), data->low, data->high, data->scale, data->classes,
              empty);
+    note_reading(session);
 }

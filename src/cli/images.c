@@ -102,15 +102,39 @@ static inv_status take_png(const cli_images *images, const char *file, float *ro
     return status;
 }
 
+/* As the sizes tell or, where they do not, as the images trained on were read. */
+static inv_status arrange(const cli_images *images, const char *file, inv_idx *idx)
+{
+    const inv_run *run = images->session->run;
+    uint64_t transposed = 0;
+    char *axes = NULL;
+    const char *read_as = NULL;
+    inv_status status = INV_OK;
+    if (inv_run_has_attribute(run, "/data", "transposed"))
+        INV_TRY(inv_run_size(run, "/data", "transposed", &transposed));
+    status = inv_images_arrange(file, "", transposed, idx, &read_as);
+    if (status != INV_EDATA)
+        return status;
+    if (inv_run_has_attribute(run, "/data", "axes"))
+        INV_TRY(inv_run_text(run, "/data", "axes", &axes));
+    status = inv_images_arrange(file, axes ? axes : inv_axes_names[0], transposed, idx, &read_as);
+fail:
+    free(axes);
+    return status;
+}
+
 static inv_status open_idx(cli_images *images, const char *file)
 {
     double low = 0.0, high = 0.0;
-    inv_status status = inv_idx_read(file, &images->idx);
+    inv_status status = inv_array_read(file, &images->idx);
     if (status != INV_OK)
         return status;
-    const inv_idx *idx = images->idx;
+    inv_idx *idx = images->idx;
     if (idx->rank < 2)
         return INV_ERROR(INV_EFORMAT, "%s: holds no images but an array of 1 dimension", file);
+    status = arrange(images, file, idx);
+    if (status != INV_OK)
+        return status;
     const size_t at = inv_idx_range(idx->type, idx->data, idx->size, &low, &high);
     if (at < idx->size)
         return INV_ERROR(INV_EDATA, "%s: image %zu (from 0) has a value that is not finite", file,

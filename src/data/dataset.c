@@ -1,34 +1,20 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "invproj/dataset.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <float.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <gsl/gsl_randist.h>
+#include <nettle/sha2.h>
 
-#include "base/sniff.h"
-#include "invproj/file.h"
-
+#include "data/names.h"
+#include "data/sources.h"
+#include "invproj/rng.h"
 #include "kernels/kernels.h"
-
-#define NAMES_BYTES_MAX ((size_t)1 << 20)
-
-/* The usual name of each file, and what another one must have in its name to be taken for it. */
-static const struct data_file {
-    const char *name, *words[2];
-} data_files[INV_DATA_FILES] = {
-    [INV_TRAIN_IMAGES] = {"train-images-idx3-ubyte", {"train-images", "train-images"}},
-    [INV_TRAIN_LABELS] = {"train-labels-idx1-ubyte", {"train-labels", "train-labels"}},
-    [INV_TEST_IMAGES] = {"t10k-images-idx3-ubyte", {"t10k-images", "test-images"}},
-    [INV_TEST_LABELS] = {"t10k-labels-idx1-ubyte", {"t10k-labels", "test-labels"}},
-};
 
 enum { TRAIN_PART, TEST_PART };
 
@@ -51,97 +37,7 @@ static const struct known_data *find_known(const inv_dataset *data)
     return NULL;
 }
 
-#define REMEDY "run 'make data' to get MNIST, or name another folder with --data DIR"
-
-/* ---- opening ---- */
-
-static inv_status check_folder(const char *folder)
-{
-    struct stat info;
-    if (stat(folder, &info) != 0)
-        return INV_ERROR(INV_EIO, "%s: %s; " REMEDY, folder, strerror(errno));
-    if (!S_ISDIR(info.st_mode))
-        return INV_ERROR(INV_EIO, "%s: is not a folder; " REMEDY, folder);
-    return INV_OK;
-}
-
-static inv_status join_path(const char *folder, const char *name, const char *ending, char **path)
-{
-    const size_t length = strlen(folder);
-    const char *slash = length > 0 && folder[length - 1] == '/' ? "" : "/";
-    if (asprintf(path, "%s%s%s%s", folder, slash, name, ending) >= 0)
-        return INV_OK;
-    *path = NULL;
-    return INV_ERROR(INV_ENOMEM, "%s: no memory for a file name", folder);
-}
-
-/* Whether `longer` is `shorter` gzipped, by their names. */
-static bool is_gzipped(const char *longer, const char *shorter)
-{
-    const size_t length = strlen(shorter);
-    return strncmp(longer, shorter, length) == 0 && strcmp(longer + length, ".gz") == 0;
-}
-
-static bool may_be(const struct data_file *file, const char *name)
-{
-    return name[0] != '.' && (strstr(name, file->words[0]) || strstr(name, file->words[1]));
-}
-
-/* The one entry of the folder that may be that file, in `found`; "" where there is none. */
-static inv_status find_other(const char *folder, const struct data_file *file,
-                             char found[NAME_MAX + 1])
-{
-    inv_status status = INV_OK;
-    DIR *listing = opendir(folder);
-    found[0] = '\0';
-    for (struct dirent *entry; listing && (entry = readdir(listing)) != NULL;) {
-        if (!may_be(file, entry->d_name) || is_gzipped(entry->d_name, found))
-            continue;
-        if (found[0] && !is_gzipped(found, entry->d_name))
-            INV_FAIL(INV_EIO, "%s: %s is not there, and both %s and %s may be it; remove one",
-                     folder, file->name, found, entry->d_name);
-        snprintf(found, NAME_MAX + 1, "%s", entry->d_name);
-    }
-fail:
-    if (listing)
-        closedir(listing);
-    return status;
-}
-
-/* The path of data file `which`, without or else with ".gz", or of another that may be it; the
- * caller frees it. */
-static inv_status find_file(const char *folder, int which, char **path)
-{
-    static const char *const endings[] = {"", ".gz"};
-    const struct data_file *file = &data_files[which];
-    char other[NAME_MAX + 1];
-    struct stat info;
-    inv_status status = INV_OK;
-    for (size_t i = 0; i < 2; i++) {
-        INV_TRY(join_path(folder, file->name, endings[i], path));
-        /* whatever else is wrong with it, reading it will say */
-        if (stat(*path, &info) == 0 || errno != ENOENT)
-            return INV_OK;
-        free(*path);
-        *path = NULL;
-    }
-    INV_TRY(find_other(folder, file, other));
-    if (!other[0])
-        INV_FAIL(INV_EIO, "%s: neither %s nor %s.gz is there; " REMEDY, folder, file->name,
-                 file->name);
-    INV_TRY(join_path(folder, other, "", path));
-fail:
-    return status;
-}
-
 /* ---- images ---- */
-
-inv_shape inv_images_shape(const inv_idx *images)
-{
-    if (images->rank == 2)
-        return (inv_shape){1, images->dims[1], 1};
-    return (inv_shape){images->dims[1], images->dims[2], images->rank == 4 ? images->dims[3] : 1};
-}
 
 /* Sees that all pixels are finite, and keeps the least and the largest. */
 static inv_status measure_images(const char *path, const inv_idx *idx, inv_dataset *data)
@@ -159,32 +55,23 @@ static inv_status measure_images(const char *path, const inv_idx *idx, inv_datas
     return INV_OK;
 }
 
-static inv_status read_images(const char *path, int part, inv_dataset *data)
+/* Reads images, and brings their axes into order. */
+static inv_status read_images(inv_sources *sources, int which, const inv_data_spec *spec,
+                              inv_dataset *data, inv_idx **out)
 {
-    inv_status status = inv_idx_read(path, &data->images[part]);
-    if (status != INV_OK)
-        return status;
-    const inv_idx *idx = data->images[part];
-    if (idx->rank < 2)
-        return INV_ERROR(INV_EFORMAT,
-                         "%s: holds an array of 1 dimension, but images have 3, or 4 with channels "
-                         "last, or 2 where each is one line",
-                         path);
-    return measure_images(path, idx, data);
+    const char *where = inv_sources_where(sources, which), *axes = "";
+    inv_status status = INV_OK;
+    INV_TRY(inv_sources_read(sources, which, out));
+    INV_TRY(inv_images_arrange(where, spec->axes, spec->transpose, *out, &axes));
+    snprintf(data->axes, sizeof data->axes, "%s", axes);
+    INV_TRY(measure_images(where, *out, data));
+fail:
+    return status;
 }
 
 /* ---- labels ---- */
 
-static inv_status check_label_file(const char *path, const inv_idx *idx)
-{
-    if (idx->rank != 1)
-        return INV_ERROR(INV_EFORMAT, "%s: holds an array of %zu dimensions, but labels have 1",
-                         path, idx->rank);
-    if (idx->type == INV_IDX_FLOAT || idx->type == INV_IDX_DOUBLE)
-        return INV_ERROR(INV_EFORMAT, "%s: labels are whole numbers, but these are %ss", path,
-                         inv_idx_type_name(idx->type));
-    return INV_OK;
-}
+#define QMNIST_COLUMNS 8 /* the class, and seven that say who wrote it, and where it is from */
 
 /* Label i of whatever integer type. */
 static long label_at(const inv_idx *idx, size_t i)
@@ -201,62 +88,205 @@ static long label_at(const inv_idx *idx, size_t i)
     }
 }
 
-inv_status inv_labels_read(const char *path, uint16_t **labels, size_t *count,
-                           char sha256[INV_SHA256_TEXT])
+/* Whether each row has a single 1, and zeros. */
+static bool is_one_hot(const inv_idx *idx)
 {
-    inv_idx *idx = NULL;
+    const size_t columns = idx->dims[1];
+    for (size_t i = 0; i < idx->dims[0]; i++) {
+        size_t ones = 0, zeros = 0;
+        for (size_t j = 0; j < columns; j++) {
+            ones += label_at(idx, i * columns + j) == 1;
+            zeros += label_at(idx, i * columns + j) == 0;
+        }
+        if (ones != 1 || ones + zeros != columns)
+            return false;
+    }
+    return true;
+}
+
+/* *columns are those of a row, of which the first is the class. */
+static inv_status check_label_file(const char *path, const inv_idx *idx, size_t *columns)
+{
+    *columns = idx->rank == 2 ? idx->dims[1] : 1;
+    if (idx->type == INV_IDX_FLOAT || idx->type == INV_IDX_DOUBLE)
+        return INV_ERROR(INV_EFORMAT,
+                         "%s: labels are whole numbers, but these are %ss; save them as integers "
+                         "(in Python, y.astype('int32'))",
+                         path, inv_idx_type_name(idx->type));
+    if (idx->rank > 2)
+        return INV_ERROR(INV_EFORMAT,
+                         "%s: holds an array of %zu dimensions, but labels have 1, or 2 where the "
+                         "class is the first of a row's numbers",
+                         path, idx->rank);
+    if ((*columns != 1 && *columns != QMNIST_COLUMNS) || (*columns > 1 && is_one_hot(idx)))
+        return INV_ERROR(INV_EFORMAT,
+                         "%s: %zu numbers a label; 1 is read, or the first of QMNIST's %d; of "
+                         "one-hot labels, save the classes (in Python, y.argmax(1))",
+                         path, *columns, QMNIST_COLUMNS);
+    return INV_OK;
+}
+
+/* The classes in `idx`, as many as *count, which the caller frees. */
+static inv_status take_labels(const char *where, const inv_idx *idx, uint16_t **labels,
+                              size_t *count)
+{
     void *memory = NULL;
+    size_t columns = 0;
     inv_status status = INV_OK;
-    *labels = NULL;
-    INV_TRY(inv_idx_read(path, &idx));
-    INV_TRY(check_label_file(path, idx));
-    INV_TRY(inv_calloc(idx->size, sizeof(uint16_t), path, &memory));
-    for (size_t i = 0; i < idx->size; i++) {
-        const long label = label_at(idx, i);
+    INV_TRY(check_label_file(where, idx, &columns));
+    INV_TRY(inv_calloc(idx->dims[0], sizeof(uint16_t), where, &memory));
+    for (size_t i = 0; i < idx->dims[0]; i++) {
+        const long label = label_at(idx, i * columns);
         if (label < 0 || label >= INV_CLASSES_MAX)
-            INV_FAIL(INV_EDATA, "%s: label %ld at index %zu; labels are from 0 to %d", path, label,
+            INV_FAIL(INV_EDATA, "%s: label %ld at index %zu; labels are from 0 to %d", where, label,
                      i, INV_CLASSES_MAX - 1);
         ((uint16_t *)memory)[i] = (uint16_t)label;
     }
     *labels = memory;
-    *count = idx->size;
-    memcpy(sha256, idx->sha256, INV_SHA256_TEXT);
+    *count = idx->dims[0];
     memory = NULL;
 fail:
     free(memory);
+    return status;
+}
+
+inv_status inv_labels_read(const char *path, uint16_t **labels, size_t *count,
+                           char sha256[INV_SHA256_TEXT])
+{
+    inv_idx *idx = NULL;
+    inv_status status = INV_OK;
+    *labels = NULL;
+    INV_TRY(inv_array_read(path, &idx));
+    INV_TRY(take_labels(path, idx, labels, count));
+    memcpy(sha256, idx->sha256, INV_SHA256_TEXT);
+fail:
     inv_idx_free(idx);
     return status;
 }
 
-static inv_status check_counts(const char *folder, const inv_dataset *data, int part, size_t labels)
-{
-    const size_t images = data->images[part]->dims[0];
-    const bool train = part == TRAIN_PART;
-    if (images == labels)
-        return INV_OK;
-    return INV_ERROR(INV_EDATA, "%s: %zu images in %s but %zu labels in %s", folder, images,
-                     data_files[train ? INV_TRAIN_IMAGES : INV_TEST_IMAGES].name, labels,
-                     data_files[train ? INV_TRAIN_LABELS : INV_TEST_LABELS].name);
-}
+/* ---- both ---- */
 
-/* Images and labels of one part. */
-static inv_status read_part(const char *folder, int part, inv_dataset *data)
+/* Images and labels of one part, as many of the one as of the other. */
+static inv_status read_pair(inv_sources *sources, int images_at, int labels_at,
+                            const inv_data_spec *spec, inv_dataset *data, inv_idx **images,
+                            uint16_t **labels, char sha256[2][INV_SHA256_TEXT])
 {
-    const int images = part == TRAIN_PART ? INV_TRAIN_IMAGES : INV_TEST_IMAGES;
-    const int labels = part == TRAIN_PART ? INV_TRAIN_LABELS : INV_TEST_LABELS;
-    char *path = NULL;
+    inv_idx *idx = NULL;
     size_t count = 0;
     inv_status status = INV_OK;
-    INV_TRY(find_file(folder, images, &path));
-    INV_TRY(read_images(path, part, data));
-    memcpy(data->sha256[images], data->images[part]->sha256, INV_SHA256_TEXT);
-    free(path);
-    path = NULL;
-    INV_TRY(find_file(folder, labels, &path));
-    INV_TRY(inv_labels_read(path, &data->labels[part], &count, data->sha256[labels]));
-    INV_TRY(check_counts(folder, data, part, count));
+    INV_TRY(read_images(sources, images_at, spec, data, images));
+    INV_TRY(inv_sources_read(sources, labels_at, &idx));
+    INV_TRY(take_labels(inv_sources_where(sources, labels_at), idx, labels, &count));
+    memcpy(sha256[0], (*images)->sha256, INV_SHA256_TEXT);
+    memcpy(sha256[1], idx->sha256, INV_SHA256_TEXT);
+    data->label_columns = idx->rank == 2 ? idx->dims[1] : 1;
+    if ((*images)->dims[0] != count)
+        INV_FAIL(INV_EDATA, "%s: %zu images in %s but %zu labels in %s", inv_sources_path(sources),
+                 (*images)->dims[0], inv_sources_name(sources, images_at), count,
+                 inv_sources_name(sources, labels_at));
 fail:
-    free(path);
+    inv_idx_free(idx);
+    return status;
+}
+
+static bool is_same_shape(inv_shape a, inv_shape b)
+{
+    return a.height == b.height && a.width == b.width && a.channels == b.channels;
+}
+
+/* Whether two parts can be one data set. */
+static inv_status check_shapes(const inv_sources *sources, const inv_idx *a, const char *name,
+                               const inv_idx *b)
+{
+    const inv_shape s = inv_images_shape(a), t = inv_images_shape(b);
+    if (!is_same_shape(s, t))
+        return INV_ERROR(
+            INV_EDATA, "%s: the training images are %zu x %zu x %zu, the %s images %zu x %zu x %zu",
+            inv_sources_path(sources), s.height, s.width, s.channels, name, t.height, t.width,
+            t.channels);
+    if (a->type != b->type)
+        return INV_ERROR(INV_EDATA, "%s: the training images are %ss, the %s images %ss",
+                         inv_sources_path(sources), inv_idx_type_name(a->type), name,
+                         inv_idx_type_name(b->type));
+    return INV_OK;
+}
+
+/* *into becomes `first` and what it was, one behind the other. */
+static inv_status put_before(const char *what, const void *first, size_t first_bytes, void **into,
+                             size_t into_bytes)
+{
+    void *memory = NULL;
+    inv_status status = inv_calloc(first_bytes + into_bytes, 1, what, &memory);
+    if (status != INV_OK)
+        return status;
+    memcpy(memory, first, first_bytes);
+    memcpy((unsigned char *)memory + first_bytes, *into, into_bytes);
+    free(*into);
+    *into = memory;
+    return INV_OK;
+}
+
+/* The SHA-256 of two arrays that are one: of both sums as text. */
+static void join_sums(const char first[INV_SHA256_TEXT], char sum[INV_SHA256_TEXT])
+{
+    struct sha256_ctx context;
+    uint8_t digest[SHA256_DIGEST_SIZE];
+    sha256_init(&context);
+    sha256_update(&context, strlen(first), (const uint8_t *)first);
+    sha256_update(&context, strlen(sum), (const uint8_t *)sum);
+    sha256_digest(&context, sizeof digest, digest);
+    for (size_t i = 0; i < sizeof digest; i++)
+        snprintf(sum + 2 * i, 3, "%02x", digest[i]);
+}
+
+/* Validation images that the data bring along stand before those to train on, like others that are
+ * set aside. */
+static inv_status read_validation(inv_sources *sources, const inv_data_spec *spec,
+                                  inv_dataset *data)
+{
+    char sha256[2][INV_SHA256_TEXT];
+    inv_idx *images = NULL, *train = data->images[TRAIN_PART];
+    uint16_t *labels = NULL;
+    void *train_labels = NULL;
+    inv_status status = INV_OK;
+    if (!inv_sources_has(sources, INV_VALIDATION_IMAGES))
+        return INV_OK;
+    INV_TRY(read_pair(sources, INV_VALIDATION_IMAGES, INV_VALIDATION_LABELS, spec, data, &images,
+                      &labels, sha256));
+    INV_TRY(check_shapes(sources, train, "validation", images));
+    const size_t width = inv_idx_type_size(train->type), count = images->dims[0];
+    INV_TRY(put_before("images", images->data, images->size * width, &train->data,
+                       train->size * width));
+    train_labels = data->labels[TRAIN_PART];
+    data->labels[TRAIN_PART] = NULL;
+    INV_TRY(put_before("labels", labels, count * sizeof *labels, &train_labels,
+                       train->dims[0] * sizeof *labels));
+    data->labels[TRAIN_PART] = train_labels;
+    train_labels = NULL;
+    train->dims[0] += count;
+    train->size += images->size;
+    data->own_validation = count;
+    join_sums(sha256[0], data->sha256[INV_TRAIN_IMAGES]);
+    join_sums(sha256[1], data->sha256[INV_TRAIN_LABELS]);
+fail:
+    free(train_labels);
+    free(labels);
+    inv_idx_free(images);
+    return status;
+}
+
+static inv_status read_parts(inv_sources *sources, const inv_data_spec *spec, inv_dataset *data)
+{
+    inv_status status = INV_OK;
+    INV_TRY(read_pair(sources, INV_TRAIN_IMAGES, INV_TRAIN_LABELS, spec, data,
+                      &data->images[TRAIN_PART], &data->labels[TRAIN_PART],
+                      data->sha256 + INV_TRAIN_IMAGES));
+    INV_TRY(read_pair(sources, INV_TEST_IMAGES, INV_TEST_LABELS, spec, data,
+                      &data->images[TEST_PART], &data->labels[TEST_PART],
+                      data->sha256 + INV_TEST_IMAGES));
+    INV_TRY(check_shapes(sources, data->images[TRAIN_PART], "test", data->images[TEST_PART]));
+    INV_TRY(read_validation(sources, spec, data));
+fail:
     return status;
 }
 
@@ -277,24 +307,10 @@ static inv_part part_of(const inv_dataset *data, int part)
 
 /* ---- what cannot serve ---- */
 
-static inv_status check_shapes(const char *folder, const inv_dataset *data)
-{
-    const inv_idx *train = data->images[TRAIN_PART], *test = data->images[TEST_PART];
-    const inv_shape a = data->shape, b = inv_images_shape(test);
-    if (a.height != b.height || a.width != b.width || a.channels != b.channels)
-        return INV_ERROR(
-            INV_EDATA,
-            "%s: the training images are %zu x %zu x %zu, the test images %zu x %zu x %zu", folder,
-            a.height, a.width, a.channels, b.height, b.width, b.channels);
-    if (train->type != test->type)
-        return INV_ERROR(INV_EDATA, "%s: the training images are %ss, the test images %ss", folder,
-                         inv_idx_type_name(train->type), inv_idx_type_name(test->type));
-    return INV_OK;
-}
-
 /* Counts the classes, and sees that there are two and that the test part has no others. */
-static inv_status check_labels(const char *folder, inv_dataset *data)
+static inv_status check_labels(const inv_sources *sources, inv_dataset *data)
 {
+    const char *folder = inv_sources_path(sources);
     const inv_part *train = &data->train, *test = &data->test;
     size_t images[INV_CLASSES_MAX] = {0}, largest = 0;
     for (size_t i = 0; i < train->count; i++) {
@@ -306,9 +322,9 @@ static inv_status check_labels(const char *folder, inv_dataset *data)
         data->empty += images[c] == 0;
     if (data->empty == largest)
         return INV_ERROR(INV_EDATA, "%s: every label in %s is %zu; two classes are the least",
-                         folder, data_files[INV_TRAIN_LABELS].name, largest);
+                         folder, inv_sources_name(sources, INV_TRAIN_LABELS), largest);
     for (size_t i = 0; i < test->count; i++) {
-        const char *name = data_files[INV_TEST_LABELS].name;
+        const char *name = inv_sources_name(sources, INV_TEST_LABELS);
         if (test->labels[i] > largest)
             return INV_ERROR(INV_EDATA,
                              "%s: label %d at index %zu of %s, but those to train on end at %zu",
@@ -330,82 +346,6 @@ static inv_status check_images(const char *folder, const inv_part *train)
         if (memcmp(images, images + i * bytes, bytes) != 0)
             return INV_OK;
     return INV_ERROR(INV_EDATA, "%s: every training image is the same: nothing to learn", folder);
-}
-
-/* ---- the names of classes ---- */
-
-/* Bytes of the UTF-8 character that starts at s[0], of which `left` are there; 0: it is none. RFC
- * 3629, section 4: neither longer than need be, nor a surrogate, nor beyond U+10FFFF. */
-static size_t utf8_character(const unsigned char *s, size_t left)
-{
-    const size_t length = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-    if (length == 0 || length > left || s[0] > 0xf4)
-        return 0;
-    for (size_t i = 1; i < length; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-        (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-        return 0;
-    return length;
-}
-
-bool inv_class_name_good(const char *text, size_t length)
-{
-    const unsigned char *s = (const unsigned char *)text;
-    size_t at = 0, step = 1;
-    while (at < length && step > 0) {
-        step = s[at] < ' ' || s[at] == 0x7f ? 0 : utf8_character(s + at, length - at);
-        at += step;
-    }
-    return length > 0 && length < INV_NAME_MAX && step > 0;
-}
-
-/* A line a class; `source` is who says so, for messages. */
-static inv_status take_names(const char *source, const char *text, inv_dataset *data)
-{
-    size_t count = 0;
-    void *memory = NULL;
-    inv_status status = inv_calloc(data->classes, INV_NAME_MAX, "the names of classes", &memory);
-    if (status != INV_OK)
-        return status;
-    data->class_names = memory;
-    for (const char *line = text; *line; count++) {
-        const size_t all = strcspn(line, "\n"), length = all - (all && line[all - 1] == '\r');
-        if (!inv_class_name_good(line, length))
-            return INV_ERROR(INV_EDATA,
-                             "%s:%zu: a class name is 1 to %d bytes of printable UTF-8 text",
-                             source, count + 1, INV_NAME_MAX - 1);
-        if (count < data->classes)
-            memcpy(data->class_names[count], line, length);
-        line += all + (line[all] == '\n');
-    }
-    if (count != data->classes)
-        return INV_ERROR(INV_EDATA, "%s: %zu names, but the labels make %zu classes", source, count,
-                         data->classes);
-    return INV_OK;
-}
-
-/* From the folder, or of data that are known; else there are none, which is fine. */
-static inv_status read_names(const char *folder, inv_dataset *data)
-{
-    const struct known_data *known = find_known(data);
-    char *path = NULL;
-    unsigned char *text = NULL;
-    size_t size = 0;
-    struct stat info;
-    inv_status status = INV_OK;
-    INV_TRY(join_path(folder, INV_CLASSES_FILE, "", &path));
-    if (stat(path, &info) == 0) {
-        INV_TRY(inv_file_read(path, NAMES_BYTES_MAX, &text, &size));
-        INV_TRY(take_names(path, (const char *)text + inv_text_mark(text, size), data));
-    } else if (known && known->class_names) {
-        INV_TRY(take_names(known->name, known->class_names, data));
-    }
-fail:
-    free(path);
-    free(text);
-    return status;
 }
 
 /* ---- the values and the name ---- */
@@ -492,55 +432,209 @@ static void set_name(inv_dataset *data, const char *folder)
     free(real);
 }
 
-inv_status inv_dataset_open(const char *folder, double scale, inv_dataset **out)
-{
-    inv_status status = INV_OK;
-    inv_dataset *data = NULL;
-    void *memory = NULL;
-    *out = NULL;
-    INV_TRY(inv_calloc(1, sizeof *data, "a data set", &memory));
-    data = memory;
-    data->low = INFINITY;
-    data->high = -INFINITY;
-    INV_TRY(check_folder(folder));
-    INV_TRY(read_part(folder, TRAIN_PART, data));
-    INV_TRY(read_part(folder, TEST_PART, data));
-    INV_TRY(set_scale(folder, data, scale));
-    data->shape = inv_images_shape(data->images[TRAIN_PART]);
-    INV_TRY(check_shapes(folder, data));
-    data->train = part_of(data, TRAIN_PART);
-    data->test = part_of(data, TEST_PART);
-    INV_TRY(check_labels(folder, data));
-    INV_TRY(check_images(folder, &data->train));
-    INV_TRY(read_names(folder, data));
-    set_name(data, folder);
-    INV_TRY(inv_dataset_set_validation(data, 0));
-    *out = data;
-    data = NULL;
-fail:
-    inv_dataset_free(data);
-    return status;
-}
+/* ---- parts of the training file ---- */
 
 static const void *image_at(const inv_part *part, size_t i)
 {
     return (const unsigned char *)part->images + i * part->pixels * inv_idx_type_size(part->type);
 }
 
+/* Where an image goes: its class's images are spread evenly over the whole. */
+typedef struct place {
+    double at;          /* the part of its class's images that are before it */
+    uint32_t from, tie; /* its number in the file; its place among all, by lot */
+} place;
+
+static int compare_places(const void *a, const void *b)
+{
+    const place *p = a, *q = b;
+    if (p->at != q->at)
+        return p->at < q->at ? -1 : 1;
+    return p->tie < q->tie ? -1 : p->tie > q->tie;
+}
+
+/* The order in which images first .. first + count - 1 are to stand: by lot, and so that whatever
+ * number of them is set aside from the front has each class's share, to within one image. */
+static inv_status draw_order(const inv_dataset *data, size_t first, size_t count, uint64_t seed,
+                             uint32_t *order)
+{
+    const uint16_t *labels = data->labels[TRAIN_PART] + first;
+    size_t all[INV_CLASSES_MAX] = {0}, seen[INV_CLASSES_MAX] = {0};
+    void *memory = NULL;
+    gsl_rng *rng = NULL;
+    inv_status status = INV_OK;
+    INV_TRY(inv_calloc(count, sizeof(place), "the order of images", &memory));
+    INV_TRY(inv_rng_alloc(seed, "data", &rng));
+    place *places = memory;
+    for (size_t i = 0; i < count; i++) {
+        order[i] = (uint32_t)i;
+        all[labels[i]]++;
+    }
+    gsl_ran_shuffle(rng, order, count, sizeof *order);
+    for (size_t i = 0; i < count; i++) {
+        const uint16_t class = labels[order[i]];
+        places[i] =
+            (place){((double)seen[class]++ + 0.5) / (double)all[class], order[i], (uint32_t)i};
+    }
+    qsort(places, count, sizeof *places, compare_places);
+    for (size_t i = 0; i < count; i++)
+        order[i] = places[i].from;
+fail:
+    inv_rng_free(rng);
+    free(memory);
+    return status;
+}
+
+/* items[i] becomes what items[order[i]] was, for i < count. */
+static inv_status apply_order(const uint32_t *order, size_t count, size_t width, void *items)
+{
+    void *memory = NULL;
+    inv_status status = inv_calloc(count, width, "the order of images", &memory);
+    if (status != INV_OK)
+        return status;
+    for (size_t i = 0; i < count; i++)
+        memcpy((unsigned char *)memory + i * width, (const unsigned char *)items + order[i] * width,
+               width);
+    memcpy(items, memory, count * width);
+    free(memory);
+    return INV_OK;
+}
+
+/* Mixes the images of the training file, but for validation images that the data bring along. */
+static inv_status shuffle(inv_dataset *data, uint64_t seed)
+{
+    inv_idx *images = data->images[TRAIN_PART];
+    const size_t first = data->own_validation, count = images->dims[0] - first;
+    const size_t width = images->size / images->dims[0] * inv_idx_type_size(images->type);
+    void *order = NULL;
+    inv_status status = INV_OK;
+    INV_TRY(inv_calloc(count, sizeof(uint32_t), "the order of images", &order));
+    INV_TRY(draw_order(data, first, count, seed, order));
+    INV_TRY(apply_order(order, count, width, (unsigned char *)images->data + first * width));
+    INV_TRY(apply_order(order, count, sizeof(uint16_t), data->labels[TRAIN_PART] + first));
+    data->order = order;
+    order = NULL;
+fail:
+    free(order);
+    return status;
+}
+
+size_t inv_dataset_file_index(const inv_dataset *data, size_t i)
+{
+    const size_t at = data->validation.count + i, first = data->own_validation;
+    return data->order && at >= first ? first + data->order[at - first] : at;
+}
+
+void inv_part_classes(const inv_part *part, size_t count[INV_CLASSES_MAX])
+{
+    memset(count, 0, INV_CLASSES_MAX * sizeof *count);
+    for (size_t i = 0; i < part->count; i++)
+        count[part->labels[i]]++;
+}
+
+/* The parts that there would be; *missing are the classes that validation would lack. */
+static inv_status check_division(const inv_dataset *data, const inv_part *train,
+                                 const inv_part *validation, size_t *missing)
+{
+    size_t left[INV_CLASSES_MAX], aside[INV_CLASSES_MAX];
+    *missing = 0;
+    inv_part_classes(train, left);
+    inv_part_classes(validation, aside);
+    for (size_t c = 0; c < data->classes; c++) {
+        if (left[c] == 0 && aside[c] > 0)
+            return INV_ERROR(
+                INV_EDATA,
+                "%s: setting %zu images aside for validation leaves none of class %zu "
+                "to train on; set fewer aside, or data.shuffle = true to mix them first",
+                data->name, validation->count, c);
+        *missing += validation->count > 0 && left[c] > 0 && aside[c] == 0;
+    }
+    return INV_OK;
+}
+
 inv_status inv_dataset_set_validation(inv_dataset *data, size_t count)
 {
-    inv_part all = part_of(data, TRAIN_PART);
+    const inv_part all = part_of(data, TRAIN_PART);
+    inv_part train = all, validation = all;
+    size_t missing = 0;
+    if (data->own_validation > 0 && count > 0)
+        return INV_ERROR(INV_EINVAL,
+                         "%s: brings %zu validation images of its own; leave data.validation out",
+                         data->name, data->own_validation);
+    count = data->own_validation > 0 ? data->own_validation : count;
     if (count >= all.count)
         return INV_ERROR(INV_EDATA,
                          "%s: setting %zu images aside for validation leaves none of %zu to train "
                          "on; set fewer aside",
                          data->name, count, all.count);
-    data->validation = data->train = all;
-    data->validation.count = count;
-    data->train.count = all.count - count;
-    data->train.images = image_at(&all, count);
-    data->train.labels += count;
+    validation.count = count;
+    train.count = all.count - count;
+    train.images = image_at(&all, count);
+    train.labels += count;
+    inv_status status = check_division(data, &train, &validation, &missing);
+    if (status != INV_OK)
+        return status;
+    data->train = train;
+    data->validation = validation;
+    data->missing = missing;
     return INV_OK;
+}
+
+/* ---- opening ---- */
+
+/* What is known once all is read. */
+static inv_status complete(const char *path, const inv_sources *sources, const inv_data_spec *spec,
+                           inv_dataset *data)
+{
+    const struct known_data *known = find_known(data);
+    const bool folder = !inv_sources_is_archive(sources);
+    inv_status status = INV_OK;
+    INV_TRY(set_scale(path, data, spec->scale));
+    data->shape = inv_images_shape(data->images[TRAIN_PART]);
+    data->train = part_of(data, TRAIN_PART);
+    data->test = part_of(data, TEST_PART);
+    data->transposed = spec->transpose;
+    data->sideways = !spec->transpose && strncasecmp(inv_sources_stem(sources), "emnist", 6) == 0;
+    INV_TRY(check_labels(sources, data));
+    INV_TRY(check_images(path, &data->train));
+    INV_TRY(inv_names_read(folder ? path : NULL, inv_sources_stem(sources),
+                           known ? known->class_names : NULL, data));
+    set_name(data, path);
+fail:
+    return status;
+}
+
+inv_status inv_dataset_load(const inv_data_spec *spec, const char *path, uint64_t seed,
+                            inv_dataset **out)
+{
+    inv_status status = INV_OK;
+    inv_sources *sources = NULL;
+    inv_dataset *data = NULL;
+    void *memory = NULL;
+    *out = NULL;
+    path = path ? path : spec->folder;
+    INV_TRY(inv_calloc(1, sizeof *data, "a data set", &memory));
+    data = memory;
+    data->low = INFINITY;
+    data->high = -INFINITY;
+    INV_TRY(inv_sources_open(path, spec->files, &sources));
+    INV_TRY(read_parts(sources, spec, data));
+    INV_TRY(complete(path, sources, spec, data));
+    if (spec->shuffle)
+        INV_TRY(shuffle(data, seed));
+    INV_TRY(inv_dataset_set_validation(data, spec->validation));
+    *out = data;
+    data = NULL;
+fail:
+    inv_sources_close(sources);
+    inv_dataset_free(data);
+    return status;
+}
+
+inv_status inv_dataset_open(const char *folder, double scale, inv_dataset **out)
+{
+    const inv_data_spec spec = {.scale = scale};
+    return inv_dataset_load(&spec, folder, 0, out);
 }
 
 void inv_dataset_free(inv_dataset *data)
@@ -552,6 +646,7 @@ void inv_dataset_free(inv_dataset *data)
         free(data->labels[part]);
     }
     free(data->class_names);
+    free(data->order);
     free(data);
 }
 

@@ -8,7 +8,7 @@
 
 static const inv_experiment defaults = {
     .seed = 1,
-    .data = {"data/mnist", 0, 0.0},
+    .data = {.folder = "data/mnist"},
     .project = {.name = "projections", .images = 36},
     .project_sheet = {6, 4, 2, INV_SCALING_FIXED, 0.0, 1.0, 0.0, false, NULL},
     .generate_sheet = {5, 4, 2, INV_SCALING_TILE, 0.0, 1.0, 0.0, true, NULL},
@@ -40,9 +40,18 @@ static const inv_field root_fields[] = {
 static const inv_field network_fields[] = {
     {"layers", INV_FIELD_OTHER, .required = true, .help = "list of layers"}, {0}};
 
+/* What is in the files is compared by their SHA-256. */
 static const inv_field data_fields[] = {
     {"folder", INV_FIELD_TEXT, offsetof(inv_data_spec, folder), .affects = INV_AFFECTS_NOTHING,
-     .help = "of the four IDX files"}, /* what is in them is compared by their SHA-256 */
+     .help = "with the four IDX or NumPy files; or a .npz archive"},
+    {"files", INV_FIELD_NAME, offsetof(inv_data_spec, files), .affects = INV_AFFECTS_NOTHING,
+     .help = "what their names begin with, as emnist-letters, where there are several sets"},
+    {"axes", INV_FIELD_NAME, offsetof(inv_data_spec, axes), .choices = inv_axes_names,
+     .help = "of images of four axes: nhwc, channels last, or nchw; empty: as sizes tell"},
+    {"transpose", INV_FIELD_BOOL, offsetof(inv_data_spec, transpose),
+     .help = "rows and columns change places, as EMNIST needs it"},
+    {"shuffle", INV_FIELD_BOOL, offsetof(inv_data_spec, shuffle),
+     .help = "mix the training images before any are set aside"},
     {"validation", INV_FIELD_SIZE, offsetof(inv_data_spec, validation), 0, 1e9,
      .help = "first images of the training file, set aside"},
     {"scale", INV_FIELD_REAL, offsetof(inv_data_spec, scale), 0.0, 1e12,

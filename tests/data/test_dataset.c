@@ -272,10 +272,10 @@ static void write_idx(const char *name, inv_idx_type type, size_t rank, const si
     ck_assert_status(inv_idx_write(support_at(folder, name), &idx), INV_OK);
 }
 
-/* Four images [2, 3] of the type in both parts, and labels 0, 1, 2, 1. */
+/* Four images [2, 3] of the type in both parts, and labels 1, 0, 2, 1. */
 static void write_typed(inv_idx_type type, const void *values)
 {
-    const unsigned char labels[4] = {0, 1, 2, 1};
+    const unsigned char labels[4] = {1, 0, 2, 1};
     const size_t dims[] = {4, 2, 3};
     write_idx(train_images, type, 3, dims, values);
     write_idx(test_images, type, 3, dims, values);
@@ -427,6 +427,56 @@ START_TEST(takes_a_thousand_classes)
 }
 END_TEST
 
+/* [n, columns] with the class first, as 32-bit integers; `labels` has room for all. */
+static void write_wide(const char *name, size_t count, size_t columns, int32_t *labels)
+{
+    size_t size = 0;
+    unsigned char *bytes = support_read(support_at(folder, name), &size);
+    for (size_t i = 0; i < count * columns; i++)
+        labels[i] = i % columns ? (int32_t)(i * 7919) : bytes[8 + i / columns];
+    write_idx(name, INV_IDX_INT, 2, (const size_t[]){count, columns}, labels);
+    free(bytes);
+}
+
+/* QMNIST's eight, and NumPy's habit of one. */
+START_TEST(labels_may_have_more_columns)
+{
+    static const size_t columns[] = {1, 8};
+    int32_t labels[TRAIN * 8];
+    inv_dataset *plain = open_good();
+    for (size_t i = 0; i < 2; i++) {
+        support_write_dataset(folder, TRAIN, TEST, HEIGHT, WIDTH, CLASSES, 20160405);
+        write_wide(train_labels, TRAIN, columns[i], labels);
+        write_wide(test_labels, TEST, columns[i], labels);
+        inv_dataset *data = open_good();
+        ck_assert_uint_eq(data->label_columns, columns[i]);
+        ck_assert_mem_eq(data->labels[0], plain->labels[0], TRAIN * sizeof(uint16_t));
+        ck_assert_mem_eq(data->labels[1], plain->labels[1], TEST * sizeof(uint16_t));
+        inv_dataset_free(data);
+    }
+    ck_assert_uint_eq(plain->label_columns, 1);
+    inv_dataset_free(plain);
+}
+END_TEST
+
+START_TEST(refuses_labels_of_other_columns)
+{
+    static const size_t columns[] = {2, 4, 7, 9};
+    int32_t labels[TRAIN * 9];
+    for (size_t i = 0; i < 4; i++) {
+        support_write_dataset(folder, TRAIN, TEST, HEIGHT, WIDTH, CLASSES, 3);
+        write_wide(train_labels, TRAIN, columns[i], labels);
+        assert_rejected(INV_EFORMAT, "numbers a label; 1 is read, or the first of QMNIST's 8");
+    }
+    /* eight classes, one-hot: not QMNIST's, whose first number would be 0 or 1 */
+    memset(labels, 0, sizeof labels);
+    for (size_t i = 0; i < TRAIN; i++)
+        labels[8 * i + i % 8] = 1;
+    write_idx(train_labels, INV_IDX_INT, 2, (const size_t[]){TRAIN, 8}, labels);
+    assert_rejected(INV_EFORMAT, "of one-hot labels, save the classes (in Python, y.argmax(1))");
+}
+END_TEST
+
 START_TEST(names_of_classes)
 {
     static const struct {
@@ -480,8 +530,8 @@ START_TEST(finds_files_of_other_names)
     support_write(support_at(folder, "test-labels.idx"), "no IDX", 6); /* it goes before .gz */
     assert_rejected(INV_EFORMAT, "test-labels.idx: not an IDX file");
     support_write(support_at(folder, "digits-train-images"), "", 0);
-    assert_rejected(INV_EIO, "train-images-idx3-ubyte is not there, and both ");
-    ck_assert_message_has("digits-train-images");
+    assert_rejected(INV_EIO, "several data sets; choose one with data.files, which may be "
+                             "\"digits\", \"letters\"");
 }
 END_TEST
 
@@ -489,7 +539,7 @@ START_TEST(sets_validation_aside)
 {
     inv_dataset *data = open_good();
     const unsigned char *first = data->train.images;
-    const size_t counts[] = {17, TRAIN - 1, 0, 5};
+    const size_t counts[] = {17, 60, 0, 5};
     for (size_t i = 0; i < 4; i++) {
         ck_assert_status(inv_dataset_set_validation(data, counts[i]), INV_OK);
         ck_assert_uint_eq(data->validation.count, counts[i]);
@@ -500,9 +550,89 @@ START_TEST(sets_validation_aside)
     }
     ck_assert_status(inv_dataset_set_validation(data, TRAIN), INV_EDATA);
     ck_assert_message_has("leaves none of 83");
+    ck_assert_status(inv_dataset_set_validation(data, TRAIN - 1), INV_EDATA);
+    ck_assert_message_has("setting 82 images aside for validation leaves none of class ");
+    ck_assert_message_has("data.shuffle = true");
     ck_assert_status(inv_dataset_set_validation(data, SIZE_MAX), INV_EDATA);
     ck_assert_uint_eq(data->validation.count, 5);
     inv_dataset_free(data);
+}
+END_TEST
+
+/* Labels in the order of their classes, as many files have them: 21, 21, 21 and 20 of each. */
+static void sort_labels(void)
+{
+    for (long i = 0; i < TRAIN; i++)
+        poke(train_labels, 8 + i, (unsigned char)(i / 21));
+}
+
+START_TEST(counts_what_validation_lacks)
+{
+    size_t count[INV_CLASSES_MAX];
+    sort_labels();
+    inv_dataset *data = open_good();
+    ck_assert_uint_eq(data->missing, 0);
+    ck_assert_status(inv_dataset_set_validation(data, 20), INV_OK);
+    ck_assert_uint_eq(data->missing, 3);
+    inv_part_classes(&data->train, count);
+    ck_assert_uint_eq(count[0], 1);
+    ck_assert_uint_eq(count[1], 21);
+    ck_assert_uint_eq(count[3], 20);
+    ck_assert_uint_eq(count[4], 0);
+    ck_assert_status(inv_dataset_set_validation(data, 21), INV_EDATA);
+    ck_assert_message_has("leaves none of class 0");
+    ck_assert_uint_eq(data->validation.count, 20);
+    ck_assert_uint_eq(data->missing, 3);
+    ck_assert_uint_eq(inv_dataset_file_index(data, 7), 27);
+    inv_dataset_free(data);
+}
+END_TEST
+
+static inv_dataset *load(const inv_data_spec *spec, uint64_t seed)
+{
+    inv_dataset *data = NULL;
+    ck_assert_status(inv_dataset_load(spec, folder, seed, &data), INV_OK);
+    return data;
+}
+
+/* Every image keeps its label, none is lost, and any number set aside has each class's share. */
+START_TEST(shuffles_and_divides_evenly)
+{
+    sort_labels();
+    inv_dataset *plain = open_good();
+    for (size_t aside = 0; aside < TRAIN - CLASSES; aside += 13) {
+        const inv_data_spec spec = {.shuffle = true, .validation = aside, .scale = 255.0};
+        size_t all[INV_CLASSES_MAX], count[INV_CLASSES_MAX];
+        bool seen[TRAIN] = {false};
+        inv_dataset *data = load(&spec, 5);
+        inv_part_classes(&plain->train, all);
+        inv_part_classes(&data->validation, count);
+        for (size_t c = 0; c < CLASSES; c++)
+            ck_assert_double_lt(fabs((double)count[c] - (double)(aside * all[c]) / TRAIN), 1.5);
+        for (size_t i = 0; i < data->train.count; i++) {
+            const size_t from = inv_dataset_file_index(data, i);
+            ck_assert(from < TRAIN && !seen[from]);
+            seen[from] = true;
+            ck_assert_uint_eq(data->train.labels[i], plain->train.labels[from]);
+            ck_assert_mem_eq((const char *)data->train.images + i * PIXELS,
+                             (const char *)plain->train.images + from * PIXELS, PIXELS);
+        }
+        ck_assert_mem_eq(data->sha256, plain->sha256, sizeof data->sha256);
+        inv_dataset_free(data);
+    }
+    inv_dataset_free(plain);
+}
+END_TEST
+
+START_TEST(the_seed_is_the_order)
+{
+    const inv_data_spec spec = {.shuffle = true, .scale = 255.0};
+    inv_dataset *a = load(&spec, 5), *b = load(&spec, 5), *c = load(&spec, 6);
+    ck_assert_mem_eq(a->train.images, b->train.images, TRAIN * PIXELS);
+    ck_assert_mem_ne(a->train.images, c->train.images, TRAIN * PIXELS);
+    inv_dataset_free(a);
+    inv_dataset_free(b);
+    inv_dataset_free(c);
 }
 END_TEST
 
@@ -694,6 +824,11 @@ Suite *dataset_suite(void)
     tcase_set_timeout(tests, 30);
     add_opening(tests);
     tcase_add_test(tests, sets_validation_aside);
+    tcase_add_test(tests, counts_what_validation_lacks);
+    tcase_add_test(tests, shuffles_and_divides_evenly);
+    tcase_add_test(tests, the_seed_is_the_order);
+    tcase_add_test(tests, labels_may_have_more_columns);
+    tcase_add_test(tests, refuses_labels_of_other_columns);
     tcase_add_test(tests, gathers_rows);
     tcase_add_test(tests, batches_are_fresh_shuffles);
     tcase_add_test(tests, batches_go_on_from_saved_state);

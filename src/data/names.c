@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "data/names.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/sniff.h"
+#include "invproj/file.h"
+
+#define NAMES_BYTES_MAX ((size_t)1 << 20)
+
+/* ---- texts ---- */
+
+/* Bytes of the UTF-8 character that starts at s[0], of which `left` are there; 0: it is none. RFC
+ * 3629, section 4: neither longer than need be, nor a surrogate, nor beyond U+10FFFF. */
+static size_t utf8_character(const unsigned char *s, size_t left)
+{
+    const size_t length = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
+    if (length == 0 || length > left || s[0] > 0xf4)
+        return 0;
+    for (size_t i = 1; i < length; i++)
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+        (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+        return 0;
+    return length;
+}
+
+bool inv_class_name_good(const char *text, size_t length)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    size_t at = 0, step = 1;
+    while (at < length && step > 0) {
+        step = s[at] < ' ' || s[at] == 0x7f ? 0 : utf8_character(s + at, length - at);
+        at += step;
+    }
+    return length > 0 && length < INV_NAME_MAX && step > 0;
+}
+
+/* The character of a code point as UTF-8, NUL-terminated; RFC 3629, section 3. False: there is none. */
+static bool put_character(unsigned long point, char text[5])
+{
+    unsigned char *s = (unsigned char *)text;
+    const int more = point < 0x80 ? 0 : point < 0x800 ? 1 : point < 0x10000 ? 2 : 3;
+    static const unsigned char first[] = {0, 0xc0, 0xe0, 0xf0};
+    if (point > 0x10ffff)
+        return false;
+    for (int i = more; i > 0; i--, point >>= 6)
+        s[i] = (unsigned char)(0x80 | (point & 0x3f));
+    s[0] = (unsigned char)(first[more] | point);
+    s[more + 1] = '\0';
+    return inv_class_name_good(text, (size_t)more + 1);
+}
+
+/* Bytes of the line at `text`, without what ends it; *next is where the next begins. */
+static size_t line_length(const char *text, const char **next)
+{
+    const size_t all = strcspn(text, "\n");
+    *next = text + all + (text[all] == '\n');
+    return all - (all && text[all - 1] == '\r');
+}
+
+/* ---- classes.txt ---- */
+
+/* A line a class; `source` is who says so, for messages. */
+static inv_status take_lines(const char *source, const char *text, inv_dataset *data)
+{
+    size_t count = 0;
+    const char *next = NULL;
+    for (const char *line = text; *line; line = next, count++) {
+        const size_t length = line_length(line, &next);
+        if (!inv_class_name_good(line, length))
+            return INV_ERROR(INV_EDATA,
+                             "%s:%zu: a class name is 1 to %d bytes of printable UTF-8 text",
+                             source, count + 1, INV_NAME_MAX - 1);
+        if (count < data->classes)
+            memcpy(data->class_names[count], line, length);
+    }
+    if (count != data->classes)
+        return INV_ERROR(INV_EDATA, "%s: %zu names, but the labels make %zu classes", source, count,
+                         data->classes);
+    return INV_OK;
+}
+
+/* ---- mappings ---- */
+
+/* The class and the name that a line of a mapping gives; false where it is no such line. */
+typedef bool (*line_reader)(const char *line, size_t length, unsigned long *class, char *name);
+
+/* "1 65 97" */
+static bool read_code_points(const char *line, size_t length, unsigned long *class, char *name)
+{
+    char *end = NULL;
+    *class = strtoul(line, &end, 10);
+    return isdigit((unsigned char)*line) && *end == ' ' && isdigit((unsigned char)end[1]) &&
+           end < line + length && put_character(strtoul(end + 1, NULL, 10), name);
+}
+
+/* "0,U+3042,\xe3\x81\x82" */
+static bool read_characters(const char *line, size_t length, unsigned long *class, char *name)
+{
+    char *end = NULL;
+    *class = strtoul(line, &end, 10);
+    if (!isdigit((unsigned char)*line) || *end != ',')
+        return false;
+    const char *comma = memchr(end + 1, ',', length - (size_t)(end + 1 - line));
+    const size_t left = comma ? length - (size_t)(comma + 1 - line) : 0;
+    if (!inv_class_name_good(comma ? comma + 1 : "", left))
+        return false;
+    memcpy(name, comma + 1, left);
+    name[left] = '\0';
+    return true;
+}
+
+/* `heading`: whether the first line is one. Classes beyond the labels' do not matter, and one that it
+ * leaves out is called by its number. */
+static inv_status take_mapping(const char *source, const char *text, line_reader reader,
+                               bool heading, inv_dataset *data)
+{
+    size_t number = 1;
+    const char *next = NULL;
+    for (size_t c = 0; c < data->classes; c++)
+        snprintf(data->class_names[c], INV_NAME_MAX, "%zu", c);
+    for (const char *line = text; *line; line = next, number++) {
+        unsigned long class = 0;
+        char name[INV_NAME_MAX];
+        const size_t length = line_length(line, &next);
+        if (length == 0 || (heading && number == 1))
+            continue;
+        if (!reader(line, length, &class, name))
+            return INV_ERROR(INV_EDATA,
+                             "%s:%zu: not a class and what it stands for; remove the file "
+                             "or mend it",
+                             source, number);
+        if (class < data->classes)
+            memcpy(data->class_names[class], name, INV_NAME_MAX);
+    }
+    return INV_OK;
+}
+
+/* ---- whichever is there ---- */
+
+/* The text of a file of the folder, which the caller frees; NULL where there is none. */
+static inv_status read_text(const char *folder, const char *stem, const char *ending, char **path,
+                            unsigned char **text, const char **start)
+{
+    struct stat info;
+    size_t size = 0;
+    const char *slash = folder[strlen(folder) - 1] == '/' ? "" : "/";
+    *text = NULL;
+    if (asprintf(path, "%s%s%s%s", folder, slash, stem, ending) < 0) {
+        *path = NULL;
+        return INV_ERROR(INV_ENOMEM, "%s: no memory for a file name", folder);
+    }
+    if (stat(*path, &info) != 0)
+        return INV_OK;
+    inv_status status = inv_file_read(*path, NAMES_BYTES_MAX, text, &size);
+    *start = status == INV_OK ? (const char *)*text + inv_text_mark(*text, size) : NULL;
+    return status;
+}
+
+static const struct names_file {
+    bool has_stem;
+    const char *ending;
+    line_reader reader; /* NULL: a name a line */
+    bool heading;
+} names_files[] = {
+    {false, INV_CLASSES_FILE, NULL, false},
+    {true, "-mapping.txt", read_code_points, false},
+    {true, "_classmap.csv", read_characters, true},
+};
+
+/* Takes the names from that file, if it is there. */
+static inv_status try_file(const char *folder, const char *stem, const struct names_file *file,
+                           inv_dataset *data, bool *found)
+{
+    char *path = NULL;
+    unsigned char *text = NULL;
+    const char *start = NULL;
+    inv_status status = INV_OK;
+    INV_TRY(read_text(folder, file->has_stem ? stem : "", file->ending, &path, &text, &start));
+    *found = text != NULL;
+    if (text)
+        INV_TRY(file->reader ? take_mapping(path, start, file->reader, file->heading, data)
+                             : take_lines(path, start, data));
+fail:
+    free(path);
+    free(text);
+    return status;
+}
+
+inv_status inv_names_read(const char *folder, const char *stem, const char *known,
+                          inv_dataset *data)
+{
+    void *memory = NULL;
+    bool found = false;
+    inv_status status = INV_OK;
+    INV_TRY(inv_calloc(data->classes, INV_NAME_MAX, "the names of classes", &memory));
+    data->class_names = memory;
+    for (size_t i = 0; folder && !found && i < sizeof names_files / sizeof *names_files; i++)
+        INV_TRY(try_file(folder, stem, &names_files[i], data, &found));
+    if (found)
+        return INV_OK;
+    if (known)
+        return take_lines("the known names", known, data);
+    free(data->class_names);
+    data->class_names = NULL;
+fail:
+    return status;
+}
