@@ -85,7 +85,7 @@ static inv_status put_tiles(cli_session *session, const inv_exemplars *found, co
         if (i % across < lead)
             continue;
         inv_part_gather(part, &found->index[at], 1, &row);
-        ((unsigned *)index)[i] = found->index[at];
+        ((unsigned *)index)[i] = (unsigned)inv_dataset_file_index(session->data, found->index[at]);
         ((float *)value)[i] = found->value[at];
     }
     INV_TRY(cli_put_images(session, path, "image", tiles));
