@@ -53,6 +53,7 @@
     X(png)                                                                                         \
     X(experiment)                                                                                  \
     X(cli)                                                                                         \
+    X(cli_cause)                                                                                   \
     X(cli_train)                                                                                   \
     X(cli_images)                                                                                  \
     X(cli_engine)                                                                                  \

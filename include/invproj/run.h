@@ -61,6 +61,10 @@ typedef enum inv_run_section {
 /* Which of them the group `path` is: "/network", "/inverse/r2rt", ... */
 INV_MUST_CHECK inv_status inv_run_check(const inv_run *run, const char *path, inv_run_section *out);
 
+/* Gives each of them that was written to since its checksum, as inv_run_save does: it is the
+ * attribute @sha256 of the group. */
+INV_MUST_CHECK inv_status inv_run_sign(inv_run *run);
+
 /* ---- arrays ---- */
 
 typedef enum inv_run_storage {

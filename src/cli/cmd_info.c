@@ -90,7 +90,7 @@ static void take_floats(gathering *g, const char *path, const char *name, json_t
 
 static const char *const result_groups[] = {"inverse", "projections", "generated", "features",
                                             "exemplars"};
-static const char *const texts[] = {"kind", "at", "inverse", "layer", "judge", "settings"};
+static const char *const texts[] = {"kind", "at", "inverse", "layer", "judge", "settings", "stale"};
 static const char *const sizes[] = {"step", "done", "unsettled"};
 
 /* The figures of the result at `path`. */
@@ -346,6 +346,8 @@ static void print_inverses(gathering *g, const json_t *inverses)
         snprintf(path, sizeof path, "/inverse/%.*s", INV_NAME_MAX, name);
         printf("\ninverse     %s: %s, from %s\n", name, text_of(one, "kind"), text_of(one, "at"));
         print_progress("  trained", one);
+        if (*text_of(one, "stale"))
+            printf("  STALE     %s\n", text_of(one, "stale"));
         print_figures_of("inverse", one);
         plot_history(g, path);
     }
@@ -374,6 +376,8 @@ static void print_results(const json_t *all)
                        json_number_value(json_object_get(one, "judge_mean")));
             if (json_integer_value(json_object_get(one, "unsettled")) > 0)
                 printf("; %lld did not converge", whole_of(one, "unsettled"));
+            if (*text_of(one, "stale"))
+                printf("; STALE: %s", text_of(one, "stale"));
             putchar('\n');
         }
     }

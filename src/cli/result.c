@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
+#include "cause.h"
 
 #define PATH_BYTES CLI_PATH_BYTES
 
@@ -20,8 +20,9 @@ inv_status cli_result_open(cli_session *session, const char *group, const char *
     INV_TRY(inv_run_remove(session->run, path));
     INV_TRY(inv_run_set_text(session->run, path, "settings", settings));
     INV_TRY(inv_run_set_size(session->run, path, "seed", session->seed));
+    INV_TRY(cli_cause_put(session->run, path, CLI_CAUSE_NETWORK, NULL));
     if (inverse)
-        INV_TRY(inv_run_set_text(session->run, path, "inverse", inverse));
+        INV_TRY(cli_cause_put(session->run, path, CLI_CAUSE_INVERSE, inverse));
 fail:
     free(settings);
     return status;

@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 
+#include "cause.h"
 #include "cli.h"
 #include "invproj/file.h"
 #include "invproj/inverse.h"
@@ -278,6 +279,11 @@ inv_status cli_session_inverse(cli_session *session, const char *name)
         INV_FAIL(INV_EDATA,
                  "%s: the inverse '%s' is not done; invproj invert --resume goes on with it",
                  session->path, name);
+    if (cli_cause_stale(session->run, path))
+        INV_FAIL(INV_EDATA,
+                 "%s: the inverse '%s' is of a network that is no longer there; learn it anew: "
+                 "invproj invert %s --force --name %s",
+                 session->path, name, session->path, name);
     INV_TRY(inv_run_text(session->run, path, "at", &at));
     INV_TRY(inv_inverse_point(session->net, at, &point));
     INV_TRY(inv_run_get_net(session->run, path,
@@ -331,6 +337,7 @@ static inv_status fit_gaussians(cli_session *session, size_t point, const char *
     const inv_gaussians *g = session->gaussians;
     INV_TRY(inv_run_put_state(session->run, path, state,
                               inv_gaussians_state(session->gaussians, state)));
+    INV_TRY(cli_cause_put(session->run, path, CLI_CAUSE_NETWORK, NULL));
     INV_TRY(inv_run_set_size(session->run, path, "components", g->all.components));
     INV_TRY(inv_run_set_size(session->run, path, "classes", g->classes));
 fail:
@@ -346,8 +353,8 @@ inv_status cli_session_gaussians(cli_session *session, size_t point)
     session->gaussians = NULL;
     session->gaussians_point = point;
     snprintf(path, sizeof path, "/gaussian/%s", inv_net_point_name(session->net, point));
-    return inv_run_has(session->run, path) ? read_gaussians(session, point, path)
-                                           : fit_gaussians(session, point, path);
+    const bool good = inv_run_has(session->run, path) && !cli_cause_stale(session->run, path);
+    return good ? read_gaussians(session, point, path) : fit_gaussians(session, point, path);
 }
 
 inv_status cli_class_names(const cli_session *session, size_t classes, char **names)
@@ -377,7 +384,9 @@ inv_status cli_settings(const inv_field *fields, const void *spec, char **out)
 inv_status cli_session_save(cli_session *session)
 {
     const double start = cli_seconds();
-    inv_status status = inv_run_save(session->run, session->path);
+    inv_status status = cli_cause_mark(session->run);
+    if (status == INV_OK)
+        status = inv_run_save(session->run, session->path);
     session->saved = cli_seconds();
     session->cost = session->saved - start;
     return status;

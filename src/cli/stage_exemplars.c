@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cause.h"
 #include "invproj/exemplars.h"
 #include "stage.h"
 
@@ -10,6 +11,7 @@
 
 /* The images made for the same classes or units, [rows, pixels], where there are any. */
 typedef struct made {
+    char group[PATH_BYTES]; /* where they stand in the run file */
     size_t n;
     float *images;
     unsigned *which;
@@ -21,6 +23,24 @@ static void made_close(made *m)
     free(m->which);
 }
 
+/* Whether the images in `group` are of the net as it is, and of the layer that is asked for. */
+static bool is_of_same(const cli_session *session, const char *group)
+{
+    const char *layer = session->experiment->exemplars.layer;
+    const char *stale = cli_cause_stale(session->run, group);
+    char *of = NULL;
+    bool same = true;
+    if (stale)
+        cli_note(&session->progress, "exemplars stand alone: %s was %s", group, stale);
+    if (*layer && inv_run_text(session->run, group, "layer", &of) == INV_OK)
+        same = strcmp(of, layer) == 0;
+    if (!same)
+        cli_note(&session->progress, "exemplars stand alone: %s is of %s, not of %s", group, of,
+                 layer);
+    free(of);
+    return same && !stale;
+}
+
 static inv_status made_open(const cli_session *session, made *m)
 {
     const inv_experiment *e = session->experiment;
@@ -29,19 +49,19 @@ static inv_status made_open(const cli_session *session, made *m)
     const char *name = *e->exemplars.beside ? e->exemplars.beside
                        : layer              ? e->features.name
                                             : e->generate.name;
-    char group[PATH_BYTES], path[PATH_BYTES + INV_NAME_MAX];
+    char path[PATH_BYTES + INV_NAME_MAX];
     size_t rank = 0, dims[INV_RUN_RANK_MAX] = {0};
     void *images = NULL, *which = NULL;
     inv_status status = INV_OK;
-    snprintf(group, sizeof group, "/%s/%s", layer ? "features" : "generated", name);
-    snprintf(path, sizeof path, "%s/%s", group, layer ? "unit" : "label");
-    if (!inv_run_has(session->run, path))
+    snprintf(m->group, sizeof m->group, "/%s/%s", layer ? "features" : "generated", name);
+    snprintf(path, sizeof path, "%s/%s", m->group, layer ? "unit" : "label");
+    if (!inv_run_has(session->run, path) || !is_of_same(session, m->group))
         return INV_OK;
     INV_TRY(inv_run_dims(session->run, path, &rank, dims));
     INV_TRY(inv_calloc(dims[0], sizeof *m->which, "exemplars", &which));
     m->which = which;
     INV_TRY(inv_run_get(session->run, path, INV_UINT32, dims[0], which));
-    snprintf(path, sizeof path, "%s/image", group);
+    snprintf(path, sizeof path, "%s/image", m->group);
     INV_TRY(inv_calloc(dims[0] * pixels, sizeof *m->images, "exemplars", &images));
     m->images = images;
     INV_TRY(inv_run_get(session->run, path, INV_FLOAT32, dims[0] * pixels, images));
@@ -114,6 +134,8 @@ static inv_status exemplars(cli_session *session)
     INV_TRY(made_open(session, &m));
     INV_TRY(
         cli_result_open(session, "exemplars", spec->name, NULL, inv_exemplars_fields, spec, path));
+    if (m.n > 0)
+        INV_TRY(cli_cause_put(session->run, path, CLI_CAUSE_BESIDE, m.group));
     INV_TRY(put_tiles(session, &found, &m, path, &sheet.columns));
     INV_TRY(cli_session_save(session));
     INV_TRY(cli_draw(session, path, "image", "exemplars", &sheet));

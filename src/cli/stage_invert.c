@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cause.h"
 #include "invproj/inverse.h"
 #include "invproj/measure.h"
 #include "learning.h"
@@ -56,20 +57,29 @@ static inv_status describe_inverse(cli_session *session, const char *path, size_
 {
     const inv_inverse_spec *spec = &session->experiment->inverse;
     const cli_options *options = session->options;
+    const char *stale = cli_cause_stale(session->run, path);
     char *settings = NULL;
     inv_status status = INV_OK;
-    if (inv_run_has(session->run, path)) {
+    if (session->starts && stale) { /* of a run that was shorter */
+        cli_note(&session->progress, "inverse   '%s' was %s: learning it anew", spec->name, stale);
+        INV_TRY(inv_run_remove(session->run, path));
+    } else if (inv_run_has(session->run, path)) {
         if (!options->resume && !options->force)
             return INV_ERROR(
                 INV_EINVAL,
                 "%s: holds an inverse '%s' already; --name NAME makes another, --resume "
                 "goes on with it, --force writes over it",
                 session->path, spec->name);
+        if (!options->force && stale)
+            return INV_ERROR(INV_EDATA,
+                             "%s: --resume: the inverse '%s' was %s; --force learns it anew",
+                             session->path, spec->name, stale);
         INV_TRY(options->force ? inv_run_remove(session->run, path) : check_earlier(session, path));
     }
     INV_TRY(cli_settings(inv_inverse_fields, spec, &settings));
     INV_TRY(inv_run_set_text(session->run, path, "settings", settings));
     INV_TRY(inv_run_set_size(session->run, path, "seed", session->seed));
+    INV_TRY(cli_cause_put(session->run, path, CLI_CAUSE_NETWORK, NULL));
     INV_TRY(inv_run_set_text(session->run, path, "kind", spec->kind));
     INV_TRY(inv_run_set_text(session->run, path, "at", inv_net_point_name(session->net, point)));
 fail:

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "invproj/figure.h"
 #include "invproj/measure.h"
 #include "invproj/rng.h"
 #include "invproj/train.h"
@@ -63,21 +64,18 @@ fail:
     return status;
 }
 
-/* Where training goes on after it was done once, what was made from the shorter one goes. */
-static inv_status forget_shorter(const cli_learning *l)
+/* Where training goes on after it was done once, its figures are no longer true. What was made from
+ * the shorter one is marked at the next save (cause.h). */
+static inv_status forget_figures(const cli_learning *l)
 {
-    static const char *const made[] = {"/inverse", "/projections", "/generated", "/features"};
     inv_run *run = l->session->run;
     uint64_t done = 0;
     inv_status status = INV_OK;
     if (inv_learner_count(l->learner) > 0 && !inv_learner_done(l->learner))
         INV_TRY(inv_run_size(run, l->path, "done", &done));
-    for (size_t i = 0; done && i < sizeof made / sizeof *made; i++)
-        INV_TRY(inv_run_remove(run, made[i]));
-    if (done) {
-        INV_TRY(inv_run_unset(run, "/network", "accuracy"));
-        INV_TRY(inv_run_unset(run, "/network", "validation_accuracy"));
-    }
+    for (const inv_figure *f = inv_figures; done && f->attribute; f++)
+        if (strcmp(f->group, "network") == 0)
+            INV_TRY(inv_run_unset(run, "/network", f->attribute));
 fail:
     return status;
 }
@@ -98,7 +96,7 @@ static inv_status train(cli_session *session)
                       .stage = "training",
                       .path = "/training",
                       .net_path = "/network",
-                      .restored = forget_shorter,
+                      .restored = forget_figures,
                       .describe = describe_training};
     inv_status status = INV_OK;
     INV_TRY(make_net(session));

@@ -140,7 +140,7 @@ inv_status inv_run_save(inv_run *run, const char *path)
     size_t size = 0;
     inv_status status = INV_OK;
     INV_TRY(upgrade(run));
-    INV_TRY(inv_section_sign(run->file, run->name));
+    INV_TRY(inv_run_sign(run));
     INV_TRY(take_image(run, INV_SEAL_BYTES, &bytes, &size));
     inv_seal_write(bytes, size, (char *)bytes + size);
     INV_TRY(inv_file_replace(path, bytes, size + INV_SEAL_BYTES));
@@ -148,6 +148,11 @@ inv_status inv_run_save(inv_run *run, const char *path)
 fail:
     free(bytes);
     return status;
+}
+
+inv_status inv_run_sign(inv_run *run)
+{
+    return inv_section_sign(run->file, run->name);
 }
 
 bool inv_run_is_sealed(const inv_run *run)
@@ -593,8 +598,7 @@ static inv_status open_attribute(const inv_run *run, const char *path, const cha
     *out = H5Aopen_by_name(run->file, path, name, H5P_DEFAULT, H5P_DEFAULT);
     hid_t type = H5Aget_type(*out), space = H5Aget_space(*out);
     bool good = *out >= 0 && H5Tget_class(type) == class &&
-                H5Sget_simple_extent_npoints(space) == (hssize_t)count &&
-                (class != H5T_STRING || H5Tis_variable_str(type) > 0);
+                H5Sget_simple_extent_npoints(space) == (hssize_t)count;
     H5Tclose(type);
     H5Sclose(space);
     if (!good)
@@ -602,34 +606,60 @@ static inv_status open_attribute(const inv_run *run, const char *path, const cha
     return INV_OK;
 }
 
+/* Texts of any length. */
+static bool read_texts(hid_t attribute, size_t count, void *memory, char **texts)
+{
+    hid_t type = text_type();
+    char **read = memory;
+    bool good = H5Aread(attribute, type, memory) >= 0;
+    for (size_t i = 0; i < count && good; i++) {
+        texts[i] = strndup(read[i] ? read[i] : "", TEXT_BYTES_MAX);
+        H5free_memory(read[i]);
+        read[i] = NULL;
+    }
+    H5Tclose(type);
+    return good;
+}
+
+/* Texts of one length, padded in one of HDF5's ways: @sha256, and what other programs write. */
+static bool read_padded(hid_t attribute, hid_t type, size_t count, void *memory, char **texts)
+{
+    const size_t size = H5Tget_size(type);
+    bool good = H5Aread(attribute, type, memory) >= 0;
+    for (size_t i = 0; i < count && good; i++)
+        texts[i] = strndup((const char *)memory + i * size, size);
+    return good;
+}
+
 inv_status inv_run_texts(const inv_run *run, const char *path, const char *name, char **texts,
                          size_t count)
 {
-    hid_t attribute = H5I_INVALID_HID, type = text_type();
+    hid_t attribute = H5I_INVALID_HID, type = H5I_INVALID_HID;
     inv_status status = INV_OK;
     void *memory = NULL;
-    char **read = NULL;
     memset(texts, 0, count * sizeof *texts);
-    INV_TRY(inv_calloc(count, sizeof(char *), name, &memory));
     INV_TRY(open_attribute(run, path, name, H5T_STRING, count, &attribute));
-    if (H5Aread(attribute, type, memory) < 0)
+    type = H5Aget_type(attribute);
+    const bool any = H5Tis_variable_str(type) > 0;
+    if (!any && H5Tget_size(type) > TEXT_BYTES_MAX)
+        INV_TRY(attribute_failed(run, path, name, "is not what it must be"));
+    INV_TRY(inv_calloc(count, any ? sizeof(char *) : H5Tget_size(type), name, &memory));
+    if (!(any ? read_texts(attribute, count, memory, texts)
+              : read_padded(attribute, type, count, memory, texts)))
         INV_TRY(attribute_failed(run, path, name, "cannot be read"));
-    read = memory;
-    for (size_t i = 0; i < count && status == INV_OK; i++) {
-        texts[i] = strndup(read[i] ? read[i] : "", TEXT_BYTES_MAX);
+    for (size_t i = 0; i < count && status == INV_OK; i++)
         if (!texts[i])
             status = INV_ERROR(INV_ENOMEM, "%s: no memory for @%s", run->name, name);
-        H5free_memory(read[i]);
-    }
+fail:
     for (size_t i = 0; i < count && status != INV_OK; i++) {
         free(texts[i]);
         texts[i] = NULL;
     }
-fail:
     free(memory);
+    if (type >= 0)
+        H5Tclose(type);
     if (attribute >= 0)
         H5Aclose(attribute);
-    H5Tclose(type);
     return status;
 }
 

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cause.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "stage.h"
+
+#define NAMES_MAX  256
+#define PATH_BYTES CLI_PATH_BYTES
+
+/* ---- the table ---- */
+
+/* A thing that results are made from: where its checksum is recorded, which attribute of the result
+ * names it (NULL: there is but one), and where it stands. */
+static const struct cause {
+    const char *record, *name, *place, *stale;
+} causes[] = {
+    [CLI_CAUSE_NETWORK] = {"network_sha256", NULL, "/network", "made from another network"},
+    [CLI_CAUSE_INVERSE] = {"inverse_sha256", "inverse", "/inverse/", "made by another inverse"},
+    [CLI_CAUSE_BESIDE] = {"beside_sha256", "beside", "", "beside images that are no longer there"},
+};
+
+#define COUNT(array) (sizeof array / sizeof *array)
+
+/* ---- checksums ---- */
+
+/* The checksum of the section at `path`, "" where there is none. */
+static inv_status read_checksum(const inv_run *run, const char *path, const char *attribute,
+                                char out[INV_SHA256_TEXT])
+{
+    char *text = NULL;
+    out[0] = 0;
+    if (!inv_run_has(run, path) || !inv_run_has_attribute(run, path, attribute))
+        return INV_OK;
+    inv_status status = inv_run_text(run, path, attribute, &text);
+    if (status == INV_OK)
+        snprintf(out, INV_SHA256_TEXT, "%s", text);
+    free(text);
+    return status;
+}
+
+inv_status cli_cause_put(inv_run *run, const char *path, cli_cause which, const char *name)
+{
+    const struct cause *cause = &causes[which];
+    char place[PATH_BYTES], checksum[INV_SHA256_TEXT];
+    inv_status status = INV_OK;
+    snprintf(place, sizeof place, "%s%s", cause->place, name ? name : "");
+    INV_TRY(inv_run_sign(run)); /* what was not saved yet has no checksum */
+    INV_TRY(read_checksum(run, place, "sha256", checksum));
+    if (*checksum)
+        INV_TRY(inv_run_set_text(run, path, cause->record, checksum));
+    if (cause->name)
+        INV_TRY(inv_run_set_text(run, path, cause->name, name));
+fail:
+    return status;
+}
+
+/* ---- out of date ---- */
+
+static bool is_true(const inv_run *run, const char *path, const struct cause *cause)
+{
+    char recorded[INV_SHA256_TEXT], now[INV_SHA256_TEXT], place[PATH_BYTES];
+    char *name = NULL;
+    if (read_checksum(run, path, cause->record, recorded) != INV_OK || !*recorded)
+        return true;
+    if (cause->name && inv_run_text(run, path, cause->name, &name) != INV_OK)
+        return true;
+    snprintf(place, sizeof place, "%s%s", cause->place, name ? name : "");
+    free(name);
+    return read_checksum(run, place, "sha256", now) == INV_OK && strcmp(now, recorded) == 0;
+}
+
+const char *cli_cause_stale(const inv_run *run, const char *path)
+{
+    for (size_t i = 0; i < COUNT(causes); i++)
+        if (!is_true(run, path, &causes[i]))
+            return causes[i].stale;
+    return NULL;
+}
+
+static inv_status mark(inv_run *run, const char *path)
+{
+    const char *why = cli_cause_stale(run, path);
+    if (why)
+        return inv_run_set_text(run, path, "stale", why);
+    return inv_run_unset(run, path, "stale");
+}
+
+/* Each group in `group`. */
+static inv_status mark_all(inv_run *run, const char *group)
+{
+    char names[NAMES_MAX][INV_NAME_MAX], path[PATH_BYTES];
+    const size_t count = inv_run_groups(run, group, names, NAMES_MAX);
+    inv_status status = INV_OK;
+    for (size_t i = 0; i < count && status == INV_OK; i++) {
+        snprintf(path, sizeof path, "%s/%s", group, names[i]);
+        status = mark(run, path);
+    }
+    return status;
+}
+
+inv_status cli_cause_mark(inv_run *run)
+{
+    inv_status status = inv_run_sign(run);
+    for (const cli_stage *const *stage = cli_stages; *stage && status == INV_OK; stage++)
+        if ((*stage)->group)
+            status = mark_all(run, (*stage)->group);
+    return status == INV_OK ? mark_all(run, "/gaussian") : status;
+}
