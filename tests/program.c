@@ -123,6 +123,7 @@ _Noreturn static void become(const program_how *how, int out, int err, char **ar
     dup2(in, STDIN_FILENO);
     dup2(err, STDERR_FILENO);
     dup2(out, STDOUT_FILENO);
+    support_usual_signals();
     setrlimit(RLIMIT_CORE, &no_core);
     if ((how->terminal && !take_terminal(how, err)) ||
         (how->file_bytes && setrlimit(RLIMIT_FSIZE, &limit) != 0) ||
@@ -161,6 +162,14 @@ static char *find_program(const program_how *how)
     return path;
 }
 
+static int unread_pipe(void)
+{
+    int ends[2];
+    ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+    close(ends[0]);
+    return ends[1];
+}
+
 static program *start(const program_how *how, char **argv)
 {
     static const program_how usual;
@@ -175,7 +184,9 @@ static program *start(const program_how *how, char **argv)
         p->files[i] = memfd_create(i ? "stderr" : "stdout", MFD_CLOEXEC);
         ck_assert_int_ge(p->files[i], 0);
     }
-    int out = how->out ? open(how->out, O_WRONLY | O_CLOEXEC) : p->files[0];
+    int out = how->unread ? unread_pipe()
+              : how->out  ? open(how->out, O_WRONLY | O_CLOEXEC)
+                          : p->files[0];
     int err = how->terminal ? open_terminal(&p->master, how->columns) : p->files[1];
     ck_assert_msg(out >= 0, "%s: %s", how->out, strerror(errno));
     fflush(NULL);
@@ -183,7 +194,7 @@ static program *start(const program_how *how, char **argv)
     ck_assert_int_ge(p->child, 0);
     if (p->child == 0)
         become(how, out, err, argv);
-    if (how->out)
+    if (out != p->files[0])
         close(out);
     if (how->terminal)
         close(err);

@@ -59,6 +59,7 @@
     X(cli_engine)                                                                                  \
     X(cli_usage)                                                                                   \
     X(cli_terminal)                                                                                \
+    X(cli_signals)                                                                                 \
     X(cli_bad)                                                                                     \
     X(cli_disk)                                                                                    \
     X(survive)                                                                                     \

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <ftw.h>
 #include <math.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -178,6 +179,13 @@ int support_in_child(int (*body)(void *), void *arg)
         _exit(body(arg));
     ck_assert_int_eq(waitpid(child, &state, 0), child);
     return WIFEXITED(state) ? WEXITSTATUS(state) : 128 + WTERMSIG(state);
+}
+
+void support_usual_signals(void)
+{
+    static const int usual[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGPIPE};
+    for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
+        signal(usual[i], SIG_DFL);
 }
 
 /* ---- the small data set ---- */

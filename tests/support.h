@@ -92,6 +92,10 @@ __attribute__((format(printf, 2, 3))) void support_skipped(const char *suite, co
  * + the signal if one killed it. */
 int support_in_child(int (*body)(void *), void *arg);
 
+/* Signals as a user's shell leaves them, whatever the tests were started by: nohup ignores SIGHUP, a
+ * script's "&" SIGINT. For a child, before it becomes the program. */
+void support_usual_signals(void);
+
 /* Writes the four IDX files of a data set that can be learnt: each class is a smooth random
  * picture, each image that picture dimmed a little and with noise on it. Every class is in both
  * parts if there is room. The same seed gives the same bytes. */

@@ -10,10 +10,10 @@ static const char *const purpose =
     "trains small image classifiers and runs them backwards, to show what they have learned";
 
 static const char *const exit_codes[][2] = {
-    {"0", "done"},
+    {"0", "done; also where the reader of the output ended first, as `head` does"},
     {"1", "the work failed: a file is damaged, the disk is full, numbers are no longer finite"},
     {"2", "usage, or an experiment file that is wrong"},
-    {"130, 143", "stopped by SIGINT or SIGTERM, after a checkpoint"},
+    {"129, 130, 143", "stopped by SIGHUP, SIGINT or SIGTERM, after a checkpoint"},
 };
 
 #define FITTING                                                                                    \
@@ -54,7 +54,7 @@ static void print_overview(void)
         "\ninvproj COMMAND --help tells a command's options, invproj help experiment every key of "
         "an experiment file.\n\nexit codes:\n");
     for (size_t i = 0; i < EXIT_CODE_COUNT; i++)
-        printf("  %-9s %s\n", exit_codes[i][0], exit_codes[i][1]);
+        printf("  %-13s %s\n", exit_codes[i][0], exit_codes[i][1]);
 }
 
 static void print_command(const cli_command *command)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,21 +119,26 @@ const size_t cli_command_count = sizeof cli_commands / sizeof *cli_commands;
 
 static volatile sig_atomic_t stop_signal;
 
+/* The first one asks to stop, another ends at once. But of a terminal that closes, the kernel may
+ * tell and the shell again: there is to be a checkpoint all the same. */
 static void on_signal(int number)
 {
-    if (stop_signal) { /* the second one ends at once */
+    if (!stop_signal) {
+        stop_signal = number;
+    } else if (number != SIGHUP) {
         cli_progress_clear();
         _exit(EXIT_SIGNAL + number);
     }
-    stop_signal = number;
 }
 
 void cli_signals_open(void)
 {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    static const int stopping[] = {SIGHUP, SIGINT, SIGTERM};
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, was;
     sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    for (size_t i = 0; i < sizeof stopping / sizeof *stopping; i++)
+        if (sigaction(stopping[i], NULL, &was) == 0 && was.sa_handler != SIG_IGN)
+            sigaction(stopping[i], &action, NULL); /* nohup, or "&" in a script, had it ignored */
 }
 
 int cli_signal(void)
@@ -171,12 +178,31 @@ static int exit_code(inv_status status)
     return status == INV_EINVAL || status == INV_ECONFIG ? EXIT_USAGE : EXIT_WORK;
 }
 
-/* A result that could not be written is no result. */
+/* Where one of the standard files is closed, the next file that is opened, a run file perhaps, would
+ * become it, and messages go there. */
+static void open_standard_files(void)
+{
+    for (int file = STDIN_FILENO; file <= STDERR_FILENO; file++)
+        if (fcntl(file, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != file)
+            _exit(EXIT_WORK);
+}
+
+/* Whether who was to read stdout has ended, as `head` does once it has enough. */
+static bool reader_is_gone(void)
+{
+    struct pollfd out = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return errno == EPIPE || (poll(&out, 1, 0) == 1 && (out.revents & POLLERR));
+}
+
+/* A result that could not be written is no result; one that nobody wants any more is no failure. */
 static int close_stdout(int code)
 {
     const bool failed = ferror(stdout) != 0;
     errno = 0;
-    if (fclose(stdout) == 0 && !failed)
+    const bool written = fflush(stdout) == 0 && !failed;
+    if (!written && reader_is_gone())
+        return code;
+    if (fclose(stdout) == 0 && written)
         return code;
     fprintf(stderr, "invproj: standard output: %s\n",
             errno ? strerror(errno) : "cannot be written");
@@ -227,6 +253,7 @@ static int check_kernels(void)
 
 int main(int argc, char **argv)
 {
+    open_standard_files();
     start_again(argv);
     if (check_kernels())
         return 2;
@@ -234,7 +261,7 @@ int main(int argc, char **argv)
     gsl_set_error_handler_off();
     H5dont_atexit(); /* it can crash at the end where a file was made to do harm */
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write, and said as one */
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write: what is being saved is saved */
     signal(SIGXFSZ, SIG_IGN); /* so is a file too large */
     if (strcmp(word, "--version") == 0) {
         printf("invproj %s\n", INV_VERSION);

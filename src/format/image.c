@@ -173,6 +173,13 @@ static rlim_t mapped_memory(void)
     return got ? (rlim_t)strtoull(text, NULL, 10) * (rlim_t)sysconf(_SC_PAGESIZE) : 0;
 }
 
+/* Ctrl-C and a closed window reach the child too. What becomes of it then is the program's to say; a
+ * child that ends by itself would look like a file that made it end. */
+static bool is_to_stop(int number)
+{
+    return number == SIGHUP || number == SIGINT || number == SIGQUIT || number == SIGTERM;
+}
+
 static void child(void *image, size_t size)
 {
     hsize_t file_size = size;
@@ -184,7 +191,7 @@ static void child(void *image, size_t size)
     dup2(nowhere, STDOUT_FILENO); /* the C library or a sanitizer may say what it died of */
     dup2(nowhere, STDERR_FILENO);
     for (int number = 1; number < NSIG; number++) /* also those a sanitizer would report */
-        signal(number, SIG_DFL);
+        signal(number, is_to_stop(number) ? SIG_IGN : SIG_DFL);
     sigfillset(&all);
     sigprocmask(SIG_UNBLOCK, &all, NULL);
     limit(RLIMIT_CORE, 0, 0);

@@ -68,6 +68,7 @@ _Noreturn static void become(int socket, const char *place)
     setenv(TORTURE_SERVE, "1", 1);
     setenv("OPENBLAS_NUM_THREADS", "1", 1); /* no threads before main: none outlives a fork */
     setenv("OMP_WAIT_POLICY", "passive", 0);
+    support_usual_signals();
     dup2(socket, STDIN_FILENO);
     execlp(path, path, (char *)NULL);
     perror(path);
