@@ -172,8 +172,9 @@ INV_MUST_CHECK inv_status cli_lock_take(const char *path, cli_lock **out);
 bool cli_lock_holds(const cli_lock *lock);
 void cli_lock_free(cli_lock *lock);
 
-/* What decides a run's bits beside the experiment: compiler, BLAS, threads, processor. */
-INV_MUST_CHECK inv_status cli_describe_environment(inv_run *run);
+/* Puts down what this start runs on: in /environment, or, where that was another, in the next of
+ * /environment/2, /environment/3, ... Says what of it may change bits. */
+INV_MUST_CHECK inv_status cli_describe_environment(cli_session *session);
 
 /* Whether the run file is one that the session's experiment and seed go on with: they are the same,
  * or only lengthen it. INV_EINVAL names the difference. Longer learning replaces the experiment

@@ -31,6 +31,8 @@ static inv_status on_run_file(const cli_options *options, bool data, const cli_s
     INV_TRY(cli_session_open(options, options->operands[0], data, &session));
     if (options->has_seed)
         session.seed = options->seed;
+    if (stage->learns)
+        INV_TRY(cli_describe_environment(&session));
     INV_TRY(stage->run(&session));
     INV_TRY(cli_print_result(&session));
 fail:

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 
@@ -6,6 +7,7 @@
 
 #include "cli.h"
 #include "invproj/mat.h"
+#include "invproj/version.h"
 
 #if defined(__clang__)
 #define COMPILER __VERSION__ /* says clang itself */
@@ -31,20 +33,90 @@ static void find_processor(char *out, size_t size)
         fclose(file);
 }
 
-inv_status cli_describe_environment(inv_run *run)
+/* ---- one start ---- */
+
+enum { VERSION, COMPILER_USED, KERNELS, BLAS, HDF5, PROCESSOR, TEXTS };
+
+/* What stands in a group of its own, and whether the bits of what is learned may depend on it. */
+static const struct {
+    const char *name;
+    bool decides;
+} texts[TEXTS] = {
+    [VERSION] = {"program_version", true},
+    [COMPILER_USED] = {"compiler", true},
+    [KERNELS] = {"kernels", true},
+    [BLAS] = {"blas", false},
+    [HDF5] = {"hdf5", false},
+    [PROCESSOR] = {"processor", false},
+};
+
+typedef struct start {
+    char text[TEXTS][256];
+    size_t threads;
+} start;
+
+static void find_start(start *now)
 {
-    char processor[256], hdf5[64];
     unsigned major = 0, minor = 0, release = 0;
-    inv_status status = INV_OK;
-    find_processor(processor, sizeof processor);
     H5get_libversion(&major, &minor, &release);
-    snprintf(hdf5, sizeof hdf5, "%u.%u.%u", major, minor, release);
-    INV_TRY(inv_run_set_text(run, "/environment", "compiler", COMPILER));
-    INV_TRY(inv_run_set_text(run, "/environment", "kernels", inv_kernels_name()));
-    INV_TRY(inv_run_set_text(run, "/environment", "blas", inv_blas_description()));
-    INV_TRY(inv_run_set_text(run, "/environment", "hdf5", hdf5));
-    INV_TRY(inv_run_set_text(run, "/environment", "processor", processor));
-    INV_TRY(inv_run_set_size(run, "/environment", "threads", inv_threads()));
-fail:
+    snprintf(now->text[VERSION], sizeof *now->text, "%s", INV_VERSION);
+    snprintf(now->text[COMPILER_USED], sizeof *now->text, "%s", COMPILER);
+    snprintf(now->text[KERNELS], sizeof *now->text, "%s", inv_kernels_name());
+    snprintf(now->text[BLAS], sizeof *now->text, "%s", inv_blas_description());
+    snprintf(now->text[HDF5], sizeof *now->text, "%u.%u.%u", major, minor, release);
+    find_processor(now->text[PROCESSOR], sizeof *now->text);
+    now->threads = inv_threads();
+}
+
+static inv_status put_start(inv_run *run, const char *path, const start *now)
+{
+    inv_status status = inv_run_set_size(run, path, "threads", now->threads);
+    for (size_t i = 0; i < TEXTS && status == INV_OK; i++)
+        status = inv_run_set_text(run, path, texts[i].name, now->text[i]);
     return status;
+}
+
+/* ---- all of them ---- */
+
+/* Says what is another than at the start that is recorded at `path`; whether anything is. */
+static bool compare(const cli_session *session, const char *path, const start *now)
+{
+    const inv_run *run = session->run;
+    uint64_t threads = now->threads;
+    bool differs = inv_run_has_attribute(run, path, "threads") &&
+                   inv_run_size(run, path, "threads", &threads) == INV_OK &&
+                   threads != now->threads;
+    for (size_t i = 0; i < TEXTS; i++) {
+        char *before = NULL;
+        if (!inv_run_has_attribute(run, path, texts[i].name) ||
+            inv_run_text(run, path, texts[i].name, &before) != INV_OK)
+            continue;
+        if (strcmp(before, now->text[i]) != 0) {
+            differs = true;
+            if (texts[i].decides)
+                cli_note(&session->progress,
+                         "note      %s was %s, is now %s: bits may not be those of a run in one go",
+                         texts[i].name, before, now->text[i]);
+        }
+        free(before);
+    }
+    return differs;
+}
+
+inv_status cli_describe_environment(cli_session *session)
+{
+    char path[2 * INV_NAME_MAX] = "/environment";
+    start now;
+    size_t n = 2;
+    find_start(&now);
+    if (!inv_run_has(session->run, path))
+        return put_start(session->run, path, &now);
+    char next[2 * INV_NAME_MAX];
+    for (;; n++) { /* `path` becomes the newest */
+        snprintf(next, sizeof next, "/environment/%zu", n);
+        if (!inv_run_has(session->run, next))
+            break;
+        memcpy(path, next, sizeof path);
+    }
+    return compare(session, path, &now) ? put_start(session->run, next, &now) : INV_OK;
 }

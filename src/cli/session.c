@@ -209,7 +209,7 @@ inv_status cli_session_start(const cli_options *options, const char *experiment,
     INV_TRY(read_experiment(session));
     session->seed = options->has_seed ? options->seed : session->experiment->seed;
     INV_TRY(there && options->resume ? resume_run(session) : start_run(session));
-    INV_TRY(cli_describe_environment(session->run));
+    INV_TRY(cli_describe_environment(session));
     cli_data_note(session);
 fail:
     return status;

@@ -205,6 +205,32 @@ START_TEST(resume_refuses_what_decides_a_result)
 }
 END_TEST
 
+/* Each start that runs on something else is recorded beside those before it, and said. */
+START_TEST(starts_on_other_kernels_are_kept_apart)
+{
+    const char *copy = support_at(place, "copy.h5"), *run = support_at(place, "run/run.h5");
+    const program_how plain = {.folder = place, .environment = "INVPROJ_KERNELS=plain"};
+    inv_run *file = NULL;
+    char *first = NULL, *second = NULL;
+    short_copy(run, copy);
+    program *p = program_run_words(&plain, "invert run/run.h5 --threads 1 --data data --name plain "
+                                           "--set inverse.steps=5");
+    ck_assert_program(p, 0);
+    ck_assert_status(inv_run_open(run, &file), INV_OK);
+    ck_assert_status(inv_run_text(file, "/environment", "kernels", &first), INV_OK);
+    if (strcmp(first, "plain") != 0) {
+        ck_assert_msg(strstr(p->err, "is now plain") != NULL, "%s", p->err);
+        ck_assert_status(inv_run_text(file, "/environment/2", "kernels", &second), INV_OK);
+        ck_assert_str_eq(second, "plain");
+        ck_assert(!inv_run_has(file, "/environment/3"));
+    }
+    program_free(p);
+    inv_run_free(file);
+    free(first), free(second);
+    short_copy(copy, run);
+}
+END_TEST
+
 Suite *cli_cause_suite(void)
 {
     Suite *suite = suite_create("cli_cause");
@@ -219,6 +245,7 @@ Suite *cli_cause_suite(void)
     tcase_add_loop_test(tests, what_would_be_recorded_nowhere_is_refused, 0,
                         (int)(sizeof refused / sizeof *refused));
     tcase_add_test(tests, resume_refuses_what_decides_a_result);
+    tcase_add_test(tests, starts_on_other_kernels_are_kept_apart);
     suite_add_tcase(suite, tests);
     return suite;
 }
