@@ -19,6 +19,11 @@ extern "C" {
 INV_MUST_CHECK inv_status inv_measure_accuracy(const inv_net *net, const inv_part *part,
                                                double *accuracy);
 
+/* spread[c], c < classes: the root of the mean of |x_i - x_j|^2 over all pairs of images of class c
+ * (i = j too), which is the root of twice the sum of the pixels' variances; 0 of a class without
+ * images. */
+INV_MUST_CHECK inv_status inv_measure_spread(const inv_part *part, size_t classes, double *spread);
+
 typedef struct inv_inverse_quality {
     double l1_per_pixel; /* mean over images and pixels of |x - x_inv| */
     double relative_l2;  /* mean over images of |x - x_inv|2 / |x|2; images all 0 are left out */

@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cause.h"
 #include "invproj/encode.h"
 #include "invproj/file.h"
 #include "invproj/inverse.h"
+#include "invproj/measure.h"
 
 #define PATH_BYTES  CLI_PATH_BYTES
 #define FRAMES_MOST 100
@@ -229,28 +231,47 @@ static double add_spread(const gsl_matrix_float *x, size_t first, size_t n)
     return sqrt(2.0 * sum / (double)(n - 1));
 }
 
-/* The same of the real images of a class, by their Gaussian. */
-static double real_spread(const inv_gaussian *g)
+/* The same of the real images of each class: by their Gaussian where the run file has it, else from
+ * the images. */
+static inv_status real_spreads(cli_session *session, size_t classes, double *spread)
 {
-    double sum = g->rest * (double)(g->units - g->components);
-    for (size_t k = 0; k < g->components; k++)
-        sum += (double)g->deviation[k] * g->deviation[k];
-    return sqrt(2.0 * sum);
+    const bool kept = inv_run_has(session->run, "/gaussian/input") &&
+                      !cli_cause_stale(session->run, "/gaussian/input");
+    inv_status status = kept ? cli_session_gaussians(session, 0) : cli_session_data(session);
+    if (status != INV_OK || !kept)
+        return status == INV_OK ? inv_measure_spread(&session->data->train, classes, spread)
+                                : status;
+    for (size_t c = 0; c < classes; c++) {
+        const inv_gaussian *g = &session->gaussians->of[c];
+        double sum = g->rest * (double)(g->units - g->components);
+        for (size_t k = 0; k < g->components; k++)
+            sum += (double)g->deviation[k] * g->deviation[k];
+        spread[c] = sqrt(2.0 * sum);
+    }
+    return INV_OK;
 }
 
-/* How far images of a class lie from each other, beside real ones; where there are several of each
- * and the Gaussians are at hand. */
+/* How far images of a class lie from each other, beside real ones; where there are several of
+ * each. */
 static inv_status put_distance(cli_session *session, const cli_making *m,
                                const inv_generator *generator, const rows *r, const char *path)
 {
     const unsigned *label = inv_generator_labels(generator);
-    const inv_gaussians *g = session->gaussians_point == 0 ? session->gaussians : NULL;
     const size_t n = m->spec->count;
-    double sum = 0.0;
-    if (!g || n < 2 || !inv_generator_has_classes(generator))
+    double real[INV_CLASSES_MAX], sum = 0.0;
+    if (n < 2 || !inv_generator_has_classes(generator))
         return INV_OK;
-    for (size_t first = 0; first < r->n; first += n)
-        sum += add_spread(r->images, first, n) / real_spread(&g->of[label[first]]);
+    if (real_spreads(session, inv_net_units(session->net, inv_net_depth(session->net)), real) !=
+        INV_OK) {
+        cli_note(&session->progress, "%-9s no figure of diversity: %s", m->stage,
+                 inv_error_message());
+        return INV_OK;
+    }
+    for (size_t first = 0; first < r->n; first += n) {
+        if (!(real[label[first]] > 0.0)) /* a class without two images that differ */
+            return INV_OK;
+        sum += add_spread(r->images, first, n) / real[label[first]];
+    }
     return inv_run_set_real(session->run, path, "distance", sum / (double)(r->n / n));
 }
 

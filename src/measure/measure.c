@@ -24,6 +24,41 @@ fail:
     return status;
 }
 
+inv_status inv_measure_spread(const inv_part *part, size_t classes, double *spread)
+{
+    const size_t pixels = part->pixels;
+    void *memory = NULL, *counts = NULL;
+    gsl_matrix_float *x = NULL;
+    inv_status status = INV_OK;
+    INV_TRY(inv_calloc(classes * pixels, 2 * sizeof(double), "sums of pixels", &memory));
+    INV_TRY(inv_calloc(classes, sizeof(size_t), "counts", &counts));
+    INV_TRY(inv_mat_alloc(1, pixels, "an image", &x));
+    double *sum = memory, *square = sum + classes * pixels;
+    size_t *count = counts;
+    for (size_t i = 0; i < part->count; i++) {
+        const size_t c = part->labels[i];
+        inv_part_rows(part, i, 1, x);
+        count[c]++;
+        for (size_t j = 0; j < pixels; j++) {
+            sum[c * pixels + j] += x->data[j];
+            square[c * pixels + j] += (double)x->data[j] * x->data[j];
+        }
+    }
+    for (size_t c = 0; c < classes; c++) {
+        double variance = 0.0;
+        for (size_t j = c * pixels; j < (c + 1) * pixels && count[c] > 0; j++) {
+            const double mean = sum[j] / (double)count[c];
+            variance += square[j] / (double)count[c] - mean * mean;
+        }
+        spread[c] = sqrt(2.0 * fmax(variance, 0.0));
+    }
+fail:
+    inv_mat_free(x);
+    free(counts);
+    free(memory);
+    return status;
+}
+
 /* What is added up over the images. */
 typedef struct sums {
     double l1, ratio;

@@ -199,6 +199,31 @@ START_TEST(says_when_figures_are_not_finite)
 }
 END_TEST
 
+/* Every pair of images, one after the other. */
+START_TEST(spread_is_that_of_all_pairs)
+{
+    double spread[SMALL_CLASSES + 1];
+    const inv_part *part = &data->train;
+    ck_assert_status(inv_measure_spread(part, SMALL_CLASSES + 1, spread), INV_OK);
+    for (size_t c = 0; c < SMALL_CLASSES; c++) {
+        double sum = 0.0, pairs = 0.0;
+        for (size_t i = 0; i < part->count; i++)
+            for (size_t j = 0; j < part->count; j++) {
+                double x[SMALL_WIDEST], y[SMALL_WIDEST];
+                if (part->labels[i] != c || part->labels[j] != c)
+                    continue;
+                small_pixels(part, i, x), small_pixels(part, j, y);
+                for (size_t k = 0; k < part->pixels; k++)
+                    sum += (x[k] - y[k]) * (x[k] - y[k]);
+                pairs++;
+            }
+        ck_assert_double_gt(pairs, 1.0);
+        ck_assert_double_eq_tol(spread[c], sqrt(sum / pairs), 1e-6 * spread[c]);
+    }
+    ck_assert_double_eq(spread[SMALL_CLASSES], 0.0); /* no image is of it */
+}
+END_TEST
+
 Suite *measure_suite(void)
 {
     Suite *suite = suite_create("measure");
@@ -211,6 +236,7 @@ Suite *measure_suite(void)
     tcase_add_test(tests, black_images_have_no_relative_error);
     tcase_add_test(tests, threads_do_not_matter);
     tcase_add_test(tests, says_when_figures_are_not_finite);
+    tcase_add_test(tests, spread_is_that_of_all_pairs);
     suite_add_tcase(suite, tests);
     return suite;
 }
