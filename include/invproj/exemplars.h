@@ -35,6 +35,10 @@ typedef struct inv_exemplars {
     float *value;    /* [rows, count]: what is wanted, large where it is good */
 } inv_exemplars;
 
+/* How many classes, units or channels are asked, each a row. INV_ECONFIG: the point is not there. */
+INV_MUST_CHECK inv_status inv_exemplars_rows(const inv_exemplars_spec *spec, const inv_net *net,
+                                             size_t *rows);
+
 /* Among the images of `part`. INV_ECONFIG: a class, a unit or a point that is not there; INV_EDATA:
  * fewer images than are asked for. The caller closes. */
 INV_MUST_CHECK inv_status inv_exemplars_find(const inv_exemplars_spec *spec, const inv_net *net,

@@ -52,6 +52,11 @@ typedef struct inv_material {
 
 bool inv_generate_needs_data(const inv_generate_spec *spec);
 
+/* How many rows a generator of that net makes; `stage` is for messages. INV_ECONFIG: the point `of`
+ * is not there. */
+INV_MUST_CHECK inv_status inv_generate_rows(const inv_generate_spec *spec, const inv_net *net,
+                                            const char *stage, size_t *rows);
+
 typedef struct inv_generator inv_generator;
 
 /* `count` rows of values for each class, target, or for the mix. INV_ECONFIG: a class, a target or

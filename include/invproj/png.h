@@ -47,6 +47,11 @@ INV_MUST_CHECK inv_status inv_png_write_sheet(const char *path, const inv_sheet 
                                               const float *images, size_t count, inv_shape shape,
                                               const inv_png_text *texts, size_t text_count);
 
+/* INV_EINVAL where inv_png_write_sheet would say so of `count` images of that shape; it looks at no
+ * image, and of the sheet's captions only whether there are any. `path` is for the message. */
+INV_MUST_CHECK inv_status inv_png_check_sheet(const char *path, const inv_sheet *sheet,
+                                              size_t count, inv_shape shape);
+
 /* Whether the file begins as PNG files do; INV_EIO where it cannot be read. */
 INV_MUST_CHECK inv_status inv_png_is(const char *path, bool *is);
 

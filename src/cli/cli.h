@@ -45,6 +45,7 @@ typedef enum cli_option_id {
     CLI_TARGETS,
     CLI_JUDGE,
     CLI_FRAMES,
+    CLI_SINGLE,
     CLI_LAYER,
     CLI_UNITS,
     CLI_IMAGES,
@@ -71,6 +72,7 @@ typedef struct cli_options {
     bool named; /* --name is given */
     const char *judge, *frames;
     bool resume, force, quiet, json, man, help;
+    bool single;       /* a PNG file an image, in place of a sheet */
     bool images;       /* the operands after the first are images */
     bool invert, grey; /* dark on white becomes light on black; colours become grey */
     uint64_t top;      /* classes to tell; 0: not given */
@@ -171,6 +173,10 @@ typedef struct cli_session {
 INV_MUST_CHECK inv_status cli_lock_take(const char *path, cli_lock **out);
 bool cli_lock_holds(const cli_lock *lock);
 void cli_lock_free(cli_lock *lock);
+
+/* INV_EINVAL where the file that is there is no run file, of whatever format and state: --force does
+ * not write over it. */
+INV_MUST_CHECK inv_status cli_check_replaces_run(const char *path);
 
 /* Puts down what this start runs on: in /environment, or, where that was another, in the next of
  * /environment/2, /environment/3, ... Says what of it may change bits. */
@@ -277,8 +283,19 @@ void cli_images_close(cli_images *images);
 
 /* ---- pictures, from the run file alone ---- */
 
+/* Whether images of that shape can be drawn: grey ones and RGB. A result of others has none. */
+bool cli_picture_can(inv_shape shape);
+/* Before the work: whether `count` images of that shape will make the picture that cli_draw makes
+ * of the result of that name, and whether what stands in its place may be written over. INV_EINVAL,
+ * which says what else to do; INV_EIO as cli_picture_place. */
+INV_MUST_CHECK inv_status cli_picture_check(const cli_session *session, inv_shape shape,
+                                            const char *result, const char *stem,
+                                            const inv_sheet *sheet, size_t count);
+/* Only a PNG file is written over by a picture: INV_EIO where something else is there. */
+INV_MUST_CHECK inv_status cli_picture_place(const char *path);
+
 /* Draws the array `array` of the group `path` beside the run file as STEM.png, or STEM-NAME.png
- * where the result's name is not the experiment's. */
+ * where the command line names the result; with --single as STEM/00000.png and so on. */
 INV_MUST_CHECK inv_status cli_draw(const cli_session *session, const char *path, const char *array,
                                    const char *stem, const inv_sheet *sheet);
 

@@ -44,11 +44,14 @@ static inv_status draw_frame(cli_session *session, const cli_making *m,
     inv_sheet sheet = *m->sheet;
     inv_status status = INV_OK;
     sheet.captions = NULL;
+    if (!cli_picture_can(inv_net_shape(session->net, 0)))
+        return INV_OK; /* as cli_draw says of the result */
     INV_TRY(make_images(session, generator, images));
     if (asprintf(&path, "%s/%05zu.png", session->options->frames, step) < 0)
         path = NULL;
     if (!path)
         INV_FAIL(INV_ENOMEM, "%s: no memory for a frame", m->stage);
+    INV_TRY(cli_picture_place(path));
     INV_TRY(inv_png_write_sheet(path, &sheet, images->data, images->size1,
                                 inv_net_shape(session->net, 0), NULL, 0));
 fail:
@@ -374,6 +377,29 @@ static inv_status open_material(cli_session *session, const cli_making *m, size_
         (inv_material){session->data, gaussians ? session->gaussians : *waves, session->seed, NULL};
     if (strcmp(m->stage, "generate") != 0) /* whose streams have no name, as they always had */
         material->stage = m->stage;
+fail:
+    return status;
+}
+
+/* A frame is a sheet, whatever becomes of the result. */
+static inv_status check_frames(const cli_session *session, const cli_making *m, inv_shape shape,
+                               size_t n)
+{
+    inv_sheet sheet = *m->sheet;
+    sheet.captions = NULL;
+    if (!session->options->frames || !cli_picture_can(shape))
+        return INV_OK;
+    return inv_png_check_sheet(session->options->frames, &sheet, n, shape);
+}
+
+inv_status cli_making_check(const cli_session *session, const inv_net *net, const cli_making *m)
+{
+    const inv_shape shape = inv_net_shape(net, 0);
+    size_t n = 0;
+    inv_status status = INV_OK;
+    INV_TRY(inv_generate_rows(m->spec, net, m->stage, &n));
+    INV_TRY(cli_picture_check(session, shape, m->spec->name, m->stem, m->sheet, n));
+    INV_TRY(check_frames(session, m, shape, n));
 fail:
     return status;
 }

@@ -3,7 +3,6 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -195,13 +194,12 @@ fail:
 inv_status cli_session_start(const cli_options *options, const char *experiment, const char *path,
                              cli_session *session)
 {
-    struct stat info;
     inv_status status = INV_OK;
     INV_TRY(begin(options, path, session));
     session->starts = true;
-    const bool there = stat(path, &info) == 0; /* now that nobody else can make it */
-    if (there && !S_ISREG(info.st_mode))
-        INV_FAIL(INV_EIO, "%s: is not a file, and no place for a run", path);
+    const bool there = access(path, F_OK) == 0; /* now that nobody else can make it */
+    if (there && !options->resume)
+        INV_TRY(cli_check_replaces_run(path));
     if (there && !options->force && !options->resume)
         INV_FAIL(INV_EINVAL,
                  "%s: holds a run already; --resume goes on with it, --force writes over it", path);

@@ -121,6 +121,20 @@ fail:
     return status;
 }
 
+/* One row of tiles a class, unit or channel, with the one that was made in front of the real ones
+ * where there is one. */
+static inv_status check_pictures(const cli_session *session, const inv_net *net, bool with_made)
+{
+    const inv_exemplars_spec *spec = &session->experiment->exemplars;
+    inv_sheet sheet = session->experiment->exemplars_sheet;
+    size_t rows = 0;
+    inv_status status = inv_exemplars_rows(spec, net, &rows);
+    sheet.columns = spec->count + with_made;
+    return status == INV_OK ? cli_picture_check(session, inv_net_shape(net, 0), spec->name,
+                                                "exemplars", &sheet, rows * sheet.columns)
+                            : status;
+}
+
 static inv_status exemplars(cli_session *session)
 {
     const inv_exemplars_spec *spec = &session->experiment->exemplars;
@@ -130,8 +144,9 @@ static inv_status exemplars(cli_session *session)
     made m = {0};
     inv_status status = INV_OK;
     INV_TRY(cli_session_net(session));
-    INV_TRY(inv_exemplars_find(spec, session->net, &session->data->train, &found));
     INV_TRY(made_open(session, &m));
+    INV_TRY(check_pictures(session, session->net, m.n > 0));
+    INV_TRY(inv_exemplars_find(spec, session->net, &session->data->train, &found));
     INV_TRY(
         cli_result_open(session, "exemplars", spec->name, NULL, inv_exemplars_fields, spec, path));
     if (m.n > 0)
@@ -147,9 +162,9 @@ fail:
 
 static inv_status check_exemplars(const cli_session *session, inv_net *untrained)
 {
-    const char *layer = session->experiment->exemplars.layer;
-    size_t point = 0;
-    return *layer ? inv_net_point(untrained, layer, &point) : INV_OK;
+    const inv_experiment *e = session->experiment;
+    return check_pictures(session, untrained,
+                          *e->exemplars.layer ? e->has_features : e->has_generate);
 }
 
 const cli_stage cli_stage_exemplars = {

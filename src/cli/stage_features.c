@@ -9,26 +9,47 @@
 
 #define PATH_BYTES CLI_PATH_BYTES
 
-/* Each unit of spec.layer, driven by optimisation. */
-static inv_status drive(cli_session *session)
+/* Each unit of spec.layer, driven by optimisation: what cli_make is told, once it is known that the
+ * images can be drawn. The caller frees m->spec. */
+static inv_status drive_open(const cli_session *session, const inv_net *net, cli_making *m)
 {
     const inv_features_spec *spec = &session->experiment->features;
     void *memory = NULL;
+    inv_status status = inv_calloc(1, sizeof(inv_generate_spec), "features", &memory);
+    *m = (cli_making){memory,
+                      "features",
+                      "features",
+                      "features",
+                      inv_features_fields,
+                      spec,
+                      &session->experiment->features_sheet};
+    if (status == INV_OK)
+        status = inv_features_generate(spec, net, memory);
+    return status == INV_OK ? cli_making_check(session, net, m) : status;
+}
+
+static inv_status drive(cli_session *session)
+{
+    cli_making m = {0};
     inv_status status = INV_OK;
     INV_TRY(cli_session_net(session));
-    INV_TRY(inv_calloc(1, sizeof(inv_generate_spec), "features", &memory));
-    const cli_making m = {memory,
-                          "features",
-                          "features",
-                          "features",
-                          inv_features_fields,
-                          spec,
-                          &session->experiment->features_sheet};
-    INV_TRY(inv_features_generate(spec, session->net, memory));
+    INV_TRY(drive_open(session, session->net, &m));
     INV_TRY(cli_make(session, &m));
 fail:
-    free(memory);
+    free((void *)m.spec);
     return status;
+}
+
+/* Of the point where an inverse starts: an image a unit. */
+static inv_status check_inverted(const cli_session *session, const inv_net *net)
+{
+    const inv_features_spec *spec = &session->experiment->features;
+    size_t point = 0;
+    inv_status status = inv_net_point(net, spec->at, &point);
+    return status == INV_OK
+               ? cli_picture_check(session, inv_net_shape(net, 0), spec->name, "features",
+                                   &session->experiment->features_sheet, inv_net_units(net, point))
+               : status;
 }
 
 /* Each unit of the point where an inverse starts, by the inverse alone. */
@@ -43,6 +64,7 @@ static inv_status invert_units(cli_session *session)
                                       "or the point where an inverse starts (--at)");
     INV_TRY(cli_session_inverse(session, spec->inverse));
     INV_TRY(cli_inverse_check(session, "features.at", spec->at));
+    INV_TRY(check_inverted(session, session->net));
     INV_TRY(inv_mat_alloc(inv_net_units(session->inverse, 0), inv_net_units(session->net, 0),
                           "features", &images));
     INV_TRY(inv_features_images(session->inverse, spec->scale, images));
@@ -67,11 +89,15 @@ static inv_status features(cli_session *session)
 static inv_status check_features(const cli_session *session, inv_net *untrained)
 {
     const inv_features_spec *spec = &session->experiment->features;
-    size_t point = 0;
-    inv_status status = *spec->layer ? INV_OK : cli_stage_need_inverse(session, "features");
-    return status == INV_OK
-               ? inv_net_point(untrained, *spec->layer ? spec->layer : spec->at, &point)
-               : status;
+    cli_making m = {0};
+    inv_status status = INV_OK;
+    if (*spec->layer) {
+        status = drive_open(session, untrained, &m);
+        free((void *)m.spec);
+        return status;
+    }
+    status = cli_stage_need_inverse(session, "features");
+    return status == INV_OK ? check_inverted(session, untrained) : status;
 }
 
 const cli_stage cli_stage_features = {

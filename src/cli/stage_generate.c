@@ -5,47 +5,72 @@
 #include "making.h"
 #include "stage.h"
 
-static inv_status generate(cli_session *session, const inv_generate_spec *spec, const char *stem)
+static cli_making making_of(const cli_session *session, const inv_generate_spec *spec,
+                            const char *stem)
 {
-    const cli_making m = {spec,
-                          "generate",
-                          "generated",
-                          stem,
-                          inv_generate_fields,
-                          spec,
-                          &session->experiment->generate_sheet};
-    return cli_make(session, &m);
+    return (cli_making){spec,
+                        "generate",
+                        "generated",
+                        stem,
+                        inv_generate_fields,
+                        spec,
+                        &session->experiment->generate_sheet};
+}
+
+/* What the stage makes: the experiment's classes, and perhaps the same once more. */
+typedef struct makings {
+    size_t count;
+    cli_making of[2];
+    inv_generate_spec *also; /* of the second */
+    char stem[2 * INV_NAME_MAX];
+} makings;
+
+static void makings_close(makings *m)
+{
+    free(m->also);
 }
 
 /* The same classes by the preset that spec.also names. */
-static inv_status generate_also(cli_session *session)
+static inv_status add_also(const cli_session *session, makings *m)
 {
     const inv_generate_spec *spec = &session->experiment->generate;
-    char stem[2 * INV_NAME_MAX];
     void *memory = NULL;
     inv_status status = inv_calloc(1, sizeof *spec, "generate", &memory);
     if (status != INV_OK)
         return status;
-    inv_generate_spec *other = memory;
-    inv_generate_start(spec->also, other);
-    memcpy(other->name, spec->also, sizeof other->name);
-    memcpy(other->inverse, spec->inverse, sizeof other->inverse);
-    other->classes = spec->classes;
-    other->count = spec->count;
-    snprintf(stem, sizeof stem, "generated-%s", spec->also);
-    status = generate(session, other, stem);
-    free(memory);
+    m->also = memory;
+    inv_generate_start(spec->also, m->also);
+    memcpy(m->also->name, spec->also, sizeof spec->also);
+    memcpy(m->also->inverse, spec->inverse, sizeof spec->inverse);
+    m->also->classes = spec->classes;
+    m->also->count = spec->count;
+    snprintf(m->stem, sizeof m->stem, "generated-%s", spec->also);
+    m->of[m->count++] = making_of(session, m->also, m->stem);
+    return INV_OK;
+}
+
+/* Nothing is made where some of it could not be drawn. */
+static inv_status makings_open(const cli_session *session, const inv_net *net, makings *m)
+{
+    const inv_generate_spec *spec = &session->experiment->generate;
+    inv_status status = INV_OK;
+    m->of[m->count++] = making_of(session, spec, "generated");
+    if (*spec->also && !session->options->named)
+        status = add_also(session, m);
+    for (size_t i = 0; i < m->count && status == INV_OK; i++)
+        status = cli_making_check(session, net, &m->of[i]);
     return status;
 }
 
 static inv_status run_generate(cli_session *session)
 {
-    const inv_generate_spec *spec = &session->experiment->generate;
+    makings m = {0};
     inv_status status = cli_session_net(session);
     if (status == INV_OK)
-        status = generate(session, spec, "generated");
-    if (status == INV_OK && *spec->also && !session->options->named)
-        status = generate_also(session);
+        status = makings_open(session, session->net, &m);
+    for (size_t i = 0; i < m.count && status == INV_OK; i++)
+        status = cli_make(session, &m.of[i]);
+    makings_close(&m);
     return status;
 }
 
@@ -54,13 +79,17 @@ static inv_status check_generate(const cli_session *session, inv_net *untrained)
 {
     const inv_generate_spec *spec = &session->experiment->generate;
     inv_generator *generator = NULL;
+    makings m = {0};
     inv_status status = INV_OK;
     if (strcmp(spec->at, "input") != 0)
         status = cli_stage_need_inverse(session, "generate at any point but the input");
     if (status == INV_OK && !inv_optimise_needs_gaussians(&spec->optimise))
         status = inv_generator_alloc(
             spec, untrained, &(inv_material){session->data, NULL, session->seed, NULL}, &generator);
+    if (status == INV_OK)
+        status = makings_open(session, untrained, &m);
     inv_generator_free(generator);
+    makings_close(&m);
     return status;
 }
 

@@ -38,11 +38,17 @@ fail:
     return status;
 }
 
+/* How many test images are projected. */
+static size_t test_count(const cli_session *session)
+{
+    const size_t wanted = session->experiment->project.images, all = session->data->test.count;
+    return wanted < all ? wanted : all;
+}
+
 static inv_status take_test_images(cli_session *session, projection *p)
 {
     const inv_part *test = &session->data->test;
-    const size_t wanted = session->experiment->project.images;
-    const size_t n = wanted < test->count ? wanted : test->count;
+    const size_t n = test_count(session);
     void *label = NULL;
     inv_status status = INV_OK;
     INV_TRY(projection_open(p, n, test->pixels));
@@ -76,6 +82,16 @@ fail:
     return status;
 }
 
+static inv_status check_pictures(const cli_session *session, inv_shape shape, size_t n)
+{
+    const inv_experiment *e = session->experiment;
+    inv_status status =
+        cli_picture_check(session, shape, e->project.name, "originals", &e->project_sheet, n);
+    return status == INV_OK ? cli_picture_check(session, shape, e->project.name, "projections",
+                                                &e->project_sheet, n)
+                            : status;
+}
+
 static inv_status project(cli_session *session)
 {
     const inv_experiment *experiment = session->experiment;
@@ -90,6 +106,7 @@ static inv_status project(cli_session *session)
     INV_TRY(inv_inverse_point(session->net, at, &point));
     INV_TRY(session->options->images ? take_given_images(session, &p)
                                      : take_test_images(session, &p));
+    INV_TRY(check_pictures(session, inv_net_shape(session->net, 0), p.originals->size1));
     INV_TRY(inv_inverse_project(session->net, session->inverse, point, p.originals, p.images,
                                 p.confidence, p.predicted));
     const size_t n = p.originals->size1;
@@ -112,8 +129,10 @@ fail:
 
 static inv_status check_project(const cli_session *session, inv_net *untrained)
 {
-    (void)untrained;
-    return cli_stage_need_inverse(session, "project");
+    const inv_status status = cli_stage_need_inverse(session, "project");
+    return status == INV_OK
+               ? check_pictures(session, inv_net_shape(untrained, 0), test_count(session))
+               : status;
 }
 
 const cli_stage cli_stage_project = {

@@ -370,6 +370,16 @@ static void arrange_texts(struct drawing *d, const char *scaling, const inv_png_
 
 /* --- writing and reading --- */
 
+inv_status inv_png_check_sheet(const char *path, const inv_sheet *sheet, size_t count,
+                               inv_shape shape)
+{
+    struct drawing d = {.sheet = sheet, .count = count, .shape = shape};
+    inv_status status = check_shape(path, shape);
+    if (status == INV_OK)
+        status = check_sheet(path, sheet, count);
+    return status == INV_OK ? measure_sheet(path, &d) : status;
+}
+
 inv_status inv_png_write_sheet(const char *path, const inv_sheet *sheet, const float *images,
                                size_t count, inv_shape shape, const inv_png_text *texts,
                                size_t text_count)

@@ -78,9 +78,23 @@ static inv_status find_objective(search *s, size_t *choices)
     return INV_OK;
 }
 
+static const inv_sizes *chosen_of(const inv_exemplars_spec *spec)
+{
+    return *spec->layer ? &spec->units : &spec->classes;
+}
+
+inv_status inv_exemplars_rows(const inv_exemplars_spec *spec, const inv_net *net, size_t *rows)
+{
+    search s = {.spec = spec, .net = net};
+    inv_status status = find_objective(&s, rows);
+    if (chosen_of(spec)->count > 0)
+        *rows = chosen_of(spec)->count;
+    return status;
+}
+
 static inv_status choose_rows(const search *s, size_t choices, inv_exemplars *out)
 {
-    const inv_sizes *chosen = is_of_layer(s) ? &s->spec->units : &s->spec->classes;
+    const inv_sizes *chosen = chosen_of(s->spec);
     void *which = NULL, *index = NULL, *value = NULL;
     inv_status status = INV_OK;
     out->rows = chosen->count ? chosen->count : choices;

@@ -141,6 +141,15 @@ static size_t kinds(const inv_generate_spec *spec, size_t classes)
     return spec->classes.count ? spec->classes.count : classes;
 }
 
+inv_status inv_generate_rows(const inv_generate_spec *spec, const inv_net *net, const char *stage,
+                             size_t *rows)
+{
+    size_t units = inv_net_units(net, inv_net_depth(net));
+    inv_status status = is_by_unit(spec) ? count_units(spec, net, stage, &units) : INV_OK;
+    *rows = kinds(spec, units) * spec->count;
+    return status;
+}
+
 static inv_status check_mix(const inv_generate_spec *spec, const char *stage, size_t classes)
 {
     double sum = 0.0;
@@ -381,16 +390,15 @@ inv_status inv_generator_alloc(const inv_generate_spec *spec, const inv_net *net
     const size_t classes = inv_net_units(net, inv_net_depth(net));
     void *memory = NULL;
     inv_generator *g = NULL;
-    size_t at = 0, units = classes;
+    size_t at = 0, rows = 0;
     inv_status status = INV_OK;
     *out = NULL;
     INV_TRY(check(spec, net, material, &at));
-    if (is_by_unit(spec))
-        INV_TRY(count_units(spec, net, stage_of(material), &units));
+    INV_TRY(inv_generate_rows(spec, net, stage_of(material), &rows));
     INV_TRY(inv_calloc(1, sizeof *g, "generator", &memory));
     g = memory;
-    *g = (inv_generator){.net = net, .spec = spec, .at = at, .by_unit = is_by_unit(spec)};
-    g->rows = kinds(spec, units) * spec->count;
+    *g = (inv_generator){
+        .net = net, .spec = spec, .at = at, .rows = rows, .by_unit = is_by_unit(spec)};
     INV_TRY(alloc_rows(g, classes));
     for (size_t i = 0; i < g->rows; i++)
         set_row(g, material, i);

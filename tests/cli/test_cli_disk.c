@@ -111,22 +111,6 @@ START_TEST(a_folder_that_others_own)
 }
 END_TEST
 
-/* Pictures come after the run file; one that cannot be written costs nothing of it. */
-START_TEST(a_folder_where_a_picture_should_be)
-{
-    ck_assert_int_eq(mkdir(support_at(place, "blocked"), 0755), 0);
-    ck_assert_int_eq(mkdir(support_at(place, "blocked/generated.png"), 0755), 0);
-    program *p = run_here("run " GOOD " -o blocked");
-    ck_assert_fails(p, 1, "blocked/generated.png: is a folder");
-    program_free(p);
-    char *held = hdf5_text(support_at(place, "blocked/run.h5"), NULL);
-    ck_assert_ptr_nonnull(strstr(held, "/generated/r2rt/image"));
-    ck_assert_int_eq(access(support_at(place, "blocked/projections.png"), F_OK), 0);
-    ck_assert_uint_eq(support_entries(support_at(place, "blocked")), 4);
-    free(held);
-}
-END_TEST
-
 /* ---- files that may not grow ---- */
 
 /* No file may grow beyond `bytes`: what is in `folder` is a whole run file or what was there
@@ -157,7 +141,8 @@ START_TEST(a_file_that_may_not_grow)
 }
 END_TEST
 
-/* 176 million pixels, of which deflate makes no less than 170 KB: more than the run file. */
+/* Pictures come after the run file: one that cannot be written costs nothing of it. This one has
+ * 176 million pixels, of which deflate makes no less than 170 KB: more than the run file. */
 START_TEST(a_picture_that_may_not_grow)
 {
     const program_how how = {.folder = place, .file_bytes = run_size + 4096};
@@ -440,7 +425,6 @@ Suite *cli_disk_suite(void)
     tcase_add_unchecked_fixture(tests, open_place, close_place);
     tcase_add_loop_test(tests, a_place_that_cannot_be_written, 0, LEN(bad_places));
     tcase_add_test(tests, a_folder_that_others_own);
-    tcase_add_test(tests, a_folder_where_a_picture_should_be);
     tcase_add_loop_test(tests, a_file_that_may_not_grow, 0, 6);
     tcase_add_test(tests, a_picture_that_may_not_grow);
     tcase_add_test(tests, a_disk_that_is_full);

@@ -173,6 +173,7 @@ START_TEST(sheet_is_its_twin)
     const struct sheet_case *c = &sheet_cases[_i];
     char *path = in_folder("sheet.png");
     float *images = irregular(c->count * inv_shape_size(c->shape));
+    ck_assert_status(inv_png_check_sheet(path, &c->sheet, c->count, c->shape), INV_OK);
     ck_assert_status(inv_png_write_sheet(path, &c->sheet, images, c->count, c->shape, NULL, 0),
                      INV_OK);
     check_against_twin(c, images, path);
@@ -286,6 +287,10 @@ START_TEST(what_cannot_be_drawn_is_refused)
 {
     char *path = in_folder("refused.png");
     float *images = irregular(6);
+    ck_assert_status(
+        inv_png_check_sheet(path, &refused[_i].sheet, refused[_i].count, refused[_i].shape),
+        INV_EINVAL);
+    ck_assert_message_has(refused[_i].words);
     ck_assert_status(inv_png_write_sheet(path, &refused[_i].sheet, images, refused[_i].count,
                                          refused[_i].shape, NULL, 0),
                      INV_EINVAL);
