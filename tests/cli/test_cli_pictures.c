@@ -236,7 +236,7 @@ START_TEST(two_channels_are_kept_and_not_drawn)
     write_images("two/train-images-idx3-ubyte", TRAIN, 2);
     write_images("two/t10k-images-idx3-ubyte", TEST, 2);
     program *p = run_here("run r2rt.cfg " SHORT_SETS " --data two -o pairs --single "
-                          "--set inverse.confidence=0.01");
+                          "--set inverse.confidence=0.01 --set data.axes=nhwc");
     ck_assert_program(p, 0);
     ck_assert_ptr_nonnull(strstr(p->err, "picture   none of /generated/r2rt/image: PNG files are "
                                          "grey or RGB, and these images have 2 channels"));
