@@ -60,6 +60,7 @@
     X(cli_usage)                                                                                   \
     X(cli_terminal)                                                                                \
     X(cli_signals)                                                                                 \
+    X(cli_file)                                                                                    \
     X(cli_bad)                                                                                     \
     X(cli_pictures)                                                                                \
     X(cli_disk)                                                                                    \

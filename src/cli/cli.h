@@ -178,6 +178,16 @@ void cli_lock_free(cli_lock *lock);
  * not write over it. */
 INV_MUST_CHECK inv_status cli_check_replaces_run(const char *path);
 
+/* What there is to say of a run file that another program has opened for writing. */
+#define CLI_UNSEALED                                                                               \
+    "unsealed: another program has opened it for writing; it is sealed again when it is next "     \
+    "saved"
+
+/* Opens a run file for a command; one that is unsealed is told of, in a line, unless `progress` is
+ * NULL. */
+INV_MUST_CHECK inv_status cli_open_run(const cli_progress *progress, const char *path,
+                                       inv_run **out);
+
 /* Puts down what this start runs on: in /environment, or, where that was another, in the next of
  * /environment/2, /environment/3, ... Says what of it may change bits. */
 INV_MUST_CHECK inv_status cli_describe_environment(cli_session *session);

@@ -205,11 +205,45 @@ static json_t *gather_training(gathering *g)
     return training;
 }
 
+static void take_section(gathering *g, const char *path, json_t *to)
+{
+    static const char *const states[] = {[INV_RUN_AS_WRITTEN] = "as written",
+                                         [INV_RUN_CHANGED] = "changed",
+                                         [INV_RUN_UNSIGNED] = NULL};
+    inv_run_section section = INV_RUN_UNSIGNED;
+    if (is_got(g, inv_run_check(g->run, path, &section)) && states[section])
+        give(g, to, path, json_string(states[section]));
+}
+
+static void take_sections(gathering *g, const char *group, json_t *to)
+{
+    char names[NAMES_MAX][INV_NAME_MAX], path[PATH_BYTES];
+    snprintf(path, sizeof path, "/%s", group);
+    const size_t count = inv_run_groups(g->run, path, names, NAMES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        snprintf(path, sizeof path, "/%s/%s", group, names[i]);
+        take_section(g, path, to);
+    }
+}
+
+/* Of each section that carries a checksum, whether it is as invproj wrote it. */
+static json_t *gather_sections(gathering *g)
+{
+    json_t *sections = new_object(g);
+    take_section(g, "/network", sections);
+    take_sections(g, "gaussian", sections);
+    for (size_t i = 0; i < COUNT(result_groups); i++)
+        take_sections(g, result_groups[i], sections);
+    return sections;
+}
+
 static json_t *gather(gathering *g)
 {
     json_t *all = new_object(g), *network = new_object(g);
     take_text(g, "/", "format", all);
     take_size(g, "/", "format_version", all);
+    give(g, all, "sealed", json_boolean(inv_run_is_sealed(g->run)));
+    give(g, all, "sections", gather_sections(g));
     take_text(g, "/", "program_version", all);
     take_text(g, "/", "created", all);
     take_size(g, "/", "seed", all);
@@ -405,9 +439,28 @@ static void print_data(const json_t *data)
     putchar('\n');
 }
 
+/* Each section that another program has changed; of an unsealed file, the others too. */
+static void print_seal(const json_t *all)
+{
+    const char *path = NULL;
+    json_t *state = NULL;
+    const bool sealed = json_is_true(json_object_get(all, "sealed"));
+    printf("file        %s\n",
+           sealed ? "sealed: its bytes are as invproj wrote them" : CLI_UNSEALED);
+    json_object_foreach(json_object_get(all, "sections"), path, state)
+    {
+        const bool changed = strcmp(json_string_value(state), "changed") == 0;
+        if (changed)
+            printf("            %s: changed since by another program\n", path + 1);
+        else if (!sealed)
+            printf("            %s: as invproj wrote it\n", path + 1);
+    }
+}
+
 static void print_all(gathering *g, const json_t *all)
 {
     const json_t *network = json_object_get(all, "network");
+    print_seal(all);
     printf("experiment  %s\ndata        %s\n", text_of(all, "title"), text_of(all, "dataset"));
     print_data(json_object_get(all, "data"));
     printf("made        %s by invproj %s, seed %lld\n", text_of(all, "created"),
@@ -433,7 +486,7 @@ static void print_json(gathering *g, const json_t *all)
 inv_status cli_info(const cli_options *options)
 {
     inv_run *run = NULL;
-    inv_status status = inv_run_open(options->operands[0], &run);
+    inv_status status = cli_open_run(NULL, options->operands[0], &run);
     if (status != INV_OK)
         return status;
     gathering g = {.run = run};

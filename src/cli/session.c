@@ -105,7 +105,7 @@ inv_status cli_session_open(const cli_options *options, const char *path, bool d
     if (access(path, F_OK) != 0)
         return INV_ERROR(INV_EIO, "%s: %s", path, strerror(errno));
     INV_TRY(begin(options, path, session));
-    INV_TRY(inv_run_open(path, &session->run));
+    INV_TRY(cli_open_run(&session->progress, path, &session->run));
     INV_TRY(inv_run_text(session->run, "/", "experiment", &text));
     INV_TRY(inv_run_size(session->run, "/", "seed", &session->seed));
     INV_TRY(read_kept(session, text));
@@ -133,7 +133,7 @@ inv_status cli_session_read(const cli_options *options, const char *path, cli_se
     session->path = strdup(path);
     if (!session->path)
         INV_FAIL(INV_ENOMEM, "%s: no memory", path);
-    INV_TRY(inv_run_open(path, &session->run));
+    INV_TRY(cli_open_run(&session->progress, path, &session->run));
     if (inv_run_has_attribute(session->run, "/", "experiment")) {
         INV_TRY(inv_run_text(session->run, "/", "experiment", &text));
         INV_TRY(read_kept(session, text));
@@ -183,7 +183,7 @@ fail:
 static inv_status resume_run(cli_session *session)
 {
     inv_status status = INV_OK;
-    INV_TRY(inv_run_open(session->path, &session->run));
+    INV_TRY(cli_open_run(&session->progress, session->path, &session->run));
     INV_TRY(cli_resume_check(session));
     INV_TRY(cli_data_open(session));
     INV_TRY(check_data(session));

@@ -25,6 +25,9 @@ struct inv_run {
     char *name;
     hid_t file;
     bool is_sealed;
+    unsigned char
+        *image;  /* of the file, `room` bytes, for the next save: fresh memory would take */
+    size_t room; /* as long as the copying */
 };
 
 /* ---- open and save ---- */
@@ -117,36 +120,51 @@ static inv_status upgrade(inv_run *run)
     return inv_run_set_size(run, "/", "format_version", INV_RUN_VERSION);
 }
 
-/* The file's bytes, with room for `more` behind them; the caller frees. */
-static inv_status take_image(const inv_run *run, size_t more, unsigned char **bytes, size_t *size)
+/* Makes room for the file's bytes and a seal in run->image. */
+static inv_status make_room(inv_run *run, size_t size)
+{
+    void *memory = NULL;
+    if (size + INV_SEAL_BYTES <= run->room)
+        return INV_OK;
+    free(run->image);
+    run->image = NULL;
+    run->room = 0;
+    const size_t room = size + size / 8 + INV_SEAL_BYTES; /* histories grow */
+    inv_status status = inv_calloc(1, room, run->name, &memory);
+    if (status == INV_OK)
+        run->room = room;
+    run->image = memory;
+    return status;
+}
+
+/* Puts the file's bytes and their seal into run->image. */
+static inv_status make_image(inv_run *run, size_t *size)
 {
     ssize_t length = -1;
-    *bytes = NULL;
+    inv_status status = INV_OK;
     if (H5Fflush(run->file, H5F_SCOPE_GLOBAL) >= 0)
         length = H5Fget_file_image(run->file, NULL, 0);
     if (length > 0)
-        *bytes = malloc((size_t)length + more);
-    if (*bytes && H5Fget_file_image(run->file, *bytes, (size_t)length) == length &&
-        inv_seal_ends_at(*bytes, (size_t)length)) {
-        *size = (size_t)length;
-        return INV_OK;
-    }
-    return INV_ERROR(INV_ENOMEM, "%s: HDF5 cannot give the file's bytes", run->name);
+        INV_TRY(make_room(run, (size_t)length));
+    if (length <= 0 || H5Fget_file_image(run->file, run->image, (size_t)length) != length ||
+        !inv_seal_ends_at(run->image, (size_t)length))
+        INV_FAIL(INV_ENOMEM, "%s: HDF5 cannot give the file's bytes", run->name);
+    inv_seal_write(run->image, (size_t)length, (char *)run->image + length);
+    *size = (size_t)length + INV_SEAL_BYTES;
+fail:
+    return status;
 }
 
 inv_status inv_run_save(inv_run *run, const char *path)
 {
-    unsigned char *bytes = NULL;
     size_t size = 0;
     inv_status status = INV_OK;
     INV_TRY(upgrade(run));
     INV_TRY(inv_run_sign(run));
-    INV_TRY(take_image(run, INV_SEAL_BYTES, &bytes, &size));
-    inv_seal_write(bytes, size, (char *)bytes + size);
-    INV_TRY(inv_file_replace(path, bytes, size + INV_SEAL_BYTES));
+    INV_TRY(make_image(run, &size));
+    INV_TRY(inv_file_replace(path, run->image, size));
     run->is_sealed = true;
 fail:
-    free(bytes);
     return status;
 }
 
@@ -171,6 +189,7 @@ void inv_run_free(inv_run *run)
         return;
     if (run->file >= 0)
         H5Fclose(run->file);
+    free(run->image);
     free(run->name);
     free(run);
 }

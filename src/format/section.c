@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "format/section.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,9 +10,10 @@
 
 #include "invproj/idx.h"
 
-#define ATTRIBUTE  "sha256"
-#define PATH_BYTES (4 * INV_NAME_MAX)
-#define LINE_BYTES (PATH_BYTES + 32 * (INV_RUN_RANK_MAX + 1))
+#define ATTRIBUTE   "sha256"
+#define PATH_BYTES  (4 * INV_NAME_MAX)
+#define SLICE_BYTES ((size_t)1 << 18)
+#define LINE_BYTES  (PATH_BYTES + 32 * (INV_RUN_RANK_MAX + 1))
 
 /* ---- which groups are sections ---- */
 
@@ -73,44 +75,55 @@ void inv_section_touch(hid_t file, const char *path)
 
 /* ---- the checksum ---- */
 
-/* NumPy's name of a type: "float32"; of another kind of values, which are then left out: "". */
+/* What there is to know of an array before its values. */
+typedef struct array {
+    hid_t id, type;
+    const char *path; /* from the section on */
+    int rank;
+    hsize_t dims[H5S_MAX_RANK];
+    size_t count; /* of its values; 0 for those of a kind that is left out */
+} array;
+
+/* NumPy's name of a type: "float32". */
 static void name_type(hid_t type, char name[16])
 {
-    const char *kind = "";
+    const char *kind = "other";
     if (H5Tget_class(type) == H5T_FLOAT)
         kind = "float";
     else if (H5Tget_class(type) == H5T_INTEGER)
         kind = H5Tget_sign(type) == H5T_SGN_NONE ? "uint" : "int";
-    name[0] = 0;
-    if (*kind)
-        snprintf(name, 16, "%s%zu%s", kind, 8 * H5Tget_size(type),
-                 H5Tget_order(type) == H5T_ORDER_BE ? "be" : "");
+    snprintf(name, 16, "%s%zu%s", kind, 8 * H5Tget_size(type),
+             H5Tget_order(type) == H5T_ORDER_BE ? "be" : "");
 }
 
-/* A line that says what array it is; `count` is how many values it has, SIZE_MAX at least where
- * they are too many. */
-static bool describe(hid_t array, hid_t type, const char *path, char line[LINE_BYTES],
-                     size_t *count)
+/* Opens the array, and says in a line what it is; false where its sizes are not possible. */
+static bool open_array(hid_t section, const char *path, array *a, char line[LINE_BYTES])
 {
-    hsize_t dims[H5S_MAX_RANK] = {0};
     char kind[16];
-    hid_t space = H5Dget_space(array);
-    const int rank = H5Sget_simple_extent_dims(space, dims, NULL);
+    *a = (array){.id = H5Dopen2(section, path, H5P_DEFAULT), .path = path};
+    a->type = H5Dget_type(a->id);
+    hid_t space = H5Dget_space(a->id);
+    a->rank = H5Sget_simple_extent_dims(space, a->dims, NULL);
     H5Sclose(space);
-    name_type(type, kind);
+    name_type(a->type, kind);
     int used = snprintf(line, LINE_BYTES, "%s %s", path, kind);
-    *count = *kind ? 1 : 0;
-    for (int i = 0; i < rank && used < LINE_BYTES; i++) {
-        used +=
-            snprintf(line + used, LINE_BYTES - (size_t)used, " %llu", (unsigned long long)dims[i]);
-        if (__builtin_mul_overflow(*count, (size_t)dims[i], count))
+    a->count = strncmp(kind, "other", 5) != 0;
+    for (int i = 0; i < a->rank && used < LINE_BYTES; i++) {
+        used += snprintf(line + used, LINE_BYTES - (size_t)used, " %llu",
+                         (unsigned long long)a->dims[i]);
+        if (__builtin_mul_overflow(a->count, (size_t)a->dims[i], &a->count))
             return false;
     }
-    if (used + 1 >= LINE_BYTES)
+    if (a->rank < 0 || used + 1 >= LINE_BYTES)
         return false;
-    line[used] = '\n';
-    line[used + 1] = 0;
-    return rank >= 0;
+    memcpy(line + used, "\n", 2);
+    return true;
+}
+
+static void close_array(array *a)
+{
+    H5Tclose(a->type);
+    H5Dclose(a->id);
 }
 
 typedef struct summing {
@@ -119,14 +132,44 @@ typedef struct summing {
     inv_status status;
 } summing;
 
-static inv_status add_values(summing *s, hid_t array, hid_t type, const char *path, size_t count)
+static inv_status array_failed(const summing *s, const char *path, const char *what)
 {
+    return INV_ERROR(INV_EFORMAT, "%s: %s/%s: %s", s->name, s->path, path, what);
+}
+
+/* Rows `first` to `first + n - 1`, of `row` values each. */
+static bool read_rows(const array *a, hsize_t first, hsize_t n, hsize_t row, void *values)
+{
+    hsize_t start[H5S_MAX_RANK] = {first}, counts[H5S_MAX_RANK];
+    const hsize_t total = n * row;
+    memcpy(counts, a->dims, sizeof counts);
+    counts[0] = n;
+    hid_t from = H5Dget_space(a->id), to = H5Screate_simple(1, &total, NULL);
+    const bool good = (a->rank == 0 ||
+                       H5Sselect_hyperslab(from, H5S_SELECT_SET, start, NULL, counts, NULL) >= 0) &&
+                      H5Dread(a->id, a->type, to, from, H5P_DEFAULT, values) >= 0;
+    H5Sclose(to);
+    H5Sclose(from);
+    return good;
+}
+
+/* A few rows at a time, which stay in the cache: a checkpoint must not take long. */
+static inv_status add_values(summing *s, const array *a)
+{
+    const size_t rows = a->rank > 0 ? (size_t)a->dims[0] : 1, row = a->count / rows;
+    const size_t row_bytes = row * H5Tget_size(a->type);
+    size_t step = SLICE_BYTES / row_bytes;
     void *values = NULL;
-    inv_status status = inv_calloc(count, H5Tget_size(type), path, &values);
-    if (status == INV_OK && H5Dread(array, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0)
-        status = INV_ERROR(INV_EFORMAT, "%s: %s/%s: cannot be read", s->name, s->path, path);
-    if (status == INV_OK)
-        sha256_update(&s->context, count * H5Tget_size(type), values);
+    if (step == 0 || step > rows)
+        step = step ? rows : 1;
+    inv_status status = inv_calloc(step, row_bytes, a->path, &values);
+    for (size_t i = 0; i < rows && status == INV_OK; i += step) {
+        const size_t n = rows - i < step ? rows - i : step;
+        if (read_rows(a, i, n, row, values))
+            sha256_update(&s->context, n * row_bytes, values);
+        else
+            status = array_failed(s, a->path, "cannot be read");
+    }
     free(values);
     return status;
 }
@@ -135,19 +178,16 @@ static herr_t add_object(hid_t section, const char *path, const H5O_info_t *info
 {
     summing *s = data;
     char line[LINE_BYTES];
-    size_t count = 0;
+    array a;
     if (info->type != H5O_TYPE_DATASET || is_left_out(path))
         return 0;
-    hid_t array = H5Dopen2(section, path, H5P_DEFAULT), type = H5Dget_type(array);
-    if (!describe(array, type, path, line, &count))
-        s->status = INV_ERROR(INV_EFORMAT, "%s: %s/%s: has sizes that are not possible", s->name,
-                              s->path, path);
+    if (!open_array(section, path, &a, line))
+        s->status = array_failed(s, path, "has sizes that are not possible");
     if (s->status == INV_OK)
         sha256_update(&s->context, strlen(line), (const uint8_t *)line);
-    if (s->status == INV_OK && count > 0)
-        s->status = add_values(s, array, type, path, count);
-    H5Tclose(type);
-    H5Dclose(array);
+    if (s->status == INV_OK && a.count > 0)
+        s->status = add_values(s, &a);
+    close_array(&a);
     return s->status == INV_OK ? 0 : -1;
 }
 

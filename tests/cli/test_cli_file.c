@@ -1,0 +1,187 @@
+/* What the program says of run files that others have had in hand, and what it does with them.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <check.h>
+#include <hdf5.h>
+#include <jansson.h>
+
+#include "cli_short.h"
+#include "hdf5_text.h"
+#include "program.h"
+#include "suites.h"
+#include "support.h"
+
+#define UNSEALED                                                                                   \
+    "unsealed: another program has opened it for writing; it is sealed again when it is next "     \
+    "saved"
+
+/* Made once for all tests: `place`/data and `place`/run. Each test has a copy of the run. */
+static char *place, *data, *made, *copy;
+
+static void open_place(void)
+{
+    place = support_folder();
+    ck_assert_int_gt(asprintf(&data, "%s/data", place), 0);
+    ck_assert_int_gt(asprintf(&made, "%s/run", place), 0);
+    ck_assert_int_gt(asprintf(&copy, "%s/copy.h5", place), 0);
+    short_data(data);
+    short_run(data, made);
+}
+
+static void close_place(void)
+{
+    support_remove(place);
+    free(data);
+    free(made);
+    free(copy);
+}
+
+static void take_copy(void)
+{
+    short_copy(support_at(made, "run.h5"), copy);
+}
+
+static void open_and_close(void)
+{
+    hid_t file = H5Fopen(copy, H5F_ACC_RDWR, H5P_DEFAULT);
+    ck_assert_int_ge(file, 0);
+    ck_assert_int_ge(H5Fclose(file), 0);
+}
+
+static void change_inverse(void)
+{
+    float values[HIDDEN2 * HIDDEN1] = {0.25f};
+    hid_t file = H5Fopen(copy, H5F_ACC_RDWR, H5P_DEFAULT);
+    hid_t array = H5Dopen2(file, "/inverse/r2rt/hidden2/kernel", H5P_DEFAULT);
+    ck_assert_int_ge(H5Dwrite(array, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values), 0);
+    H5Dclose(array);
+    H5Fclose(file);
+}
+
+static void info_must_begin(const char *want)
+{
+    program *p = program_run(NULL, "info %s", copy);
+    ck_assert_program(p, 0);
+    ck_assert_str_eq(p->err, "");
+    ck_assert_msg(strncmp(p->out, want, strlen(want)) == 0, "info begins\n%.600s", p->out);
+    program_free(p);
+}
+
+static const char *section_of(json_t *info, const char *path)
+{
+    return json_string_value(json_object_get(json_object_get(info, "sections"), path));
+}
+
+START_TEST(info_tells_of_the_seal)
+{
+    take_copy();
+    info_must_begin("file        sealed: its bytes are as invproj wrote them\nexperiment ");
+    open_and_close();
+    info_must_begin("file        " UNSEALED "\n"
+                    "            network: as invproj wrote it\n"
+                    "            inverse/r2rt: as invproj wrote it\n"
+                    "            projections/r2rt: as invproj wrote it\n"
+                    "            generated/r2rt: as invproj wrote it\n"
+                    "            features/r2rt: as invproj wrote it\n"
+                    "experiment ");
+    change_inverse();
+    info_must_begin("file        " UNSEALED "\n"
+                    "            network: as invproj wrote it\n"
+                    "            inverse/r2rt: changed since by another program\n"
+                    "            projections/r2rt: as invproj wrote it\n");
+    program *p = program_run(NULL, "info --json %s", copy);
+    json_t *info = json_loads(p->out, 0, NULL);
+    ck_assert(json_is_false(json_object_get(info, "sealed")));
+    ck_assert_str_eq(section_of(info, "/inverse/r2rt"), "changed");
+    ck_assert_str_eq(section_of(info, "/network"), "as written");
+    json_decref(info);
+    program_free(p);
+}
+END_TEST
+
+/* A look with another program costs nothing: the run goes on, to the same bits, and is sealed. */
+START_TEST(an_unsealed_file_goes_on)
+{
+    static const char *const but[] = {"@created", "/seconds", "/environment", "@experiment", NULL};
+    take_copy();
+    open_and_close();
+    program *p = program_run(NULL, "features %s --name again", copy);
+    ck_assert_program(p, 0);
+    ck_assert_msg(strstr(p->err, UNSEALED "\n") != NULL, "%s", p->err);
+    program_free(p);
+    p = program_run(NULL, "features %s --name again -q", copy);
+    ck_assert_program(p, 0);
+    ck_assert_str_eq(p->err, "");
+    program_free(p);
+    info_must_begin("file        sealed: its bytes are as invproj wrote them\nexperiment ");
+    program_must_work(program_run(NULL, "features %s --name again -q", support_at(made, "run.h5")));
+    char *looked_at = hdf5_text(copy, but), *never = hdf5_text(support_at(made, "run.h5"), but);
+    program_must_equal(looked_at, never);
+    free(looked_at);
+    free(never);
+}
+END_TEST
+
+/* What was changed stays told after the file is sealed again. */
+START_TEST(a_changed_section_stays_told)
+{
+    take_copy();
+    change_inverse();
+    program_must_work(program_run(NULL, "features %s --name again -q", copy));
+    info_must_begin("file        sealed: its bytes are as invproj wrote them\n"
+                    "            inverse/r2rt: changed since by another program\n"
+                    "experiment ");
+}
+END_TEST
+
+/* One line, whatever the command. */
+static void must_be_refused(const char *why)
+{
+    static const char *const commands[] = {"info %s", "features %s", "predict %s none.png"};
+    char want[512];
+    snprintf(want, sizeof want, "invproj: %s: %s\n", copy, why);
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        char words[600];
+        snprintf(words, sizeof words, commands[i], copy);
+        program *p = program_run_words(NULL, words);
+        ck_assert_program(p, 1);
+        ck_assert_str_eq(p->err, want);
+        program_free(p);
+    }
+}
+
+START_TEST(what_is_wrong_is_said_in_one_line)
+{
+    size_t size = 0;
+    unsigned char *bytes = support_read(support_at(made, "run.h5"), &size);
+    bytes[size / 2] ^= 1;
+    support_write(copy, bytes, size);
+    must_be_refused("damaged: its checksum does not match; go back to a copy");
+    bytes[size / 2] ^= 1;
+    support_write(copy, bytes, size / 2);
+    must_be_refused("damaged: cut short; go back to a copy");
+    support_write(copy, bytes, size - 3);
+    must_be_refused("damaged: what follows its end is not a seal; go back to a copy");
+    bytes[size - SUPPORT_SEAL + 13] = '3';
+    support_write(copy, bytes, size);
+    must_be_refused("made by a newer invproj (format 3; this one reads up to 2)");
+    free(bytes);
+}
+END_TEST
+
+Suite *cli_file_suite(void)
+{
+    Suite *suite = suite_create("cli_file");
+    TCase *tests = tcase_create("run files in other hands");
+    tcase_add_unchecked_fixture(tests, open_place, close_place);
+    tcase_set_timeout(tests, 120);
+    tcase_add_test(tests, info_tells_of_the_seal);
+    tcase_add_test(tests, an_unsealed_file_goes_on);
+    tcase_add_test(tests, a_changed_section_stays_told);
+    tcase_add_test(tests, what_is_wrong_is_said_in_one_line);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
