@@ -30,7 +30,7 @@ enum { INV_TRAIN_IMAGES, INV_TRAIN_LABELS, INV_TEST_IMAGES, INV_TEST_LABELS, INV
 
 #define INV_CLASSES_MAX 1000
 #define INV_CLASSES_FILE                                                                           \
-    "classes.txt" /* beside the IDX files: the names of classes, one a line                        \
+    "classes.txt" /* beside the IDX files: the names of the classes, one per line                        \
                    */
 
 /* Where the data are and how they are read; all zero but for `folder` is the usual way. */
