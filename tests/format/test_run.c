@@ -560,34 +560,96 @@ START_TEST(attributes_are_of_their_kind)
 }
 END_TEST
 
-START_TEST(images_are_marked)
+/* The text that a mark of the array is; "" where it has no such mark. */
+static void read_mark(hid_t file, const char *at, const char *name, char text[32])
 {
-    static const char *const marks[][2] = {{"CLASS", "IMAGE"},
-                                           {"IMAGE_VERSION", "1.2"},
-                                           {"IMAGE_SUBCLASS", "IMAGE_GRAYSCALE"},
-                                           {"DISPLAY_ORIGIN", "UL"}};
+    memset(text, 0, 32);
+    if (H5Aexists_by_name(file, at, name, H5P_DEFAULT) <= 0)
+        return;
+    hid_t mark = H5Aopen_by_name(file, at, name, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t type = H5Aget_type(mark);
+    ck_assert_int_eq(H5Tis_variable_str(type), 0); /* the specification asks for fixed ones */
+    ck_assert_uint_lt(H5Tget_size(type), 32);
+    ck_assert_int_ge(H5Aread(mark, type, text), 0);
+    ck_assert_uint_eq(H5Tget_size(type), strlen(text) + 1);
+    H5Tclose(type);
+    H5Aclose(mark);
+}
+
+START_TEST(pictures_are_marked)
+{
+    static const struct {
+        const char *at;
+        inv_type type;
+        size_t rank, dims[4];
+        const char *subclass, *interlace; /* NULL: it is no picture */
+    } rows[] = {{"/p/grey", INV_FLOAT32, 3, {3, 4, 5}, "IMAGE_GRAYSCALE", ""},
+                {"/p/colour", INV_FLOAT32, 4, {2, 5, 2, 3}, "IMAGE_TRUECOLOR", "INTERLACE_PIXEL"},
+                {"/p/two", INV_FLOAT32, 4, {2, 5, 3, 2}, NULL, NULL},
+                {"/p/four", INV_FLOAT32, 4, {1, 3, 5, 4}, NULL, NULL},
+                {"/p/one", INV_FLOAT32, 4, {3, 4, 5, 1}, NULL, NULL},
+                {"/p/flat", INV_FLOAT32, 2, {12, 5}, NULL, NULL},
+                {"/p/counts", INV_UINT8, 3, {3, 4, 5}, NULL, NULL}};
     samples s = make_samples();
+    char text[32];
     inv_run *run = create();
-    ck_assert_status(inv_run_put(run, "/p/image", INV_FLOAT32, 3, shapes[3], s.f32, INV_RUN_IMAGES),
-                     INV_OK);
-    ck_assert_status(inv_run_put(run, "/p/plain", INV_FLOAT32, 3, shapes[3], s.f32, INV_RUN_PACKED),
-                     INV_OK);
+    for (size_t i = 0; i < 7; i++)
+        ck_assert_status(inv_run_put(run, rows[i].at, rows[i].type, rows[i].rank, rows[i].dims,
+                                     samples_of(&s, rows[i].type), INV_RUN_IMAGES),
+                         INV_OK);
     save(run);
     inv_run_free(run);
     hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-    for (size_t i = 0; i < 4; i++) {
-        char text[32] = "";
-        hid_t mark = H5Aopen_by_name(file, "/p/image", marks[i][0], H5P_DEFAULT, H5P_DEFAULT);
-        hid_t type = H5Aget_type(mark);
-        ck_assert_int_eq(H5Tis_variable_str(type), 0); /* the specification asks for fixed ones */
-        ck_assert_uint_eq(H5Tget_size(type), strlen(marks[i][1]) + 1);
-        ck_assert_int_ge(H5Aread(mark, type, text), 0);
-        ck_assert_str_eq(text, marks[i][1]);
-        ck_assert_int_eq(H5Aexists_by_name(file, "/p/plain", marks[i][0], H5P_DEFAULT), 0);
-        H5Tclose(type);
-        H5Aclose(mark);
+    for (size_t i = 0; i < 7; i++) {
+        const bool drawn = rows[i].subclass != NULL;
+        read_mark(file, rows[i].at, "CLASS", text);
+        ck_assert_str_eq(text, drawn ? "IMAGE" : "");
+        read_mark(file, rows[i].at, "IMAGE_VERSION", text);
+        ck_assert_str_eq(text, drawn ? "1.2" : "");
+        read_mark(file, rows[i].at, "DISPLAY_ORIGIN", text);
+        ck_assert_str_eq(text, drawn ? "UL" : "");
+        read_mark(file, rows[i].at, "IMAGE_SUBCLASS", text);
+        ck_assert_str_eq(text, drawn ? rows[i].subclass : "");
+        read_mark(file, rows[i].at, "INTERLACE_MODE", text);
+        ck_assert_str_eq(text, drawn ? rows[i].interlace : "");
+        ck_assert_int_eq(H5Aexists_by_name(file, rows[i].at, "IMAGE_MINMAXRANGE", H5P_DEFAULT),
+                         rows[i].rank == 3 && drawn);
     }
     H5Fclose(file);
+}
+END_TEST
+
+/* Over all images of the array, not the first, which alone HDFView would look at; of what is
+ * finite. */
+START_TEST(grey_pictures_tell_their_range)
+{
+    static const struct {
+        float values[6], low, high;
+    } rows[] = {{{0.25f, 0.5f, -1.75f, 0.0f, 3.5f, 1.0f}, -1.75f, 3.5f},
+                {{0.25f, 0.5f, NAN, -0.125f, INFINITY, -INFINITY}, -0.125f, 0.5f},
+                {{-2.5f, -2.5f, -2.5f, -2.5f, -2.5f, -2.5f}, -2.5f, -2.5f},
+                {{NAN, NAN, NAN, NAN, NAN, NAN}, 0.0f, 0.0f}};
+    for (size_t i = 0; i < 4; i++) {
+        float range[2] = {99.0f, 99.0f};
+        inv_run *run = create();
+        ck_assert_status(inv_run_put(run, "/p", INV_FLOAT32, 3, (size_t[]){3, 1, 2}, rows[i].values,
+                                     INV_RUN_IMAGES),
+                         INV_OK);
+        save(run);
+        inv_run_free(run);
+        hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+        hid_t mark = H5Aopen_by_name(file, "/p", "IMAGE_MINMAXRANGE", H5P_DEFAULT, H5P_DEFAULT);
+        hid_t type = H5Aget_type(mark), space = H5Aget_space(mark);
+        ck_assert_int_gt(H5Tequal(type, H5T_IEEE_F32LE), 0);
+        ck_assert_int_eq(H5Sget_simple_extent_npoints(space), 2);
+        ck_assert_int_ge(H5Aread(mark, H5T_NATIVE_FLOAT, range), 0);
+        ck_assert_float_eq(range[0], rows[i].low);
+        ck_assert_float_eq(range[1], rows[i].high);
+        H5Sclose(space);
+        H5Tclose(type);
+        H5Aclose(mark);
+        H5Fclose(file);
+    }
 }
 END_TEST
 
@@ -1393,7 +1455,8 @@ Suite *run_suite(void)
     tcase_add_test(tests, attributes_come_back);
     tcase_add_test(tests, attributes_are_replaced);
     tcase_add_test(tests, attributes_are_of_their_kind);
-    tcase_add_test(tests, images_are_marked);
+    tcase_add_test(tests, pictures_are_marked);
+    tcase_add_test(tests, grey_pictures_tell_their_range);
     tcase_add_test(tests, is_hdf5_with_a_seal_behind_it);
     tcase_add_test(tests, is_of_the_earliest_layout);
     tcase_add_test(tests, several_are_open_at_once);
