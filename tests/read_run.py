@@ -4,7 +4,10 @@ read_run.py RUN.h5
 
 SPDX-License-Identifier: GPL-3.0-or-later
 """
+import hashlib
 import json
+import os
+import re
 import sys
 
 import h5py
@@ -62,6 +65,8 @@ def check_arrays(file):
     for name in IMAGES:
         marks = {key: bytes(file[name].attrs[key]) for key in ("CLASS", "IMAGE_VERSION", "IMAGE_SUBCLASS")}
         assert marks == {"CLASS": b"IMAGE", "IMAGE_VERSION": b"1.2", "IMAGE_SUBCLASS": b"IMAGE_GRAYSCALE"}, marks
+        low, high = file[name].attrs["IMAGE_MINMAXRANGE"]
+        assert low == file[name][:].min() and high == file[name][:].max(), (name, low, high)
     for group in ("training", "inverse/r2rt"):
         assert file[group + "/history/loss"].maxshape == (None,), group
     assert list(file["training/history/step"][:]) == list(range(1, 301))
@@ -99,7 +104,40 @@ def check_meaning(file):
     assert np.abs(back - kept).max() < 1e-4 * np.abs(back).max()
 
 
+def documented_function():
+    """section_sha256, as include/invproj/README.md has it."""
+    document = os.path.join(os.path.dirname(__file__), "..", "include", "invproj", "README.md")
+    with open(document, encoding="utf-8") as text:
+        code = re.search(r"^def section_sha256.*?(?=^```)", text.read(), re.M | re.S).group()
+    names = {"h5py": h5py, "hashlib": hashlib}
+    exec(code, names)  # pylint: disable=exec-used
+    return names["section_sha256"]
+
+
+def check_sections(file):
+    """The checksums of the sections, worked out as the document says."""
+    section_sha256 = documented_function()
+    sections = ["network"]
+    for name in ("inverse", "projections", "generated", "features"):
+        sections += [f"{name}/{one}" for one in file[name]]
+    assert len(sections) == 5, sections
+    for name in sections:
+        assert section_sha256(file[name]) == file[name].attrs["sha256"].decode(), name
+
+
+def check_seal(path):
+    """The last line, without any HDF5."""
+    with open(path, "rb") as file:
+        data = file.read()
+    words = data[-128:].decode("ascii").split()
+    size, digest = int(words[4]), words[-1]
+    assert words[:2] == ["invproj-run", "2:"] and size == len(data) - 128, words
+    assert hashlib.sha256(data[:size]).hexdigest() == digest
+
+
+check_seal(sys.argv[1])
 with h5py.File(sys.argv[1], "r") as run:
+    check_sections(run)
     check_arrays(run)
     check_attributes(run)
     check_meaning(run)

@@ -61,6 +61,7 @@
     X(cli_terminal)                                                                                \
     X(cli_signals)                                                                                 \
     X(cli_file)                                                                                    \
+    X(cli_walk)                                                                                    \
     X(cli_bad)                                                                                     \
     X(cli_pictures)                                                                                \
     X(cli_disk)                                                                                    \
