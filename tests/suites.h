@@ -19,6 +19,7 @@
     X(mat)                                                                                         \
     X(rng)                                                                                         \
     X(config)                                                                                      \
+    X(help)                                                                                        \
     X(idx)                                                                                         \
     X(zip)                                                                                         \
     X(npy)                                                                                         \
@@ -52,6 +53,7 @@
     X(fit)                                                                                         \
     X(png)                                                                                         \
     X(experiment)                                                                                  \
+    X(experiment_help)                                                                             \
     X(cli)                                                                                         \
     X(cli_cause)                                                                                   \
     X(cli_train)                                                                                   \

@@ -2,7 +2,7 @@
  *
  * An experiment file is libconfig text. A table of inv_field says, for one C struct, which keys a
  * group may have, of what type and range, and where each goes; the same table reads JSON, writes
- * JSON, and prints help. A key that no table names is an error that suggests the nearest one.
+ * JSON, and prints help (help.h). A key that no table names is an error that suggests the nearest one.
  *
  *     struct data { char folder[INV_TEXT_MAX]; size_t validation; } d = {"data/mnist", 0};
  *     static const inv_field fields[] = {
@@ -16,7 +16,7 @@
 #define INVPROJ_CONFIG_H
 
 #include <stdbool.h>
-#include <stdio.h>
+#include <stddef.h>
 
 #include "invproj/status.h"
 
@@ -63,6 +63,12 @@ typedef enum inv_field_type {
     INV_FIELD_OTHER  /* a key that is read elsewhere */
 } inv_field_type;
 
+/* One of the words that a key may be, and in a line what it means; NULL where that is told elsewhere.
+ */
+typedef struct inv_choice {
+    const char *name, *help;
+} inv_choice;
+
 /* What a key decides, and so what a run may change when it goes on. */
 typedef enum inv_affects {
     INV_AFFECTS_STAGE,  /* what its group makes: the default */
@@ -78,7 +84,9 @@ typedef struct inv_field {
     double low, high;
     bool required;
     const char *help;
-    const char *const *choices; /* NULL-terminated */
+    const inv_choice *choices; /* ends with one whose name is NULL */
+    const char
+        *topic; /* what help calls them together, as "optimisers"; NULL: no topic of its own */
     /* For INV_FIELD_GROUP: its table, which may depend on the value of the group's key "type"
      * ("" where it has none); NULL from the function where no such type exists. */
     const struct inv_field *(*group)(const char *type);
@@ -147,9 +155,6 @@ inv_status inv_config_error(const inv_config *config, const char *path, const ch
 /* Adds what `in` holds to the JSON object, key by key. */
 INV_MUST_CHECK inv_status inv_fields_write(const inv_field *fields, const void *in,
                                            struct json_t *object);
-
-/* Prints one line a key: name, type and range, default (from the struct `defaults`), help. */
-void inv_fields_help(const inv_field *fields, const void *defaults, const char *prefix, FILE *out);
 
 #ifdef __cplusplus
 }

@@ -126,7 +126,7 @@ INV_MUST_CHECK inv_status inv_dataset_open(const char *folder, double scale, inv
 INV_MUST_CHECK inv_status inv_array_read(const char *path, inv_idx **out);
 
 /* The names of orders of axes, as data.axes has them, and NULL. */
-extern const char *const inv_axes_names[];
+extern const inv_choice inv_axes_names[];
 
 /* What one image of an array of rank 2, 3 or 4 is, its channels last. */
 inv_shape inv_images_shape(const inv_idx *images);

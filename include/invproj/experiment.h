@@ -16,6 +16,7 @@
 #include "invproj/exemplars.h"
 #include "invproj/features.h"
 #include "invproj/generate.h"
+#include "invproj/help.h"
 #include "invproj/inverse.h"
 #include "invproj/png.h"
 #include "invproj/train.h"
@@ -74,8 +75,23 @@ void inv_experiment_free(inv_experiment *experiment);
 bool inv_experiment_differs(const inv_config *a, const inv_config *b, const char *const *besides,
                             char path[INV_TEXT_MAX]);
 
-/* Prints every key with its range and default. */
+/* ---- help (help.h) ---- */
+
+/* Visits every key of an experiment file, each group at the top before its own keys. Those of a
+ * layer are at "network.layers.N"; but those that its type adds are not among them. */
+void inv_experiment_visit(inv_key_visitor *visit, void *context);
+
+/* Prints every key with its range and default, those of every type too. */
 void inv_experiment_help(FILE *out);
+
+/* Prints what there is about a word: a key or group ("training.optimiser"), a topic ("optimisers"),
+ * one of its choices ("adam"). False where there is nothing. */
+bool inv_experiment_help_on(const char *word, FILE *out);
+
+/* Tells each word that there is help on, but single keys; some come more than once. */
+typedef enum inv_word_kind { INV_WORD_GROUP, INV_WORD_TOPIC, INV_WORD_CHOICE } inv_word_kind;
+typedef void inv_word_teller(inv_word_kind kind, const char *word, const char *help, void *context);
+void inv_experiment_words(inv_word_teller *tell, void *context);
 
 #ifdef __cplusplus
 }

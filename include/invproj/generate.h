@@ -38,7 +38,7 @@ typedef struct inv_generate_spec {
 
 extern const inv_generate_spec inv_generate_defaults;
 extern const inv_field inv_generate_fields[];
-extern const char *const inv_generate_presets[]; /* NULL-terminated */
+extern const inv_choice inv_generate_presets[];
 /* Sets the inv_generate_spec at `spec` to a preset; one that does not exist leaves it. */
 void inv_generate_start(const char *preset, void *spec);
 

@@ -100,9 +100,6 @@ struct inv_layer_type {
     bool whole_batch;
     /* y determines x: an inverse that would start at y starts at x. */
     bool one_to_one;
-    /* An activation: elementwise or rowwise, has no parameters, may stand as a layer's
-     * `activation`, there with its default settings. */
-    bool activation;
 };
 
 /* The settings that mirrored layers share. */
@@ -114,7 +111,14 @@ typedef struct inv_mirror {
 
 /* The type of that name, or NULL. */
 const inv_layer_type *inv_layer_type_find(const char *name);
-extern const char *const inv_layer_names[]; /* of all types, NULL-terminated */
+extern const inv_choice inv_layer_types[]; /* all of them */
+/* Those that may stand as a layer's `activation`, there with their default settings: elementwise or
+ * rowwise, without parameters. */
+extern const inv_choice inv_activations[];
+
+/* The type's keys, and its defaults, written over its spec; nothing for a type that is none. */
+const inv_field *inv_layer_fields(const char *type);
+void inv_layer_start(const char *type, void *spec);
 
 /* The name of the layer that a point belongs to: `name` without its ".pre"-like ending. */
 void inv_layer_owner(const char *name, char owner[INV_NAME_MAX]);

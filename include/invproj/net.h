@@ -38,6 +38,12 @@ INV_MUST_CHECK inv_status inv_net_build_within(const inv_config *config, const c
                                                inv_net **out);
 void inv_net_free(inv_net *net);
 
+#define INV_LAYERS_MAX 1000 /* that an experiment file may have */
+
+/* The keys that a layer of any type has, and the struct that holds their defaults. */
+extern const inv_field inv_layer_common_fields[];
+extern const void *const inv_layer_common_default;
+
 /* Draws the initial values, layer by layer. */
 void inv_net_init(inv_net *net, gsl_rng *rng);
 

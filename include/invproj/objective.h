@@ -30,7 +30,7 @@ typedef struct inv_objective_spec {
     double power; /* of norm and total_variation */
 } inv_objective_spec;
 
-extern const char *const inv_objective_types[]; /* NULL-terminated */
+extern const inv_choice inv_objective_types[];
 extern const inv_objective_spec inv_objective_defaults;
 const inv_field *inv_objective_fields(const char *type);
 

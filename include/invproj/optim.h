@@ -31,8 +31,17 @@ typedef struct inv_optim_spec {
     double decay;        /* adamw */
 } inv_optim_spec;
 
-extern const char *const inv_optim_types[];          /* NULL-terminated */
+extern const inv_choice inv_optim_types[];
 const inv_field *inv_optim_fields(const char *type); /* the keys that go with a type */
+
+/* The key "optimiser", for an inv_optim_spec at `offset` of the struct that a table describes. */
+#define INV_OPTIM_FIELD(offset)                                                                    \
+    {                                                                                              \
+        "optimiser", INV_FIELD_GROUP, offset, .choices = inv_optim_types, .topic = "optimisers",   \
+                                              .group = inv_optim_fields, .start = inv_optim_start, \
+                                              .help = "how steps are taken down the gradient"      \
+    }
+
 /* Sets the inv_optim_spec at `spec` to the type's defaults: Keras's, and for adagrad TensorFlow 1's
  * epsilon. A type that does not exist leaves it. */
 void inv_optim_start(const char *type, void *spec);

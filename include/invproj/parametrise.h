@@ -23,7 +23,7 @@ typedef struct inv_parametrisation_spec {
     double penalty;          /* whitened, fourier: weight of |c|^2 / (2 components) */
 } inv_parametrisation_spec;
 
-extern const char *const inv_parametrisation_types[]; /* NULL-terminated */
+extern const inv_choice inv_parametrisation_types[];
 const inv_field *inv_parametrisation_fields(const char *type);
 
 /* What the writing needs beside the spec; the caller's, and kept. */

@@ -52,8 +52,15 @@ typedef struct inv_init {
     double value;            /* of constant */
 } inv_init;
 
-extern const char *const inv_init_types[];          /* NULL-terminated */
+extern const inv_choice inv_init_types[];
 const inv_field *inv_init_fields(const char *type); /* the keys that go with a type */
+
+/* A key for an inv_init at `offset` of the struct that a table describes. */
+#define INV_INIT_FIELD(key, offset, text)                                                          \
+    {                                                                                              \
+        key, INV_FIELD_GROUP, offset, .choices = inv_init_types, .topic = "initialisers",          \
+                                      .group = inv_init_fields, .help = text                       \
+    }
 
 /* How many inputs a unit has, and how many outputs an input feeds: a dense kernel's dimensions, a
  * convolution's channels times its window. */

@@ -24,7 +24,7 @@ typedef struct inv_schedule {
 } inv_schedule;
 
 extern const inv_schedule inv_schedule_defaults; /* constant */
-extern const char *const inv_schedule_types[];   /* NULL-terminated */
+extern const inv_choice inv_schedule_types[];
 const inv_field *inv_schedule_fields(const char *type);
 /* Whether a longer run would have been another from its first step on. */
 bool inv_schedule_needs_length(const char *type);

@@ -16,7 +16,8 @@
 #include "invproj/file.h"
 
 #define CONFIG_BYTES_MAX ((size_t)1 << 20) /* an experiment file is a page of text */
-#define DEPTH_MAX        32                /* nesting; a deeper file is a mistake or an attack */
+#define CHOICES_MAX      64
+#define DEPTH_MAX        32 /* nesting; a deeper file is a mistake or an attack */
 
 /* All reading goes through `root`; `lines` is kept only to turn a path back into a line number. */
 struct inv_config {
@@ -572,17 +573,19 @@ static inv_status read_number(const inv_config *config, const char *path, const 
 }
 
 static inv_status check_choice(const inv_config *config, const char *path,
-                               const char *const *choices, const char *value)
+                               const inv_choice *choices, const char *value)
 {
     size_t count = 0;
     char list[INV_TEXT_MAX] = "";
-    for (; choices[count]; count++) {
-        if (strcmp(choices[count], value) == 0)
+    const char *names[CHOICES_MAX];
+    for (; choices[count].name && count < CHOICES_MAX; count++) {
+        names[count] = choices[count].name;
+        if (strcmp(names[count], value) == 0)
             return INV_OK;
         size_t used = strlen(list);
-        snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", choices[count]);
+        snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", names[count]);
     }
-    const char *near = inv_nearest(value, choices, count);
+    const char *near = inv_nearest(value, names, count);
     if (near)
         return inv_config_error(config, path, "there is no '%s'; did you mean '%s'?", value, near);
     return inv_config_error(config, path, "there is no '%s'; known: %s", value, list);
@@ -874,7 +877,7 @@ inv_status inv_config_print(const inv_config *config, const char *path, char **o
     return *out ? INV_OK : INV_ERROR(INV_ENOMEM, "%s: no memory", config->name);
 }
 
-/* ---- writing and help ---- */
+/* ---- writing ---- */
 
 static json_t *struct_to_json(const inv_field *field, const void *at)
 {
@@ -944,45 +947,4 @@ inv_status inv_fields_write(const inv_field *fields, const void *in, json_t *obj
             json_object_set_new(object, field->key, field_to_json(field, in)))
             return INV_ERROR(INV_ENOMEM, "%s: no memory to write it", field->key);
     return INV_OK;
-}
-
-static void print_default(const inv_field *field, const void *defaults, FILE *out)
-{
-    const inv_range *range = (const void *)((const char *)defaults + field->offset);
-    if (field->type == INV_FIELD_RANGE && range->low > range->high) /* none */
-        return;
-    json_t *value = field_to_json(field, defaults);
-    char *text = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(10)) : NULL;
-    if (text && strcmp(text, "\"\"") != 0 && strcmp(text, "[]") != 0)
-        fprintf(out, " (default %s)", text);
-    free(text);
-    json_decref(value);
-}
-
-void inv_fields_help(const inv_field *fields, const void *defaults, const char *prefix, FILE *out)
-{
-    for (const inv_field *field = fields; field && field->key; field++) {
-        char name[INV_TEXT_MAX];
-        join_path(prefix, field->key, name);
-        if (field->type == INV_FIELD_GROUP) {
-            const void *at = (const char *)defaults + field->offset;
-            inv_fields_help(field->group(at), at, name, out);
-            continue;
-        }
-        if (field->type == INV_FIELD_LIST) {
-            char each[INV_TEXT_MAX];
-            fprintf(out, "  %-34s %s\n", name, field->help);
-            join_path(name, "N", each);
-            inv_fields_help(field->group(field->item_default), field->item_default, each, out);
-            continue;
-        }
-        fprintf(out, "  %-34s %s", name, field->help ? field->help : "");
-        for (size_t i = 0; field->choices && field->choices[i]; i++)
-            fprintf(out, "%s%s", i ? ", " : ": ", field->choices[i]);
-        if (field->required)
-            fputs(" (required)", out);
-        else if (field->type != INV_FIELD_OTHER)
-            print_default(field, defaults, out);
-        fputc('\n', out);
-    }
 }

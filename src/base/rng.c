@@ -122,17 +122,17 @@ uint64_t inv_rng_mix(uint64_t a, uint64_t b)
 
 #define TYPE_FIELD                                                                                 \
     {                                                                                              \
-        "type", INV_FIELD_NAME, offsetof(inv_init, type), .help = "distribution",                  \
-                                                          .choices = inv_init_types                \
+        "type", INV_FIELD_NAME, offsetof(inv_init, type),                                          \
+            .help = "distribution that the values are drawn from", .choices = inv_init_types       \
     }
 
-static const inv_field normal_fields[] = {TYPE_FIELD,
-                                          {"stddev", INV_FIELD_REAL, offsetof(inv_init, stddev),
-                                           0.0, 1e6, .help = "standard deviation; the mean is 0"},
-                                          {0}};
+static const inv_field normal_fields[] = {
+    TYPE_FIELD,
+    {"stddev", INV_FIELD_REAL, offsetof(inv_init, stddev), 0.0, 1e6, .help = "standard deviation"},
+    {0}};
 static const inv_field constant_fields[] = {
     TYPE_FIELD,
-    {"value", INV_FIELD_REAL, offsetof(inv_init, value), -1e6, 1e6, .help = "every value"},
+    {"value", INV_FIELD_REAL, offsetof(inv_init, value), -1e6, 1e6, .help = "the value"},
     {0}};
 static const inv_field plain_fields[] = {TYPE_FIELD, {0}};
 
@@ -211,34 +211,38 @@ static double draw_he_normal(const inv_init *init, inv_fans fans, gsl_rng *rng)
     return truncated_normal(rng, WIDENED * sqrt(he(fans)));
 }
 
-/* X(name, its fields, how one value is drawn) */
+/* X(name, its fields, how one value is drawn, what it is) */
 #define INITS(X)                                                                                   \
-    X(truncated_normal, normal_fields, draw_truncated)                                             \
-    X(normal, normal_fields, draw_normal)                                                          \
-    X(glorot_uniform, plain_fields, draw_glorot_uniform)                                           \
-    X(glorot_normal, plain_fields, draw_glorot_normal)                                             \
-    X(he_uniform, plain_fields, draw_he_uniform)                                                   \
-    X(he_normal, plain_fields, draw_he_normal)                                                     \
-    X(zeros, plain_fields, draw_zero)                                                              \
-    X(constant, constant_fields, draw_constant)
+    X(truncated_normal, normal_fields, draw_truncated,                                             \
+      "normal with mean 0, redrawn outside two standard deviations")                               \
+    X(normal, normal_fields, draw_normal, "normal with mean 0")                                    \
+    X(glorot_uniform, plain_fields, draw_glorot_uniform,                                           \
+      "uniform with variance 2 / (inputs + outputs) (Glorot and Bengio 2010)")                     \
+    X(glorot_normal, plain_fields, draw_glorot_normal,                                             \
+      "truncated normal with variance 2 / (inputs + outputs)")                                     \
+    X(he_uniform, plain_fields, draw_he_uniform,                                                   \
+      "uniform with variance 2 / inputs (He et al. 2015)")                                         \
+    X(he_normal, plain_fields, draw_he_normal, "truncated normal with variance 2 / inputs")        \
+    X(zeros, plain_fields, draw_zero, "0 everywhere")                                              \
+    X(constant, constant_fields, draw_constant, "the same value everywhere")
 
-#define NAME(name, fields, draw) #name,
-const char *const inv_init_types[] = {INITS(NAME) NULL};
-#undef NAME
+#define CHOICE(name, fields, draw, help) {#name, help},
+const inv_choice inv_init_types[] = {INITS(CHOICE){0}};
+#undef CHOICE
 
 typedef struct distribution {
     const inv_field *fields;
     double (*draw)(const inv_init *init, inv_fans fans, gsl_rng *rng);
 } distribution;
 
-#define ENTRY(name, fields, draw) {fields, draw},
+#define ENTRY(name, fields, draw, help) {fields, draw},
 static const distribution distributions[] = {INITS(ENTRY)};
 #undef ENTRY
 
 static const distribution *find(const char *type)
 {
-    for (size_t i = 0; inv_init_types[i]; i++)
-        if (strcmp(inv_init_types[i], type) == 0)
+    for (size_t i = 0; inv_init_types[i].name; i++)
+        if (strcmp(inv_init_types[i].name, type) == 0)
             return &distributions[i];
     return &distributions[0];
 }

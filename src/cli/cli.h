@@ -97,8 +97,10 @@ INV_MUST_CHECK inv_status cli_parse(const cli_command *command, int argc, char *
                                     cli_options *options);
 void cli_options_free(cli_options *options);
 
-/* One line an option of the command. */
+/* A line for each option of the command, or more. */
 void cli_print_options(const cli_command *command, FILE *out);
+/* What --help says. */
+void cli_print_command(const cli_command *command);
 
 /* ---- commands ---- */
 

@@ -1,9 +1,11 @@
 /* help: the command table in words, and as a manual page. SPDX-License-Identifier: GPL-3.0-or-later
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
 #include "invproj/experiment.h"
+#include "invproj/help.h"
 #include "invproj/version.h"
 
 static const char *const purpose =
@@ -17,22 +19,21 @@ static const char *const exit_codes[][2] = {
 };
 
 #define FITTING                                                                                    \
-    "Images of any size, grey or coloured, are fitted to the net's: in the middle, with their\n"   \
-    "proportions kept and black beside them; averaged where they get smaller, interpolated\n"      \
-    "where larger; colours become grey (0.299 red + 0.587 green + 0.114 blue) where the net has\n" \
-    "one channel. What is transparent is black, or with --invert white before the inversion.\n"    \
-    "A PNG's white is the white of the images trained on.\n"
+    "Images of any size, grey or coloured, are fitted to the net's: in the middle, with their "    \
+    "proportions kept and black beside them; averaged where they get smaller, interpolated "       \
+    "where larger; colours become grey (0.299 red + 0.587 green + 0.114 blue) where the net has "  \
+    "one channel. What is transparent is black, or with --invert white before the inversion. "     \
+    "A PNG's white is the white of the images trained on."
 
 /* What one line in the table of commands cannot say. */
 static const char *const notes[][2] = {
     {"predict", FITTING},
     {"project", FITTING},
     {"pack",
-     "FOLDER/CLASS/*.png, or FOLDER/train/CLASS/*.png and FOLDER/test/CLASS/*.png. Classes are\n"
+     "FOLDER/CLASS/*.png, or FOLDER/train/CLASS/*.png and FOLDER/test/CLASS/*.png. Classes are "
      "numbered in the order of their names, which are kept (DIR/classes.txt). All images must be "
-     "of\n"
-     "one size, or are fitted with --size: in the middle, with their proportions kept and black\n"
-     "beside them. What is transparent is black. The order of images is random, by the seed.\n"},
+     "of one size, or are fitted with --size: in the middle, with their proportions kept and black "
+     "beside them. What is transparent is black. The order of images is random, by the seed."},
 };
 
 static const char *notes_of(const cli_command *command)
@@ -45,25 +46,61 @@ static const char *notes_of(const cli_command *command)
 
 #define EXIT_CODE_COUNT (sizeof exit_codes / sizeof *exit_codes)
 
-static void print_overview(void)
+static void print_wrapped(const char *text)
 {
-    printf("invproj %s: %s.\n\nusage: invproj COMMAND [options]\n\n", INV_VERSION, purpose);
-    for (size_t i = 0; i < cli_command_count; i++)
-        printf("  %-9s %s\n", cli_commands[i].name, cli_commands[i].summary);
-    printf(
-        "\ninvproj COMMAND --help tells a command's options, invproj help experiment every key of "
-        "an experiment file.\n\nexit codes:\n");
-    for (size_t i = 0; i < EXIT_CODE_COUNT; i++)
-        printf("  %-13s %s\n", exit_codes[i][0], exit_codes[i][1]);
+    inv_wrap(text, 0, 0, stdout);
+    putchar('\n');
 }
 
-static void print_command(const cli_command *command)
+static void name_topic(inv_word_kind kind, const char *word, const char *help, void *context)
+{
+    (void)help;
+    if (kind == INV_WORD_TOPIC)
+        fprintf(context, "%s, ", word);
+}
+
+/* "experiment, layers, ...": what the tables have. */
+static void print_topics(void)
+{
+    char text[2048] = "";
+    FILE *memory = fmemopen(text, sizeof text, "w");
+    if (!memory)
+        return;
+    fputs("invproj help TOPIC explains one of experiment (every key of an experiment file), ",
+          memory);
+    inv_experiment_words(name_topic, memory);
+    fputs("or one of those, as dense or adam, or a group of keys, as training or generate.sheet.",
+          memory);
+    fclose(memory);
+    print_wrapped(text);
+}
+
+static void print_overview(void)
+{
+    char title[256];
+    snprintf(title, sizeof title, "invproj %s: %s.", INV_VERSION, purpose);
+    print_wrapped(title);
+    printf("\nusage: invproj COMMAND [options]\n\n");
+    for (size_t i = 0; i < cli_command_count; i++)
+        printf("  %-9s %s\n", cli_commands[i].name, cli_commands[i].summary);
+    printf("\ninvproj COMMAND --help explains a command and its options.\n");
+    print_topics();
+    printf("\nexit codes:\n");
+    for (size_t i = 0; i < EXIT_CODE_COUNT; i++) {
+        inv_wrap(exit_codes[i][1], 16, (size_t)printf("  %s", exit_codes[i][0]), stdout);
+        putchar('\n');
+    }
+}
+
+void cli_print_command(const cli_command *command)
 {
     printf("usage: invproj %s %s [options]\n\n%s\n\n", command->name, command->operands,
            command->summary);
     cli_print_options(command, stdout);
-    if (notes_of(command))
-        printf("\n%s", notes_of(command));
+    if (notes_of(command)) {
+        putchar('\n');
+        print_wrapped(notes_of(command));
+    }
 }
 
 /* roff: a line must not start with a dot, and a hyphen in an option is a minus. */
@@ -118,25 +155,71 @@ static void print_man(void)
     printf(".SH EXPERIMENT FILES\nlibconfig text; \"invproj help experiment\" lists every key.\n");
 }
 
+/* ---- one word ---- */
+
+#define WORDS_MAX 512
+
+typedef struct words {
+    size_t count;
+    char *list[WORDS_MAX];
+} words;
+
+static void add_word(words *w, const char *word)
+{
+    char *copy = w->count < WORDS_MAX ? strdup(word) : NULL;
+    if (copy)
+        w->list[w->count++] = copy;
+}
+
+static void take_word(inv_word_kind kind, const char *word, const char *help, void *context)
+{
+    (void)kind, (void)help;
+    add_word(context, word);
+}
+
+static inv_status unknown_topic(const char *word)
+{
+    words w = {0};
+    add_word(&w, "experiment");
+    for (size_t i = 0; i < cli_command_count; i++)
+        add_word(&w, cli_commands[i].name);
+    inv_experiment_words(take_word, &w);
+    const char *near = inv_nearest(word, (const char *const *)w.list, w.count);
+    inv_status status = INV_ERROR(INV_EINVAL, "help: there is no command and no topic '%s'; %s%s%s",
+                                  word, near ? "did you mean '" : "see ",
+                                  near ? near : "invproj --help", near ? "'?" : "");
+    for (size_t i = 0; i < w.count; i++)
+        free(w.list[i]);
+    return status;
+}
+
+/* A command's own help, then the keys that it goes by. */
+static bool explain_command(const char *word)
+{
+    for (size_t i = 0; i < cli_command_count; i++) {
+        const cli_command *command = &cli_commands[i];
+        if (strcmp(command->name, word) != 0)
+            continue;
+        cli_print_command(command);
+        if (command->group) {
+            printf("\nIts keys in an experiment file, which --set changes:\n\n");
+            (void)inv_experiment_help_on(command->group, stdout);
+        }
+        return true;
+    }
+    return false;
+}
+
 inv_status cli_help(const cli_options *options)
 {
     const char *word = options->operand_count ? options->operands[0] : NULL;
-    if (options->man) {
+    if (options->man)
         print_man();
-        return INV_OK;
-    }
-    if (!word) {
+    else if (!word)
         print_overview();
-        return INV_OK;
-    }
-    if (strcmp(word, "experiment") == 0) {
+    else if (strcmp(word, "experiment") == 0)
         inv_experiment_help(stdout);
-        return INV_OK;
-    }
-    for (size_t i = 0; i < cli_command_count; i++)
-        if (strcmp(cli_commands[i].name, word) == 0) {
-            print_command(&cli_commands[i]);
-            return INV_OK;
-        }
-    return INV_ERROR(INV_EINVAL, "help: there is no command '%s'; see invproj --help", word);
+    else if (!explain_command(word) && !inv_experiment_help_on(word, stdout))
+        return unknown_topic(word);
+    return INV_OK;
 }

@@ -117,7 +117,8 @@ static inv_status arrange(const cli_images *images, const char *file, inv_idx *i
         return status;
     if (inv_run_has_attribute(run, "/data", "axes"))
         INV_TRY(inv_run_text(run, "/data", "axes", &axes));
-    status = inv_images_arrange(file, axes ? axes : inv_axes_names[0], transposed, idx, &read_as);
+    status =
+        inv_images_arrange(file, axes ? axes : inv_axes_names[0].name, transposed, idx, &read_as);
 fail:
     free(axes);
     return status;

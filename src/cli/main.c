@@ -23,7 +23,7 @@ enum { EXIT_WORK = 1, EXIT_USAGE = 2, EXIT_SIGNAL = 128 };
 const cli_command cli_commands[] = {
     {"run",
      "EXPERIMENT.cfg -o DIR",
-     "every stage of an experiment, into DIR/run.h5 and pictures",
+     "run every stage of an experiment, into DIR/run.h5 and pictures",
      NULL,
      1,
      1,
@@ -31,7 +31,7 @@ const cli_command cli_commands[] = {
      {CLI_OUT, CLI_SINGLE, EXPERIMENT_OPTIONS, CLI_HELP}},
     {"train",
      "EXPERIMENT.cfg -o RUN.h5",
-     "the classifier only",
+     "train the classifier alone",
      NULL,
      1,
      1,
@@ -48,7 +48,7 @@ const cli_command cli_commands[] = {
       RUN_OPTIONS, CLI_HELP}},
     {"project",
      "RUN.h5 [--images IMAGE...]",
-     "images through the net and back",
+     "carry images through the net and back",
      "project",
      1,
      1,
@@ -56,7 +56,7 @@ const cli_command cli_commands[] = {
      {CLI_COUNT, CLI_IMAGES, CLI_INVERT, CLI_INVERSE, CLI_NAME, CLI_SINGLE, RUN_OPTIONS, CLI_HELP}},
     {"generate",
      "RUN.h5",
-     "images of classes",
+     "make images of classes",
      "generate",
      1,
      1,
@@ -65,7 +65,7 @@ const cli_command cli_commands[] = {
       CLI_FRAMES, CLI_SINGLE, CLI_INVERSE, CLI_NAME, CLI_SEED, RUN_OPTIONS, CLI_HELP}},
     {"features",
      "RUN.h5",
-     "one image a unit",
+     "make an image for each unit or channel",
      "features",
      1,
      1,
@@ -74,7 +74,7 @@ const cli_command cli_commands[] = {
       CLI_SEED, RUN_OPTIONS, CLI_HELP}},
     {"exemplars",
      "RUN.h5",
-     "the real images that a class, unit or channel likes best",
+     "find the real images that a class, unit or channel likes best",
      "exemplars",
      1,
      1,
@@ -91,7 +91,7 @@ const cli_command cli_commands[] = {
      {CLI_TOP, CLI_LABELS, CLI_INVERT, CLI_JSON, CLI_THREADS, CLI_HELP}},
     {"pack",
      "FOLDER -o DIR",
-     "PNG files, one folder a class, into IDX files to train on",
+     "turn PNG files, one folder per class, into IDX files to train on",
      NULL,
      1,
      1,
@@ -99,15 +99,15 @@ const cli_command cli_commands[] = {
      {CLI_OUT, CLI_SIZE, CLI_GREY, CLI_TEST, CLI_SEED, CLI_HELP}},
     {"info",
      "RUN.h5",
-     "what a run file holds, with its figures",
+     "show what a run file holds, with its figures",
      NULL,
      1,
      1,
      cli_info,
      {CLI_JSON, CLI_HELP}},
     {"help",
-     "[COMMAND | experiment]",
-     "this help, a command's, or every key of an experiment file",
+     "[COMMAND | TOPIC]",
+     "explain a command, or a topic such as experiment",
      NULL,
      0,
      1,
@@ -215,9 +215,10 @@ static int run_command(const cli_command *command, int argc, char **argv)
     cli_options options = {0};
     inv_status status = cli_parse(command, argc, argv, &options);
     if (status == INV_OK && options.help) {
-        char *name = (char *)command->name;
-        cli_options help = {.operands = &name, .operand_count = 1};
-        status = cli_help(&help);
+        cli_print_command(command);
+        if (command->group)
+            printf("\ninvproj help %s explains its keys in an experiment file too.\n",
+                   command->name);
     } else if (status == INV_OK) {
         inv_threads_set(options.threads);
         status = command->run(&options);

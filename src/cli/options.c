@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "invproj/help.h"
 
 #define THREADS_MAX 1024 /* OpenMP does not survive any number */
 
@@ -32,7 +33,7 @@ typedef struct option {
 #define MEMBER(name) offsetof(cli_options, name)
 
 static const option options_table[CLI_OPTION_COUNT] = {
-    [CLI_OUT] = {'o', "out", "PATH", "the folder (run, pack) or run file (train) to write", TEXT,
+    [CLI_OUT] = {'o', "out", "PATH", "folder (run, pack) or run file (train) to write", TEXT,
                  MEMBER(out), NULL},
     [CLI_DATA] = {0, "data", "DIR", "folder of the four IDX files, in place of the experiment's",
                   TEXT, MEMBER(data), NULL},
@@ -43,64 +44,99 @@ static const option options_table[CLI_OPTION_COUNT] = {
     [CLI_SET] = {0, "set", "PATH=VALUE", "change a key of the experiment; may be repeated", SET, 0,
                  NULL},
     [CLI_CHECKPOINT] = {0, "checkpoint", "EVERY",
-                        "500 (steps) or 30s (seconds) between checkpoints", TEXT,
+                        "leave a checkpoint every 500 (steps) or 30s (seconds)", TEXT,
                         MEMBER(checkpoint), NULL},
     [CLI_RESUME] = {0, "resume", NULL, "go on from the newest checkpoint", FLAG, MEMBER(resume),
                     NULL},
     [CLI_FORCE] = {0, "force", NULL, "write over an earlier run (and nothing else)", FLAG,
                    MEMBER(force), NULL},
-    [CLI_QUIET] = {'q', "quiet", NULL, "no progress on stderr", FLAG, MEMBER(quiet), NULL},
-    [CLI_NAME] = {0, "name", "NAME", "of the result in the run file", KEY, 0, "name"},
-    [CLI_KIND] = {0, "kind", "KIND", "how the inverse is found: learned", KEY, 0, "kind"},
-    [CLI_AT] = {0, "at", "POINT", "the point to start from, e.g. hidden2.pre", KEY, 0, "at"},
-    [CLI_INVERSE] = {0, "inverse", "NAME", "the inverse to use", KEY, 0, "inverse"},
-    [CLI_CLASSES] = {0, "classes", "LIST", "e.g. 0,3,5-9", KEY_LIST, 0, "classes"},
-    [CLI_STEPS] = {0, "steps", "N", "how many", KEY_NUMBER, 0, "steps"},
-    [CLI_COUNT] = {0, "count", "N", "how many images", KEY_NUMBER, 0, "images"},
+    [CLI_QUIET] = {'q', "quiet", NULL, "show no progress", FLAG, MEMBER(quiet), NULL},
+    [CLI_NAME] = {0, "name", "NAME", "name of the result in the run file", KEY, 0, "name"},
+    [CLI_KIND] = {0, "kind", "KIND", "how the inverse is found", KEY, 0, "kind"},
+    [CLI_AT] = {0, "at", "POINT", "point to start from, as hidden2.pre", KEY, 0, "at"},
+    [CLI_INVERSE] = {0, "inverse", "NAME", "name of the inverse to use", KEY, 0, "inverse"},
+    [CLI_CLASSES] = {0, "classes", "LIST", "numbers of classes, as 0,3,5-9", KEY_LIST, 0,
+                     "classes"},
+    [CLI_STEPS] = {0, "steps", "N", "number of steps", KEY_NUMBER, 0, "steps"},
+    [CLI_COUNT] = {0, "count", "N", "number of images", KEY_NUMBER, 0, "images"},
     [CLI_PRESET] = {0, "preset", "NAME",
-                    "plain or recommended: in place of all the experiment says of it", PRESET, 0,
+                    "settings in place of all that the experiment says of them", PRESET, 0,
                     "preset"},
-    [CLI_OBJECTIVE] = {0, "objective", "NAME", "what to optimise for, e.g. logit or l1", KEY, 0,
-                       "objective"},
-    [CLI_EACH] = {0, "count", "N", "images of each class", KEY_NUMBER, 0, "count"},
-    [CLI_TARGETS] = {0, "targets", "LIST", "test images to be matched, e.g. 0-9", KEY_LIST, 0,
-                     "targets"},
-    [CLI_JUDGE] = {0, "judge", "OTHER.h5", "a run whose net says what it sees in the images", TEXT,
+    [CLI_OBJECTIVE] = {0, "objective", "NAME", "what to optimise for", KEY, 0, "objective"},
+    [CLI_EACH] = {0, "count", "N", "number of images of each class", KEY_NUMBER, 0, "count"},
+    [CLI_TARGETS] = {0, "targets", "LIST", "numbers of test images to be matched, as 0-9", KEY_LIST,
+                     0, "targets"},
+    [CLI_JUDGE] = {0, "judge", "OTHER.h5", "run whose net says what it sees in the images", TEXT,
                    MEMBER(judge), NULL},
-    [CLI_FRAMES] = {0, "frames", "DIR", "a numbered sheet for each part of the way there", TEXT,
+    [CLI_FRAMES] = {0, "frames", "DIR", "folder for numbered pictures of the way there", TEXT,
                     MEMBER(frames), NULL},
-    [CLI_SINGLE] = {0, "single", NULL, "a PNG file an image, in a folder, not one sheet", FLAG,
-                    MEMBER(single), NULL},
-    [CLI_LAYER] = {0, "layer", "POINT", "the point whose units or channels are driven", KEY, 0,
-                   "layer"},
-    [CLI_UNITS] = {0, "units", "LIST", "which of them, e.g. 0-15", KEY_LIST, 0, "units"},
-    [CLI_IMAGES] = {0, "images", NULL, "the operands after it are IDX or PNG images to project",
-                    FLAG, MEMBER(images), NULL},
-    [CLI_INVERT] = {0, "invert", NULL,
-                    "light and dark change places first: for digits drawn dark on white", FLAG,
-                    MEMBER(invert), NULL},
-    [CLI_TOP] = {0, "top", "K", "classes to tell for each image (default 2)", NUMBER, MEMBER(top),
-                 NULL},
-    [CLI_LABELS] = {0, "labels", "IDX", "the true classes, for the accuracy", TEXT, MEMBER(labels),
-                    NULL},
+    [CLI_SINGLE] = {0, "single", NULL, "draw a PNG file for each image, in a folder, not one sheet",
+                    FLAG, MEMBER(single), NULL},
+    [CLI_LAYER] = {0, "layer", "POINT", "point whose units or channels are asked", KEY, 0, "layer"},
+    [CLI_UNITS] = {0, "units", "LIST", "numbers of units or channels, as 0-15", KEY_LIST, 0,
+                   "units"},
+    [CLI_IMAGES] = {0, "images", NULL, "project the images that follow, in IDX or PNG files", FLAG,
+                    MEMBER(images), NULL},
+    [CLI_INVERT] = {0, "invert", NULL, "swap light and dark first, for digits drawn dark on white",
+                    FLAG, MEMBER(invert), NULL},
+    [CLI_TOP] = {0, "top", "K", "number of classes to tell for each image (default 2)", NUMBER,
+                 MEMBER(top), NULL},
+    [CLI_LABELS] = {0, "labels", "IDX", "file of the true classes, for the accuracy", TEXT,
+                    MEMBER(labels), NULL},
     [CLI_SIZE] = {0, "size", "HxW", "fit every image into H x W pixels", TEXT, MEMBER(size), NULL},
     [CLI_GREY] = {0, "grey", NULL, "make colours grey", FLAG, MEMBER(grey), NULL},
-    [CLI_TEST] = {0, "test", "PART", "of each class, set aside to test on (default 0.2; 0: none)",
-                  TEXT, MEMBER(test), NULL},
-    [CLI_JSON] = {0, "json", NULL, "as JSON", FLAG, MEMBER(json), NULL},
-    [CLI_MAN] = {0, "man", NULL, "as a manual page", FLAG, MEMBER(man), NULL},
-    [CLI_HELP] = {'h', "help", NULL, "this help", FLAG, MEMBER(help), NULL},
+    [CLI_TEST] = {0, "test", "PART",
+                  "part of each class to set aside for testing (default 0.2; 0: none)", TEXT,
+                  MEMBER(test), NULL},
+    [CLI_JSON] = {0, "json", NULL, "print JSON", FLAG, MEMBER(json), NULL},
+    [CLI_MAN] = {0, "man", NULL, "print a manual page", FLAG, MEMBER(man), NULL},
+    [CLI_HELP] = {'h', "help", NULL, "print this help", FLAG, MEMBER(help), NULL},
 };
+
+#define HELP_COLUMN 27
+
+typedef struct wanted {
+    const char *path;
+    const inv_choice *choices;
+} wanted;
+
+static void find_choices(const inv_key *key, void *context)
+{
+    wanted *w = context;
+    if (strcmp(key->path, w->path) == 0)
+        w->choices = key->field->choices;
+}
+
+/* What the option may be, where that is a word of a list; NULL elsewhere. */
+static const inv_choice *choices_of(const cli_command *command, const option *o)
+{
+    char path[INV_TEXT_MAX] = "";
+    wanted w = {path, NULL};
+    if (o->key && command->group)
+        snprintf(path, sizeof path, "%s.%s", command->group, o->key);
+    if (*path)
+        inv_experiment_visit(find_choices, &w);
+    return w.choices;
+}
+
+static void print_option(const cli_command *command, const option *o, FILE *out)
+{
+    char left[64], help[1024];
+    snprintf(left, sizeof left, "%s--%s%s%s",
+             o->letter ? (char[]){'-', o->letter, ',', ' ', 0} : "    ", o->name,
+             o->operand ? " " : "", o->operand ? o->operand : "");
+    size_t used = (size_t)snprintf(help, sizeof help, "%s", o->help);
+    const inv_choice *c = choices_of(command, o);
+    for (const char *comma = ": "; c && c->name && used < sizeof help; c++, comma = ", ")
+        used += (size_t)snprintf(help + used, sizeof help - used, "%s%s", comma, c->name);
+    inv_wrap(help, HELP_COLUMN, (size_t)fprintf(out, "  %-24s ", left), out);
+    fputc('\n', out);
+}
 
 void cli_print_options(const cli_command *command, FILE *out)
 {
     for (const cli_option_id *id = command->options;; id++) {
-        const option *o = &options_table[*id];
-        char left[64];
-        snprintf(left, sizeof left, "%s--%s%s%s",
-                 o->letter ? (char[]){'-', o->letter, ',', ' ', 0} : "    ", o->name,
-                 o->operand ? " " : "", o->operand ? o->operand : "");
-        fprintf(out, "  %-24s %s\n", left, o->help);
+        print_option(command, &options_table[*id], out);
         if (*id == CLI_HELP)
             break;
     }

@@ -5,7 +5,8 @@
 
 #include "invproj/dataset.h"
 
-const char *const inv_axes_names[] = {"nhwc", "nchw", NULL};
+const inv_choice inv_axes_names[] = {
+    {"nhwc", "channels come last"}, {"nchw", "channels come before height and width"}, {0}};
 
 inv_shape inv_images_shape(const inv_idx *images)
 {

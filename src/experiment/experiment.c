@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "invproj/layer.h"
+#include "experiment/groups.h"
 
 static const inv_experiment defaults = {
     .seed = 1,
@@ -18,63 +18,69 @@ static const inv_experiment defaults = {
     .reference = {"", {1, 0}, {1, 0}, {1, 0}, {1, 0}, {1, 0}},
 };
 
-static const inv_field root_fields[] = {
+const inv_field inv_experiment_fields[] = {
     {"title", INV_FIELD_TEXT, offsetof(inv_experiment, title), .affects = INV_AFFECTS_NOTHING,
-     .help = "in a few words"},
+     .help = "the experiment in a few words"},
     {"seed", INV_FIELD_SIZE, offsetof(inv_experiment, seed), 0, 0x1p53,
-     .help = "of all random numbers"},
-    {"data", INV_FIELD_OTHER, .help = "the images"},
-    {"network", INV_FIELD_OTHER, .help = "the classifier: layers = ( { ... }, ... )"},
-    {"training", INV_FIELD_OTHER, .help = "of the classifier"},
-    {"inverse", INV_FIELD_OTHER, .help = "what leads back to images"},
-    {"project", INV_FIELD_OTHER, .help = "test images through the inverse"},
-    {"generate", INV_FIELD_OTHER, .help = "images of classes"},
-    {"features", INV_FIELD_OTHER, .help = "an image a unit"},
-    {"exemplars", INV_FIELD_OTHER, .help = "the nearest real images"},
+     .help = "seed of all random numbers"},
+    {"data", INV_FIELD_OTHER, .help = "the images to train and to test on"},
+    {"network", INV_FIELD_OTHER, .help = "the classifier"},
+    {"training", INV_FIELD_OTHER, .help = "how the classifier is trained"},
+    {"inverse", INV_FIELD_OTHER,
+     .help = "learn an inverse, which leads from a point of the net back to images"},
+    {"project", INV_FIELD_OTHER, .help = "carry test images through the net and back"},
+    {"generate", INV_FIELD_OTHER, .help = "make images of classes"},
+    {"features", INV_FIELD_OTHER, .help = "make an image for each unit or channel"},
+    {"exemplars", INV_FIELD_OTHER,
+     .help = "find the real images that a class, unit or channel likes best"},
     {"checkpoint", INV_FIELD_OTHER, .affects = INV_AFFECTS_NOTHING,
-     .help = "how often the run file is written"},
+     .help = "how often a run leaves a checkpoint"},
     {"reference", INV_FIELD_OTHER, .affects = INV_AFFECTS_NOTHING,
-     .help = "published figures to compare with"},
+     .help = "published figures, to be shown beside the run's own"},
     {0}};
 
-static const inv_field network_fields[] = {
-    {"layers", INV_FIELD_OTHER, .required = true, .help = "list of layers"}, {0}};
+const inv_field inv_network_fields[] = {{"layers", INV_FIELD_OTHER, .high = INV_LAYERS_MAX,
+                                         .required = true, .topic = "layers",
+                                         .help = "the layers, from the image to the classes"},
+                                        {0}};
 
 /* What is in the files is compared by their SHA-256. */
 static const inv_field data_fields[] = {
     {"folder", INV_FIELD_TEXT, offsetof(inv_data_spec, folder), .affects = INV_AFFECTS_NOTHING,
-     .help = "with the four IDX or NumPy files; or a .npz archive"},
+     .help = "folder of the four IDX or NumPy files, or a .npz archive"},
     {"files", INV_FIELD_NAME, offsetof(inv_data_spec, files), .affects = INV_AFFECTS_NOTHING,
-     .help = "what their names begin with, as emnist-letters, where there are several sets"},
+     .help =
+         "what the names of the files begin with, as emnist-letters, where there are several sets"},
     {"axes", INV_FIELD_NAME, offsetof(inv_data_spec, axes), .choices = inv_axes_names,
-     .help = "of images of four axes: nhwc, channels last, or nchw; empty: as sizes tell"},
+     .help = "order of the axes of images that have four; empty: told from their sizes"},
     {"transpose", INV_FIELD_BOOL, offsetof(inv_data_spec, transpose),
-     .help = "rows and columns change places, as EMNIST needs it"},
+     .help = "whether rows and columns change places, as EMNIST needs it"},
     {"shuffle", INV_FIELD_BOOL, offsetof(inv_data_spec, shuffle),
-     .help = "mix the training images before any are set aside"},
+     .help = "whether the training images are mixed before any are set aside"},
     {"validation", INV_FIELD_SIZE, offsetof(inv_data_spec, validation), 0, 1e9,
-     .help = "first images of the training file, set aside"},
+     .help = "number of training images, the first ones, that are set aside to validate on"},
     {"scale", INV_FIELD_REAL, offsetof(inv_data_spec, scale), 0.0, 1e12,
-     .help = "pixels are divided by it; 0: white of their type (255 for bytes) becomes 1"},
+     .help = "number that pixels are divided by; 0: the white of their type, 255 for bytes"},
     {0}};
 
 const inv_field inv_project_fields[] = {
-    {"name", INV_FIELD_NAME, offsetof(inv_project_spec, name), .help = "in the run file"},
+    {"name", INV_FIELD_NAME, offsetof(inv_project_spec, name),
+     .help = "name of the result in the run file"},
     {"inverse", INV_FIELD_NAME, offsetof(inv_project_spec, inverse),
-     .help = "by name; empty: the experiment's"},
+     .help = "name of the inverse; empty: the experiment's"},
     {"images", INV_FIELD_SIZE, offsetof(inv_project_spec, images), 1, 100000,
-     .help = "the first of the test images"},
+     .help = "number of test images, from the first on"},
     {0}};
 
 static const inv_field sheet_fields[] = {
-    {"columns", INV_FIELD_SIZE, offsetof(inv_sheet, columns), 1, 1000, .help = "tiles a row"},
-    {"zoom", INV_FIELD_SIZE, offsetof(inv_sheet, zoom), 1, 100, .help = "screen pixels a pixel"},
+    {"columns", INV_FIELD_SIZE, offsetof(inv_sheet, columns), 1, 1000, .help = "images per row"},
+    {"zoom", INV_FIELD_SIZE, offsetof(inv_sheet, zoom), 1, 100, .help = "screen pixels per pixel"},
     {"gap", INV_FIELD_SIZE, offsetof(inv_sheet, gap), 0, 100,
-     .help = "screen pixels between tiles"},
+     .help = "screen pixels between images"},
     {"round_to", INV_FIELD_REAL, offsetof(inv_sheet, round_to), 0.0, 1e30,
-     .help = "values are rounded to multiples of this; 0: not"},
+     .help = "number that values are rounded to multiples of; 0: not rounded"},
     {"captions", INV_FIELD_BOOL, offsetof(inv_sheet, captioned),
-     .help = "the class, and what the net makes of it, under each tile of generate and features"},
+     .help = "whether the class, and what the net makes of the image, stands under it"},
     {0}};
 
 static const inv_field *sheet_group(const char *type)
@@ -85,7 +91,11 @@ static const inv_field *sheet_group(const char *type)
 
 #define SHEET_FIELD(member)                                                                        \
     {                                                                                              \
-        {"sheet", INV_FIELD_GROUP, offsetof(inv_experiment, member), .group = sheet_group,         \
+        {"sheet",                                                                                  \
+         INV_FIELD_GROUP,                                                                          \
+         offsetof(inv_experiment, member),                                                         \
+         .group = sheet_group,                                                                     \
+         .help = "how the picture is laid out",                                                    \
          .affects = INV_AFFECTS_NOTHING},                                                          \
         {                                                                                          \
             0                                                                                      \
@@ -99,9 +109,9 @@ static const inv_field exemplars_sheet[] = SHEET_FIELD(exemplars_sheet);
 
 static const inv_field checkpoint_fields[] = {
     {"seconds", INV_FIELD_REAL, offsetof(inv_checkpoint_spec, seconds), 0.0, 1e9,
-     .help = "between two checkpoints of a learning stage, at most"},
+     .help = "seconds between two checkpoints of a stage that learns, at most"},
     {"steps", INV_FIELD_SIZE, offsetof(inv_checkpoint_spec, steps), 0, 1e9,
-     .help = "between two checkpoints, at most; 0: only by time"},
+     .help = "steps between two checkpoints, at most; 0: by time only"},
     {0}};
 
 #define REFERENCE_FIELD(member, text)                                                              \
@@ -110,25 +120,16 @@ static const inv_field checkpoint_fields[] = {
     }
 
 static const inv_field reference_fields[] = {
-    {"source", INV_FIELD_NAME, offsetof(inv_reference, source), .help = "who published them"},
-    REFERENCE_FIELD(accuracy, "on the test images"),
-    REFERENCE_FIELD(l1_per_pixel, "of the inverse"),
-    REFERENCE_FIELD(relative_l2, "of the inverse"),
-    REFERENCE_FIELD(same_class, "projections classified like their originals"),
-    REFERENCE_FIELD(confidence, "of generated images, lowest and highest"),
+    {"source", INV_FIELD_NAME, offsetof(inv_reference, source),
+     .help = "who published the figures"},
+    REFERENCE_FIELD(accuracy, "part of the test images that are classified right"),
+    REFERENCE_FIELD(l1_per_pixel, "mean difference of an image and its projection, per pixel"),
+    REFERENCE_FIELD(relative_l2, "length of that difference, relative to the image's"),
+    REFERENCE_FIELD(same_class, "part of the projections that are classified like their originals"),
+    REFERENCE_FIELD(confidence, "lowest and highest confidence in generated images"),
     {0}};
 
-/* One stage: its group, its table and struct, and those of its sheet. */
-typedef struct stage_entry {
-    const char *path;
-    const inv_field *fields;
-    size_t offset;
-    const inv_field *sheet;
-    size_t has; /* offset of the `has_` member; 0: the stage is always there */
-    void (*start)(const char *preset, void *out); /* where it has the key preset */
-} stage_entry;
-
-static const stage_entry stages[] = {
+const inv_group inv_experiment_groups[] = {
     {"data", data_fields, offsetof(inv_experiment, data), NULL, 0, NULL},
     {"training", inv_train_fields, offsetof(inv_experiment, training), NULL, 0, NULL},
     {"inverse", inv_inverse_fields, offsetof(inv_experiment, inverse), NULL,
@@ -143,11 +144,9 @@ static const stage_entry stages[] = {
      offsetof(inv_experiment, has_exemplars), NULL},
     {"checkpoint", checkpoint_fields, offsetof(inv_experiment, checkpoint), NULL, 0, NULL},
     {"reference", reference_fields, offsetof(inv_experiment, reference), NULL, 0, NULL},
-};
+    {0}};
 
-#define STAGE_COUNT (sizeof stages / sizeof *stages)
-
-static void set_defaults(inv_experiment *experiment)
+void inv_experiment_defaults(inv_experiment *experiment)
 {
     *experiment = defaults;
     experiment->training = inv_train_defaults;
@@ -157,8 +156,7 @@ static void set_defaults(inv_experiment *experiment)
     experiment->exemplars = inv_exemplars_defaults;
 }
 
-static inv_status read_stage(const inv_config *config, const stage_entry *stage,
-                             inv_experiment *out)
+static inv_status read_stage(const inv_config *config, const inv_group *stage, inv_experiment *out)
 {
     const inv_field_set sets[] = {{stage->fields, (char *)out + stage->offset},
                                   {stage->sheet, out}};
@@ -197,11 +195,11 @@ inv_status inv_experiment_read(const inv_config *config, inv_experiment **out)
     *out = NULL;
     INV_TRY(inv_calloc(1, sizeof **out, "experiment", &memory));
     inv_experiment *experiment = memory;
-    set_defaults(experiment);
-    INV_TRY(inv_config_group(config, "", root_fields, experiment));
-    INV_TRY(inv_config_group(config, "network", network_fields, experiment));
-    for (size_t i = 0; i < STAGE_COUNT; i++)
-        INV_TRY(read_stage(config, &stages[i], experiment));
+    inv_experiment_defaults(experiment);
+    INV_TRY(inv_config_group(config, "", inv_experiment_fields, experiment));
+    INV_TRY(inv_config_group(config, "network", inv_network_fields, experiment));
+    for (const inv_group *stage = inv_experiment_groups; stage->path; stage++)
+        INV_TRY(read_stage(config, stage, experiment));
     INV_TRY(check_length(config));
     fill_inverse_name(experiment->project.inverse, experiment);
     fill_inverse_name(experiment->generate.inverse, experiment);
@@ -246,10 +244,10 @@ bool inv_experiment_differs(const inv_config *a, const inv_config *b, const char
     paths list = {0};
     const char *except[2 * PATHS_MAX + 1];
     size_t count = 0;
-    list_uncounted(root_fields, "", &list);
-    for (size_t i = 0; i < STAGE_COUNT; i++) {
-        list_uncounted(stages[i].fields, stages[i].path, &list);
-        list_uncounted(stages[i].sheet, stages[i].path, &list);
+    list_uncounted(inv_experiment_fields, "", &list);
+    for (const inv_group *stage = inv_experiment_groups; stage->path; stage++) {
+        list_uncounted(stage->fields, stage->path, &list);
+        list_uncounted(stage->sheet, stage->path, &list);
     }
     for (; count < list.count; count++)
         except[count] = list.text[count];
@@ -262,48 +260,4 @@ bool inv_experiment_differs(const inv_config *a, const inv_config *b, const char
 void inv_experiment_free(inv_experiment *experiment)
 {
     free(experiment);
-}
-
-static void help_layers(FILE *out)
-{
-    fputs("\nnetwork.layers: a list of groups, each with a name, a type, the type's keys, and "
-          "perhaps "
-          "an activation\n",
-          out);
-    for (size_t i = 0; inv_layer_names[i]; i++) {
-        const inv_layer_type *type = inv_layer_type_find(inv_layer_names[i]);
-        fprintf(out, "  type = \"%s\"%s\n", type->name, type->activation ? " (an activation)" : "");
-        inv_fields_help(type->fields, type->spec_default, type->name, out);
-    }
-}
-
-static void help_optimisers(FILE *out)
-{
-    fputs("\noptimiser = { type = ... }, in any stage that has one: a type other than the default "
-          "one "
-          "starts with these\n",
-          out);
-    for (size_t i = 0; inv_optim_types[i]; i++) {
-        inv_optim_spec spec;
-        inv_optim_start(inv_optim_types[i], &spec);
-        fprintf(out, "  type = \"%s\"\n", spec.type);
-        inv_fields_help(inv_optim_fields(spec.type) + 1, &spec, spec.type, out);
-    }
-}
-
-void inv_experiment_help(FILE *out)
-{
-    inv_experiment *all = malloc(sizeof *all);
-    if (!all)
-        return;
-    set_defaults(all);
-    inv_fields_help(root_fields, all, "", out);
-    help_layers(out);
-    help_optimisers(out);
-    for (size_t i = 0; i < STAGE_COUNT; i++) {
-        fputc('\n', out);
-        inv_fields_help(stages[i].fields, (char *)all + stages[i].offset, stages[i].path, out);
-        inv_fields_help(stages[i].sheet, all, stages[i].path, out);
-    }
-    free(all);
 }

@@ -11,8 +11,10 @@
 #include "learn/learner.h"
 #include "learn/pieces.h"
 
-static const char *const kinds[] = {"learned", NULL};
-static const char *const losses[] = {"l1", NULL};
+static const inv_choice kinds[] = {
+    {"learned", "mirrors the layers, with kernels of its own that learn to bring images back"},
+    {0}};
+static const inv_choice losses[] = {{"l1", "sum over the pixels of |image - inverse|"}, {0}};
 
 const inv_inverse_spec inv_inverse_defaults = {
     .name = "inverse",
@@ -27,26 +29,25 @@ const inv_inverse_spec inv_inverse_defaults = {
 };
 
 const inv_field inv_inverse_fields[] = {
-    {"name", INV_FIELD_NAME, offsetof(inv_inverse_spec, name), .help = "in the run file"},
+    {"name", INV_FIELD_NAME, offsetof(inv_inverse_spec, name),
+     .help = "name of the inverse in the run file"},
     {"kind", INV_FIELD_NAME, offsetof(inv_inverse_spec, kind), .choices = kinds,
-     .help = "how it is found"},
+     .topic = "inverses", .help = "how the inverse is found"},
     {"at", INV_FIELD_NAME, offsetof(inv_inverse_spec, at), .required = true,
-     .help = "point it starts from"},
+     .help = "point that the inverse leads back from, as hidden2.pre"},
     {"steps", INV_FIELD_SIZE, offsetof(inv_inverse_spec, steps), 1, 1e9,
-     .affects = INV_AFFECTS_LENGTH, .help = "how many"},
-    {"batch", INV_FIELD_SIZE, offsetof(inv_inverse_spec, batch), 1, 1e6, .help = "images a step"},
+     .affects = INV_AFFECTS_LENGTH, .help = "number of steps"},
+    {"batch", INV_FIELD_SIZE, offsetof(inv_inverse_spec, batch), 1, 1e6, .help = "images per step"},
     {"confidence", INV_FIELD_REAL, offsetof(inv_inverse_spec, confidence), 0.0, 1.0,
-     .help = "only images whose top class is more probable"},
-    {"loss", INV_FIELD_NAME, offsetof(inv_inverse_spec, loss), .choices = losses,
-     .help = "between image and inverse, summed"},
+     .help = "only images whose top class is more probable than this are learned from"},
+    {"loss", INV_FIELD_NAME, offsetof(inv_inverse_spec, loss), .choices = losses, .topic = "losses",
+     .help = "what learning makes small"},
     {"squash", INV_FIELD_REAL, offsetof(inv_inverse_spec, squash), 1e-6, 0.999999,
-     .help = "part of an activation's range that estimates are brought to"},
+     .help = "part of an activation's range that estimates of its values are brought into"},
     {"range_penalty", INV_FIELD_REAL, offsetof(inv_inverse_spec, range_penalty), 0.0, 1e12,
-     .help = "weight on estimates outside a sigmoid's or tanh's range"},
-    {"kernel", INV_FIELD_GROUP, offsetof(inv_inverse_spec, kernel), .choices = inv_init_types,
-     .group = inv_init_fields},
-    {"optimiser", INV_FIELD_GROUP, offsetof(inv_inverse_spec, optimiser),
-     .choices = inv_optim_types, .group = inv_optim_fields, .start = inv_optim_start},
+     .help = "weight of the penalty on estimates outside a sigmoid's or tanh's range"},
+    INV_INIT_FIELD("kernel", offsetof(inv_inverse_spec, kernel), "initial values of the kernels"),
+    INV_OPTIM_FIELD(offsetof(inv_inverse_spec, optimiser)),
     {0}};
 
 /* ---- building ---- */

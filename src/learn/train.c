@@ -11,9 +11,15 @@
 #include "learn/learner.h"
 #include "learn/pieces.h"
 
-static const char *const losses[] = {"cross_entropy", "l1", "l2", NULL};
-static const char *const reductions[] = {"sum", "mean", NULL};
-static const char *const stop_by[] = {"loss", "accuracy", NULL};
+static const inv_choice losses[] = {
+    {"cross_entropy", "-log of the probability of an image's class"},
+    {"l1", "sum of |output - 1| for an image's class and of |output| for the others"},
+    {"l2", "sum of the squares of the same"},
+    {0}};
+static const inv_choice reductions[] = {
+    {"sum", "their sum"}, {"mean", "their mean; for l1 and l2 over the outputs too"}, {0}};
+static const inv_choice stop_by[] = {
+    {"loss", "the loss, which is to fall"}, {"accuracy", "the accuracy, which is to rise"}, {0}};
 
 const inv_train_spec inv_train_defaults = {
     .steps = 1000,
@@ -27,11 +33,11 @@ const inv_train_spec inv_train_defaults = {
 
 static const inv_field stop_fields[] = {
     {"patience", INV_FIELD_SIZE, offsetof(inv_stop_spec, patience), 0, 1e9,
-     .help = "measurements without a gain after which training stops; 0: it does not"},
+     .help = "measurements without a gain after which training stops; 0: never"},
     {"by", INV_FIELD_NAME, offsetof(inv_stop_spec, by), .choices = stop_by,
-     .help = "of the validation images"},
+     .help = "what is measured on the validation images"},
     {"least_gain", INV_FIELD_REAL, offsetof(inv_stop_spec, least_gain), 0.0, 1e12,
-     .help = "a gain is more than this"},
+     .help = "a smaller change than this is no gain"},
     {0}};
 
 static const inv_field *stop_group(const char *type)
@@ -42,24 +48,26 @@ static const inv_field *stop_group(const char *type)
 
 const inv_field inv_train_fields[] = {
     {"steps", INV_FIELD_SIZE, offsetof(inv_train_spec, steps), 1, 1e9,
-     .affects = INV_AFFECTS_LENGTH, .help = "how many"},
+     .affects = INV_AFFECTS_LENGTH, .help = "number of steps"},
     {"epochs", INV_FIELD_SIZE, offsetof(inv_train_spec, epochs), 0, 1e6,
-     .affects = INV_AFFECTS_LENGTH, .help = "passes over the images, in place of steps"},
-    {"batch", INV_FIELD_SIZE, offsetof(inv_train_spec, batch), 1, 1e6, .help = "images a step"},
-    {"loss", INV_FIELD_NAME, offsetof(inv_train_spec, loss), .choices = losses,
-     .help = "objective"},
+     .affects = INV_AFFECTS_LENGTH,
+     .help = "number of passes over the training images, in place of steps"},
+    {"batch", INV_FIELD_SIZE, offsetof(inv_train_spec, batch), 1, 1e6, .help = "images per step"},
+    {"loss", INV_FIELD_NAME, offsetof(inv_train_spec, loss), .choices = losses, .topic = "losses",
+     .help = "what training makes small"},
     {"reduction", INV_FIELD_NAME, offsetof(inv_train_spec, reduction), .choices = reductions,
-     .help = "over the batch, for l1 and l2 over the outputs too"},
+     .help = "what becomes of the losses of a batch"},
     {"weight_decay", INV_FIELD_REAL, offsetof(inv_train_spec, weight_decay), 0.0, 1e12,
-     .help = "L2: times each weight of a kernel, added to its gradient"},
-    {"optimiser", INV_FIELD_GROUP, offsetof(inv_train_spec, optimiser), .choices = inv_optim_types,
-     .group = inv_optim_fields, .start = inv_optim_start},
+     .help = "this times a weight is added to its gradient (L2), in kernels only"},
+    INV_OPTIM_FIELD(offsetof(inv_train_spec, optimiser)),
     {"schedule", INV_FIELD_GROUP, offsetof(inv_train_spec, schedule), .choices = inv_schedule_types,
-     .group = inv_schedule_fields},
+     .topic = "schedules", .group = inv_schedule_fields,
+     .help = "how the optimiser's rate changes"},
     {"validate", INV_FIELD_SIZE, offsetof(inv_train_spec, validate), 0, 1e9,
-     .help = "steps, or epochs, between measurements on the validation images; 0: an epoch, "
-             "where epochs or stop are given"},
-    {"stop", INV_FIELD_GROUP, offsetof(inv_train_spec, stop), .group = stop_group},
+     .help = "steps between measurements on the validation images, or epochs where training is in "
+             "epochs; 0: an epoch, where epochs or stop are given, else never"},
+    {"stop", INV_FIELD_GROUP, offsetof(inv_train_spec, stop), .group = stop_group,
+     .help = "stop early, and keep the best parameters"},
     {0}};
 
 typedef struct inv_trainer {

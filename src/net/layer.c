@@ -8,12 +8,14 @@
 
 #include "net/layers.h"
 
-#define POINTER_TO(name) &inv_layer_##name,
-#define NAME_OF(name)    #name,
+#define POINTER_TO(name, help) &inv_layer_##name,
+#define CHOICE(name, help)     {#name, help},
+#define NOTHING(name, help)
 
-static const inv_layer_type *const types[] = {INV_LAYERS(POINTER_TO)};
+static const inv_layer_type *const types[] = {INV_LAYERS(POINTER_TO, POINTER_TO)};
 
-const char *const inv_layer_names[] = {INV_LAYERS(NAME_OF) NULL};
+const inv_choice inv_layer_types[] = {INV_LAYERS(CHOICE, CHOICE){0}};
+const inv_choice inv_activations[] = {INV_LAYERS(NOTHING, CHOICE){0}};
 
 const inv_layer_type *inv_layer_type_find(const char *name)
 {
@@ -21,6 +23,19 @@ const inv_layer_type *inv_layer_type_find(const char *name)
         if (strcmp(types[i]->name, name) == 0)
             return types[i];
     return NULL;
+}
+
+const inv_field *inv_layer_fields(const char *type)
+{
+    const inv_layer_type *found = inv_layer_type_find(type);
+    return found ? found->fields : NULL;
+}
+
+void inv_layer_start(const char *type, void *spec)
+{
+    const inv_layer_type *found = inv_layer_type_find(type);
+    if (found && found->spec_size > 0)
+        memcpy(spec, found->spec_default, found->spec_size);
 }
 
 void inv_layer_owner(const char *name, char owner[INV_NAME_MAX])

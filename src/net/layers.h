@@ -6,36 +6,37 @@
 
 #include "invproj/layer.h"
 
-/* X(name): src/net/layers/NAME.c defines `const inv_layer_type inv_layer_NAME`. */
-#define INV_LAYERS(X)                                                                              \
-    X(dense)                                                                                       \
-    X(linear)                                                                                      \
-    X(sigmoid)                                                                                     \
-    X(tanh)                                                                                        \
-    X(relu)                                                                                        \
-    X(leaky_relu)                                                                                  \
-    X(elu)                                                                                         \
-    X(softplus)                                                                                    \
-    X(softmax)                                                                                     \
-    X(flatten)                                                                                     \
-    X(dropout)                                                                                     \
-    X(batch_norm)                                                                                  \
-    X(scale)                                                                                       \
-    X(inverse_dense)                                                                               \
-    X(squash)                                                                                      \
-    X(logit)                                                                                       \
-    X(atanh)                                                                                       \
-    X(inverse_elu)                                                                                 \
-    X(inverse_softplus)                                                                            \
-    X(inverse_batch_norm)                                                                          \
-    X(inverse_scale)                                                                               \
-    X(conv2d)                                                                                      \
-    X(max_pool)                                                                                    \
-    X(avg_pool)                                                                                    \
-    X(local)
+/* X(name, what it does), or A where it may be the `activation` of another layer:
+ * src/net/layers/NAME.c defines `const inv_layer_type inv_layer_NAME`. */
+#define INV_LAYERS(X, A)                                                                           \
+    X(dense, "a weighted sum of all inputs, and a bias, for each unit")                            \
+    A(linear, "leaves values as they are")                                                         \
+    A(sigmoid, "1 / (1 + exp(-x))")                                                                \
+    A(tanh, "the hyperbolic tangent")                                                              \
+    A(relu, "x where it is positive, 0 elsewhere")                                                 \
+    A(leaky_relu, "x where it is positive, alpha x elsewhere")                                     \
+    A(elu, "x where it is positive, alpha (exp(x) - 1) elsewhere")                                 \
+    A(softplus, "log(1 + exp(x))")                                                                 \
+    A(softmax, "exp(x), divided by their sum: probabilities of classes")                           \
+    X(flatten, "makes an image one row of values")                                                 \
+    X(dropout, "drops values at random while training")                                            \
+    X(batch_norm, "brings each channel to mean 0 and variance 1, then scales and shifts it")       \
+    X(scale, "a weight for each value")                                                            \
+    X(inverse_dense, "undoes dense: the input less the bias, times a kernel of its own")           \
+    X(squash, "brings each row of values between two numbers")                                     \
+    X(logit, "log(x / (1 - x)), which undoes sigmoid")                                             \
+    X(atanh, "undoes tanh")                                                                        \
+    X(inverse_elu, "undoes elu")                                                                   \
+    X(inverse_softplus, "undoes softplus")                                                         \
+    X(inverse_batch_norm, "undoes batch_norm in inference mode")                                   \
+    X(inverse_scale, "undoes scale")                                                               \
+    X(conv2d, "convolution: the same kernels at every place of an image")                          \
+    X(max_pool, "the largest value of each window")                                                \
+    X(avg_pool, "the mean of each window")                                                         \
+    X(local, "kernels of its own for each place of an image")
 
-#define INV_LAYER_DECLARE(name) extern const inv_layer_type inv_layer_##name;
-INV_LAYERS(INV_LAYER_DECLARE)
+#define INV_LAYER_DECLARE(name, help) extern const inv_layer_type inv_layer_##name;
+INV_LAYERS(INV_LAYER_DECLARE, INV_LAYER_DECLARE)
 #undef INV_LAYER_DECLARE
 
 /* forward and backward of a layer that has map and slope: row by row, on all threads. */

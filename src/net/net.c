@@ -10,7 +10,8 @@
 
 #include "net/layers.h"
 
-#define LAYERS_MAX 1000
+#define ONE(name, help) +1
+#define TYPES           (INV_LAYERS(ONE, ONE))
 
 struct inv_net {
     inv_shape input;
@@ -37,17 +38,19 @@ typedef struct common_spec {
     bool frozen;
 } common_spec;
 
-#define NAME_OF(name) #name,
-static const char *const activations[] = {INV_LAYERS(NAME_OF) NULL};
+static const common_spec common_default = {.activation = "linear"};
 
-static const inv_field common_fields[] = {
+const void *const inv_layer_common_default = &common_default;
+const inv_field inv_layer_common_fields[] = {
     {"name", INV_FIELD_NAME, offsetof(common_spec, name), .required = true,
-     .help = "of the layer, and of the point where it ends"},
+     .help = "name of the layer, and of the point where it ends"},
     {"type", INV_FIELD_NAME, offsetof(common_spec, type), .required = true,
-     .choices = inv_layer_names, .help = "of the layer"},
-    {"activation", INV_FIELD_NAME, offsetof(common_spec, activation), .choices = activations,
-     .help = "a layer type that is one; linear adds none"},
-    {"frozen", INV_FIELD_BOOL, offsetof(common_spec, frozen), .help = "keeps its parameters"},
+     .choices = inv_layer_types, .topic = "layers", .group = inv_layer_fields,
+     .start = inv_layer_start, .help = "what the layer does"},
+    {"activation", INV_FIELD_NAME, offsetof(common_spec, activation), .choices = inv_activations,
+     .topic = "activations", .help = "function that the layer's values go through"},
+    {"frozen", INV_FIELD_BOOL, offsetof(common_spec, frozen),
+     .help = "whether training leaves its parameters as they are"},
     {0}};
 
 static const inv_field activation_fields[] = {
@@ -113,13 +116,17 @@ static inv_status add_layer(inv_net *net, const char *name, const inv_layer_type
     return place_layer(net, layer, classes);
 }
 
-static inv_status check_activation(const inv_config *config, const char *path, const char *name)
+/* A layer that is none is said to be one, which a list of activations would not tell. */
+static inv_status check_activation(const inv_config *config, const char *path)
 {
     char full[INV_TEXT_MAX + INV_NAME_MAX];
-    const inv_layer_type *type = inv_layer_type_find(name);
-    snprintf(full, sizeof full, "%s.activation", path);
-    if (type && type->activation)
+    snprintf(full, sizeof full, "%s%sactivation", path, *path ? "." : "");
+    const char *name = inv_config_text_at(config, full);
+    if (!name || !inv_layer_type_find(name))
         return INV_OK;
+    for (const inv_choice *a = inv_activations; a->name; a++)
+        if (strcmp(a->name, name) == 0)
+            return INV_OK;
     return inv_config_error(config, full, "'%s' is a layer, not an activation", name);
 }
 
@@ -151,10 +158,10 @@ static inv_status check_name(const inv_config *config, const char *path, const i
  * stand beside it. */
 static inv_status refuse_type(const inv_config *config, const char *path, common_spec *common)
 {
-    inv_field_set sets[sizeof activations / sizeof *activations] = {{common_fields, common}};
+    inv_field_set sets[1 + TYPES] = {{inv_layer_common_fields, common}};
     size_t count = 1;
-    for (const char *const *name = inv_layer_names; *name; name++)
-        sets[count++].fields = inv_layer_type_find(*name)->fields;
+    for (const inv_choice *type = inv_layer_types; type->name; type++)
+        sets[count++].fields = inv_layer_fields(type->name);
     return inv_config_sets(config, path, sets, count);
 }
 
@@ -173,7 +180,7 @@ static inv_status alloc_spec(const inv_layer_type *type, void **spec)
 static inv_status read_spec(const inv_config *config, const char *path, common_spec *common,
                             void **spec)
 {
-    const inv_field_set first = {common_fields, common};
+    const inv_field_set first = {inv_layer_common_fields, common};
     char type_path[INV_TEXT_MAX + 8];
     snprintf(type_path, sizeof type_path, "%s%stype", path, *path ? "." : "");
     const char *name = inv_config_text_at(config, type_path);
@@ -181,7 +188,9 @@ static inv_status read_spec(const inv_config *config, const char *path, common_s
     *spec = NULL;
     if (!type)
         return refuse_type(config, path, common);
-    inv_status status = alloc_spec(type, spec);
+    inv_status status = check_activation(config, path);
+    if (status == INV_OK)
+        status = alloc_spec(type, spec);
     if (status != INV_OK)
         return status;
     return inv_config_sets(config, path, (inv_field_set[]){first, {type->fields, *spec}}, 2);
@@ -211,15 +220,13 @@ static void freeze(inv_layer *layer)
 static inv_status add_element(inv_net *net, const inv_config *config, const char *path,
                               size_t classes, json_t *list)
 {
-    common_spec common = {.activation = "linear"};
+    common_spec common = common_default;
     void *spec = NULL;
     inv_status status = INV_OK;
     char pre[2 * INV_NAME_MAX];
     INV_TRY(read_spec(config, path, &common, &spec));
     const inv_layer_type *type = inv_layer_type_find(common.type);
     const bool active = strcmp(common.activation, "linear") != 0;
-    if (active)
-        INV_TRY(check_activation(config, path, common.activation));
     snprintf(pre, sizeof pre, "%s.pre", common.name);
     void *given = spec;
     spec = NULL; /* the net owns it from here */
@@ -245,8 +252,8 @@ static inv_status add_elements(inv_net *net, const inv_config *config, const cha
                                size_t classes, json_t *list)
 {
     const size_t count = inv_config_length(config, path);
-    if (count == 0 || count > LAYERS_MAX)
-        return inv_config_error(config, path, "must be a list of 1 to %d layers", LAYERS_MAX);
+    if (count == 0 || count > INV_LAYERS_MAX)
+        return inv_config_error(config, path, "must be a list of 1 to %d layers", INV_LAYERS_MAX);
     for (size_t i = 0; i < count; i++) {
         char element[INV_TEXT_MAX];
         snprintf(element, sizeof element, "%s%s%zu", path, *path ? "." : "", i);

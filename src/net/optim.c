@@ -40,8 +40,18 @@ struct inv_optim {
     float *slots;
 };
 
-const char *const inv_optim_types[] = {"adagrad", "adam", "adamw", "gradient_descent",
-                                       "rmsprop", "sgd",  NULL};
+const inv_choice inv_optim_types[] = {
+    {"adagrad",
+     "divides each step by the root of the sum of all squared gradients (Duchi, Hazan and "
+     "Singer 2011)"},
+    {"adam",
+     "steps along the mean gradient, divided by the root of the mean squared gradient, both "
+     "corrected for their start (Kingma and Ba 2015)"},
+    {"adamw", "adam with weight decay apart from the gradient (Loshchilov and Hutter 2019)"},
+    {"gradient_descent", "steps along the gradient, times the rate"},
+    {"rmsprop", "divides each step by the root of the mean squared gradient (Hinton 2012)"},
+    {"sgd", "gradient descent with momentum, Nesterov's perhaps (Sutskever et al. 2013)"},
+    {0}};
 
 /* ---- keys ---- */
 
@@ -51,43 +61,45 @@ const char *const inv_optim_types[] = {"adagrad", "adam", "adamw", "gradient_des
     }
 
 #define COMMON_FIELDS                                                                              \
-    {"type", INV_FIELD_NAME, offsetof(inv_optim_spec, type), .help = "optimiser",                  \
-     .choices = inv_optim_types},                                                                  \
+    {"type", INV_FIELD_NAME, offsetof(inv_optim_spec, type),                                       \
+     .help = "method that takes the steps", .choices = inv_optim_types},                           \
         REAL(rate, 0.0, 1e12, "learning rate")
 
 /* A share below 1, as a float too. */
 #define SHARE_MOST 0.9999999
 
-#define MOMENTUM_FIELD REAL(momentum, 0.0, 1.0, "part of the last move that is kept")
-#define EPSILON_FIELD  REAL(epsilon, 1e-30, 1e30, "added to the root that is divided by")
+#define MOMENTUM_FIELD REAL(momentum, 0.0, 1.0, "part of the last step that is kept")
+#define EPSILON_FIELD  REAL(epsilon, 1e-30, 1e30, "added to the root that steps are divided by")
 
 static const inv_field descent_fields[] = {COMMON_FIELDS, {0}};
 static const inv_field sgd_fields[] = {COMMON_FIELDS,
                                        MOMENTUM_FIELD,
                                        {"nesterov", INV_FIELD_BOOL,
                                         offsetof(inv_optim_spec, nesterov),
-                                        .help = "Nesterov's momentum, which looks ahead"},
+                                        .help = "use Nesterov's momentum, which looks ahead"},
                                        {0}};
 static const inv_field adagrad_fields[] = {
     COMMON_FIELDS,
-    REAL(accumulator, 1e-30, 1e30, "what the sums of squared gradients start at"),
+    REAL(accumulator, 1e-30, 1e30, "value that the sums of squared gradients start at"),
     REAL(epsilon, 0.0, 1e30,
-         "added to the root that is divided by: TensorFlow 1's 0, Keras's 1e-7"),
+         "added to the root that steps are divided by: 0 in TensorFlow 1, 1e-7 in Keras"),
     {0}};
 static const inv_field rmsprop_fields[] = {
     COMMON_FIELDS,
-    REAL(rho, 0.0, SHARE_MOST, "part of the mean square that is kept"),
+    REAL(rho, 0.0, SHARE_MOST, "part of the mean squared gradient that is kept each step"),
     MOMENTUM_FIELD,
     EPSILON_FIELD,
     {0}};
 
 #define ADAM_FIELDS                                                                                \
-    COMMON_FIELDS, REAL(beta1, 0.0, SHARE_MOST, "part of the mean gradient that is kept"),         \
-        REAL(beta2, 0.0, SHARE_MOST, "part of the mean square that is kept"), EPSILON_FIELD
+    COMMON_FIELDS,                                                                                 \
+        REAL(beta1, 0.0, SHARE_MOST, "part of the mean gradient that is kept each step"),          \
+        REAL(beta2, 0.0, SHARE_MOST, "part of the mean squared gradient that is kept each step"),  \
+        EPSILON_FIELD
 
 static const inv_field adam_fields[] = {ADAM_FIELDS, {0}};
 static const inv_field adamw_fields[] = {
-    ADAM_FIELDS, REAL(decay, 0.0, 1e12, "times the rate: part that a kernel loses each step"), {0}};
+    ADAM_FIELDS, REAL(decay, 0.0, 1e12, "part that a kernel loses each step, times the rate"), {0}};
 
 /* ---- steps ---- */
 

@@ -7,28 +7,33 @@
 const inv_schedule inv_schedule_defaults = {
     .type = "constant", .warm_up = 0.0, .every = 10.0, .factor = 0.1, .least = 0.0};
 
-/* X(name, whether it needs the run's length): NAME_fields and NAME_factor are below. */
-#define TYPES(X) X(constant, false) X(cosine, true) X(step, false)
+/* X(name, whether it needs the run's length, what it does): NAME_fields and NAME_factor are below.
+ */
+#define TYPES(X)                                                                                   \
+    X(constant, false, "the rate stays the same")                                                  \
+    X(cosine, true, "the rate falls along a cosine until the end (Loshchilov and Hutter 2017)")    \
+    X(step, false, "the rate is multiplied by a factor at regular intervals")
 
-#define NAME_OF(name, needs_length) #name,
-const char *const inv_schedule_types[] = {TYPES(NAME_OF) NULL};
+#define CHOICE(name, needs_length, help) {#name, help},
+const inv_choice inv_schedule_types[] = {TYPES(CHOICE){0}};
 
 #define COMMON_FIELDS                                                                              \
-    {"type", INV_FIELD_NAME, offsetof(inv_schedule, type), .help = "of the optimiser's rate",      \
-     .choices = inv_schedule_types},                                                               \
+    {"type", INV_FIELD_NAME, offsetof(inv_schedule, type),                                         \
+     .help = "how the optimiser's rate changes", .choices = inv_schedule_types},                   \
     {                                                                                              \
         "warm_up", INV_FIELD_REAL, offsetof(inv_schedule, warm_up), 0.0, 1e9,                      \
-            .help = "steps, or epochs, in which the rate rises from 0"                             \
+            .help = "steps in which the rate rises from 0 at the start; epochs where training is " \
+                    "in epochs"                                                                    \
     }
 
 static const inv_field constant_fields[] = {COMMON_FIELDS, {0}};
-static const inv_field step_fields[] = {COMMON_FIELDS,
-                                        {"every", INV_FIELD_REAL, offsetof(inv_schedule, every),
-                                         1e-9, 1e9,
-                                         .help = "steps, or epochs, after which the rate falls"},
-                                        {"factor", INV_FIELD_REAL, offsetof(inv_schedule, factor),
-                                         0.0, 1.0, .help = "that it is multiplied by then"},
-                                        {0}};
+static const inv_field step_fields[] = {
+    COMMON_FIELDS,
+    {"every", INV_FIELD_REAL, offsetof(inv_schedule, every), 1e-9, 1e9,
+     .help = "steps between two falls of the rate; epochs where training is in epochs"},
+    {"factor", INV_FIELD_REAL, offsetof(inv_schedule, factor), 0.0, 1.0,
+     .help = "number that the rate is multiplied by at each fall"},
+    {0}};
 static const inv_field cosine_fields[] = {COMMON_FIELDS,
                                           {"least", INV_FIELD_REAL, offsetof(inv_schedule, least),
                                            0.0, 1.0,
@@ -64,7 +69,7 @@ static const struct type {
     const inv_field *fields;
     factor_at *factor;
 } types[] = {
-#define ENTRY(name, needs_length) {#name, needs_length, name##_fields, name##_factor},
+#define ENTRY(name, needs_length, help) {#name, needs_length, name##_fields, name##_factor},
     TYPES(ENTRY)
 #undef ENTRY
 };

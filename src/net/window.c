@@ -3,7 +3,10 @@
 
 #include <string.h>
 
-const char *const inv_window_paddings[] = {"valid", "same", NULL};
+const inv_choice inv_window_paddings[] = {
+    {"valid", "nothing: windows lie inside the image"},
+    {"same", "zeros, so many that there is a window for each pixel, or each stride-th"},
+    {0}};
 
 /* How many windows of `size` there are along n values, and the zeros around them. */
 static size_t places(size_t n, size_t size, size_t stride, bool same, size_t *padding)

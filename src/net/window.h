@@ -16,24 +16,27 @@ typedef struct inv_window_spec {
     char padding[INV_NAME_MAX];
 } inv_window_spec;
 
-extern const char *const inv_window_paddings[];
+extern const inv_choice inv_window_paddings[];
 
 #define INV_WINDOW_MOST 1024 /* the largest height or width */
 
 /* Entries of a field table, for the inv_window_spec at `offset` of the struct that it describes. */
 #define INV_WINDOW_FIELDS(offset)                                                                  \
     {"size", INV_FIELD_SIZE,  (offset) + offsetof(inv_window_spec, size),                          \
-     0,      INV_WINDOW_MOST, .help = "height and width of the window"},                           \
+     0,      INV_WINDOW_MOST, .help = "height and width of the window, in pixels"},                \
         {"height", INV_FIELD_SIZE,  (offset) + offsetof(inv_window_spec, height),                  \
-         0,        INV_WINDOW_MOST, .help = "of the window; 0: size"},                             \
+         0,        INV_WINDOW_MOST, .help = "height of the window; 0: size"},                      \
         {"width", INV_FIELD_SIZE,  (offset) + offsetof(inv_window_spec, width),                    \
-         0,       INV_WINDOW_MOST, .help = "of the window; 0: size"},                              \
-        {"stride", INV_FIELD_SIZE,  (offset) + offsetof(inv_window_spec, stride),                  \
-         0,        INV_WINDOW_MOST, .help = "from one window to the next; 0: the window's size"},  \
+         0,       INV_WINDOW_MOST, .help = "width of the window; 0: size"},                        \
+        {"stride",                                                                                 \
+         INV_FIELD_SIZE,                                                                           \
+         (offset) + offsetof(inv_window_spec, stride),                                             \
+         0,                                                                                        \
+         INV_WINDOW_MOST,                                                                          \
+         .help = "pixels from one window to the next; 0: the window's size"},                      \
     {                                                                                              \
         "padding", INV_FIELD_NAME, (offset) + offsetof(inv_window_spec, padding),                  \
-            .choices = inv_window_paddings,                                                        \
-            .help = "valid: windows inside the image; same: zeros around it"                       \
+            .choices = inv_window_paddings, .help = "what lies around the image"                   \
     }
 
 /* A pool's settings are those of its windows alone: its fields, defaults and shape. */

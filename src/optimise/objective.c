@@ -41,11 +41,15 @@ const inv_objective_spec inv_objective_defaults = {.type = "logit", .weight = 1.
     }
 
 static const inv_field fields[] = {
-    FIELD(type, INV_FIELD_NAME, .choices = inv_objective_types, .help = "what is asked for"),
-    FIELD(at, INV_FIELD_NAME, .help = "the point; empty: the type's own"),
-    FIELD(weight, INV_FIELD_REAL, -1e12, 1e12, .help = "in the sum; of a prior not negative"),
-    FIELD(unit, INV_FIELD_SIZE, 0, 1e9, .help = "of unit and channel: which"),
-    FIELD(power, INV_FIELD_REAL, 1.0, 16.0, .help = "of norm and total_variation"),
+    FIELD(type, INV_FIELD_NAME, .choices = inv_objective_types,
+          .help = "what is asked for, or held back"),
+    FIELD(at, INV_FIELD_NAME, .help = "point whose values it is about; empty: the type's own"),
+    FIELD(weight, INV_FIELD_REAL, -1e12, 1e12,
+          .help = "weight in the sum; of a prior not negative"),
+    FIELD(unit, INV_FIELD_SIZE, 0, 1e9,
+          .help = "number of the unit or channel, for the types unit and channel"),
+    FIELD(power, INV_FIELD_REAL, 1.0, 16.0,
+          .help = "power, for the types norm and total_variation"),
     {0}};
 
 const inv_field *inv_objective_fields(const char *type)
@@ -358,27 +362,35 @@ static void batch_norm(inv_objective *o, const gsl_matrix_float *y, double *valu
 
 /* ---- the table ---- */
 
-/* X(type, where, what it needs, whether it is a prior, how a row or all rows are worked out) */
+/* X(type, where, what it needs, whether it is a prior, how a row or all rows are worked out, what it
+ * asks for) */
 #define OBJECTIVES(X)                                                                              \
-    X(cross_entropy, LOGITS, CLASSES, false, cross_entropy, NULL)                                  \
-    X(probability, LOGITS, CLASSES, false, probability, NULL)                                      \
-    X(logit, LOGITS, CLASSES, false, logit, NULL)                                                  \
-    X(margin, LOGITS, CLASSES, false, margin, NULL)                                                \
-    X(l1, LAST, CLASSES, false, l1, NULL)                                                          \
-    X(absolute_error, LAST, CLASSES, false, absolute_error, NULL)                                  \
-    X(unit, NOWHERE, UNIT, false, unit, NULL)                                                      \
-    X(channel, NOWHERE, CHANNEL, false, channel, NULL)                                             \
-    X(energy, NOWHERE, NOTHING, false, energy, NULL)                                               \
-    X(activation, NOWHERE, RECORDED, false, activation, NULL)                                      \
-    X(norm, VALUES, NOTHING, true, norm, NULL)                                                     \
-    X(total_variation, VALUES, NOTHING, true, total_variation, NULL)                               \
-    X(gaussian, VALUES, GAUSSIAN, true, gaussian, NULL)                                            \
-    X(diversity, VALUES, NOTHING, true, NULL, diversity)                                           \
-    X(batch_norm, NOWHERE, RUNNING, true, NULL, batch_norm)
+    X(cross_entropy, LOGITS, CLASSES, false, cross_entropy, NULL,                                  \
+      "-log of the class's probability")                                                           \
+    X(probability, LOGITS, CLASSES, false, probability, NULL, "the class's probability")           \
+    X(logit, LOGITS, CLASSES, false, logit, NULL, "the class's logit")                             \
+    X(margin, LOGITS, CLASSES, false, margin, NULL,                                                \
+      "the class's logit against all others: log of the odds")                                     \
+    X(l1, LAST, CLASSES, false, l1, NULL, "sum of |one-hot - probabilities| (r2rt)")               \
+    X(absolute_error, LAST, CLASSES, false, absolute_error, NULL, "|1 - the class's probability|") \
+    X(unit, NOWHERE, UNIT, false, unit, NULL, "the value of one unit")                             \
+    X(channel, NOWHERE, CHANNEL, false, channel, NULL, "the mean of one channel")                  \
+    X(energy, NOWHERE, NOTHING, false, energy, NULL, "the mean square of a layer (DeepDream)")     \
+    X(activation, NOWHERE, RECORDED, false, activation, NULL,                                      \
+      "the distance to what a target image gives (Mahendran and Vedaldi 2015)")                    \
+    X(norm, VALUES, NOTHING, true, norm, NULL, "prior: the mean of |value| to the power")          \
+    X(total_variation, VALUES, NOTHING, true, total_variation, NULL,                               \
+      "prior: differences of neighbouring pixels to the power")                                    \
+    X(gaussian, VALUES, GAUSSIAN, true, gaussian, NULL,                                            \
+      "prior: the Mahalanobis distance from the training images")                                  \
+    X(diversity, VALUES, NOTHING, true, NULL, diversity,                                           \
+      "prior: keeps the images of a class apart")                                                  \
+    X(batch_norm, NOWHERE, RUNNING, true, NULL, batch_norm,                                        \
+      "prior: keeps means and variances as batch_norm knows them (Yin et al. 2020)")
 
-#define NAME(type, place, need, prior, row, rows)  #type,
-#define ENTRY(type, place, need, prior, row, rows) {#type, place, need, prior, row, rows},
-const char *const inv_objective_types[] = {OBJECTIVES(NAME) NULL};
+#define CHOICE(type, place, need, prior, row, rows, help) {#type, help},
+#define ENTRY(type, place, need, prior, row, rows, help)  {#type, place, need, prior, row, rows},
+const inv_choice inv_objective_types[] = {OBJECTIVES(CHOICE){0}};
 static const method methods[] = {OBJECTIVES(ENTRY)};
 
 static const method *find(const char *type)

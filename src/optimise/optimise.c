@@ -50,8 +50,13 @@ struct inv_optimisation {
     gsl_multimin_function_fdf bfgs_function;
 };
 
-const char *const inv_optimise_starts[] = {"constant",   "uniform", "normal",
-                                           "class_mean", "image",   NULL};
+const inv_choice inv_optimise_starts[] = {
+    {"constant", "all variables at start"},
+    {"uniform", "between start - spread and start + spread"},
+    {"normal", "around start, with deviation spread"},
+    {"class_mean", "the mean of the class's training images, and noise of deviation spread"},
+    {"image", "a training image of the class, and noise of deviation spread"},
+    {0}};
 
 static bool is(const char *name, const char *other)
 {

@@ -21,9 +21,15 @@ struct inv_parametrisation {
     gsl_matrix_float *scaled; /* [rows, variables]: of whitened and fourier */
 };
 
-const char *const inv_parametrisation_types[] = {"direct",  "sigmoid", "whitened",
-                                                 "fourier", "mask",    NULL};
-static const char *const kinds_of[] = {"all", "class", NULL};
+const inv_choice inv_parametrisation_types[] = {
+    {"direct", "the variables are the values"},
+    {"sigmoid", "the values lie within the bounds: low + (high - low) / (1 + exp(-v))"},
+    {"whitened", "coordinates along principal components of the training images, in deviations"},
+    {"fourier", "coordinates along waves, in deviations that the training images have along them"},
+    {"mask", "a factor for each value of a target image"},
+    {0}};
+static const inv_choice kinds_of[] = {
+    {"all", "all training images"}, {"class", "those of the class that is asked for"}, {0}};
 
 #define FIELD(key, type, ...)                                                                      \
     {                                                                                              \
@@ -31,19 +37,19 @@ static const char *const kinds_of[] = {"all", "class", NULL};
     }
 #define TYPE                                                                                       \
     FIELD(type, INV_FIELD_NAME, .choices = inv_parametrisation_types,                              \
-          .help = "how values are written")
+          .help = "how values are made of variables")
 #define PENALTY                                                                                    \
     FIELD(penalty, INV_FIELD_REAL, 0.0, 1e12,                                                      \
-          .help = "weight of the variables' mean square, halved: the Gaussian prior")
+          .help = "weight of a Gaussian prior: half the mean square of the variables")
 
 static const inv_field plain_fields[] = {TYPE, {0}};
 static const inv_field fourier_fields[] = {TYPE, PENALTY, {0}};
 static const inv_field whitened_fields[] = {
     TYPE,
     FIELD(of, INV_FIELD_NAME, .choices = kinds_of,
-          .help = "whose mean and principal components: all training images', or the class's"),
+          .help = "images whose mean and principal components are used"),
     FIELD(components, INV_FIELD_SIZE, 0, INV_GAUSSIAN_UNITS,
-          .help = "how many of them; 0: as many as the data have"),
+          .help = "number of principal components; 0: as many as the data have"),
     PENALTY,
     {0}};
 

@@ -7,25 +7,27 @@
 
 #include "invproj/encode.h"
 
-static const char *const objectives[] = {"probability", "logit", "margin", "cross_entropy", NULL};
+static const inv_choice objectives[] = {
+    {"probability", NULL}, {"logit", NULL}, {"margin", NULL}, {"cross_entropy", NULL}, {0}};
 
 const inv_exemplars_spec inv_exemplars_defaults = {
     .name = "exemplars", .objective = "margin", .count = 5};
 
 const inv_field inv_exemplars_fields[] = {
-    {"name", INV_FIELD_NAME, offsetof(inv_exemplars_spec, name), .help = "in the run file"},
+    {"name", INV_FIELD_NAME, offsetof(inv_exemplars_spec, name),
+     .help = "name of the result in the run file"},
     {"objective", INV_FIELD_NAME, offsetof(inv_exemplars_spec, objective), .choices = objectives,
-     .help = "of a class, of which images are the best"},
+     .topic = "objectives", .help = "what the best images of a class have most of"},
     {"layer", INV_FIELD_NAME, offsetof(inv_exemplars_spec, layer),
-     .help = "in place of classes: point whose units or channels are asked"},
+     .help = "in place of classes: point whose units or channels images are found for"},
     {"classes", INV_FIELD_SIZES, offsetof(inv_exemplars_spec, classes), 0, 1e6,
-     .help = "empty: all"},
+     .help = "classes that images are found for; empty: all"},
     {"units", INV_FIELD_SIZES, offsetof(inv_exemplars_spec, units), 0, 1e9,
-     .help = "of the layer; empty: all"},
+     .help = "numbers of the layer's units or channels; empty: all"},
     {"count", INV_FIELD_SIZE, offsetof(inv_exemplars_spec, count), 1, 1000,
-     .help = "images of each"},
+     .help = "number of images of each"},
     {"beside", INV_FIELD_NAME, offsetof(inv_exemplars_spec, beside),
-     .help = "result whose images are shown first; empty: the generated, or the features"},
+     .help = "result whose images stand beside them; empty: the generated ones, or the features"},
     {0}};
 
 /* What one search works on. */

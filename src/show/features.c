@@ -22,19 +22,21 @@ const inv_features_spec inv_features_defaults = {
 };
 
 const inv_field inv_features_fields[] = {
-    {"name", INV_FIELD_NAME, offsetof(inv_features_spec, name), .help = "in the run file"},
+    {"name", INV_FIELD_NAME, offsetof(inv_features_spec, name),
+     .help = "name of the result in the run file"},
     {"inverse", INV_FIELD_NAME, offsetof(inv_features_spec, inverse),
-     .help = "that makes images; empty: the experiment's"},
+     .help = "name of the inverse that makes images of units; empty: the experiment's"},
     {"at", INV_FIELD_NAME, offsetof(inv_features_spec, at),
-     .help = "point whose units an inverse shows"},
+     .help = "point whose units the inverse shows"},
     {"scale", INV_FIELD_REAL, offsetof(inv_features_spec, scale), -1e30, 1e30,
-     .help = "value of the unit shown; the others are 0"},
+     .help = "value of the unit that is shown, where the others are 0"},
     {"layer", INV_FIELD_NAME, offsetof(inv_features_spec, layer),
-     .help = "in place of at: point whose units or channels are driven, without an inverse"},
+     .help = "in place of at: point whose units or channels are driven by an image, without an "
+             "inverse"},
     {"driven", INV_FIELD_NAME, offsetof(inv_features_spec, driven),
-     .help = "point whose values are optimised to that end"},
+     .help = "point whose values are optimised to drive them; input: the image itself"},
     {"units", INV_FIELD_SIZES, offsetof(inv_features_spec, units), 0, 1e9,
-     .help = "of the layer; empty: all"},
+     .help = "numbers of the layer's units or channels; empty: all"},
     INV_OPTIMISE_FIELDS(inv_features_spec, optimise),
     {0}};
 

@@ -4,35 +4,49 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const objectives[] = {
-    "l1",         "probability", "cross_entropy", "logit",  "margin", "absolute_error",
-    "activation", "unit",        "channel",       "energy", NULL};
-const char *const inv_generate_presets[] = {"plain", "recommended", NULL};
+/* Those of inv_objective_types that ask for something. */
+static const inv_choice objectives[] = {{"l1", NULL},
+                                        {"probability", NULL},
+                                        {"cross_entropy", NULL},
+                                        {"logit", NULL},
+                                        {"margin", NULL},
+                                        {"absolute_error", NULL},
+                                        {"activation", NULL},
+                                        {"unit", NULL},
+                                        {"channel", NULL},
+                                        {"energy", NULL},
+                                        {0}};
+const inv_choice inv_generate_presets[] = {
+    {"plain", "r2rt's: the values themselves, by gradient descent at rate 1, for the objective l1"},
+    {"recommended",
+     "images near those of the class, of which the net is sure: whitened, adam, margin"},
+    {0}};
 
 const inv_field inv_generate_fields[] = {
-    {"name", INV_FIELD_NAME, offsetof(inv_generate_spec, name), .help = "in the run file"},
+    {"name", INV_FIELD_NAME, offsetof(inv_generate_spec, name),
+     .help = "name of the result in the run file"},
     {"preset", INV_FIELD_NAME, offsetof(inv_generate_spec, preset), .choices = inv_generate_presets,
-     .help = "what the other settings start as"},
+     .topic = "presets", .help = "what the other keys of the group start as"},
     {"also", INV_FIELD_NAME, offsetof(inv_generate_spec, also), .choices = inv_generate_presets,
-     .help = "a preset by which the same classes are made once more, under its name"},
+     .topic = "presets", .help = "preset by which the same is made once more, under its name"},
     {"inverse", INV_FIELD_NAME, offsetof(inv_generate_spec, inverse),
-     .help = "that makes images; empty: the experiment's"},
+     .help = "name of the inverse that makes images of the values; empty: the experiment's"},
     {"at", INV_FIELD_NAME, offsetof(inv_generate_spec, at),
-     .help = "point whose values are optimised"},
+     .help = "point whose values are optimised; input: the image itself"},
     {"objective", INV_FIELD_NAME, offsetof(inv_generate_spec, objective), .choices = objectives,
-     .help = "what the values are optimised for"},
+     .topic = "objectives", .help = "what the values are optimised for"},
     {"of", INV_FIELD_NAME, offsetof(inv_generate_spec, of),
-     .help = "unit, channel, energy, activation: the point it is at"},
+     .help = "point that the objectives unit, channel, energy and activation are about"},
     {"classes", INV_FIELD_SIZES, offsetof(inv_generate_spec, classes), 0, 1e6,
-     .help = "empty: all"},
+     .help = "classes to make images of; empty: all"},
     {"units", INV_FIELD_SIZES, offsetof(inv_generate_spec, units), 0, 1e9,
-     .help = "of unit and channel; empty: all"},
+     .help = "numbers of units or channels, for those objectives; empty: all"},
     {"mix", INV_FIELD_REALS, offsetof(inv_generate_spec, mix), 0.0, 1e6,
-     .help = "in place of classes: the part of each class, as in [0, 1, 0, 1]"},
+     .help = "in place of classes: the part that each class has, as in [0, 1, 0, 1]"},
     {"targets", INV_FIELD_SIZES, offsetof(inv_generate_spec, targets), 0, 1e9,
-     .help = "in place of classes: test images, by number"},
+     .help = "in place of classes: numbers of test images that are to be matched"},
     {"count", INV_FIELD_SIZE, offsetof(inv_generate_spec, count), 1, 100000,
-     .help = "images of each class, mix or target"},
+     .help = "number of images of each class, unit, mix or target"},
     INV_OPTIMISE_FIELDS(inv_generate_spec, optimise),
     {0}};
 

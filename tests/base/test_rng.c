@@ -281,8 +281,8 @@ static const inv_field *field(const char *type, const char *key)
 START_TEST(every_type_has_its_keys)
 {
     size_t count = 0;
-    for (; inv_init_types[count]; count++) {
-        const char *type = inv_init_types[count];
+    for (; inv_init_types[count].name; count++) {
+        const char *type = inv_init_types[count].name;
         const bool constant = strcmp(type, "constant") == 0;
         const bool normal = strcmp(type, "normal") == 0 || strcmp(type, "truncated_normal") == 0;
         ck_assert_ptr_nonnull(field(type, "type"));

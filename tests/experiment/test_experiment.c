@@ -513,79 +513,6 @@ START_TEST(a_network_is_needed)
 }
 END_TEST
 
-/* ---- help ---- */
-
-static void assert_help_has(const char *text, const char *prefix, const inv_field *fields)
-{
-    for (const inv_field *f = fields; f && f->key; f++) {
-        char key[INV_TEXT_MAX];
-        snprintf(key, sizeof key, "  %s.%s%s", prefix, f->key,
-                 f->type == INV_FIELD_GROUP ? "." : " ");
-        ck_assert_msg(strstr(text, key) != NULL, "%s is not in the help", key);
-    }
-}
-
-START_TEST(help_mentions_each_key)
-{
-    static const char *const keys[] = {"  title ",
-                                       "  seed ",
-                                       "(default 1)",
-                                       "  data ",
-                                       "  network ",
-                                       "  training ",
-                                       "  inverse ",
-                                       "  project ",
-                                       "  generate ",
-                                       "  features ",
-                                       "  reference ",
-                                       "data.folder ",
-                                       "(default \"data/mnist\")",
-                                       "data.validation ",
-                                       "data.scale ",
-                                       "255 for bytes",
-                                       "project.name ",
-                                       "project.inverse ",
-                                       "project.images ",
-                                       "(default 36)",
-                                       "project.sheet.columns ",
-                                       "generate.sheet.columns ",
-                                       "features.sheet.columns ",
-                                       "features.sheet.zoom ",
-                                       "features.sheet.gap ",
-                                       "features.sheet.round_to ",
-                                       "reference.source ",
-                                       "checkpoint.seconds ",
-                                       "checkpoint.steps ",
-                                       "reference.accuracy ",
-                                       "reference.l1_per_pixel ",
-                                       "reference.relative_l2 ",
-                                       "reference.same_class ",
-                                       "reference.confidence ",
-                                       "training.optimiser.rate ",
-                                       "inverse.kernel.stddev ",
-                                       "network.layers"};
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    inv_experiment_help(out);
-    fclose(out);
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-        ck_assert_msg(strstr(text, keys[i]) != NULL, "%s is not in\n%s", keys[i], text);
-    assert_help_has(text, "training", inv_train_fields);
-    assert_help_has(text, "inverse", inv_inverse_fields);
-    assert_help_has(text, "generate", inv_generate_fields);
-    assert_help_has(text, "features", inv_features_fields);
-    for (size_t i = 0; inv_layer_names[i]; i++) {
-        char type[INV_TEXT_MAX];
-        snprintf(type, sizeof type, "type = \"%s\"", inv_layer_names[i]);
-        ck_assert_msg(strstr(text, type) != NULL, "%s is not in\n%s", type, text);
-    }
-    /* there is no published figure by default */
-    ck_assert_ptr_null(strstr(text, "[1.0, 0.0]"));
-    free(text);
-}
-END_TEST
-
 Suite *experiment_suite(void)
 {
     Suite *suite = suite_create("experiment");
@@ -602,7 +529,6 @@ Suite *experiment_suite(void)
     tcase_add_test(tests, changed_text_is_the_same_experiment);
     tcase_add_test(tests, each_error_is_named);
     tcase_add_test(tests, a_network_is_needed);
-    tcase_add_test(tests, help_mentions_each_key);
     suite_add_tcase(suite, tests);
     return suite;
 }

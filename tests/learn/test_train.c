@@ -273,11 +273,11 @@ END_TEST
 /* No optimiser moves what is frozen, and neither decay does; nor do they move biases by decay. */
 START_TEST(what_is_frozen_stays)
 {
-    for (size_t t = 0; inv_optim_types[t]; t++) {
+    for (size_t t = 0; inv_optim_types[t].name; t++) {
         inv_net *start = small_net(SMALL_FROZEN), *net = small_net(SMALL_FROZEN);
         const inv_block *output = inv_net_block(net, "output", "kernel");
         inv_train_spec spec = descent;
-        inv_optim_start(inv_optim_types[t], &spec.optimiser);
+        inv_optim_start(inv_optim_types[t].name, &spec.optimiser);
         spec.optimiser.momentum = spec.optimiser.decay = spec.weight_decay = 0.5;
         inv_learner *trainer = trainer_for(&spec, net, 5);
         take_steps(trainer, 9);
@@ -507,9 +507,9 @@ START_TEST(resumes_bit_for_bit)
     assert_resumes(&adagrad, 1);
     assert_resumes(&adagrad, 5);
     assert_resumes(&adagrad, 32);
-    for (size_t t = 0; inv_optim_types[t]; t++) {
+    for (size_t t = 0; inv_optim_types[t].name; t++) {
         inv_train_spec spec = descent;
-        inv_optim_start(inv_optim_types[t], &spec.optimiser);
+        inv_optim_start(inv_optim_types[t].name, &spec.optimiser);
         spec.optimiser.momentum = 0.5;
         spec.weight_decay = 0.25;
         spec.schedule = (inv_schedule){.type = "cosine", .warm_up = 7.0};

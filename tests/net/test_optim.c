@@ -187,12 +187,12 @@ static void follow(const inv_optim_spec *spec, double least)
 
 START_TEST(steps_are_the_twins)
 {
-    for (size_t t = 0; inv_optim_types[t]; t++) {
-        inv_optim_spec spec = irregular(inv_optim_types[t]);
+    for (size_t t = 0; inv_optim_types[t].name; t++) {
+        inv_optim_spec spec = irregular(inv_optim_types[t].name);
         follow(&spec, 1e-3);
         spec.nesterov = false;
         follow(&spec, 1e-1);
-        inv_optim_start(inv_optim_types[t], &spec);
+        inv_optim_start(inv_optim_types[t].name, &spec);
         follow(&spec, 1e-3);
     }
 }
@@ -282,8 +282,8 @@ END_TEST
 
 START_TEST(steps_do_not_depend_on_threads)
 {
-    for (size_t t = 0; inv_optim_types[t]; t++) {
-        inv_optim_spec spec = irregular(inv_optim_types[t]);
+    for (size_t t = 0; inv_optim_types[t].name; t++) {
+        inv_optim_spec spec = irregular(inv_optim_types[t].name);
         float *first = malloc(N * sizeof *first);
         ck_assert_ptr_nonnull(first);
         for (int k = 0; k < GRADIENT_THREADS; k++) {
@@ -309,12 +309,12 @@ END_TEST
 START_TEST(no_gradient_no_move)
 {
     static const float zeros[7] = {0};
-    for (size_t t = 0; inv_optim_types[t]; t++) {
+    for (size_t t = 0; inv_optim_types[t].name; t++) {
         inv_optim_spec spec;
         const float before[7] = {1.5f, -2.5f, 3.25f, 4.75e-30f, -5.5f, 6.125e20f, 0.0f};
         float values[7];
         memcpy(values, before, sizeof values);
-        inv_optim_start(inv_optim_types[t], &spec);
+        inv_optim_start(inv_optim_types[t].name, &spec);
         for (int least = 0; least < 2; least++) {
             inv_optim *optim = make(&spec, 7);
             for (int step = 0; step < STEPS; step++)
@@ -333,8 +333,8 @@ END_TEST
 
 START_TEST(state_is_as_documented)
 {
-    for (size_t t = 0; inv_optim_types[t]; t++) {
-        const inv_optim_spec spec = irregular(inv_optim_types[t]);
+    for (size_t t = 0; inv_optim_types[t].name; t++) {
+        const inv_optim_spec spec = irregular(inv_optim_types[t].name);
         const char *const *names = twins[find(spec.type)].state;
         inv_optim *optim = make(&spec, 137);
         inv_array state[INV_ARRAYS_MAX];
@@ -364,8 +364,8 @@ static void copy_state(inv_optim *from, inv_optim *to)
 /* A second optimiser that is given the first one's state goes on as the first would have. */
 START_TEST(state_carries_on)
 {
-    for (size_t t = 0; inv_optim_types[t]; t++) {
-        const inv_optim_spec spec = irregular(inv_optim_types[t]);
+    for (size_t t = 0; inv_optim_types[t].name; t++) {
+        const inv_optim_spec spec = irregular(inv_optim_types[t].name);
         course *a = course_alloc(&spec), *b = course_alloc(&spec);
         inv_optim *first = make(&spec, N), *second = make(&spec, N);
         for (int step = 0; step < STEPS; step++) {
@@ -390,10 +390,10 @@ END_TEST
 
 START_TEST(a_step_stays_within_its_values)
 {
-    for (size_t t = 0; inv_optim_types[t]; t++) {
+    for (size_t t = 0; inv_optim_types[t].name; t++) {
         float values[7] = {1.5f, -2.5f, 3.25f, 4.75f, -5.5f, 6.125f, 77.5f};
         const float gradient[7] = {0.5f, 1.5f, -2.5f, 0.25f, -0.125f, 3.5f, 8.5f};
-        const inv_optim_spec spec = irregular(inv_optim_types[t]);
+        const inv_optim_spec spec = irregular(inv_optim_types[t].name);
         inv_optim *optim = make(&spec, 6);
         inv_optim_step(optim, values, gradient);
         ck_assert(values[0] < 1.5f && values[5] < 6.125f && values[2] > 3.25f);
@@ -437,9 +437,9 @@ static bool has_key(const char *type, const char *key)
 START_TEST(every_type_has_its_keys)
 {
     size_t count = 0;
-    for (; inv_optim_types[count]; count++) {
-        ck_assert(has_key(inv_optim_types[count], "type"));
-        ck_assert(has_key(inv_optim_types[count], "rate"));
+    for (; inv_optim_types[count].name; count++) {
+        ck_assert(has_key(inv_optim_types[count].name, "type"));
+        ck_assert(has_key(inv_optim_types[count].name, "rate"));
     }
     ck_assert_uint_eq(count, sizeof twins / sizeof *twins);
     ck_assert(has_key("adagrad", "accumulator"));

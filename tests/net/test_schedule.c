@@ -88,8 +88,8 @@ static bool has_key(const char *type, const char *key)
 START_TEST(every_type_has_its_keys)
 {
     size_t i = 0;
-    for (; inv_schedule_types[i]; i++) {
-        const char *type = inv_schedule_types[i];
+    for (; inv_schedule_types[i].name; i++) {
+        const char *type = inv_schedule_types[i].name;
         ck_assert(has_key(type, "type") && has_key(type, "warm_up"));
         ck_assert(has_key(type, "every") == (strcmp(type, "step") == 0));
         ck_assert(has_key(type, "factor") == (strcmp(type, "step") == 0));

@@ -31,9 +31,9 @@ static const norm_spec defaults = {0.001, 0.99};
 
 static const inv_field fields[] = {
     {"epsilon", INV_FIELD_REAL, offsetof(norm_spec, epsilon), 1e-12, 1.0,
-     .help = "added to the variance"},
+     .help = "number that is added to the variance"},
     {"momentum", INV_FIELD_REAL, offsetof(norm_spec, momentum), 0.0, 1.0,
-     .help = "part of the running mean and variance that a step leaves"},
+     .help = "part of the running mean and variance that each step keeps"},
     {0}};
 
 enum { GAMMA, BETA, MEAN, VARIANCE };

@@ -26,13 +26,11 @@ static const conv_spec defaults = {.window = {.stride = 1, .padding = "valid"},
 
 static const inv_field fields[] = {
     {"filters", INV_FIELD_SIZE, offsetof(conv_spec, filters), 1, 1 << 20, .required = true,
-     .help = "channels that come out"},
+     .help = "number of channels that come out"},
     INV_WINDOW_FIELDS(offsetof(conv_spec, window)),
-    {"use_bias", INV_FIELD_BOOL, offsetof(conv_spec, use_bias), .help = "add a bias"},
-    {"kernel", INV_FIELD_GROUP, offsetof(conv_spec, kernel), .choices = inv_init_types,
-     .group = inv_init_fields},
-    {"bias", INV_FIELD_GROUP, offsetof(conv_spec, bias), .choices = inv_init_types,
-     .group = inv_init_fields},
+    {"use_bias", INV_FIELD_BOOL, offsetof(conv_spec, use_bias), .help = "whether a bias is added"},
+    INV_INIT_FIELD("kernel", offsetof(conv_spec, kernel), "initial values of the kernels"),
+    INV_INIT_FIELD("bias", offsetof(conv_spec, bias), "initial values of the biases"),
     {0}};
 
 enum { KERNEL, BIAS };

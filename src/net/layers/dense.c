@@ -15,13 +15,12 @@ typedef struct dense_spec {
 static const dense_spec defaults = {.kernel = {"truncated_normal", 0.1, 0.0},
                                     .bias = {"constant", 0.0, 0.0}};
 
-static const inv_field fields[] = {{"units", INV_FIELD_SIZE, offsetof(dense_spec, units), 0,
-                                    1 << 20, .help = "how many; 0: one a class of the data"},
-                                   {"kernel", INV_FIELD_GROUP, offsetof(dense_spec, kernel),
-                                    .choices = inv_init_types, .group = inv_init_fields},
-                                   {"bias", INV_FIELD_GROUP, offsetof(dense_spec, bias),
-                                    .choices = inv_init_types, .group = inv_init_fields},
-                                   {0}};
+static const inv_field fields[] = {
+    {"units", INV_FIELD_SIZE, offsetof(dense_spec, units), 0, 1 << 20,
+     .help = "number of units; 0: one for each class of the data"},
+    INV_INIT_FIELD("kernel", offsetof(dense_spec, kernel), "initial values of the weights"),
+    INV_INIT_FIELD("bias", offsetof(dense_spec, bias), "initial values of the biases"),
+    {0}};
 
 enum { KERNEL, BIAS };
 

@@ -14,7 +14,7 @@ typedef struct dropout_spec {
 static const dropout_spec defaults = {0.5};
 
 static const inv_field fields[] = {{"rate", INV_FIELD_REAL, offsetof(dropout_spec, rate), 0.0,
-                                    0.999999, .help = "part of the values that training drops"},
+                                    0.999999, .help = "part of the values that are dropped"},
                                    {0}};
 
 typedef struct dropout_state {

@@ -16,7 +16,7 @@ typedef struct elu_spec {
 static const elu_spec defaults = {1.0};
 
 static const inv_field fields[] = {{"alpha", INV_FIELD_REAL, offsetof(elu_spec, alpha), 1e-6, 1e6,
-                                    .help = "-alpha is what y comes down to"},
+                                    .help = "how far below 0 values get"},
                                    {0}};
 
 static void elu(const inv_layer *layer, size_t n, const float *x, float *y)
@@ -53,5 +53,4 @@ const inv_layer_type inv_layer_elu = {
     .slope = elu_slope,
     .mirror = elu_mirror,
     .one_to_one = true,
-    .activation = true,
 };

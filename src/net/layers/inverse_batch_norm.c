@@ -19,8 +19,9 @@ static const inverse_spec defaults = {0, 0.001};
 
 static const inv_field fields[] = {
     {"channels", INV_FIELD_SIZE, offsetof(inverse_spec, channels), 1, 1 << 24, .required = true,
-     .help = "of the batch_norm that this inverts"},
-    {"epsilon", INV_FIELD_REAL, offsetof(inverse_spec, epsilon), 1e-12, 1.0, .help = "its epsilon"},
+     .help = "channels of the batch_norm that this undoes"},
+    {"epsilon", INV_FIELD_REAL, offsetof(inverse_spec, epsilon), 1e-12, 1.0,
+     .help = "epsilon of the batch_norm that this undoes"},
     {0}};
 
 enum { GAMMA, BETA, MEAN, VARIANCE };

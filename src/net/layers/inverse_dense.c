@@ -15,12 +15,11 @@ typedef struct inverse_spec {
 
 static const inverse_spec defaults = {.kernel = {"truncated_normal", 0.1, 0.0}};
 
-static const inv_field fields[] = {{"units", INV_FIELD_SIZE, offsetof(inverse_spec, units), 1,
-                                    1 << 24, .required = true,
-                                    .help = "inputs of the dense layer that this inverts"},
-                                   {"kernel", INV_FIELD_GROUP, offsetof(inverse_spec, kernel),
-                                    .choices = inv_init_types, .group = inv_init_fields},
-                                   {0}};
+static const inv_field fields[] = {
+    {"units", INV_FIELD_SIZE, offsetof(inverse_spec, units), 1, 1 << 24, .required = true,
+     .help = "inputs of the dense layer that this undoes"},
+    INV_INIT_FIELD("kernel", offsetof(inverse_spec, kernel), "initial values of the weights"),
+    {0}};
 
 enum { KERNEL, BIAS };
 

@@ -17,7 +17,7 @@ typedef struct inverse_spec {
 static const inverse_spec defaults = {1.0};
 
 static const inv_field fields[] = {{"alpha", INV_FIELD_REAL, offsetof(inverse_spec, alpha), 1e-6,
-                                    1e6, .help = "of the elu that this inverts"},
+                                    1e6, .help = "alpha of the elu that this undoes"},
                                    {0}};
 
 static void inverse_elu(const inv_layer *layer, size_t n, const float *x, float *y)

@@ -55,5 +55,4 @@ const inv_layer_type inv_layer_leaky_relu = {
     .slope = leaky_relu_slope,
     .mirror = leaky_relu_mirror,
     .one_to_one = true,
-    .activation = true,
 };

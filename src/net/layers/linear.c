@@ -13,5 +13,4 @@ const inv_layer_type inv_layer_linear = {
     .slope = inv_identity_slope,
     .mirror = inv_mirror_nothing,
     .one_to_one = true,
-    .activation = true,
 };

@@ -25,13 +25,11 @@ static const local_spec defaults = {.window = {.stride = 1, .padding = "valid"},
 
 static const inv_field fields[] = {
     {"filters", INV_FIELD_SIZE, offsetof(local_spec, filters), 1, 1 << 20, .required = true,
-     .help = "channels that come out"},
+     .help = "number of channels that come out"},
     INV_WINDOW_FIELDS(offsetof(local_spec, window)),
-    {"use_bias", INV_FIELD_BOOL, offsetof(local_spec, use_bias), .help = "add a bias"},
-    {"kernel", INV_FIELD_GROUP, offsetof(local_spec, kernel), .choices = inv_init_types,
-     .group = inv_init_fields},
-    {"bias", INV_FIELD_GROUP, offsetof(local_spec, bias), .choices = inv_init_types,
-     .group = inv_init_fields},
+    {"use_bias", INV_FIELD_BOOL, offsetof(local_spec, use_bias), .help = "whether a bias is added"},
+    INV_INIT_FIELD("kernel", offsetof(local_spec, kernel), "initial values of the kernels"),
+    INV_INIT_FIELD("bias", offsetof(local_spec, bias), "initial values of the biases"),
     {0}};
 
 enum { KERNEL, BIAS };

@@ -34,5 +34,4 @@ const inv_layer_type inv_layer_relu = {
     .map = relu,
     .slope = relu_slope,
     .mirror = inv_mirror_nothing,
-    .activation = true,
 };

@@ -17,9 +17,8 @@ typedef struct scale_spec {
 
 static const scale_spec defaults = {.kernel = {"constant", 0.1, 1.0}};
 
-static const inv_field fields[] = {{"kernel", INV_FIELD_GROUP, offsetof(scale_spec, kernel),
-                                    .choices = inv_init_types, .group = inv_init_fields},
-                                   {0}};
+static const inv_field fields[] = {
+    INV_INIT_FIELD("kernel", offsetof(scale_spec, kernel), "initial values of the weights"), {0}};
 
 static inv_status scale_shape(inv_layer *layer, size_t classes)
 {

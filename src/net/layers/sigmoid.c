@@ -39,5 +39,4 @@ const inv_layer_type inv_layer_sigmoid = {
     .slope = sigmoid_slope,
     .mirror = sigmoid_mirror,
     .one_to_one = true,
-    .activation = true,
 };

@@ -43,5 +43,4 @@ const inv_layer_type inv_layer_softmax = {
     .forward = softmax_forward,
     .backward = softmax_backward,
     .loses = "it keeps only ratios",
-    .activation = true,
 };

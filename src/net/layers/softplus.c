@@ -36,5 +36,4 @@ const inv_layer_type inv_layer_softplus = {
     .slope = softplus_slope,
     .mirror = softplus_mirror,
     .one_to_one = true,
-    .activation = true,
 };

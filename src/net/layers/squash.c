@@ -28,12 +28,13 @@ static const squash_spec defaults = {0.0, 1.0, 0.99, 0.5};
 
 static const inv_field fields[] = {
     {"low", INV_FIELD_REAL, offsetof(squash_spec, low), -1e6, 1e6,
-     .help = "lower end of what rows are mapped to"},
-    {"high", INV_FIELD_REAL, offsetof(squash_spec, high), -1e6, 1e6, .help = "its upper end"},
+     .help = "lower end of the range that rows are brought into"},
+    {"high", INV_FIELD_REAL, offsetof(squash_spec, high), -1e6, 1e6,
+     .help = "upper end of that range"},
     {"width", INV_FIELD_REAL, offsetof(squash_spec, width), 1e-6, 0.999999,
-     .help = "part of low to high that a row is mapped to"},
+     .help = "part of the range that a row is brought into"},
     {"range_penalty", INV_FIELD_REAL, offsetof(squash_spec, range_penalty), 0.0, 1e12,
-     .help = "weight of the penalty on values outside low to high"},
+     .help = "weight of the penalty on values outside the range"},
     {0}};
 
 typedef struct row_range {

@@ -39,5 +39,4 @@ const inv_layer_type inv_layer_tanh = {
     .slope = tanh_slope,
     .mirror = tanh_mirror,
     .one_to_one = true,
-    .activation = true,
 };
