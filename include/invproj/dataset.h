@@ -59,6 +59,14 @@ typedef struct inv_part {
     double scale;       /* where they are wider: they are divided by it */
 } inv_part;
 
+/* What values of pixels mean, after the division: of a net's input, and so of all images that are
+ * made, padded, moved or drawn for it. */
+typedef struct inv_pixels {
+    double black, white; /* of unsigned bytes 0 and 255 / scale; of floats and of types with a sign
+                            the lowest and the highest that there are */
+    double ground;       /* of a place where nothing is: the median along the images' borders */
+} inv_pixels;
+
 typedef struct inv_dataset {
     char name[64]; /* "MNIST", "Fashion-MNIST" when the bytes are theirs, else the folder's name */
     inv_shape shape;
@@ -67,7 +75,7 @@ typedef struct inv_dataset {
     char (*class_names)[INV_NAME_MAX]; /* of each class; NULL where there are no names */
     double low, high;                  /* least and largest pixel, before the division */
     double scale;                      /* pixels are divided by it */
-    double white;                      /* what white is after that */
+    inv_pixels pixels;                 /* what comes of that */
     char axes[8];          /* that images of four axes were read by; "": they have none */
     bool transposed;       /* whether rows and columns have changed places */
     bool sideways;         /* by their name they lie on their side, and were left so */

@@ -47,7 +47,8 @@ typedef struct inv_material {
     const inv_dataset *data;        /* NULL unless inv_generate_needs_data */
     const inv_gaussians *gaussians; /* NULL unless inv_optimise_needs_gaussians */
     uint64_t seed;
-    const char *stage; /* for messages, and of the random stream; NULL: "generate" */
+    const inv_pixels *pixels; /* of the net's images; NULL: black is 0, white 1, the ground black */
+    const char *stage;        /* for messages, and of the random stream; NULL: "generate" */
 } inv_material;
 
 bool inv_generate_needs_data(const inv_generate_spec *spec);

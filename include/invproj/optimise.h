@@ -14,6 +14,7 @@
 #ifndef INVPROJ_OPTIMISE_H
 #define INVPROJ_OPTIMISE_H
 
+#include "invproj/dataset.h"
 #include "invproj/objective.h"
 #include "invproj/optim.h"
 #include "invproj/parametrise.h"
@@ -30,7 +31,8 @@ typedef struct inv_optimise_spec {
     bool bfgs;          /* GSL's vector_bfgs2 in place of the optimiser */
     bool unit_gradient; /* each row's gradient is brought to length 1 */
     inv_parametrisation_spec parametrisation;
-    inv_range bounds;          /* of the values, at every step; low > high: none */
+    inv_range bounds;          /* of the values, at every step; low > high: none; both 0: those
+                                  of pixels, which inv_optimise_set_bounds works out */
     char from[INV_NAME_MAX];   /* constant, uniform, normal, class_mean, image */
     double start, spread;      /* of the variables */
     double jitter, turn, zoom; /* pixels, degrees, part: how far images are moved, at most */
@@ -123,6 +125,7 @@ typedef struct inv_optimise_task {
     const gsl_matrix_float *start;  /* [rows, units]: values, for class_mean and image */
     uint64_t seed;
     const char *stage; /* the experiment's group, which stands in messages */
+    double ground;     /* what comes in where an image is moved away */
 } inv_optimise_task;
 
 typedef struct inv_optimise_report {
@@ -133,6 +136,10 @@ typedef struct inv_optimise_report {
 } inv_optimise_report;
 
 typedef struct inv_optimisation inv_optimisation;
+
+/* Where spec->bounds are both 0, makes them black and white of `pixels` (NULL: 0 and 1), or, where
+ * the values are no images, 0 and 1. */
+void inv_optimise_set_bounds(inv_optimise_spec *spec, bool images, const inv_pixels *pixels);
 
 /* INV_ECONFIG where a setting does not fit the net or another setting. */
 /* Whether the parametrisation or a term is of the data's Gaussian at the point. */

@@ -1,7 +1,7 @@
 /* transform.h - images shifted, turned, scaled and blurred, and the gradient carried back.
  *
  *     const inv_move move = {.right = 1.5, .down = -0.25, .turn = 0.1, .zoom = 1.05};
- *     inv_move_apply(&move, shape, image, moved);
+ *     inv_move_apply(&move, shape, 0.0f, image, moved);
  *     inv_move_back(&move, shape, dmoved, dimage);
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
@@ -19,8 +19,10 @@ typedef struct inv_move {
     double right, down, turn, zoom;
 } inv_move;
 
-/* moved[p] = image at where p comes from, between its four pixels (bilinear); 0 outside. */
-void inv_move_apply(const inv_move *move, inv_shape shape, const float *image, float *moved);
+/* moved[p] = image at where p comes from, between its four pixels (bilinear); `ground` outside.
+ */
+void inv_move_apply(const inv_move *move, inv_shape shape, float ground, const float *image,
+                    float *moved);
 /* image = the transpose of that, applied to moved: gradients on their way back. */
 void inv_move_back(const inv_move *move, inv_shape shape, const float *moved, float *image);
 

@@ -155,6 +155,7 @@ typedef struct cli_session {
     inv_experiment *experiment;
     uint64_t seed;
     inv_dataset *data;
+    inv_pixels pixels; /* of the run's images */
     inv_net *net;
     inv_net *inverse;         /* the one named inverse_name */
     inv_gaussians *gaussians; /* of the training images at gaussians_point */
@@ -214,6 +215,8 @@ void cli_session_close(cli_session *session);
  * how they were read. */
 INV_MUST_CHECK inv_status cli_data_open(cli_session *session);
 INV_MUST_CHECK inv_status cli_data_describe(inv_run *run, const inv_dataset *data);
+/* What values of pixels mean to the run's net. INV_EFORMAT. */
+INV_MUST_CHECK inv_status cli_data_pixels(const inv_run *run, inv_pixels *out);
 void cli_data_note(const cli_session *session);
 
 /* The data, where they are not open yet. */
@@ -272,20 +275,22 @@ typedef struct cli_image {
 
 typedef struct cli_images {
     const cli_session *session;
-    inv_shape shape;     /* of the net's images */
-    char *type;          /* of the pixels it was trained on */
-    double scale, white; /* what they were divided by, and what white then is */
-    size_t operand;      /* the next file */
-    const char *file;    /* the IDX file at hand */
-    inv_idx *idx;        /* NULL: none */
-    size_t next;         /* image of it */
-    double idx_scale;    /* its pixels are divided by this */
+    inv_shape shape;   /* of the net's images */
+    char *type;        /* of the pixels it was trained on */
+    double scale;      /* what they were divided by */
+    inv_pixels pixels; /* and what they then are */
+    size_t operand;    /* the next file */
+    const char *file;  /* the IDX file at hand */
+    inv_idx *idx;      /* NULL: none */
+    size_t next;       /* image of it */
+    double idx_scale;  /* its pixels are divided by this, */
+    double idx_black;  /* and this is added */
 } cli_images;
 
 /* Reads the files named by the operands after the first, for the session's net, which is loaded.
- * Pixels become what they were in training: a PNG's white is white; those of an IDX file are
- * divided by the run's scale where they are of the type trained on, else by one that makes their
- * white that. Images of another size or number of channels are fitted (inv_fit_image). With
+ * Pixels become what they were in training: a PNG's black and white are black and white; those of
+ * an IDX file are divided by the run's scale where they are of the type trained on, else brought
+ * from 0 and their white to black and white. Images of another size or number of channels are fitted (inv_fit_image). With
  * --invert, light and dark change places first. */
 INV_MUST_CHECK inv_status cli_images_open(const cli_session *session, cli_images *images);
 /* The next *n images, at most `most` and 0 at the end, as rows; `from` may be NULL. */

@@ -147,7 +147,7 @@ static json_t *gather_data(gathering *g)
 {
     static const char *const counts[] = {"height", "width",      "channels", "classes",
                                          "train",  "validation", "test"};
-    static const char *const values[] = {"low", "high", "white"};
+    static const char *const values[] = {"low", "high", "black", "white", "ground"};
     json_t *data = new_object(g);
     take_text(g, "/data", "type", data);
     for (size_t i = 0; i < COUNT(counts); i++)

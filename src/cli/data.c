@@ -39,7 +39,9 @@ inv_status cli_data_describe(inv_run *run, const inv_dataset *data)
         INV_TRY(inv_run_set_text(run, "/data", "axes", data->axes));
     INV_TRY(inv_run_set_real(run, "/data", "low", data->low));
     INV_TRY(inv_run_set_real(run, "/data", "high", data->high));
-    INV_TRY(inv_run_set_real(run, "/data", "white", data->white));
+    INV_TRY(inv_run_set_real(run, "/data", "black", data->pixels.black));
+    INV_TRY(inv_run_set_real(run, "/data", "white", data->pixels.white));
+    INV_TRY(inv_run_set_real(run, "/data", "ground", data->pixels.ground));
     INV_TRY(inv_run_set_real(run, "/", "scale", data->scale));
     INV_TRY(put_class_names(run, data));
 fail:
@@ -100,4 +102,27 @@ void cli_data_note(const cli_session *session)
              inv_idx_type_name(data->train.type), data->low, data->high, data->scale, data->classes,
              empty);
     note_reading(session);
+}
+
+/* ---- what a run file says of pixels ---- */
+
+/* Older files have no @black and @ground: pixels were none but 0 to white. */
+inv_status cli_data_pixels(const inv_run *run, inv_pixels *out)
+{
+    double scale = inv_idx_full_scale(INV_IDX_UBYTE, 0.0);
+    inv_status status = INV_OK;
+    if (inv_run_has_attribute(run, "/", "scale"))
+        INV_TRY(inv_run_real(run, "/", "scale", &scale));
+    *out = (inv_pixels){0.0, inv_idx_full_scale(INV_IDX_UBYTE, 0.0) / scale, 0.0};
+    if (inv_run_has_attribute(run, "/data", "white"))
+        INV_TRY(inv_run_real(run, "/data", "white", &out->white));
+    if (inv_run_has_attribute(run, "/data", "black")) {
+        INV_TRY(inv_run_real(run, "/data", "black", &out->black));
+        INV_TRY(inv_run_real(run, "/data", "ground", &out->ground));
+    }
+    if (!(out->black < out->white))
+        INV_FAIL(INV_EFORMAT, "%s: /data: black is %g and white %g", inv_run_name(run), out->black,
+                 out->white);
+fail:
+    return status;
 }

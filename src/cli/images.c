@@ -28,14 +28,6 @@ static inv_status read_type(const cli_session *session, char **type)
     return *type ? INV_OK : INV_ERROR(INV_ENOMEM, "%s: no memory", session->path);
 }
 
-static inv_status read_white(const cli_session *session, double scale, double *white)
-{
-    *white = inv_idx_full_scale(INV_IDX_UBYTE, 0.0) / scale;
-    if (inv_run_has_attribute(session->run, "/data", "white"))
-        return inv_run_real(session->run, "/data", "white", white);
-    return INV_OK;
-}
-
 inv_status cli_images_open(const cli_session *session, cli_images *images)
 {
     inv_status status = INV_OK;
@@ -43,8 +35,8 @@ inv_status cli_images_open(const cli_session *session, cli_images *images)
         (cli_images){.session = session, .shape = inv_net_shape(session->net, 0), .operand = 1};
     INV_TRY(read_scale(session, &images->scale));
     INV_TRY(read_type(session, &images->type));
-    INV_TRY(read_white(session, images->scale, &images->white));
-    if (!(images->scale > 0.0) || !(images->white > 0.0))
+    INV_TRY(cli_data_pixels(session->run, &images->pixels));
+    if (!(images->scale > 0.0))
         INV_FAIL(INV_EFORMAT, "%s: /: pixels cannot be divided by a scale of %g", session->path,
                  images->scale);
 fail:
@@ -74,29 +66,33 @@ static inv_status make_row(const cli_images *images, const char *file, inv_shape
                            float *values, float *row)
 {
     const size_t size = inv_shape_size(given);
+    const inv_pixels *pixels = &images->pixels;
     for (size_t j = 0; images->session->options->invert && j < size; j++)
-        values[j] = (float)images->white - values[j];
+        values[j] = (float)(pixels->black + pixels->white) - values[j];
     if (is_row(given, images->shape)) {
         memcpy(row, values, size * sizeof *row);
         return INV_OK;
     }
-    inv_status status = inv_fit_image(given, values, images->shape, row);
+    inv_status status = inv_fit_image(given, values, images->shape, (float)pixels->ground, row);
     if (status == INV_EDATA)
         return INV_ERROR(status, "%s: %s", file, inv_error_message());
     return status;
 }
 
-/* What is transparent is black in the row, so white before an inversion. */
+/* What is transparent is ground in the row, so its opposite before an inversion. */
 static inv_status take_png(const cli_images *images, const char *file, float *row)
 {
+    const inv_pixels *pixels = &images->pixels;
+    const double span = pixels->white - pixels->black;
+    const float ground = (float)((pixels->ground - pixels->black) / span);
     float *values = NULL;
     inv_shape given = {0};
-    inv_status status =
-        inv_png_read(file, images->session->options->invert ? 1.0f : 0.0f, &given, &values);
+    inv_status status = inv_png_read(
+        file, images->session->options->invert ? 1.0f - ground : ground, &given, &values);
     if (status != INV_OK)
         return status;
     for (size_t j = 0; j < inv_shape_size(given); j++)
-        values[j] *= (float)images->white;
+        values[j] = (float)(pixels->black + span * values[j]);
     status = make_row(images, file, given, values, row);
     free(values);
     return status;
@@ -141,7 +137,9 @@ static inv_status open_idx(cli_images *images, const char *file)
         return INV_ERROR(INV_EDATA, "%s: image %zu (from 0) has a value that is not finite", file,
                          at / (idx->size / idx->dims[0]));
     const bool same = strcmp(inv_idx_type_name(idx->type), images->type) == 0;
-    images->idx_scale = same ? images->scale : inv_idx_full_scale(idx->type, high) / images->white;
+    const double span = images->pixels.white - images->pixels.black;
+    images->idx_scale = same ? images->scale : inv_idx_full_scale(idx->type, high) / span;
+    images->idx_black = same ? 0.0 : images->pixels.black;
     images->file = file;
     images->next = 0;
     return INV_OK;
@@ -158,6 +156,8 @@ static inv_status take_idx(cli_images *images, float *row)
     if (status != INV_OK)
         return status;
     inv_idx_floats(idx->type, idx->data, images->next++ * size, size, images->idx_scale, values);
+    for (size_t j = 0; images->idx_black != 0.0 && j < size; j++)
+        ((float *)values)[j] += (float)images->idx_black;
     status = make_row(images, images->file, given, values, row);
     free(values);
     if (images->next == idx->dims[0]) {

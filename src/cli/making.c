@@ -169,7 +169,7 @@ fail:
 
 /* ---- the judge ---- */
 
-static inv_status open_judge(const cli_session *session, inv_net **judge)
+static inv_status open_judge(const cli_session *session, inv_net **judge, inv_pixels *pixels)
 {
     const inv_shape shape = inv_net_shape(session->net, 0);
     const size_t classes = inv_net_units(session->net, inv_net_depth(session->net));
@@ -179,6 +179,7 @@ static inv_status open_judge(const cli_session *session, inv_net **judge)
     INV_TRY(cli_open_run(&session->progress, path, &run));
     if (!inv_run_has(run, "/network"))
         INV_FAIL(INV_EDATA, "%s: holds no network to judge by", path);
+    INV_TRY(cli_data_pixels(run, pixels));
     INV_TRY(inv_run_get_net(run, "/network", shape, judge));
     if (inv_net_units(*judge, inv_net_depth(*judge)) != classes)
         INV_FAIL(INV_EDATA, "%s: a net of %zu classes cannot judge images of %zu", path,
@@ -188,6 +189,25 @@ fail:
     return status;
 }
 
+/* The images as the judge was trained to see them: its black and white in place of the net's. */
+static inv_status translate(const gsl_matrix_float *images, const inv_pixels *from,
+                            const inv_pixels *to, gsl_matrix_float **out)
+{
+    const double factor = (to->white - to->black) / (from->white - from->black);
+    inv_status status = inv_mat_alloc(images->size1, images->size2, "images to judge", out);
+    if (status != INV_OK)
+        return status;
+    gsl_matrix_float_memcpy(*out, images);
+    if (from->black == to->black && from->white == to->white)
+        return INV_OK;
+    for (size_t i = 0; i < images->size1; i++)
+        for (size_t j = 0; j < images->size2; j++) {
+            const double v = gsl_matrix_float_get(images, i, j);
+            gsl_matrix_float_set(*out, i, j, (float)(to->black + factor * (v - from->black)));
+        }
+    return INV_OK;
+}
+
 /* What another net sees in the images: own confidence alone proves nothing. */
 static inv_status judge_rows(cli_session *session, const inv_generator *generator, rows *r,
                              const char *path)
@@ -195,11 +215,14 @@ static inv_status judge_rows(cli_session *session, const inv_generator *generato
     const unsigned *meant = inv_generator_labels(generator);
     double same = 0.0, confidence = 0.0;
     inv_net *judge = NULL;
+    inv_pixels pixels;
+    gsl_matrix_float *images = NULL;
     inv_status status = INV_OK;
     if (!session->options->judge || !inv_generator_has_classes(generator))
         return INV_OK;
-    INV_TRY(open_judge(session, &judge));
-    INV_TRY(classify(judge, r->images, meant, r->judged, r->judge_confidence));
+    INV_TRY(open_judge(session, &judge, &pixels));
+    INV_TRY(translate(r->images, &session->pixels, &pixels, &images));
+    INV_TRY(classify(judge, images, meant, r->judged, r->judge_confidence));
     for (size_t i = 0; i < r->n; i++) {
         same += r->judged[i] == meant[i];
         confidence += r->judge_confidence[i];
@@ -211,6 +234,7 @@ static inv_status judge_rows(cli_session *session, const inv_generator *generato
     INV_TRY(cli_put(session, path, "judge_confidence", INV_FLOAT32, 1, &r->n, r->judge_confidence,
                     INV_RUN_PLAIN));
 fail:
+    inv_mat_free(images);
     inv_net_free(judge);
     return status;
 }
@@ -373,8 +397,10 @@ static inv_status open_material(cli_session *session, const cli_making *m, size_
         INV_TRY(cli_session_data(session));
     if (fourier)
         INV_TRY(inv_gaussians_waves(&session->data->train, session->data->shape, waves));
-    *material =
-        (inv_material){session->data, gaussians ? session->gaussians : *waves, session->seed, NULL};
+    *material = (inv_material){.data = session->data,
+                               .gaussians = gaussians ? session->gaussians : *waves,
+                               .seed = session->seed,
+                               .pixels = &session->pixels};
     if (strcmp(m->stage, "generate") != 0) /* whose streams have no name, as they always had */
         material->stage = m->stage;
 fail:

@@ -243,11 +243,22 @@ fail:
     return status;
 }
 
+/* A scale that is the same for all tiles is that of the pixels. */
+static inv_sheet scaled(const cli_session *session, const inv_sheet *sheet)
+{
+    inv_sheet drawn = *sheet;
+    if (sheet->scaling == INV_SCALING_FIXED) {
+        drawn.low = session->pixels.black;
+        drawn.high = session->pixels.white;
+    }
+    return drawn;
+}
+
 static inv_status draw_sheet(const cli_session *session, const drawing *d, const inv_sheet *sheet,
                              const char *picture)
 {
     const inv_png_text texts[] = {{"Title", session->experiment->title}, {"Source", d->source}};
-    inv_sheet drawn = *sheet;
+    inv_sheet drawn = scaled(session, sheet);
     drawn.captions = d->words.lines;
     inv_status status = cli_picture_place(picture);
     if (status == INV_OK)
@@ -262,6 +273,7 @@ static inv_status draw_single(const cli_session *session, const drawing *d, cons
                               const char *folder, size_t i)
 {
     char source[sizeof d->source + 32], *path = NULL;
+    const inv_sheet drawn = scaled(session, single);
     snprintf(source, sizeof source, "%s[%zu]", d->source, i);
     const inv_png_text texts[] = {{"Title", session->experiment->title},
                                   {"Source", source},
@@ -270,7 +282,7 @@ static inv_status draw_single(const cli_session *session, const drawing *d, cons
     if (status == INV_OK)
         status = cli_picture_place(path);
     if (status == INV_OK)
-        status = inv_png_write_sheet(path, single, d->images + i * inv_shape_size(d->shape), 1,
+        status = inv_png_write_sheet(path, &drawn, d->images + i * inv_shape_size(d->shape), 1,
                                      d->shape, texts, d->words.lines ? 3 : 2);
     free(path);
     return status;

@@ -106,6 +106,7 @@ inv_status cli_session_open(const cli_options *options, const char *path, bool d
         return INV_ERROR(INV_EIO, "%s: %s", path, strerror(errno));
     INV_TRY(begin(options, path, session));
     INV_TRY(cli_open_run(&session->progress, path, &session->run));
+    INV_TRY(cli_data_pixels(session->run, &session->pixels));
     INV_TRY(inv_run_text(session->run, "/", "experiment", &text));
     INV_TRY(inv_run_size(session->run, "/", "seed", &session->seed));
     INV_TRY(read_kept(session, text));
@@ -134,6 +135,7 @@ inv_status cli_session_read(const cli_options *options, const char *path, cli_se
     if (!session->path)
         INV_FAIL(INV_ENOMEM, "%s: no memory", path);
     INV_TRY(cli_open_run(&session->progress, path, &session->run));
+    INV_TRY(cli_data_pixels(session->run, &session->pixels));
     if (inv_run_has_attribute(session->run, "/", "experiment")) {
         INV_TRY(inv_run_text(session->run, "/", "experiment", &text));
         INV_TRY(read_kept(session, text));
@@ -207,6 +209,7 @@ inv_status cli_session_start(const cli_options *options, const char *experiment,
     INV_TRY(read_experiment(session));
     session->seed = options->has_seed ? options->seed : session->experiment->seed;
     INV_TRY(there && options->resume ? resume_run(session) : start_run(session));
+    INV_TRY(cli_data_pixels(session->run, &session->pixels));
     INV_TRY(cli_describe_environment(session));
     cli_data_note(session);
 fail:

@@ -42,6 +42,8 @@ static inv_status add_also(const cli_session *session, makings *m)
     inv_generate_start(spec->also, m->also);
     memcpy(m->also->name, spec->also, sizeof spec->also);
     memcpy(m->also->inverse, spec->inverse, sizeof spec->inverse);
+    inv_optimise_set_bounds(&m->also->optimise, strcmp(m->also->at, "input") == 0,
+                            &session->pixels);
     m->also->classes = spec->classes;
     m->also->count = spec->count;
     snprintf(m->stem, sizeof m->stem, "generated-%s", spec->also);
@@ -65,7 +67,9 @@ static inv_status makings_open(const cli_session *session, const inv_net *net, m
 static inv_status run_generate(cli_session *session)
 {
     makings m = {0};
+    inv_generate_spec *spec = &session->experiment->generate;
     inv_status status = cli_session_net(session);
+    inv_optimise_set_bounds(&spec->optimise, strcmp(spec->at, "input") == 0, &session->pixels);
     if (status == INV_OK)
         status = makings_open(session, session->net, &m);
     for (size_t i = 0; i < m.count && status == INV_OK; i++)
@@ -84,8 +88,9 @@ static inv_status check_generate(const cli_session *session, inv_net *untrained)
     if (strcmp(spec->at, "input") != 0)
         status = cli_stage_need_inverse(session, "generate at any point but the input");
     if (status == INV_OK && !inv_optimise_needs_gaussians(&spec->optimise))
-        status = inv_generator_alloc(
-            spec, untrained, &(inv_material){session->data, NULL, session->seed, NULL}, &generator);
+        status = inv_generator_alloc(spec, untrained,
+                                     &(inv_material){.data = session->data, .seed = session->seed},
+                                     &generator);
     if (status == INV_OK)
         status = makings_open(session, untrained, &m);
     inv_generator_free(generator);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "invproj/dataset.h"
+#include "invproj/fit.h"
 
 #include <float.h>
 #include <math.h>
@@ -7,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <gsl/gsl_statistics_float.h>
 
 #include <gsl/gsl_randist.h>
 #include <nettle/sha2.h>
@@ -373,6 +376,36 @@ static bool can_use_kernel(const inv_dataset *data)
     return true;
 }
 
+static inv_pixels find_range(inv_idx_type type, const inv_dataset *data, double full)
+{
+    const bool is_real = type == INV_IDX_FLOAT || type == INV_IDX_DOUBLE;
+    const double black = is_real || data->low < 0.0 ? data->low : 0.0;
+    const double white = is_real || full < data->high ? data->high : full;
+    return (inv_pixels){black / data->scale, white / data->scale, black / data->scale};
+}
+
+#define GROUND_IMAGES 501 /* that are looked at */
+
+/* The median of what the images' grounds are like; images of one line have none, and keep black. */
+static inv_status find_ground(inv_dataset *data)
+{
+    const size_t step = data->train.count / GROUND_IMAGES + 1;
+    float grounds[GROUND_IMAGES];
+    size_t used = 0;
+    gsl_matrix_float *image = NULL;
+    if (data->shape.height < 2 || data->shape.width < 2)
+        return INV_OK;
+    inv_status status = inv_mat_alloc(1, data->train.pixels, "an image", &image);
+    for (size_t i = 0; i < data->train.count && status == INV_OK; i += step) {
+        inv_part_rows(&data->train, i, 1, image);
+        status = inv_fit_ground(data->shape, image->data, &grounds[used++]);
+    }
+    if (status == INV_OK)
+        data->pixels.ground = gsl_stats_float_median(grounds, 1, used);
+    inv_mat_free(image);
+    return status;
+}
+
 /* What pixels are divided by, and what comes of it: value[b] = b / scale, rounded once to float. */
 static inv_status set_scale(const char *folder, inv_dataset *data, double scale)
 {
@@ -389,7 +422,7 @@ static inv_status set_scale(const char *folder, inv_dataset *data, double scale)
                          "%s: pixels from %g to %g over %g do not fit in floats; set "
                          "data.scale",
                          folder, data->low, data->high, data->scale);
-    data->white = full / data->scale;
+    data->pixels = find_range(type, data, full);
     for (int b = 0; b < 256; b++)
         data->value[b] = (float)((type == INV_IDX_BYTE ? (signed char)b : b) / data->scale);
     data->divides = type == INV_IDX_UBYTE && can_use_kernel(data);
@@ -623,6 +656,7 @@ inv_status inv_dataset_load(const inv_data_spec *spec, const char *path, uint64_
     if (spec->shuffle)
         INV_TRY(shuffle(data, seed));
     INV_TRY(inv_dataset_set_validation(data, spec->validation));
+    INV_TRY(find_ground(data));
     *out = data;
     data = NULL;
 fail:

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <gsl/gsl_statistics_float.h>
+
 /* ---- one axis ---- */
 
 /* How cell `i` of `many` is made of the `few` or more cells that stood there before: `n` of them,
@@ -85,11 +87,12 @@ static void copy_pixel(const float *pixel, size_t channels, float *to, size_t wa
             to[c] = pixel[channels == 1 ? 0 : c];
 }
 
-/* Lays the image in the middle of black. */
-static void lay_in(inv_shape inner, const float *from, inv_shape wanted, float *to)
+/* Lays the image in the middle of the ground. */
+static void lay_in(inv_shape inner, const float *from, inv_shape wanted, float ground, float *to)
 {
     const size_t top = (wanted.height - inner.height) / 2, left = (wanted.width - inner.width) / 2;
-    memset(to, 0, inv_shape_size(wanted) * sizeof *to);
+    for (size_t i = 0; i < inv_shape_size(wanted); i++)
+        to[i] = ground;
     for (size_t y = 0; y < inner.height; y++)
         for (size_t x = 0; x < inner.width; x++)
             copy_pixel(from + (y * inner.width + x) * inner.channels, inner.channels,
@@ -97,7 +100,8 @@ static void lay_in(inv_shape inner, const float *from, inv_shape wanted, float *
                        wanted.channels);
 }
 
-inv_status inv_fit_image(inv_shape given, const float *from, inv_shape wanted, float *to)
+inv_status inv_fit_image(inv_shape given, const float *from, inv_shape wanted, float ground,
+                         float *to)
 {
     const inv_shape inner = inner_shape(given, wanted);
     const size_t a = given.channels, b = wanted.channels;
@@ -112,9 +116,28 @@ inv_status inv_fit_image(inv_shape given, const float *from, inv_shape wanted, f
     INV_TRY(resize_axis(from, given.height, given.width, a, inner.width, narrow));
     INV_TRY(inv_calloc(inner.height * inner.width, a * sizeof(float), "an image", &small));
     INV_TRY(resize_axis(narrow, 1, given.height, inner.width * a, inner.height, small));
-    lay_in(inner, small, wanted, to);
+    lay_in(inner, small, wanted, ground, to);
 fail:
     free(narrow);
     free(small);
     return status;
+}
+
+inv_status inv_fit_ground(inv_shape shape, const float *image, float *ground)
+{
+    const size_t size = inv_shape_size(shape), c = shape.channels;
+    size_t used = 0;
+    void *memory = NULL;
+    inv_status status = inv_calloc(size, sizeof(float), "an image's border", &memory);
+    if (status != INV_OK)
+        return status;
+    float *border = memory;
+    for (size_t i = 0; i < size; i++) {
+        const size_t row = i / c / shape.width, column = i / c % shape.width;
+        if (row == 0 || column == 0 || row == shape.height - 1 || column == shape.width - 1)
+            border[used++] = image[i];
+    }
+    *ground = (float)gsl_stats_float_median(border, 1, used);
+    free(memory);
+    return INV_OK;
 }

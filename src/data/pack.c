@@ -406,7 +406,7 @@ inv_status inv_pack_step(inv_pack *pack)
     const item *it = &pack->items[pack->done];
     const int part = it->test ? TEST : TRAIN;
     inv_shape given = {0};
-    float *values = NULL;
+    float *values = NULL, ground = 0.0f;
     inv_status status = INV_OK;
     INV_TRY(inv_png_read(it->path, 0.0f, &given, &values));
     if (pack->done == 0)
@@ -414,7 +414,8 @@ inv_status inv_pack_step(inv_pack *pack)
     INV_TRY(check_size(pack, it->path, given));
     if (!pack->spec.grey && pack->report.shape.channels == 1 && has_colour(given, values))
         INV_TRY(turn_to_colour(pack));
-    INV_TRY(inv_fit_image(given, values, pack->report.shape, pack->fitted));
+    INV_TRY(inv_fit_ground(given, values, &ground));
+    INV_TRY(inv_fit_image(given, values, pack->report.shape, ground, pack->fitted));
     const size_t size = inv_shape_size(pack->report.shape);
     unsigned char *to = pack->bytes + (part_first(pack, part) + pack->placed[part]) * size;
     for (size_t i = 0; i < size; i++)

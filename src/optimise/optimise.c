@@ -120,8 +120,8 @@ static const gsl_matrix_float *disturb(inv_optimisation *o)
 #pragma omp parallel for schedule(static) if (moves)
     for (size_t i = 0; i < o->rows; i++)
         if (moves)
-            inv_move_apply(&o->move[i], shape, o->values->data + i * o->units,
-                           o->moved->data + i * o->units);
+            inv_move_apply(&o->move[i], shape, (float)o->task.ground,
+                           o->values->data + i * o->units, o->moved->data + i * o->units);
         else
             memcpy(o->moved->data + i * o->units, o->values->data + i * o->units,
                    o->units * sizeof(float));
@@ -644,6 +644,14 @@ static inv_status alloc_buffers(inv_optimisation *o, size_t variables)
         o->row[i].best = INFINITY;
 fail:
     return status;
+}
+
+void inv_optimise_set_bounds(inv_optimise_spec *spec, bool images, const inv_pixels *pixels)
+{
+    if (spec->bounds.low != 0.0 || spec->bounds.high != 0.0)
+        return;
+    spec->bounds =
+        images && pixels ? (inv_range){pixels->black, pixels->white} : (inv_range){0.0, 1.0};
 }
 
 inv_status inv_optimisation_alloc(const inv_optimise_spec *spec, const inv_optimise_task *task,

@@ -40,7 +40,8 @@ static size_t shares(const source *from, inv_shape shape, size_t at[4], double s
     return n;
 }
 
-void inv_move_apply(const inv_move *move, inv_shape shape, const float *image, float *moved)
+void inv_move_apply(const inv_move *move, inv_shape shape, float ground, const float *image,
+                    float *moved)
 {
     for (size_t r = 0; r < shape.height; r++)
         for (size_t c = 0; c < shape.width; c++) {
@@ -49,10 +50,12 @@ void inv_move_apply(const inv_move *move, inv_shape shape, const float *image, f
             const source from = find_source(move, shape, r, c);
             const size_t n = shares(&from, shape, at, share);
             for (size_t k = 0; k < shape.channels; k++) {
-                double sum = 0.0;
-                for (size_t i = 0; i < n; i++)
+                double sum = 0.0, inside = 0.0;
+                for (size_t i = 0; i < n; i++) {
                     sum += share[i] * image[at[i] + k];
-                *moved++ = (float)sum;
+                    inside += share[i];
+                }
+                *moved++ = (float)(ground == 0.0f ? sum : sum + (1.0 - inside) * ground);
             }
         }
 }

@@ -13,7 +13,7 @@ const inv_features_spec inv_features_defaults = {
         {.steps = 200,
          .optimiser = {.type = "adam", .rate = 0.05, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-7},
          .parametrisation = {.type = "whitened", .of = "all", .components = 100},
-         .bounds = {0.0, 1.0},
+         .bounds = {0.0, 0.0}, /* those of pixels */
          .from = "normal",
          .spread = 0.1,
          .jitter = 1.0,

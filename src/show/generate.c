@@ -70,7 +70,7 @@ static const inv_generate_spec recommended = {
         {.steps = 500,
          .optimiser = {.type = "adam", .rate = 0.02, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-7},
          .parametrisation = {.type = "whitened", .of = "class", .components = 100, .penalty = 0.1},
-         .bounds = {0.0, 1.0},
+         .bounds = {0.0, 0.0}, /* those of pixels */
          .from = "normal",
          .spread = 0.6,
          .jitter = 1.0,
@@ -394,8 +394,11 @@ static inv_status alloc_optimisation(inv_generator *g, const inv_material *mater
         .start = g->start,
         .seed = material->seed,
         .stage = stage_of(material),
+        .ground = material->pixels ? material->pixels->ground : 0.0,
     };
-    return inv_optimisation_alloc(&g->spec->optimise, &task, &g->optimisation);
+    inv_optimise_spec optimise = g->spec->optimise;
+    inv_optimise_set_bounds(&optimise, g->at == 0, material->pixels);
+    return inv_optimisation_alloc(&optimise, &task, &g->optimisation);
 }
 
 inv_status inv_generator_alloc(const inv_generate_spec *spec, const inv_net *net,

@@ -26,12 +26,28 @@
 static char *place, *data, *run;
 static inv_dataset *set;
 
+/* Images on black, as MNIST's: what is transparent is then black too. */
+static void blacken_borders(const char *path)
+{
+    size_t size = 0;
+    unsigned char *bytes = support_read(path, &size);
+    for (size_t i = 16; i < size; i++) {
+        const size_t row = (i - 16) / WIDTH % HEIGHT, column = (i - 16) % WIDTH;
+        if (row == 0 || column == 0 || row == HEIGHT - 1 || column == WIDTH - 1)
+            bytes[i] = 0;
+    }
+    support_write(path, bytes, size);
+    free(bytes);
+}
+
 static void open_place(void)
 {
     place = support_folder();
     ck_assert_int_gt(asprintf(&data, "%s/data", place), 0);
     ck_assert_int_gt(asprintf(&run, "%s/run.h5", place), 0);
     short_data(data);
+    blacken_borders(support_at(data, "train-images-idx3-ubyte"));
+    blacken_borders(support_at(data, "t10k-images-idx3-ubyte"));
     support_write(support_at(data, "classes.txt"), NAMES, strlen(NAMES));
     program_must_work(program_run(NULL, "train " SHORT " -q --data %s -o %s", data, run));
     ck_assert_status(inv_dataset_open(data, 0.0, &set), INV_OK);
@@ -332,10 +348,9 @@ START_TEST(other_types_are_read_alike)
 }
 END_TEST
 
-/* Trained on floats, tested with bytes: the run file knows what white was. */
-START_TEST(a_net_of_floats_reads_bytes)
+/* The same images and labels as floats from low to high, in the folder `here`. */
+static void write_floats(const char *here, double low, double high)
 {
-    char *here = support_folder();
     static const char *const names[2] = {"train-images-idx3-float", "t10k-images-idx3-float"};
     const size_t counts[2] = {TRAIN, TEST};
     for (int part = 0; part < 2; part++) {
@@ -343,7 +358,7 @@ START_TEST(a_net_of_floats_reads_bytes)
         const unsigned char *bytes = part ? set->test.images : set->train.images;
         float *floats = malloc(n * sizeof *floats);
         for (size_t i = 0; i < n; i++)
-            floats[i] = (float)bytes[i] / 255.0f;
+            floats[i] = (float)(low + (high - low) * bytes[i] / 255.0);
         const inv_idx idx = {.type = INV_IDX_FLOAT,
                              .rank = 3,
                              .dims = {counts[part], HEIGHT, WIDTH},
@@ -356,6 +371,13 @@ START_TEST(a_net_of_floats_reads_bytes)
                support_at(here, "train-labels-idx1-ubyte"));
     short_copy(support_at(data, "t10k-labels-idx1-ubyte"),
                support_at(here, "t10k-labels-idx1-ubyte"));
+}
+
+/* Trained on floats, tested with bytes: the run file knows what white was. */
+START_TEST(a_net_of_floats_reads_bytes)
+{
+    char *here = support_folder();
+    write_floats(here, 0.0, 1.0);
     program *p =
         program_run(NULL, "train " SHORT " --set data.scale=0 --data %s -o %s/run.h5", here, here);
     ck_assert_program(p, 0);
@@ -369,6 +391,48 @@ START_TEST(a_net_of_floats_reads_bytes)
         assert_same(json_image(a, i), json_image(b, i), 2e-3);
     json_decref(a);
     json_decref(b);
+    support_remove(here);
+}
+END_TEST
+
+/* Pixels of any range: black and white of a PNG are the data's, and what is made stays within. */
+static const double ranges[][2] = {{-1.0, 1.0}, {0.0, 255.0}, {-0.4242, 2.8215}, {-128.0, 127.0}};
+
+START_TEST(a_range_of_its_own)
+{
+    const double low = ranges[_i][0], high = ranges[_i][1], span = high - low;
+    char *here = support_folder(), file[512], png[512];
+    size_t dims[4], used = 0;
+    snprintf(file, sizeof file, "%s/run.h5", here);
+    snprintf(png, sizeof png, "%s/grey.png", here);
+    write_floats(here, low, high);
+    program_must_work(program_run(
+        NULL, "train " SHORT " -q --set data.scale=1 --set training.steps=60 --data %s -o %s", here,
+        file));
+    ck_assert_double_eq_tol(hdf5_number(file, "/data", "black"), low, 1e-6 * span);
+    ck_assert_double_eq_tol(hdf5_number(file, "/data", "white"), high, 1e-6 * span);
+    ck_assert_double_eq_tol(hdf5_number(file, "/data", "ground"), low, 1e-6 * span);
+    json_t *idx =
+        json_of(program_run(NULL, "predict %s %s/t10k-images-idx3-float --json", file, here));
+    for (size_t i = 0; i < 3; i++) {
+        write_kind(png, GREY, test_image(set, i), HEIGHT, WIDTH);
+        json_t *one = json_of(program_run(NULL, "predict %s %s --json", file, png));
+        assert_same(json_image(one, 0), json_image(idx, i), 1e-3);
+        json_decref(one);
+    }
+    program_must_work(program_run(
+        NULL, "generate %s --preset recommended --steps 5 --name made -q --data %s", file, here));
+    double *made = hdf5_values(file, "/generated/made/image", dims), largest = -INFINITY;
+    for (size_t i = 0; i < dims[0] * HEIGHT * WIDTH; i++) {
+        ck_assert_double_ge(made[i], low - 1e-4 * span);
+        ck_assert_double_le(made[i], high + 1e-4 * span);
+        largest = fmax(largest, made[i]);
+        used += made[i] > low + 0.1 * span;
+    }
+    ck_assert_double_gt(largest, low + 0.3 * span); /* not only the lowest part of the range */
+    ck_assert_uint_gt(used, dims[0]);
+    free(made);
+    json_decref(idx);
     support_remove(here);
 }
 END_TEST
@@ -806,6 +870,7 @@ Suite *cli_images_suite(void)
     tcase_add_test(predict, older_files_are_read);
     tcase_add_test(predict, other_types_are_read_alike);
     tcase_add_test(predict, a_net_of_floats_reads_bytes);
+    tcase_add_loop_test(predict, a_range_of_its_own, 0, (int)(sizeof ranges / sizeof *ranges));
     tcase_add_test(predict, what_predict_refuses);
     tcase_add_test(predict, from_pictures_to_classes);
     tcase_add_test(predict, project_fits_images_too);

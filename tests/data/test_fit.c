@@ -75,7 +75,7 @@ START_TEST(fits_like_its_twin)
     const inv_shape w = k->wanted;
     const size_t top = (w.height - k->height) / 2, left = (w.width - k->width) / 2;
     float *from = irregular(inv_shape_size(k->given)), *to = irregular(inv_shape_size(w));
-    ck_assert_status(inv_fit_image(k->given, from, w, to), INV_OK);
+    ck_assert_status(inv_fit_image(k->given, from, w, 0.37f, to), INV_OK);
     for (size_t y = 0; y < w.height; y++)
         for (size_t x = 0; x < w.width; x++)
             for (size_t c = 0; c < w.channels; c++) {
@@ -83,7 +83,7 @@ START_TEST(fits_like_its_twin)
                     y >= top && y < top + k->height && x >= left && x < left + k->width;
                 const double twin =
                     inside ? twin_pixel(k->given, from, k->height, k->width, y - top, x - left, c)
-                           : 0.0;
+                           : (double)0.37f;
                 ck_assert_double_eq_tol(to[(y * w.width + x) * w.channels + c], twin, k->tolerance);
             }
     free(from);
@@ -95,7 +95,7 @@ START_TEST(what_fits_stays_as_it_is)
 {
     const inv_shape shape = {28, 28, 1};
     float *from = irregular(784), *to = irregular(784);
-    ck_assert_status(inv_fit_image(shape, from, shape, to), INV_OK);
+    ck_assert_status(inv_fit_image(shape, from, shape, 0.0f, to), INV_OK);
     ck_assert_mem_eq(to, from, 784 * sizeof *to);
     free(from);
     free(to);
@@ -106,17 +106,17 @@ START_TEST(grey_and_colour_stand_for_each_other)
 {
     const inv_shape grey = {3, 4, 1}, colour = {3, 4, 3};
     float *rgb = irregular(36), to[36];
-    ck_assert_status(inv_fit_image(colour, rgb, grey, to), INV_OK);
+    ck_assert_status(inv_fit_image(colour, rgb, grey, 0.0f, to), INV_OK);
     for (size_t i = 0; i < 12; i++)
         ck_assert_float_eq_tol(
             to[i], 0.299f * rgb[3 * i] + 0.587f * rgb[3 * i + 1] + 0.114f * rgb[3 * i + 2], 1e-6f);
-    ck_assert_status(inv_fit_image(grey, rgb, colour, to), INV_OK);
+    ck_assert_status(inv_fit_image(grey, rgb, colour, 0.0f, to), INV_OK);
     for (size_t i = 0; i < 36; i++)
         ck_assert_float_eq(to[i], rgb[i / 3]);
     to[0] = -7.25f;
-    ck_assert_status(inv_fit_image((inv_shape){3, 4, 2}, rgb, grey, to), INV_EDATA);
+    ck_assert_status(inv_fit_image((inv_shape){3, 4, 2}, rgb, grey, 0.0f, to), INV_EDATA);
     ck_assert_message_has("2 channels cannot be made to have 1");
-    ck_assert_status(inv_fit_image(colour, rgb, (inv_shape){3, 4, 4}, to), INV_EDATA);
+    ck_assert_status(inv_fit_image(colour, rgb, (inv_shape){3, 4, 4}, 0.0f, to), INV_EDATA);
     ck_assert_float_eq(to[0], -7.25f);
     free(rgb);
 }

@@ -47,7 +47,7 @@ START_TEST(moves_as_the_formula)
         gradient_fill(image, n, -1.0, 1.0, 9 + k);
         for (size_t i = 0; i < n; i++)
             expected[i] = naive_move(&moves[_i], image, shapes[k], i);
-        inv_move_apply(&moves[_i], shapes[k], image, moved);
+        inv_move_apply(&moves[_i], shapes[k], 0.0f, image, moved);
         gradient_assert_near(moved, expected, n, 1e-6, "moved");
     }
 }
@@ -62,7 +62,7 @@ START_TEST(goes_back_by_the_transpose)
         double left = 0.0, right = 0.0;
         gradient_fill(x, n, -1.0, 1.0, 3);
         gradient_fill(y, n, -1.0, 1.0, 4);
-        inv_move_apply(&moves[_i], shapes[k], x, mx);
+        inv_move_apply(&moves[_i], shapes[k], 0.0f, x, mx);
         inv_move_back(&moves[_i], shapes[k], y, my);
         for (size_t i = 0; i < n; i++) {
             left += (double)mx[i] * y[i];
@@ -80,7 +80,7 @@ START_TEST(a_whole_pixel_is_a_whole_pixel)
     const float image[12] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
     const float expected[12] = {0, 1, 2, 3, 0, 5, 6, 7, 0, 9, 10, 11};
     float moved[12];
-    inv_move_apply(&right, s, image, moved);
+    inv_move_apply(&right, s, 0.0f, image, moved);
     ck_assert_mem_eq(moved, expected, sizeof moved);
 }
 END_TEST
@@ -92,7 +92,7 @@ START_TEST(a_quarter_turn)
     const float image[9] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
     const double expected[9] = {7, 4, 1, 8, 5, 2, 9, 6, 3}; /* clockwise, as rows go down */
     float moved[9];
-    inv_move_apply(&turn, s, image, moved);
+    inv_move_apply(&turn, s, 0.0f, image, moved);
     gradient_assert_near(moved, expected, 9, 1e-6, "turned");
 }
 END_TEST
