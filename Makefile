@@ -89,7 +89,7 @@ SUBMAKE = $(MAKE) --no-print-directory $(PARALLEL)
 
 .DELETE_ON_ERROR:
 .PHONY: all reproduce check deps deps-lint data install uninstall format format-check lint coverage bench \
-  bench-torch clean help missing missing-check check-programs run-check torture run-torture
+  bench-torch clean help missing missing-check check-programs run-check torture run-torture mutate
 
 all: $(MADE) ## build the program, the library (.a and .so), the man page and invproj.pc
 	@:
@@ -223,6 +223,11 @@ torture: ## kill, starve, crowd and damage runs, thousands of times: half an hou
 	@sh .ci/deps.sh build test
 	+@$(SUBMAKE) run-torture
 	+@$(SUBMAKE) run-torture FLAVOUR=asan
+
+mutate: ## change the product in COUNT=10 small ways and see whether the tests notice; hours for 100
+	@sh .ci/deps.sh build test
+	@CC='$(CC)' ALL_CFLAGS='$(ALL_CFLAGS)' SEED='$(SEED)' FROM='$(FROM)' COUNT='$(COUNT)' JOBS='$(JOBS)' QUICK='$(QUICK)' \
+	  $(PYTHON3) -B tests/mutate/mutate.py build/mutate
 
 bench: all $B/bench ## time each phase of the experiment beside its dense products, into build/bench.json
 	@$B/bench $B/invproj '$(or $(MNIST_FOUND),data/mnist)' $B/bench.json
