@@ -10,6 +10,8 @@
 #ifndef INVPROJ_GAUSSIAN_H
 #define INVPROJ_GAUSSIAN_H
 
+#include <stdbool.h>
+
 #include "invproj/array.h"
 #include "invproj/dataset.h"
 #include "invproj/net.h"
@@ -31,7 +33,8 @@ typedef struct inv_gaussian {
 typedef struct inv_gaussians {
     inv_gaussian all;
     size_t classes;
-    inv_gaussian *of; /* [classes]: of the images of that class, in the span of all's axes */
+    inv_gaussian *of; /* [classes]: of the images of that class, in the span of all's axes; see
+                         inv_gaussian_is_there */
     float *memory;
 } inv_gaussians;
 
@@ -39,8 +42,9 @@ typedef struct inv_gaussians {
 #define INV_GAUSSIAN_UNITS 4096
 
 /* Of the values that `net` has at point `at` on the images of `part`. At most `components` of them
- * (0: as many as vary). INV_EINVAL: more than INV_GAUSSIAN_UNITS units; INV_EDATA: fewer than two
- * images of a class, or values that do not vary. The caller frees. */
+ * (0: as many as vary). A class with a single image, or whose images are all alike, has their mean
+ * and the pooled covariance of the classes, the mean of theirs by numbers of images. INV_EINVAL: more
+ * than INV_GAUSSIAN_UNITS units; INV_EDATA: values that do not vary. The caller frees. */
 INV_MUST_CHECK inv_status inv_gaussians_fit(const inv_net *net, const inv_part *part, size_t at,
                                             size_t classes, size_t components, inv_gaussians **out);
 /* The same for images of `shape`, but with waves for axes, in each channel: cas(2 pi (row u /
@@ -59,6 +63,9 @@ size_t inv_gaussians_state(inv_gaussians *gaussians, inv_array state[INV_ARRAYS_
 
 /* To be called once those were filled from elsewhere. INV_EFORMAT where they are no Gaussians. */
 INV_MUST_CHECK inv_status inv_gaussians_restored(inv_gaussians *gaussians);
+
+/* Whether there is one: not of a class that no image is of, whose mean and deviations are all 0. */
+bool inv_gaussian_is_there(const inv_gaussian *g);
 
 /* c[k] = (x - mean) . axes_k / deviation_k */
 void inv_gaussian_coordinates(const inv_gaussian *g, const float *x, float *c);

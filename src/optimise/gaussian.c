@@ -225,44 +225,91 @@ static void fill_class(const inv_gaussian *all, const double *mean, const double
     g->rest = all->rest;
 }
 
-/* `variances` is room for one of each component. */
-static inv_status fit_class(const inv_gaussian *all, class_sums *s, size_t c, double *variances,
+/* Each class's sums become its mean and its covariance; `pooled` becomes sum_c n_c S_c / sum_c n_c
+ * over those with two images or more. Source: Fisher 1936; Hastie, Tibshirani, Friedman 2009, 4.3. */
+static void find_class_covariances(class_sums *s, double *pooled)
+{
+    const size_t k = s->k;
+    double total = 0.0;
+    for (size_t c = 0; c < s->classes; c++) {
+        const double n = s->count[c];
+        double *mean = s->sum + c * k, *square = s->square + c * k * k;
+        for (size_t i = 0; n > 0.0 && i < k; i++)
+            mean[i] /= n;
+        for (size_t i = 0; n > 0.0 && i < k; i++)
+            for (size_t j = 0; j <= i; j++) {
+                square[i * k + j] = square[i * k + j] / n - mean[i] * mean[j];
+                pooled[i * k + j] += n > 1.0 ? n * square[i * k + j] : 0.0;
+            }
+        total += n > 1.0 ? n : 0.0;
+    }
+    for (size_t i = 0; total > 0.0 && i < k * k; i++)
+        pooled[i] /= total;
+}
+
+/* Whether values that vary so much along their first axis vary at all. */
+static bool does_vary(const inv_gaussian *all, double variance)
+{
+    return variance > VARIANCE_LEAST * all->deviation[0] * all->deviation[0];
+}
+
+/* The axes of the pooled covariance or, where the images of each class are alike, of all images. */
+static inv_status find_pooled_axes(const inv_gaussian *all, double *pooled, double *variances)
+{
+    const size_t k = all->components;
+    inv_status status = inv_eigen_symmetric(k, pooled, variances);
+    if (status != INV_OK || does_vary(all, variances[0]))
+        return status;
+    for (size_t i = 0; i < k; i++) {
+        variances[i] = (double)all->deviation[i] * all->deviation[i];
+        for (size_t j = 0; j < k; j++)
+            pooled[i * k + j] = i == j;
+    }
+    return INV_OK;
+}
+
+/* A class without images has no Gaussian; one whose images do not vary, as a single one does not, the
+ * pooled covariance. `variances` is room for one of each component. */
+static inv_status fit_class(const inv_gaussian *all, class_sums *s, size_t c,
+                            const double *pooled_axes, const double *pooled, double *variances,
                             inv_gaussian *g)
 {
     const size_t k = s->k;
-    const double n = s->count[c];
-    double *mean = s->sum + c * k, *square = s->square + c * k * k;
-    if (n < 2.0)
-        return INV_ERROR(INV_EDATA, "gaussian: %.0f images of class %zu; it takes at least 2", n,
-                         c);
-    for (size_t i = 0; i < k; i++)
-        mean[i] /= n;
-    for (size_t i = 0; i < k; i++)
-        for (size_t j = 0; j <= i; j++)
-            square[i * k + j] = square[i * k + j] / n - mean[i] * mean[j];
-    inv_status status = inv_eigen_symmetric(k, square, variances);
-    if (status == INV_OK && !(variances[0] > 0.0))
-        status = INV_ERROR(INV_EDATA, "gaussian: the images of class %zu are all alike", c);
-    if (status == INV_OK)
+    const double *mean = s->sum + c * k;
+    double *square = s->square + c * k * k;
+    variances[0] = 0.0;
+    if (s->count[c] < 1.0)
+        return INV_OK;
+    inv_status status = s->count[c] > 1.0 ? inv_eigen_symmetric(k, square, variances) : INV_OK;
+    if (status == INV_OK && does_vary(all, variances[0]))
         fill_class(all, mean, variances, square, g);
+    else if (status == INV_OK)
+        fill_class(all, mean, pooled, pooled_axes, g);
     return status;
 }
 
 static inv_status fit_classes(reading *r, inv_gaussians *g)
 {
     const size_t k = g->all.components;
-    void *count = NULL, *sum = NULL, *square = NULL, *variances = NULL;
+    void *count = NULL, *sum = NULL, *square = NULL, *variances = NULL, *pooled = NULL;
     inv_status status = INV_OK;
-    INV_TRY(inv_calloc(k, sizeof(double), "classes", &variances));
+    if (g->classes == 0)
+        return INV_OK;
+    INV_TRY(inv_calloc(2 * k, sizeof(double), "classes", &variances));
+    INV_TRY(inv_calloc(k, k * sizeof(double), "classes", &pooled));
     INV_TRY(inv_calloc(g->classes, sizeof(double), "classes", &count));
     INV_TRY(inv_calloc(g->classes * k, sizeof(double), "classes", &sum));
     INV_TRY(inv_calloc(g->classes * k, k * sizeof(double), "classes", &square));
     class_sums sums = {k, g->classes, count, sum, square};
+    double *of_class = variances, *of_pooled = of_class + k;
     INV_TRY(add_classes(r, &g->all, &sums));
+    find_class_covariances(&sums, pooled);
+    INV_TRY(find_pooled_axes(&g->all, pooled, of_pooled));
     for (size_t c = 0; c < g->classes; c++)
-        INV_TRY(fit_class(&g->all, &sums, c, variances, &g->of[c]));
+        INV_TRY(fit_class(&g->all, &sums, c, pooled, of_pooled, of_class, &g->of[c]));
 fail:
     free(variances);
+    free(pooled);
     free(count);
     free(sum);
     free(square);
@@ -435,15 +482,30 @@ size_t inv_gaussians_state(inv_gaussians *g, inv_array state[INV_ARRAYS_MAX])
     return 2;
 }
 
+bool inv_gaussian_is_there(const inv_gaussian *g)
+{
+    return g->deviation[0] > 0.0f;
+}
+
+/* Whether its deviations are those of a Gaussian, or all 0, which is none. */
+static bool is_sound(const inv_gaussian *g)
+{
+    const bool there = inv_gaussian_is_there(g);
+    for (size_t k = 0; k < g->components; k++)
+        if (there ? !(g->deviation[k] > 0.0f) : g->deviation[k] != 0.0f)
+            return false;
+    return true;
+}
+
 inv_status inv_gaussians_restored(inv_gaussians *g)
 {
     const size_t n = (g->classes + 1) * floats_of(g->all.units, g->all.components);
-    bool good = inv_all_finite(g->memory, n) && isfinite(g->all.rest) && g->all.rest >= 0.0;
+    bool good = inv_all_finite(g->memory, n) && isfinite(g->all.rest) && g->all.rest >= 0.0 &&
+                inv_gaussian_is_there(&g->all);
     for (size_t c = 0; c <= g->classes; c++) {
         inv_gaussian *one = c < g->classes ? &g->of[c] : &g->all;
         one->rest = g->all.rest;
-        for (size_t k = 0; k < one->components; k++)
-            good = good && one->deviation[k] > 0.0f;
+        good = good && is_sound(one);
     }
     return good ? INV_OK : INV_ERROR(INV_EFORMAT, "gaussian: what was kept is none");
 }

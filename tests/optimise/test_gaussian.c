@@ -201,26 +201,115 @@ START_TEST(what_was_kept_comes_back)
         memcpy(to[i].data, from[i].data, to[i].count * inv_type_size(to[i].type));
     ck_assert_status(inv_gaussians_restored(other), INV_OK);
     ck_assert_double_eq(other->of[2].rest, g->of[2].rest);
+    memset(other->of[1].deviation, 0, 9 * sizeof(float)); /* of a class without images */
+    ck_assert_status(inv_gaussians_restored(other), INV_OK);
+    ck_assert(!inv_gaussian_is_there(&other->of[1]) && inv_gaussian_is_there(&other->of[2]));
+    other->of[1].deviation[3] = 0.5f;
+    ck_assert_status(inv_gaussians_restored(other), INV_EFORMAT);
     other->of[1].deviation[3] = NAN;
+    ck_assert_status(inv_gaussians_restored(other), INV_EFORMAT);
+    other->of[1].deviation[3] = 0.0f;
+    memset(other->all.deviation, 0, 9 * sizeof(float));
     ck_assert_status(inv_gaussians_restored(other), INV_EFORMAT);
     inv_gaussians_free(g);
     inv_gaussians_free(other);
 }
 END_TEST
 
+/* The naive twin of the pooled covariance of classes 0 to `last` at the input. */
+static void naive_pooled(size_t last, double *pooled)
+{
+    enum { N = SMALL_PIXELS };
+    double total = 0.0;
+    for (size_t c = 0; c <= last; c++) {
+        double mean[SMALL_WIDEST] = {0.0}, *one = calloc((size_t)N * N, sizeof *one), n = 0.0;
+        naive_covariance(0, c, mean, one);
+        for (size_t i = 0; i < data->train.count; i++)
+            n += data->train.labels[i] == c;
+        for (size_t i = 0; i < (size_t)N * N; i++)
+            pooled[i] += n * one[i];
+        total += n;
+        free(one);
+    }
+    for (size_t i = 0; i < (size_t)N * N; i++)
+        pooled[i] /= total;
+}
+
+/* Of the images, one of the last class is left, and two classes more have none. */
+START_TEST(few_images_borrow_from_the_others)
+{
+    enum { N = SMALL_PIXELS, LAST = SMALL_CLASSES - 1 };
+    inv_gaussians *g = NULL;
+    uint16_t *labels = (uint16_t *)(uintptr_t)data->train.labels;
+    size_t kept = SIZE_MAX;
+    for (size_t i = 0; i < data->train.count; i++) {
+        if (labels[i] != LAST)
+            continue;
+        if (kept == SIZE_MAX)
+            kept = i;
+        else
+            labels[i] = (uint16_t)(i % LAST); /* they count among the others now */
+    }
+    ck_assert_status(inv_gaussians_fit(net, &data->train, 0, SMALL_CLASSES + 2, 0, &g), INV_OK);
+    for (size_t c = 0; c < LAST; c++)
+        assert_gaussian(&g->of[c], 0, c);
+    ck_assert(!inv_gaussian_is_there(&g->of[SMALL_CLASSES]));
+    ck_assert(!inv_gaussian_is_there(&g->of[SMALL_CLASSES + 1]));
+    const inv_gaussian *last = &g->of[LAST];
+    ck_assert(inv_gaussian_is_there(last));
+    double mean[N], *pooled = calloc((size_t)N * N, sizeof *pooled);
+    float *made = calloc((size_t)N * N, sizeof *made);
+    small_pixels(&data->train, kept, mean);
+    gradient_assert_near(last->mean, mean, N, 1e-5, "mean");
+    naive_pooled(LAST - 1, pooled);
+    for (size_t k = 0; k < last->components; k++)
+        for (size_t i = 0; i < (size_t)N * N; i++)
+            made[i] += last->deviation[k] * last->deviation[k] * last->axes[k * N + i / N] *
+                       last->axes[k * N + i % N];
+    gradient_assert_near(made, pooled, (size_t)N * N, 2e-5, "covariance");
+    assert_orthonormal(last);
+    free(pooled);
+    free(made);
+    inv_gaussians_free(g);
+}
+END_TEST
+
+/* With one image a class, or the same one thrice, there is nothing to pool but the whole. */
+START_TEST(single_images_have_the_covariance_of_all)
+{
+    inv_gaussians *g = NULL;
+    inv_part first = data->train; /* the first images are one of each class */
+    first.count = SMALL_CLASSES;
+    inv_part few = small_repeat(&first, _i ? 3 * SMALL_CLASSES : SMALL_CLASSES);
+    ck_assert_status(inv_gaussians_fit(net, &few, 0, SMALL_CLASSES, 0, &g), INV_OK);
+    for (size_t c = 0; c < SMALL_CLASSES; c++) {
+        double mean[SMALL_PIXELS];
+        for (size_t i = 0; i < few.count; i++)
+            if (few.labels[i] == c)
+                small_pixels(&few, i, mean);
+        gradient_assert_near(g->of[c].mean, mean, SMALL_PIXELS, 1e-5, "mean");
+        for (size_t k = 0; k < g->all.components; k++)
+            ck_assert_float_eq_tol(g->of[c].deviation[k], g->all.deviation[k], 1e-6f);
+    }
+    inv_gaussians_free(g);
+    free((void *)(uintptr_t)few.images);
+    free((void *)(uintptr_t)few.labels);
+}
+END_TEST
+
 START_TEST(refuses_what_has_none)
 {
     inv_gaussians *g = NULL;
-    inv_part few = small_repeat(&data->train, 5);
-    ck_assert_status(inv_gaussians_fit(net, &few, 0, SMALL_CLASSES + 3, 0, &g), INV_EDATA);
-    ck_assert_message_has("it takes at least 2");
+    inv_part one = data->train;
+    one.count = 1;
+    ck_assert_status(inv_gaussians_fit(net, &one, 0, SMALL_CLASSES, 0, &g), INV_EDATA);
+    ck_assert_message_has("the values at input do not vary");
+    ck_assert_ptr_null(g);
     ck_assert_status(inv_gaussians_alloc(5000, 3, 2, &g), INV_EINVAL);
     ck_assert_message_has("at most 4096");
     ck_assert_status(inv_gaussians_alloc(5, 6, 2, &g), INV_EINVAL);
     ck_assert_ptr_null(g);
     inv_gaussians_free(NULL);
-    free((void *)few.images);
-    free((void *)few.labels);
 }
 END_TEST
 
@@ -236,6 +325,8 @@ Suite *gaussian_suite(void)
     tcase_add_test(tests, coordinates_lead_back);
     tcase_add_test(tests, threads_do_not_matter);
     tcase_add_test(tests, what_was_kept_comes_back);
+    tcase_add_test(tests, few_images_borrow_from_the_others);
+    tcase_add_loop_test(tests, single_images_have_the_covariance_of_all, 0, 2);
     tcase_add_test(tests, refuses_what_has_none);
     suite_add_tcase(suite, tests);
     return suite;
