@@ -58,6 +58,7 @@
     X(cli_cause)                                                                                   \
     X(cli_train)                                                                                   \
     X(cli_images)                                                                                  \
+    X(cli_data)                                                                                    \
     X(cli_engine)                                                                                  \
     X(cli_usage)                                                                                   \
     X(cli_terminal)                                                                                \

@@ -58,10 +58,14 @@ bool inv_generate_needs_data(const inv_generate_spec *spec);
 INV_MUST_CHECK inv_status inv_generate_rows(const inv_generate_spec *spec, const inv_net *net,
                                             const char *stage, size_t *rows);
 
+/* Whether it makes images of classes: those of spec->classes, or all. */
+bool inv_generate_is_by_class(const inv_generate_spec *spec);
+
 typedef struct inv_generator inv_generator;
 
 /* `count` rows of values for each class, target, or for the mix. INV_ECONFIG: a class, a target or
- * a point that is not there, or settings that do not go together. The net stays the caller's and is
+ * a point that is not there, or settings that do not go together. INV_EDATA: the Gaussian of a class
+ * that has none. The net stays the caller's and is
  * left as it is. */
 INV_MUST_CHECK inv_status inv_generator_alloc(const inv_generate_spec *spec, const inv_net *net,
                                               const inv_material *material, inv_generator **out);

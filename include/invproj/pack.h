@@ -43,8 +43,12 @@ typedef struct inv_pack_report {
 
 typedef struct inv_pack inv_pack;
 
-/* Lists the images. Classes are numbered in the order of their names, byte by byte, as Keras and
- * PyTorch do. INV_EINVAL: a part that is none, sizes of which only one is 0, an `out` that is
+/* The natural order of names: runs of digits by their value, "2" before "10" and "a2" before "a10",
+ * all else byte by byte, whatever the locale. As strcmp; 0 only where they are the same. */
+int inv_natural_order(const char *a, const char *b);
+
+/* Lists the images. Classes are numbered in the natural order of their names, so that folders 0 to 12
+ * are classes 0 to 12 (Keras and PyTorch go byte by byte: 10 before 2). INV_EINVAL: a part that is none, sizes of which only one is 0, an `out` that is
  * not empty. INV_EIO: a folder that
  * cannot be read. INV_EDATA: fewer than two classes or more than INV_CLASSES_MAX, a name that
  * cannot be kept (inv_class_name_good), a class without PNG files, a class to test on that is not

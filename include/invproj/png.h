@@ -39,7 +39,8 @@ typedef struct inv_png_text {
 } inv_png_text;
 
 /* Writes `count` images, rows of `shape` in `images` (row-major, count x shape size), as one sheet,
- * atomically: 8-bit grey for one channel, RGB for three. The gap is mid-grey. A tEXt chunk
+ * atomically: 8-bit grey for one channel, RGB for three; of other numbers, the channels stand side by
+ * side, in grey. The gap is mid-grey. A tEXt chunk
  * "Scaling" says in words how values became greys; the caller's `texts` follow, and "Software". A
  * tile all of one value under INV_SCALING_TILE is black. INV_ENUMERIC for a value not finite (names
  * the tile), INV_EINVAL for a count, shape or sheet that cannot be drawn, INV_EIO. */

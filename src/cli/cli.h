@@ -69,7 +69,9 @@ typedef struct cli_options {
     uint64_t seed;
     const char *sets[CLI_SETS_MAX]; /* PATH=VALUE, in the order given; owned */
     size_t set_count;
-    bool named; /* --name is given */
+    const char *group;   /* of the experiment that the command's options set */
+    const char *classes; /* of --classes, still as text: names are the run file's to tell */
+    bool named;          /* --name is given */
     const char *judge, *frames;
     bool resume, force, quiet, json, man, help;
     bool single;       /* a PNG file an image, in place of a sheet */
@@ -219,6 +221,16 @@ INV_MUST_CHECK inv_status cli_data_describe(inv_run *run, const inv_dataset *dat
 INV_MUST_CHECK inv_status cli_data_pixels(const inv_run *run, inv_pixels *out);
 void cli_data_note(const cli_session *session);
 
+/* Sets the classes of the command's group to those that --classes lists, by number or by the names in
+ * the run file: a name goes before a number. INV_EINVAL: there is no such class. */
+INV_MUST_CHECK inv_status cli_set_classes(cli_session *session);
+/* Puts down how many images of each class are trained on. */
+INV_MUST_CHECK inv_status cli_put_class_images(inv_run *run, const inv_dataset *data);
+/* An empty list becomes that of all classes that have images, and the user is told who is left out.
+ * INV_ECONFIG where the list names one that has none. */
+INV_MUST_CHECK inv_status cli_leave_out_empty(const cli_session *session, const inv_net *net,
+                                              const char *stage, inv_sizes *classes);
+
 /* The data, where they are not open yet. */
 INV_MUST_CHECK inv_status cli_session_data(cli_session *session);
 /* The Gaussian of what the training images are at that point of the session's net: the run file's,
@@ -300,8 +312,6 @@ void cli_images_close(cli_images *images);
 
 /* ---- pictures, from the run file alone ---- */
 
-/* Whether images of that shape can be drawn: grey ones and RGB. A result of others has none. */
-bool cli_picture_can(inv_shape shape);
 /* Before the work: whether `count` images of that shape will make the picture that cli_draw makes
  * of the result of that name, and whether what stands in its place may be written over. INV_EINVAL,
  * which says what else to do; INV_EIO as cli_picture_place. */

@@ -146,10 +146,11 @@ static void take_class_names(gathering *g, json_t *to)
 static json_t *gather_data(gathering *g)
 {
     static const char *const counts[] = {"height", "width",      "channels", "classes",
-                                         "train",  "validation", "test"};
+                                         "train",  "validation", "test",     "transposed"};
     static const char *const values[] = {"low", "high", "black", "white", "ground"};
     json_t *data = new_object(g);
     take_text(g, "/data", "type", data);
+    take_text(g, "/data", "axes", data);
     for (size_t i = 0; i < COUNT(counts); i++)
         take_size(g, "/data", counts[i], data);
     for (size_t i = 0; i < COUNT(values); i++)
@@ -430,6 +431,10 @@ static void print_data(const json_t *data)
            whole_of(data, "height"), whole_of(data, "width"), whole_of(data, "channels"),
            text_of(data, "type"), real_of(data, "low"), real_of(data, "high"),
            real_of(data, "scale"));
+    if (strcmp(text_of(data, "axes"), "nchw") == 0)
+        printf("            read channels first\n");
+    if (whole_of(data, "transposed"))
+        printf("            rows and columns have changed places\n");
     printf("            %lld to train on, %lld to validate, %lld to test; %lld classes",
            whole_of(data, "train"), whole_of(data, "validation"), whole_of(data, "test"),
            whole_of(data, "classes"));

@@ -44,6 +44,7 @@ inv_status cli_data_describe(inv_run *run, const inv_dataset *data)
     INV_TRY(inv_run_set_real(run, "/data", "ground", data->pixels.ground));
     INV_TRY(inv_run_set_real(run, "/", "scale", data->scale));
     INV_TRY(put_class_names(run, data));
+    INV_TRY(cli_put_class_images(run, data));
 fail:
     return status;
 }

@@ -44,8 +44,6 @@ static inv_status draw_frame(cli_session *session, const cli_making *m,
     inv_sheet sheet = *m->sheet;
     inv_status status = INV_OK;
     sheet.captions = NULL;
-    if (!cli_picture_can(inv_net_shape(session->net, 0)))
-        return INV_OK; /* as cli_draw says of the result */
     INV_TRY(make_images(session, generator, images));
     if (asprintf(&path, "%s/%05zu.png", session->options->frames, step) < 0)
         path = NULL;
@@ -413,7 +411,7 @@ static inv_status check_frames(const cli_session *session, const cli_making *m, 
 {
     inv_sheet sheet = *m->sheet;
     sheet.captions = NULL;
-    if (!session->options->frames || !cli_picture_can(shape))
+    if (!session->options->frames)
         return INV_OK;
     return inv_png_check_sheet(session->options->frames, &sheet, n, shape);
 }

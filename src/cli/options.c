@@ -19,7 +19,8 @@ typedef enum option_kind {
     PRESET, /* the whole group becomes a preset, whatever else is set */
     KEY,    /* text for a key of the command's group */
     KEY_NUMBER,
-    KEY_LIST /* 1,2,5-9 */
+    KEY_LIST, /* 1,2,5-9 */
+    CLASSES   /* the same, or names that only the run file knows */
 } option_kind;
 
 typedef struct option {
@@ -55,8 +56,8 @@ static const option options_table[CLI_OPTION_COUNT] = {
     [CLI_KIND] = {0, "kind", "KIND", "how the inverse is found", KEY, 0, "kind"},
     [CLI_AT] = {0, "at", "POINT", "point to start from, as hidden2.pre", KEY, 0, "at"},
     [CLI_INVERSE] = {0, "inverse", "NAME", "name of the inverse to use", KEY, 0, "inverse"},
-    [CLI_CLASSES] = {0, "classes", "LIST", "numbers of classes, as 0,3,5-9", KEY_LIST, 0,
-                     "classes"},
+    [CLI_CLASSES] = {0, "classes", "LIST", "numbers or names of classes, as 0,3,5-9", CLASSES, 0,
+                     NULL},
     [CLI_STEPS] = {0, "steps", "N", "number of steps", KEY_NUMBER, 0, "steps"},
     [CLI_COUNT] = {0, "count", "N", "number of images", KEY_NUMBER, 0, "images"},
     [CLI_PRESET] = {0, "preset", "NAME",
@@ -259,6 +260,11 @@ static inv_status take(const cli_command *command, cli_option_id id, const char 
         return status == INV_OK ? add_key(options, command, o, value) : status;
     case KEY_LIST:
         return add_list(options, command, o, value);
+    case CLASSES:
+        options->classes = value;
+        if (value[0] == ',' || value[strlen(value) - 1] == ',' || strstr(value, ",,"))
+            return INV_ERROR(INV_EINVAL, "--%s: '%s' is not a list like 0,3,5-9", o->name, value);
+        return INV_OK;
     }
     return INV_OK;
 }
@@ -316,7 +322,7 @@ static inv_status check_operands(const cli_command *command, const cli_options *
 inv_status cli_parse(const cli_command *command, int argc, char **argv, cli_options *options)
 {
     bool words_only = false;
-    *options = (cli_options){.operands = argv};
+    *options = (cli_options){.operands = argv, .group = command->group};
     for (int i = 0; i < argc; i++) {
         char *word = argv[i];
         const char *value = NULL;

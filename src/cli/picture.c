@@ -51,11 +51,6 @@ inv_status cli_picture_place(const char *path)
 
 /* ---- before the work ---- */
 
-bool cli_picture_can(inv_shape shape)
-{
-    return shape.channels == 1 || shape.channels == 3;
-}
-
 /* Each image by itself is a sheet of one, without gap or caption. */
 static inv_sheet single_sheet(const inv_sheet *sheet)
 {
@@ -97,8 +92,6 @@ inv_status cli_picture_check(const cli_session *session, inv_shape shape, const 
                              const char *stem, const inv_sheet *sheet, size_t count)
 {
     char *path = NULL;
-    if (!cli_picture_can(shape))
-        return INV_OK;
     inv_status status = picture_path(session, result, stem, &path);
     if (status == INV_OK)
         status = session->options->single ? check_singles(path, sheet, count, shape)
@@ -330,13 +323,6 @@ inv_status cli_draw(const cli_session *session, const char *path, const char *ar
     drawing d = {0};
     inv_status status = INV_OK;
     INV_TRY(drawing_open(session, path, array, sheet->captioned, &d));
-    if (!cli_picture_can(d.shape)) {
-        cli_note(&session->progress,
-                 "picture   none of %s: PNG files are grey or RGB, and these images have %zu "
-                 "channels",
-                 d.source, d.shape.channels);
-        goto fail;
-    }
     INV_TRY(picture_path(session, strrchr(path, '/') + 1, stem, &picture));
     if (session->options->single)
         INV_TRY(draw_singles(session, &d, sheet, picture));

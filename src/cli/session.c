@@ -43,6 +43,8 @@ static inv_status read_experiment(cli_session *session)
     inv_status status = INV_OK;
     for (size_t i = 0; i < session->options->set_count && status == INV_OK; i++)
         status = inv_config_set(session->config, session->options->sets[i]);
+    if (status == INV_OK && session->options->classes)
+        status = cli_set_classes(session);
     if (status == INV_OK)
         status = inv_experiment_read(session->config, &session->experiment);
     return status == INV_OK ? read_checkpoint(session) : status;
@@ -90,7 +92,8 @@ static inv_status read_kept(cli_session *session, const char *text)
     inv_status status = inv_config_read_text(session->path, text, &session->config);
     if (status == INV_OK && !inv_config_has(session->config, "generate"))
         status = inv_config_set(session->config, RECOMMENDED);
-    const bool sound = status == INV_OK && session->options->set_count > 0;
+    const bool sound =
+        status == INV_OK && (session->options->set_count > 0 || session->options->classes);
     if (status == INV_OK)
         status = read_experiment(session);
     return status == INV_ECONFIG && !sound ? INV_EFORMAT : status;

@@ -137,13 +137,15 @@ static inv_status check_pictures(const cli_session *session, const inv_net *net,
 
 static inv_status exemplars(cli_session *session)
 {
-    const inv_exemplars_spec *spec = &session->experiment->exemplars;
+    inv_exemplars_spec *spec = &session->experiment->exemplars;
     char path[PATH_BYTES];
     inv_sheet sheet = session->experiment->exemplars_sheet;
     inv_exemplars found = {0};
     made m = {0};
     inv_status status = INV_OK;
     INV_TRY(cli_session_net(session));
+    if (!*spec->layer)
+        INV_TRY(cli_leave_out_empty(session, session->net, "exemplars", &spec->classes));
     INV_TRY(made_open(session, &m));
     INV_TRY(check_pictures(session, session->net, m.n > 0));
     INV_TRY(inv_exemplars_find(spec, session->net, &session->data->train, &found));

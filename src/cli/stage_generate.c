@@ -66,10 +66,12 @@ static inv_status makings_open(const cli_session *session, const inv_net *net, m
 
 static inv_status run_generate(cli_session *session)
 {
-    makings m = {0};
     inv_generate_spec *spec = &session->experiment->generate;
+    makings m = {0};
     inv_status status = cli_session_net(session);
     inv_optimise_set_bounds(&spec->optimise, strcmp(spec->at, "input") == 0, &session->pixels);
+    if (status == INV_OK && inv_generate_is_by_class(spec))
+        status = cli_leave_out_empty(session, session->net, "generate", &spec->classes);
     if (status == INV_OK)
         status = makings_open(session, session->net, &m);
     for (size_t i = 0; i < m.count && status == INV_OK; i++)
@@ -81,12 +83,14 @@ static inv_status run_generate(cli_session *session)
 /* What needs the Gaussians of a net that is still to be trained cannot be tried. */
 static inv_status check_generate(const cli_session *session, inv_net *untrained)
 {
-    const inv_generate_spec *spec = &session->experiment->generate;
+    inv_generate_spec *spec = &session->experiment->generate;
     inv_generator *generator = NULL;
     makings m = {0};
     inv_status status = INV_OK;
     if (strcmp(spec->at, "input") != 0)
         status = cli_stage_need_inverse(session, "generate at any point but the input");
+    if (status == INV_OK && spec->classes.count > 0)
+        status = cli_leave_out_empty(session, untrained, "generate", &spec->classes);
     if (status == INV_OK && !inv_optimise_needs_gaussians(&spec->optimise))
         status = inv_generator_alloc(spec, untrained,
                                      &(inv_material){.data = session->data, .seed = session->seed},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "invproj/pack.h"
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <math.h>
@@ -17,6 +18,8 @@
 #include "invproj/fit.h"
 #include "invproj/png.h"
 #include "invproj/rng.h"
+
+#define DIGITS "0123456789"
 
 enum { TRAIN, TEST, PARTS };
 
@@ -51,10 +54,33 @@ static int not_hidden(const struct dirent *entry)
     return entry->d_name[0] != '.';
 }
 
-/* Byte by byte, whatever the locale. */
+int inv_natural_order(const char *a, const char *b)
+{
+    const char *p = a, *q = b;
+    while (*p && *q) {
+        if (!isdigit((unsigned char)*p) || !isdigit((unsigned char)*q)) {
+            if (*p != *q)
+                return (unsigned char)*p < (unsigned char)*q ? -1 : 1;
+            p++, q++;
+            continue;
+        }
+        p += strspn(p, "0");
+        q += strspn(q, "0");
+        const size_t m = strspn(p, DIGITS), n = strspn(q, DIGITS);
+        const int order = m != n ? (m < n ? -1 : 1) : strncmp(p, q, m);
+        if (order != 0)
+            return order;
+        p += m;
+        q += n;
+    }
+    if (*p || *q)
+        return *p ? 1 : -1;
+    return strcmp(a, b); /* "07" and "7" */
+}
+
 static int by_name(const struct dirent **a, const struct dirent **b)
 {
-    return strcmp((*a)->d_name, (*b)->d_name);
+    return inv_natural_order((*a)->d_name, (*b)->d_name);
 }
 
 static inv_status list_folder(const char *folder, struct dirent ***entries, int *count)

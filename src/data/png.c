@@ -52,18 +52,23 @@ struct drawing {
 
 /* --- checks --- */
 
-static inv_status check_shape(const char *path, inv_shape shape)
+/* Channels that no picture has stand side by side: *drawn is the shape of what is drawn. */
+static inv_status check_shape(const char *path, inv_shape shape, inv_shape *drawn)
 {
-    if (shape.channels != 1 && shape.channels != 3)
-        return INV_ERROR(INV_EINVAL, "%s: a picture has 1 channel (grey) or 3 (RGB), not %zu", path,
-                         shape.channels);
-    if (shape.width == 0 || shape.height == 0)
-        return INV_ERROR(INV_EINVAL, "%s: an image of %zu x %zu pixels is none", path, shape.width,
-                         shape.height);
-    if (shape.height > PIXELS_MAX / shape.width)
+    size_t width = shape.width;
+    *drawn = shape;
+    if (shape.width == 0 || shape.height == 0 || shape.channels == 0)
+        return INV_ERROR(INV_EINVAL, "%s: an image of %zu x %zu pixels and %zu channels is none",
+                         path, shape.width, shape.height, shape.channels);
+    if (shape.channels != 1 && shape.channels != 3) {
+        if (__builtin_mul_overflow(shape.width, shape.channels, &width))
+            width = SIZE_MAX;
+        *drawn = (inv_shape){shape.height, width, 1};
+    }
+    if (shape.height > PIXELS_MAX / width)
         return INV_ERROR(INV_EINVAL,
                          "%s: an image of %zu x %zu pixels; at most %zu pixels are possible", path,
-                         shape.width, shape.height, PIXELS_MAX);
+                         width, shape.height, PIXELS_MAX);
     return INV_OK;
 }
 
@@ -368,13 +373,32 @@ static void arrange_texts(struct drawing *d, const char *scaling, const inv_png_
     d->texts[last] = plain_text("Software", "invproj");
 }
 
+/* --- channels that no picture has --- */
+
+/* Pixel (y, c width + x) of a grey image is pixel (y, x) of channel c; the caller frees *out. */
+static inv_status lay_side_by_side(const float *images, size_t count, inv_shape shape, float **out)
+{
+    const size_t channels = shape.channels, area = shape.height * shape.width;
+    void *memory = NULL;
+    inv_status status = inv_calloc(count, area * channels * sizeof(float), "a sheet", &memory);
+    if (status != INV_OK)
+        return status;
+    *out = memory;
+    for (size_t i = 0; i < count * area; i++) { /* each pixel, in the order of the images */
+        const size_t row = i / shape.width, x = i % shape.width;
+        for (size_t c = 0; c < channels; c++)
+            (*out)[(row * channels + c) * shape.width + x] = images[i * channels + c];
+    }
+    return INV_OK;
+}
+
 /* --- writing and reading --- */
 
 inv_status inv_png_check_sheet(const char *path, const inv_sheet *sheet, size_t count,
                                inv_shape shape)
 {
     struct drawing d = {.sheet = sheet, .count = count, .shape = shape};
-    inv_status status = check_shape(path, shape);
+    inv_status status = check_shape(path, shape, &d.shape);
     if (status == INV_OK)
         status = check_sheet(path, sheet, count);
     return status == INV_OK ? measure_sheet(path, &d) : status;
@@ -385,16 +409,21 @@ inv_status inv_png_write_sheet(const char *path, const inv_sheet *sheet, const f
                                size_t text_count)
 {
     inv_status status = INV_OK;
+    float *beside = NULL;
     struct drawing d = {.sheet = sheet, .images = images, .count = count, .shape = shape};
     char scaling[192];
-    INV_TRY(check_shape(path, shape));
+    INV_TRY(check_shape(path, shape, &d.shape));
     INV_TRY(check_sheet(path, sheet, count));
     INV_TRY(check_texts(path, texts, text_count));
     INV_TRY(measure_sheet(path, &d));
+    if (d.shape.channels != shape.channels) {
+        INV_TRY(lay_side_by_side(images, count, shape, &beside));
+        d.images = beside;
+    }
     d.text_count = text_count + 2;
     INV_TRY(
         inv_calloc(count, sizeof *d.ranges, "the ranges of a sheet's tiles", (void **)&d.ranges));
-    INV_TRY(inv_calloc(d.width, shape.channels, "a line of a sheet", (void **)&d.line));
+    INV_TRY(inv_calloc(d.width, d.shape.channels, "a line of a sheet", (void **)&d.line));
     INV_TRY(inv_calloc(d.text_count, sizeof *d.texts, "the texts of a sheet", (void **)&d.texts));
     INV_TRY(measure_tiles(path, &d));
     describe_scaling(sheet, scaling, sizeof scaling);
@@ -402,6 +431,7 @@ inv_status inv_png_write_sheet(const char *path, const inv_sheet *sheet, const f
     INV_TRY(encode(path, &d));
     INV_TRY(inv_file_replace(path, d.sink.bytes, d.sink.size));
 fail:
+    free(beside);
     free(d.ranges);
     free(d.line);
     free(d.texts);

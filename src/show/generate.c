@@ -127,6 +127,11 @@ static bool is_by_unit(const inv_generate_spec *spec)
            is(spec->objective, "energy");
 }
 
+bool inv_generate_is_by_class(const inv_generate_spec *spec)
+{
+    return !is_by_unit(spec) && spec->targets.count == 0 && spec->mix.count == 0;
+}
+
 /* The units, or the channels, of the point `of`. */
 static inv_status count_units(const inv_generate_spec *spec, const inv_net *net, const char *stage,
                               size_t *count)
@@ -344,9 +349,16 @@ static inv_status find_material(inv_generator *g, const inv_material *material)
     const bool by_class = is(spec->optimise.parametrisation.of, "class") && !g->by_unit;
     size_t point = 0;
     inv_status status = INV_OK;
-    for (size_t i = 0; gaussians && i < g->rows; i++)
+    for (size_t i = 0; gaussians && i < g->rows; i++) {
         g->of[i] = by_class && g->label[i] < gaussians->classes ? &gaussians->of[g->label[i]]
                                                                 : &gaussians->all;
+        if (!inv_gaussian_is_there(g->of[i]))
+            INV_FAIL(
+                INV_EDATA,
+                "%s: class %u has no images, and so no Gaussian to start from; leave it out, or "
+                "set parametrisation.of to \"all\"",
+                stage_of(material), g->label[i]);
+    }
     if (wants_start(spec))
         INV_TRY(find_start(g, material));
     if (is(spec->optimise.parametrisation.type, "mask") && spec->targets.count > 0)

@@ -268,7 +268,11 @@ static const struct {
     {"no scaling", {3, 2, 1, (inv_scaling)3, 0, 1, 0, false, NULL}, 1, {2, 3, 1}},
     {"multiples of", {3, 2, 1, INV_SCALING_FIXED, 0, 1, -0.1, false, NULL}, 1, {2, 3, 1}},
     {"multiples of", {3, 2, 1, INV_SCALING_TILE, 0, 1, NAN, false, NULL}, 1, {2, 3, 1}},
-    {"not 2", {3, 2, 1, INV_SCALING_FIXED, 0, 1, 0, false, NULL}, 1, {2, 3, 2}},
+    {"is none", {3, 2, 1, INV_SCALING_FIXED, 0, 1, 0, false, NULL}, 1, {2, 3, 0}},
+    {"49152000 x 16384",
+     {3, 2, 1, INV_SCALING_FIXED, 0, 1, 0, false, NULL},
+     1,
+     {1 << 14, 1 << 14, 3000}},
     {"is none", {3, 2, 1, INV_SCALING_FIXED, 0, 1, 0, false, NULL}, 1, {2, 0, 1}},
     {"is none", {3, 2, 1, INV_SCALING_FIXED, 0, 1, 0, false, NULL}, 1, {0, 3, 1}},
     {"an image of", {3, 2, 1, INV_SCALING_FIXED, 0, 1, 0, false, NULL}, 1, {SIZE_MAX / 2, 4, 1}},
@@ -415,6 +419,41 @@ START_TEST(bytes_are_the_same_each_time)
         free(paths[i]);
     }
     free(images);
+}
+END_TEST
+
+/* Of 2 and of 4 channels: the sheet of grey images with the channels side by side. */
+START_TEST(other_channels_stand_side_by_side)
+{
+    enum { COUNT = 5, H = 3, W = 4 };
+    const size_t channels = _i ? 4 : 2, wide = W * channels;
+    const inv_sheet sheet = {2, 3, 1, INV_SCALING_TILE, 0, 0, 0, false, NULL};
+    char *paths[2] = {in_folder("channels.png"), in_folder("grey.png")};
+    unsigned char *bytes[2] = {NULL, NULL};
+    size_t sizes[2] = {0, 0};
+    float *images = irregular(COUNT * H * wide), *grey = take(COUNT * H * wide, sizeof *grey);
+    for (size_t i = 0; i < COUNT; i++)
+        for (size_t y = 0; y < H; y++)
+            for (size_t x = 0; x < W; x++)
+                for (size_t c = 0; c < channels; c++)
+                    grey[(i * H + y) * wide + c * W + x] =
+                        images[((i * H + y) * W + x) * channels + c];
+    ck_assert_status(
+        inv_png_write_sheet(paths[0], &sheet, images, COUNT, (inv_shape){H, W, channels}, NULL, 0),
+        INV_OK);
+    ck_assert_status(
+        inv_png_write_sheet(paths[1], &sheet, grey, COUNT, (inv_shape){H, wide, 1}, NULL, 0),
+        INV_OK);
+    for (int i = 0; i < 2; i++)
+        ck_assert_status(inv_file_read(paths[i], READ_LIMIT, &bytes[i], &sizes[i]), INV_OK);
+    ck_assert_uint_eq(sizes[0], sizes[1]);
+    ck_assert_mem_eq(bytes[0], bytes[1], sizes[0]);
+    for (int i = 0; i < 2; i++) {
+        free(bytes[i]);
+        free(paths[i]);
+    }
+    free(images);
+    free(grey);
 }
 END_TEST
 
@@ -753,6 +792,7 @@ Suite *png_suite(void)
     tcase_add_test(write, texts_are_kept);
     tcase_add_test(write, wrong_texts_are_refused);
     tcase_add_test(write, bytes_are_the_same_each_time);
+    tcase_add_loop_test(write, other_channels_stand_side_by_side, 0, 2);
     tcase_add_test(write, folder_that_is_missing_is_eio);
     suite_add_tcase(suite, write);
     tcase_add_checked_fixture(read, setup, teardown);
