@@ -66,6 +66,7 @@
     X(cli_file)                                                                                    \
     X(cli_walk)                                                                                    \
     X(cli_bad)                                                                                     \
+    X(cli_place)                                                                                   \
     X(cli_pictures)                                                                                \
     X(cli_disk)                                                                                    \
     X(survive)                                                                                     \

@@ -158,6 +158,7 @@ typedef struct cli_session {
     uint64_t seed;
     inv_dataset *data;
     inv_pixels pixels; /* of the run's images */
+    char *data_folder; /* where they are, absolute */
     inv_net *net;
     inv_net *inverse;         /* the one named inverse_name */
     inv_gaussians *gaussians; /* of the training images at gaussians_point */
@@ -213,9 +214,14 @@ INV_MUST_CHECK inv_status cli_session_read(const cli_options *options, const cha
                                            cli_session *session);
 void cli_session_close(cli_session *session);
 
-/* Opens the data that the experiment names, or --data; puts down in the run file, and tells the user,
- * how they were read. */
+/* Opens the data: those of --data; else those of the run file where its newest start had them; else
+ * of the experiment's folder, relative to the experiment file or, where it is not there, to the
+ * current folder. The session's run file, if there is one, says by their SHA-256s which are right;
+ * the message of a failure names each place. */
 INV_MUST_CHECK inv_status cli_data_open(cli_session *session);
+/* Puts down in the run file where they are and, of a new start, where its experiment file is. */
+INV_MUST_CHECK inv_status cli_data_remember(cli_session *session);
+/* Puts down in the run file, and tells the user, how they were read. */
 INV_MUST_CHECK inv_status cli_data_describe(inv_run *run, const inv_dataset *data);
 /* What values of pixels mean to the run's net. INV_EFORMAT. */
 INV_MUST_CHECK inv_status cli_data_pixels(const inv_run *run, inv_pixels *out);

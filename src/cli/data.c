@@ -1,14 +1,196 @@
-/* The data a session works on: opened as its experiment says, and what is said of them.
+/* The data a session works on: where they are, how they were read, and what is said of them.
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli.h"
+#include "invproj/file.h"
 
+/* ---- where they may be ---- */
+
+/* Where the data are looked for, in this order. */
+typedef struct places {
+    size_t count;
+    char *of[3];
+} places;
+
+static void places_close(places *p)
+{
+    for (size_t i = 0; i < p->count; i++)
+        free(p->of[i]);
+}
+
+static bool is_same(const char *a, const char *b)
+{
+    struct stat first, second;
+    return strcmp(a, b) == 0 || (stat(a, &first) == 0 && stat(b, &second) == 0 &&
+                                 first.st_dev == second.st_dev && first.st_ino == second.st_ino);
+}
+
+/* Takes over `path`, unless it is one of them already; NULL stands for a lack of memory. */
+static inv_status add_place(places *p, char *path)
+{
+    if (!path)
+        return INV_ERROR(INV_ENOMEM, "data: no memory for a folder's name");
+    bool is_new = true;
+    for (size_t i = 0; i < p->count; i++)
+        is_new = is_new && !is_same(path, p->of[i]);
+    if (is_new)
+        p->of[p->count++] = path;
+    else
+        free(path);
+    return INV_OK;
+}
+
+/* What the run file remembers of the newest start, in *text; NULL where it does not. */
+static inv_status recall(const cli_session *session, const char *name, char **text)
+{
+    *text = NULL;
+    return session->run && inv_run_has_attribute(session->run, "/environment", name)
+               ? inv_run_text(session->run, "/environment", name, text)
+               : INV_OK;
+}
+
+/* Whether the folder was said on the command line, and not in the experiment file. */
+static bool is_set_here(const cli_options *options)
+{
+    for (size_t i = 0; i < options->set_count; i++)
+        if (strncmp(options->sets[i], "data.folder=", 12) == 0 ||
+            strncmp(options->sets[i], "data=", 5) == 0)
+            return true;
+    return false;
+}
+
+/* The experiment's folder as it stands beside the experiment file: the one that is read now, or the
+ * one that the run was started from. */
+static inv_status add_beside_experiment(const cli_session *session, places *p)
+{
+    const char *folder = session->experiment->data.folder;
+    char *beside = NULL, *started = NULL;
+    inv_status status = INV_OK;
+    if (folder[0] == '/' || is_set_here(session->options))
+        return INV_OK;
+    if (session->starts) {
+        INV_TRY(inv_file_beside(session->options->operands[0], folder, &beside));
+    } else {
+        INV_TRY(recall(session, "experiment_folder", &started));
+        if (!started)
+            return INV_OK;
+        if (asprintf(&beside, "%s/%s", started, folder) < 0)
+            beside = NULL;
+    }
+    INV_TRY(add_place(p, beside));
+fail:
+    free(started);
+    return status;
+}
+
+/* --data DIR and no other; else where the run's newest start had them, the experiment's folder
+ * beside the experiment file, and that folder from where the program runs. */
+static inv_status find_places(const cli_session *session, places *p)
+{
+    char *recorded = NULL;
+    inv_status status = INV_OK;
+    if (session->options->data)
+        return add_place(p, strdup(session->options->data));
+    INV_TRY(recall(session, "data_folder", &recorded));
+    if (recorded)
+        INV_TRY(add_place(p, recorded));
+    INV_TRY(add_beside_experiment(session, p));
+    INV_TRY(add_place(p, strdup(session->experiment->data.folder)));
+fail:
+    return status;
+}
+
+/* ---- opening ---- */
+
+/* The data of the run file must be those at hand, byte for byte. */
+static inv_status check_sums(const cli_session *session, const char *place)
+{
+    char *recorded[INV_DATA_FILES];
+    inv_status status =
+        inv_run_texts(session->run, "/", "dataset_sha256", recorded, INV_DATA_FILES);
+    for (size_t i = 0; status == INV_OK && i < INV_DATA_FILES; i++)
+        if (strcmp(recorded[i], session->data->sha256[i]) != 0)
+            status = INV_ERROR(INV_EDATA,
+                               "%s: %s was made from other data: SHA-256 of file %zu of 4 is "
+                               "%.12s..., not %.12s...",
+                               place, session->path, i + 1, session->data->sha256[i], recorded[i]);
+    for (size_t i = 0; i < INV_DATA_FILES; i++)
+        free(recorded[i]);
+    return status;
+}
+
+static inv_status open_place(cli_session *session, const char *place)
+{
+    uint64_t seed = session->seed;
+    inv_status status = INV_OK;
+    if (session->run) /* whose images were mixed by its own seed, not by one of --seed */
+        INV_TRY(inv_run_size(session->run, "/", "seed", &seed));
+    INV_TRY(inv_dataset_load(&session->experiment->data, place, seed, &session->data));
+    if (session->run)
+        INV_TRY(check_sums(session, place));
+    free(session->data_folder);
+    session->data_folder = realpath(place, NULL);
+    if (!session->data_folder)
+        session->data_folder = strdup(place);
+    if (!session->data_folder)
+        INV_FAIL(INV_ENOMEM, "%s: no memory for its name", place);
+fail:
+    if (status != INV_OK) {
+        inv_dataset_free(session->data);
+        session->data = NULL;
+    }
+    return status;
+}
+
+/* A run's SHA-256s tell which data are meant: what is not they is passed over. A new run has none:
+ * the first place that is there at all is meant. */
 inv_status cli_data_open(cli_session *session)
 {
-    return inv_dataset_load(&session->experiment->data, session->options->data, session->seed,
-                            &session->data);
+    char why[INV_MESSAGE_MAX] = "";
+    places p = {0};
+    bool missing = false;
+    inv_status status = find_places(session, &p);
+    if (status != INV_OK)
+        goto fail;
+    for (size_t i = 0; i < p.count; i++) {
+        const size_t used = strlen(why);
+        status = open_place(session, p.of[i]);
+        if (status == INV_OK || status == INV_ENOMEM)
+            goto fail;
+        missing = missing || status == INV_EIO || (status == INV_EDATA && session->run);
+        snprintf(why + used, sizeof why - used, "%s%.300s", used ? "; " : "", inv_error_message());
+        if (!session->run && access(p.of[i], F_OK) == 0)
+            break;
+    }
+    status = INV_ERROR(status, "%s%s", why,
+                       missing ? "; name the folder of the data with --data DIR" : "");
+fail:
+    places_close(&p);
+    return status;
 }
+
+inv_status cli_data_remember(cli_session *session)
+{
+    char *folder = NULL, *real = NULL;
+    inv_status status =
+        inv_run_set_text(session->run, "/environment", "data_folder", session->data_folder);
+    if (status != INV_OK || !session->starts)
+        return status;
+    INV_TRY(inv_file_beside(session->options->operands[0], ".", &folder));
+    real = realpath(folder, NULL);
+    if (real)
+        INV_TRY(inv_run_set_text(session->run, "/environment", "experiment_folder", real));
+fail:
+    free(folder);
+    free(real);
+    return status;
+}
+
+/* ---- what is said of them ---- */
 
 static inv_status put_class_names(inv_run *run, const inv_dataset *data)
 {

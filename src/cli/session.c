@@ -50,24 +50,6 @@ static inv_status read_experiment(cli_session *session)
     return status == INV_OK ? read_checkpoint(session) : status;
 }
 
-/* The data of the run file must be those at hand, byte for byte. */
-static inv_status check_data(const cli_session *session)
-{
-    char *recorded[INV_DATA_FILES];
-    inv_status status =
-        inv_run_texts(session->run, "/", "dataset_sha256", recorded, INV_DATA_FILES);
-    for (size_t i = 0; status == INV_OK && i < INV_DATA_FILES; i++)
-        if (strcmp(recorded[i], session->data->sha256[i]) != 0)
-            status = INV_ERROR(
-                INV_EDATA,
-                "%s: made from other data than these (%s): SHA-256 of file %zu of 4 is "
-                "%.12s..., not %.12s...; give the right folder with --data DIR",
-                session->path, session->data->name, i + 1, session->data->sha256[i], recorded[i]);
-    for (size_t i = 0; i < INV_DATA_FILES; i++)
-        free(recorded[i]);
-    return status;
-}
-
 static inv_status begin(const cli_options *options, const char *path, cli_session *session)
 {
     *session = (cli_session){.options = options, .saved = cli_seconds()};
@@ -125,7 +107,7 @@ inv_status cli_session_data(cli_session *session)
     if (session->data)
         return INV_OK;
     inv_status status = cli_data_open(session);
-    return status == INV_OK ? check_data(session) : status;
+    return status == INV_OK ? cli_data_remember(session) : status;
 }
 
 inv_status cli_session_read(const cli_options *options, const char *path, cli_session *session)
@@ -191,7 +173,6 @@ static inv_status resume_run(cli_session *session)
     INV_TRY(cli_open_run(&session->progress, session->path, &session->run));
     INV_TRY(cli_resume_check(session));
     INV_TRY(cli_data_open(session));
-    INV_TRY(check_data(session));
 fail:
     return status;
 }
@@ -214,6 +195,7 @@ inv_status cli_session_start(const cli_options *options, const char *experiment,
     INV_TRY(there && options->resume ? resume_run(session) : start_run(session));
     INV_TRY(cli_data_pixels(session->run, &session->pixels));
     INV_TRY(cli_describe_environment(session));
+    INV_TRY(cli_data_remember(session));
     cli_data_note(session);
 fail:
     return status;
@@ -226,6 +208,7 @@ void cli_session_close(cli_session *session)
     inv_net_free(session->inverse);
     inv_net_free(session->net);
     inv_dataset_free(session->data);
+    free(session->data_folder);
     inv_experiment_free(session->experiment);
     inv_config_free(session->config);
     inv_run_free(session->run);

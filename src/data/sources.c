@@ -13,7 +13,6 @@
 #include "invproj/file.h"
 #include "invproj/npy.h"
 
-#define REMEDY     "run 'make data' to get MNIST, or name another folder with --data DIR"
 #define LIST_BYTES 400
 
 /* The usual file, and words by which others say that they are it: MNIST's and EMNIST's, MedMNIST's,
@@ -166,8 +165,8 @@ static inv_status missing(const char *folder, const listing *l, int which, const
                              folder, roles[which].usual, roles[which].usual, l->entries[i]->d_name,
                              folder, l->entries[i]->d_name);
     }
-    return INV_ERROR(INV_EIO, "%s: neither %s nor %s.gz is there; " REMEDY, folder,
-                     roles[which].usual, roles[which].usual);
+    return INV_ERROR(INV_EIO, "%s: neither %s nor %s.gz is there", folder, roles[which].usual,
+                     roles[which].usual);
 }
 
 static inv_status keep_where(inv_sources *s, int which, const char *between, const char *name)
@@ -290,8 +289,7 @@ static inv_status check_file(const char *path, bool *zip)
     const inv_kind *kind = inv_sniff(start, got);
     if (*zip)
         return INV_OK;
-    return INV_ERROR(INV_EIO,
-                     "%s: is not a folder%s%s, nor a .npz archive of a data set's arrays; " REMEDY,
+    return INV_ERROR(INV_EIO, "%s: is not a folder%s%s, nor a .npz archive of a data set's arrays",
                      path, kind ? " but " : "", kind ? kind->what : "");
 }
 
@@ -304,7 +302,7 @@ inv_status inv_sources_open(const char *path, const char *files, inv_sources **o
     inv_status status = INV_OK;
     *out = NULL;
     if (stat(path, &info) != 0)
-        return INV_ERROR(INV_EIO, "%s: %s; " REMEDY, path, strerror(errno));
+        return INV_ERROR(INV_EIO, "%s: %s", path, strerror(errno));
     if (!S_ISDIR(info.st_mode))
         INV_TRY(check_file(path, &zip));
     INV_TRY(inv_calloc(1, sizeof *s, "a data set", &memory));

@@ -246,7 +246,7 @@ END_TEST
 
 START_TEST(no_data_folder)
 {
-    static const char *const missing[] = {"none: No such file", "--data DIR", "make data", NULL};
+    static const char *const missing[] = {"none: No such file", "--data DIR", NULL};
     static const char *const file[] = {"r2rt.cfg: is not a folder", "--data DIR", NULL};
     run_must_fail(1, missing, GOOD, "none");
     run_must_fail(1, file, GOOD, "r2rt.cfg");

@@ -147,11 +147,8 @@ START_TEST(names_what_is_missing)
     inv_dataset *data = NULL;
     ck_assert_int_eq(unlink(support_at(folder, test_images)), 0);
     assert_rejected(INV_EIO, "neither t10k-images-idx3-ubyte nor t10k-images-idx3-ubyte.gz");
-    ck_assert_message_has("make data");
-    ck_assert_message_has("--data DIR");
     ck_assert_status(inv_dataset_open(support_at(folder, "none"), 255.0, &data), INV_EIO);
     ck_assert_message_has("none: No such file");
-    ck_assert_message_has("make data");
     ck_assert_status(inv_dataset_open(support_at(folder, train_labels), 255.0, &data), INV_EIO);
     ck_assert_message_has("is not a folder");
     ck_assert_int_eq(mkdir(support_at(folder, test_images), 0700), 0);
