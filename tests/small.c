@@ -44,11 +44,10 @@ inv_net *small_net(const char *layers)
 
 void small_train(inv_net *net, const inv_dataset *data, size_t steps)
 {
-    const inv_train_spec spec = {.steps = steps,
-                                 .batch = 60,
-                                 .loss = "cross_entropy",
-                                 .reduction = "sum",
-                                 .optimiser = {.type = "adagrad", .rate = 0.1, .accumulator = 0.1}};
+    const inv_train_spec spec = {
+        SMALL_USUAL,        .steps = steps,
+        .batch = 60,        .loss = "cross_entropy",
+        .reduction = "sum", .optimiser = {.type = "adagrad", .rate = 0.1, .accumulator = 0.1}};
     inv_learner *trainer = NULL;
     inv_train_report report;
     ck_assert_status(inv_trainer_alloc(&spec, net, data, 3, &trainer), INV_OK);

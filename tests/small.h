@@ -46,6 +46,9 @@ inv_net *small_net(const char *layers);
 /* The same for rows of another shape and another number of classes. */
 inv_net *small_net_for(const char *layers, inv_shape shape, size_t classes);
 
+/* What an inv_train_spec has to say of what a test does not care about. */
+#define SMALL_USUAL .schedule = {.type = "constant", .every = 1.0}, .stop = {.by = "loss"}
+
 /* Trains it for so many steps, by Adagrad at rate 0.1 on batches of 60. */
 void small_train(inv_net *net, const inv_dataset *data, size_t steps);
 

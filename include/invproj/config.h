@@ -98,6 +98,7 @@ typedef struct inv_field {
     size_t items, item_size;
     const void *item_default;
     inv_affects affects;
+    bool optional; /* INV_FIELD_NAME with choices: "" stands for none of them */
 } inv_field;
 
 /* A table and the struct it fills; several of them may share one group. */
@@ -151,6 +152,12 @@ INV_MUST_CHECK inv_status inv_config_group(const inv_config *config, const char 
 /* INV_ECONFIG about the key at `path`, with the file's name and the line. */
 inv_status inv_config_error(const inv_config *config, const char *path, const char *format, ...)
     INV_PRINTF(3, 4);
+
+/* Whether a struct that was not read by one of the above holds what it could: INV_EINVAL names the
+ * key, below `where`, and what is allowed. Keys that are missing are no matter, nor is what the
+ * types of its groups do not have. */
+INV_MUST_CHECK inv_status inv_fields_check(const inv_field *fields, const void *in,
+                                           const char *where);
 
 /* Adds what `in` holds to the JSON object, key by key. */
 INV_MUST_CHECK inv_status inv_fields_write(const inv_field *fields, const void *in,

@@ -46,6 +46,8 @@ typedef struct inv_data_spec {
     double scale;             /* pixels are divided by it; 0: as inv_idx_full_scale says */
 } inv_data_spec;
 
+extern const inv_field inv_data_fields[];
+
 /* A run of consecutive images: `count` rows of height * width * channels elements, and their
  * labels. Points into its dataset, which owns both. */
 typedef struct inv_part {
@@ -115,7 +117,7 @@ typedef struct inv_dataset {
  * .npy in a .npz, unpacked). Where validation images come along, those of the training images and
  * labels are of two sums as text, theirs and the training file's.
  *
- * INV_EINVAL: scale is neither 0 nor a positive number, or too far from 1 for a float; a number to
+ * INV_EINVAL: a spec that inv_fields_check refuses; scale is neither 0 nor a positive number, or too far from 1 for a float; a number to
  * set aside where the data bring validation images. INV_EIO: a missing file, or several that may be
  * it. INV_EFORMAT as inv_array_read, also for arrays of another rank and for labels of floats or of
  * other numbers than one. INV_EDATA: axes that cannot be told, fewer or more labels than images,
@@ -141,8 +143,8 @@ inv_shape inv_images_shape(const inv_idx *images);
 
 /* Brings the axes of images into the order [n, height, width] or [n, height, width, channels], in
  * place: from the order that `axes` names ("" : told from the sizes), and with rows and columns
- * changed over. *read_as is that order's name, "" for images without channels. INV_EFORMAT: an array
- * of 1 dimension; INV_EDATA: the sizes do not tell, or lines are to be transposed. */
+ * changed over. *read_as is that order's name, "" for images without channels. INV_EINVAL: an order
+ * that is none; INV_EFORMAT: an array of 1 dimension; INV_EDATA: the sizes do not tell, or lines are to be transposed. */
 INV_MUST_CHECK inv_status inv_images_arrange(const char *where, const char *axes, bool transpose,
                                              inv_idx *images, const char **read_as);
 

@@ -17,9 +17,13 @@ extern "C" {
 /* Images that are worked on at a time. */
 #define INV_CHUNK 1000
 
+/* Whether `net` takes the images of `part`. INV_EDATA: it does not, or there are none. */
+INV_MUST_CHECK inv_status inv_encode_check(const inv_net *net, const inv_part *part);
+
 /* For every image i of `part`: values[i] = what stands at point `at` (1 <= at <= the logits' point;
  * values is [count, units], or NULL), the class with the largest logit and its probability. Each of
- * the outputs may be NULL. */
+ * the outputs may be NULL. INV_EDATA as inv_encode_check; INV_EINVAL: no such point, or values of
+ * another size. */
 INV_MUST_CHECK inv_status inv_encode(const inv_net *net, const inv_part *part, size_t at,
                                      gsl_matrix_float *values, float *confidence,
                                      unsigned *predicted);

@@ -35,12 +35,14 @@ typedef struct inv_exemplars {
     float *value;    /* [rows, count]: what is wanted, large where it is good */
 } inv_exemplars;
 
-/* How many classes, units or channels are asked, each a row. INV_ECONFIG: the point is not there. */
+/* How many classes, units or channels are asked, each a row. INV_EINVAL: a spec that
+ * inv_fields_check refuses; INV_ECONFIG: the point is not there. */
 INV_MUST_CHECK inv_status inv_exemplars_rows(const inv_exemplars_spec *spec, const inv_net *net,
                                              size_t *rows);
 
-/* Among the images of `part`. INV_ECONFIG: a class, a unit or a point that is not there; INV_EDATA:
- * fewer images than are asked for. The caller closes. */
+/* Among the images of `part`. As inv_exemplars_rows; INV_ECONFIG: a class or a unit that is not
+ * there; INV_EDATA: fewer images than are asked for, or of another size than the net's. The caller
+ * closes. */
 INV_MUST_CHECK inv_status inv_exemplars_find(const inv_exemplars_spec *spec, const inv_net *net,
                                              const inv_part *part, inv_exemplars *out);
 void inv_exemplars_close(inv_exemplars *exemplars);

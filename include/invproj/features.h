@@ -32,12 +32,14 @@ extern const inv_features_spec inv_features_defaults;
 extern const inv_field inv_features_fields[];
 
 /* images[units, pixels] = the inverse of scale * identity(units). Source: r2rt, "Inverting a Neural
- * Net", where scale is 1e8. INV_ENUMERIC when an image is not finite. */
+ * Net", where scale is 1e8. INV_EINVAL: images of another size, or a scale that is
+ * not finite; INV_ENUMERIC when an image is not finite. */
 INV_MUST_CHECK inv_status inv_features_images(const inv_net *inverse, double scale,
                                               gsl_matrix_float *images);
 
 /* What a generator is to do for spec->layer: a row for each unit, or, where the layer's values are
- * an image of several pixels, for each channel. INV_ECONFIG: no such point. */
+ * an image of several pixels, for each channel. INV_EINVAL: a spec that inv_fields_check
+ * refuses; INV_ECONFIG: no such point. */
 INV_MUST_CHECK inv_status inv_features_generate(const inv_features_spec *spec, const inv_net *net,
                                                 inv_generate_spec *out);
 

@@ -18,8 +18,9 @@ extern "C" {
  * its proportions kept, in the middle, and `ground` beside it. Where it gets smaller, a pixel is
  * the mean of the area it covers; where larger, it is interpolated linearly. Three channels become
  * one as 0.299 red + 0.587 green + 0.114 blue (ITU-R BT.601, as Pillow); one becomes three by
- * repetition. An image of the shape wanted comes out as it is. INV_EDATA for other numbers of
- * channels that differ; INV_ENOMEM. `to` is untouched on failure. */
+ * repetition. An image of the shape wanted comes out as it is. INV_EINVAL for images of no pixel or
+ * of more than INT_MAX values; INV_EDATA for other numbers of channels that differ; INV_ENOMEM. `to`
+ * is untouched on failure. */
 INV_MUST_CHECK inv_status inv_fit_image(inv_shape given, const float *from, inv_shape wanted,
                                         float ground, float *to);
 

@@ -43,17 +43,18 @@ typedef struct inv_gaussians {
 
 /* Of the values that `net` has at point `at` on the images of `part`. At most `components` of them
  * (0: as many as vary). A class with a single image, or whose images are all alike, has their mean
- * and the pooled covariance of the classes, the mean of theirs by numbers of images. INV_EINVAL: more
- * than INV_GAUSSIAN_UNITS units; INV_EDATA: values that do not vary. The caller frees. */
+ * and the pooled covariance of the classes, the mean of theirs by numbers of images. INV_EINVAL: no
+ * such point, more than INV_GAUSSIAN_UNITS units or INV_CLASSES_MAX classes; INV_EDATA: images of
+ * another size than the net's, or values that do not vary. The caller frees. */
 INV_MUST_CHECK inv_status inv_gaussians_fit(const inv_net *net, const inv_part *part, size_t at,
                                             size_t classes, size_t components, inv_gaussians **out);
 /* The same for images of `shape`, but with waves for axes, in each channel: cas(2 pi (row u /
  * height
  * + column v / width)), where cas is cos + sin (Hartley 1942), over the root of the pixels. The
- * deviations are the root mean squares of the images' coefficients, their spectrum. No classes. */
+ * deviations are the root mean squares of the images' coefficients, their spectrum. No classes. INV_EINVAL: images of another shape. */
 INV_MUST_CHECK inv_status inv_gaussians_waves(const inv_part *part, inv_shape shape,
                                               inv_gaussians **out);
-/* One to be filled: see inv_gaussians_state. */
+/* One to be filled: see inv_gaussians_state. INV_EINVAL: more than there can be, or no values. */
 INV_MUST_CHECK inv_status inv_gaussians_alloc(size_t units, size_t components, size_t classes,
                                               inv_gaussians **out);
 void inv_gaussians_free(inv_gaussians *gaussians);

@@ -63,9 +63,10 @@ bool inv_generate_is_by_class(const inv_generate_spec *spec);
 
 typedef struct inv_generator inv_generator;
 
-/* `count` rows of values for each class, target, or for the mix. INV_ECONFIG: a class, a target or
- * a point that is not there, or settings that do not go together. INV_EDATA: the Gaussian of a class
- * that has none. The net stays the caller's and is
+/* `count` rows of values for each class, target, or for the mix. INV_EINVAL: a spec that
+ * inv_fields_check refuses, or material that is missing or of another net; INV_ECONFIG: a class, a
+ * target or a point that is not there, or settings that do not go together; INV_EDATA: the Gaussian
+ * of a class that has none. The net stays the caller's and is
  * left as it is. */
 INV_MUST_CHECK inv_status inv_generator_alloc(const inv_generate_spec *spec, const inv_net *net,
                                               const inv_material *material, inv_generator **out);

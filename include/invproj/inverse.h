@@ -49,7 +49,8 @@ extern const inv_field inv_inverse_fields[];
 INV_MUST_CHECK inv_status inv_inverse_point(const inv_net *net, const char *name, size_t *point);
 
 /* Builds the inverse of `net` from spec->at, its biases those of the net, its kernels 0.
- * INV_ECONFIG names the layer that cannot be mirrored. The caller frees with inv_net_free. */
+ * INV_EINVAL: a spec that inv_fields_check refuses; INV_ECONFIG names the layer that cannot be
+ * mirrored. The caller frees with inv_net_free. */
 INV_MUST_CHECK inv_status inv_inverse_build(const inv_inverse_spec *spec, const inv_net *net,
                                             inv_net **out);
 
@@ -61,21 +62,26 @@ typedef struct inv_inverse_report {
 
 /* Draws the kernels of `inverse` (stream "inverse" of `seed`) and gets ready to train them on the
  * training part. net, inverse and data stay the caller's. The net is frozen, so what it makes of
- * each image is worked out once, here. INV_EDATA when no image is confident enough. It reports by
- * inv_inverse_report; a batch without a confident image changes nothing. The caller frees with
- * inv_learner_free. */
+ * each image is worked out once, here. INV_EINVAL: a spec that inv_fields_check refuses, or an
+ * inverse of another net; INV_EDATA: images of another size, or none that is confident enough. It
+ * reports by inv_inverse_report; a batch without a confident image changes nothing. The caller frees
+ * with inv_learner_free. */
 INV_MUST_CHECK inv_status inv_inverter_alloc(const inv_inverse_spec *spec, const inv_net *net,
                                              inv_net *inverse, const inv_dataset *data,
                                              uint64_t seed, inv_learner **out);
 
+/* Whether `inverse` leads from point `at` of `net` to its images; INV_EINVAL where not. */
+INV_MUST_CHECK inv_status inv_inverse_check(const inv_net *net, const inv_net *inverse, size_t at);
+
 /* Images through the net to point `at` and back: images[rows] and, each unless NULL, what the net
- * makes of the originals. x and images are [rows, pixels]. */
+ * makes of the originals. x and images are [rows, pixels]. INV_EINVAL: they are of another size, or
+ * the inverse is of another point. */
 INV_MUST_CHECK inv_status inv_inverse_project(const inv_net *net, const inv_net *inverse, size_t at,
                                               const gsl_matrix_float *x, gsl_matrix_float *images,
                                               float *confidence, unsigned *predicted);
 
 /* values [rows, units] at the point where the inverse starts, carried down to images [rows,
- * pixels]. */
+ * pixels]. INV_EINVAL: they are of another size. */
 INV_MUST_CHECK inv_status inv_inverse_apply(const inv_net *inverse, const gsl_matrix_float *values,
                                             gsl_matrix_float *images);
 

@@ -15,7 +15,8 @@
 extern "C" {
 #endif
 
-/* *accuracy = the part of the images whose largest logit is at their label. */
+/* *accuracy = the part of the images whose largest logit is at their label. INV_EDATA as
+ * inv_encode_check. */
 INV_MUST_CHECK inv_status inv_measure_accuracy(const inv_net *net, const inv_part *part,
                                                double *accuracy);
 
@@ -31,8 +32,9 @@ typedef struct inv_inverse_quality {
         same_class; /* part of the images whose inverse the net puts in the class of the original */
 } inv_inverse_quality;
 
-/* x_inv is what `inverse` makes of the values that `net` has at point `at`. INV_ENUMERIC when one
- * of the figures is not finite. */
+/* x_inv is what `inverse` makes of the values that `net` has at point `at`. INV_EINVAL as
+ * inv_inverse_check, INV_EDATA as inv_encode_check; INV_ENUMERIC when one of the figures is not
+ * finite. */
 INV_MUST_CHECK inv_status inv_measure_inverse(const inv_net *net, const inv_net *inverse, size_t at,
                                               const inv_part *part, inv_inverse_quality *quality);
 

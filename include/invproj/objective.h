@@ -47,8 +47,9 @@ typedef struct inv_goal {
 typedef struct inv_objective inv_objective;
 
 /* For values at point `first` of the net. `where` begins the message, as in "generate.terms.0".
- * INV_ECONFIG: no such point or unit, a point below the values, a prior of negative weight, a goal
- * that lacks what the type needs. The caller frees. */
+ * INV_EINVAL: a spec that inv_fields_check refuses, no rows, a goal that lacks what the type needs or
+ * has it in another size. INV_ECONFIG: no such point or unit, a point below the values, a prior of
+ * negative weight. The caller frees. */
 INV_MUST_CHECK inv_status inv_objective_alloc(const inv_objective_spec *spec, const inv_net *net,
                                               size_t first, const inv_goal *goal, const char *where,
                                               inv_objective **out);

@@ -48,7 +48,7 @@ void inv_optim_start(const char *type, void *spec);
 
 typedef struct inv_optim inv_optim;
 
-/* For n values. INV_EINVAL for a type that does not exist. The caller frees. */
+/* For n values. INV_EINVAL: a spec that inv_fields_check refuses, or no values. The caller frees. */
 INV_MUST_CHECK inv_status inv_optim_alloc(const inv_optim_spec *spec, size_t n, inv_optim **out);
 void inv_optim_free(inv_optim *optim);
 

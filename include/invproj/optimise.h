@@ -141,10 +141,11 @@ typedef struct inv_optimisation inv_optimisation;
  * the values are no images, 0 and 1. */
 void inv_optimise_set_bounds(inv_optimise_spec *spec, bool images, const inv_pixels *pixels);
 
-/* INV_ECONFIG where a setting does not fit the net or another setting. */
 /* Whether the parametrisation or a term is of the data's Gaussian at the point. */
 bool inv_optimise_needs_gaussians(const inv_optimise_spec *spec);
 
+/* INV_EINVAL: a spec that inv_fields_check refuses, no rows, or what the task gives is of another
+ * size; INV_ECONFIG where a setting does not fit the net or another setting. */
 INV_MUST_CHECK inv_status inv_optimisation_alloc(const inv_optimise_spec *spec,
                                                  const inv_optimise_task *task,
                                                  inv_optimisation **out);

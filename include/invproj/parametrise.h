@@ -35,7 +35,8 @@ typedef struct inv_writing {
 
 typedef struct inv_parametrisation inv_parametrisation;
 
-/* INV_EINVAL: a type that is not, or something that it needs is not there. The caller frees. */
+/* INV_EINVAL: a spec that inv_fields_check refuses, nothing to write, or something that it needs is
+ * not there or of another size. The caller frees. */
 INV_MUST_CHECK inv_status inv_parametrisation_alloc(const inv_parametrisation_spec *spec,
                                                     size_t units, size_t rows,
                                                     const inv_writing *writing,

@@ -77,7 +77,9 @@ typedef enum inv_run_storage {
 /* Whether something stands at `path`. */
 bool inv_run_has(const inv_run *run, const char *path);
 
-/* Writes an array over whatever stood at `path`. */
+/* Writes an array over whatever stood at `path`. INV_EINVAL: a type or storage that is none,
+ * more than INV_RUN_RANK_MAX dimensions or one of size 0; none, which makes a scalar, is for
+ * INV_RUN_PLAIN. */
 INV_MUST_CHECK inv_status inv_run_put(inv_run *run, const char *path, inv_type type, size_t rank,
                                       const size_t *dims, const void *data,
                                       inv_run_storage storage);

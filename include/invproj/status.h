@@ -3,6 +3,10 @@
  * Every function that can fail returns an inv_status; results leave through out-parameters. The
  * message of the newest failure of this thread is one line, "WHAT: WHY", without a newline.
  *
+ * Numbers, names, sizes and structs that a function cannot work with are refused (INV_EINVAL). What
+ * a pointer leads to is not looked into: it must be there, unless the header says that it may be
+ * NULL. Functions that return no status check nothing.
+ *
  *     inv_dataset *data = NULL;
  *     if (inv_dataset_open("data/mnist", 255.0, &data) != INV_OK)
  *         fprintf(stderr, "myprogram: %s\n", inv_error_message());

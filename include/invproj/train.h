@@ -62,7 +62,8 @@ typedef struct inv_train_report {
 } inv_train_report;
 
 /* `net` (changed by each step) and `data` stay the caller's and must outlive the trainer. Batches
- * come from the training part, in the order of the stream "training" of `seed`. INV_ECONFIG: batch
+ * come from the training part, in the order of the stream "training" of `seed`. INV_EINVAL: a spec that
+ * inv_fields_check refuses; INV_ECONFIG: batch
  * larger than the data, or the net's outputs are not the data's classes, or there are no validation
  * images to stop by. It reports by inv_train_report, and is done when all steps are taken or the
  * patience of `stop` is over; the step that ended it left the best parameters in the net, where

@@ -877,6 +877,126 @@ inv_status inv_config_print(const inv_config *config, const char *path, char **o
     return *out ? INV_OK : INV_ERROR(INV_ENOMEM, "%s: no memory", config->name);
 }
 
+/* ---- checking a struct that was filled by hand ---- */
+
+static inv_status bad_value(const char *path, double value, const inv_field *field)
+{
+    return INV_ERROR(INV_EINVAL, "%s: %.10g is not from %.10g to %.10g", path, value, field->low,
+                     field->high);
+}
+
+static inv_status check_size(const char *path, const inv_field *field, size_t value)
+{
+    const bool good = value >= (size_t)field->low && value <= (size_t)field->high;
+    return good ? INV_OK : bad_value(path, (double)value, field);
+}
+
+static inv_status check_real(const char *path, const inv_field *field, double value)
+{
+    const bool good = value >= field->low && value <= field->high; /* not where it is NaN */
+    return good ? INV_OK : bad_value(path, value, field);
+}
+
+static inv_status check_text(const char *path, const char *text, size_t size,
+                             const inv_field *field)
+{
+    if (!memchr(text, 0, size))
+        return INV_ERROR(INV_EINVAL, "%s: longer than %zu characters", path, size - 1);
+    for (const inv_choice *c = field->choices; c && c->name; c++)
+        if (strcmp(c->name, text) == 0)
+            return INV_OK;
+    if (!field->choices || (!*text && field->optional))
+        return INV_OK;
+    return *text ? INV_ERROR(INV_EINVAL, "%s: there is no '%s'", path, text)
+                 : INV_ERROR(INV_EINVAL, "%s: is not set; '%s' is one", path, field->choices->name);
+}
+
+/* A group whose kinds are told apart begins with the name of its own. */
+static inv_status check_struct(const char *path, const inv_field *field, const void *in)
+{
+    char type[INV_TEXT_MAX];
+    join_path(path, "type", type);
+    inv_status status = field->choices ? check_text(type, in, INV_NAME_MAX, field) : INV_OK;
+    return status == INV_OK ? inv_fields_check(field->group(in), in, path) : status;
+}
+
+static inv_status check_structs(const char *path, const inv_field *field, const void *in)
+{
+    const size_t count = *(const size_t *)(const void *)((const char *)in + field->offset);
+    char each[INV_TEXT_MAX], index[32];
+    if (count > (size_t)field->high)
+        return INV_ERROR(INV_EINVAL, "%s: %zu of them; at most %.0f", path, count, field->high);
+    for (size_t i = 0; i < count; i++) {
+        snprintf(index, sizeof index, "%zu", i);
+        join_path(path, index, each);
+        const char *item = (const char *)in + field->items + i * field->item_size;
+        inv_status status = check_struct(each, field, item);
+        if (status != INV_OK)
+            return status;
+    }
+    return INV_OK;
+}
+
+/* A list of `count` numbers: sizes, or else reals. */
+static inv_status check_list(const char *path, const inv_field *field, size_t count,
+                             const size_t *sizes, const double *reals)
+{
+    if (count > INV_LIST_MAX)
+        return INV_ERROR(INV_EINVAL, "%s: %zu numbers; at most %d", path, count, INV_LIST_MAX);
+    for (size_t i = 0; i < count; i++) {
+        inv_status status =
+            sizes ? check_size(path, field, sizes[i]) : check_real(path, field, reals[i]);
+        if (status != INV_OK)
+            return status;
+    }
+    return INV_OK;
+}
+
+static inv_status check_field(const char *path, const inv_field *field, const void *in)
+{
+    const void *at = (const char *)in + field->offset;
+    inv_status status = INV_OK;
+    switch (field->type) {
+    case INV_FIELD_SIZE:
+        return check_size(path, field, *(const size_t *)at);
+    case INV_FIELD_REAL:
+        return check_real(path, field, *(const double *)at);
+    case INV_FIELD_NAME:
+        return check_text(path, at, INV_NAME_MAX, field);
+    case INV_FIELD_TEXT:
+        return check_text(path, at, INV_TEXT_MAX, field);
+    case INV_FIELD_SIZES:
+        return check_list(path, field, ((const inv_sizes *)at)->count,
+                          ((const inv_sizes *)at)->values, NULL);
+    case INV_FIELD_REALS:
+        return check_list(path, field, ((const inv_reals *)at)->count, NULL,
+                          ((const inv_reals *)at)->values);
+    case INV_FIELD_RANGE: /* the lower may come second: that says that there is none */
+        status = check_real(path, field, ((const inv_range *)at)->low);
+        return status == INV_OK ? check_real(path, field, ((const inv_range *)at)->high) : status;
+    case INV_FIELD_GROUP:
+        return check_struct(path, field, at);
+    case INV_FIELD_LIST:
+        return check_structs(path, field, in);
+    case INV_FIELD_BOOL:
+    case INV_FIELD_OTHER:
+        break;
+    }
+    return INV_OK;
+}
+
+inv_status inv_fields_check(const inv_field *fields, const void *in, const char *where)
+{
+    for (const inv_field *field = fields; field && field->key; field++) {
+        char path[INV_TEXT_MAX];
+        join_path(where, field->key, path);
+        inv_status status = check_field(path, field, in);
+        if (status != INV_OK)
+            return status;
+    }
+    return INV_OK;
+}
+
 /* ---- writing ---- */
 
 static json_t *struct_to_json(const inv_field *field, const void *at)

@@ -50,6 +50,24 @@ static inv_status read_experiment(cli_session *session)
     return status == INV_OK ? read_checkpoint(session) : status;
 }
 
+/* The network takes the images of the data, and tells their classes apart. A file may name data by
+ * their checksums and hold a network of others: what is then read would lie beyond them. */
+static inv_status check_fit(const cli_session *session)
+{
+    if (!session->net || !session->data)
+        return INV_OK;
+    const inv_shape a = inv_net_shape(session->net, 0), b = session->data->shape;
+    const size_t outputs = inv_net_units(session->net, inv_net_depth(session->net));
+    if (a.height == b.height && a.width == b.width && a.channels == b.channels &&
+        outputs == session->data->classes)
+        return INV_OK;
+    return INV_ERROR(INV_EFORMAT,
+                     "%s: /network: of images of %zu x %zu x %zu and %zu classes; the data that it "
+                     "was made from have %zu x %zu x %zu and %zu",
+                     session->path, a.height, a.width, a.channels, outputs, b.height, b.width,
+                     b.channels, session->data->classes);
+}
+
 static inv_status begin(const cli_options *options, const char *path, cli_session *session)
 {
     *session = (cli_session){.options = options, .saved = cli_seconds()};
@@ -107,7 +125,9 @@ inv_status cli_session_data(cli_session *session)
     if (session->data)
         return INV_OK;
     inv_status status = cli_data_open(session);
-    return status == INV_OK ? cli_data_remember(session) : status;
+    if (status == INV_OK)
+        status = cli_data_remember(session);
+    return status == INV_OK ? check_fit(session) : status;
 }
 
 inv_status cli_session_read(const cli_options *options, const char *path, cli_session *session)
@@ -242,8 +262,16 @@ inv_status cli_session_net(cli_session *session)
     if (!inv_run_has(session->run, "/network"))
         return INV_ERROR(INV_EDATA, "%s: holds no network", session->path);
     inv_status status = input_shape(session, &shape);
-    return status == INV_OK ? inv_run_get_net(session->run, "/network", shape, &session->net)
-                            : status;
+    if (status == INV_OK)
+        status = inv_run_get_net(session->run, "/network", shape, &session->net);
+    if (status != INV_OK)
+        return status;
+    const size_t outputs = inv_net_units(session->net, inv_net_depth(session->net));
+    if (outputs > INV_CLASSES_MAX)
+        return INV_ERROR(INV_EFORMAT,
+                         "%s: /network: ends in %zu units; there are %d classes at most",
+                         session->path, outputs, INV_CLASSES_MAX);
+    return check_fit(session);
 }
 
 inv_status cli_session_inverse(cli_session *session, const char *name)

@@ -76,6 +76,9 @@ inv_status inv_images_arrange(const char *where, const char *axes, bool transpos
     const char *found = "";
     inv_status status = INV_OK;
     *read_as = "";
+    if (*axes && strcmp(axes, "nhwc") != 0 && strcmp(axes, "nchw") != 0)
+        return INV_ERROR(INV_EINVAL, "%s: '%s' is no order of axes; nhwc and nchw are", where,
+                         axes);
     if (images->rank < 2)
         return INV_ERROR(
             INV_EFORMAT,

@@ -637,6 +637,26 @@ fail:
     return status;
 }
 
+/* What is in the files is compared by their SHA-256. */
+const inv_field inv_data_fields[] = {
+    {"folder", INV_FIELD_TEXT, offsetof(inv_data_spec, folder), .affects = INV_AFFECTS_NOTHING,
+     .help = "folder of the four IDX or NumPy files, or a .npz archive"},
+    {"files", INV_FIELD_NAME, offsetof(inv_data_spec, files), .affects = INV_AFFECTS_NOTHING,
+     .help =
+         "what the names of the files begin with, as emnist-letters, where there are several sets"},
+    {"axes", INV_FIELD_NAME, offsetof(inv_data_spec, axes), .choices = inv_axes_names,
+     .optional = true,
+     .help = "order of the axes of images that have four; empty: told from their sizes"},
+    {"transpose", INV_FIELD_BOOL, offsetof(inv_data_spec, transpose),
+     .help = "whether rows and columns change places, as EMNIST needs it"},
+    {"shuffle", INV_FIELD_BOOL, offsetof(inv_data_spec, shuffle),
+     .help = "whether the training images are mixed before any are set aside"},
+    {"validation", INV_FIELD_SIZE, offsetof(inv_data_spec, validation), 0, 1e9,
+     .help = "number of training images, the first ones, that are set aside to validate on"},
+    {"scale", INV_FIELD_REAL, offsetof(inv_data_spec, scale), 0.0, 1e12,
+     .help = "number that pixels are divided by; 0: the white of their type, 255 for bytes"},
+    {0}};
+
 inv_status inv_dataset_load(const inv_data_spec *spec, const char *path, uint64_t seed,
                             inv_dataset **out)
 {
@@ -646,6 +666,7 @@ inv_status inv_dataset_load(const inv_data_spec *spec, const char *path, uint64_
     void *memory = NULL;
     *out = NULL;
     path = path ? path : spec->folder;
+    INV_TRY(inv_fields_check(inv_data_fields, spec, "data"));
     INV_TRY(inv_calloc(1, sizeof *data, "a data set", &memory));
     data = memory;
     data->low = INFINITY;

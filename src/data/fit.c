@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "invproj/fit.h"
 
+#include <limits.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,9 +102,25 @@ static void lay_in(inv_shape inner, const float *from, inv_shape wanted, float g
                        wanted.channels);
 }
 
+static bool is_image(inv_shape shape)
+{
+    size_t room = INT_MAX;
+    for (int d = 0; d < 3; d++) {
+        const size_t n = (size_t[]){shape.height, shape.width, shape.channels}[d];
+        room = n ? room / n : 0;
+    }
+    return room > 0;
+}
+
 inv_status inv_fit_image(inv_shape given, const float *from, inv_shape wanted, float ground,
                          float *to)
 {
+    if (!is_image(given) || !is_image(wanted))
+        return INV_ERROR(INV_EINVAL,
+                         "an image of %zu x %zu x %zu cannot be made one of %zu x %zu x "
+                         "%zu",
+                         given.height, given.width, given.channels, wanted.height, wanted.width,
+                         wanted.channels);
     const inv_shape inner = inner_shape(given, wanted);
     const size_t a = given.channels, b = wanted.channels;
     void *narrow = NULL, *small = NULL;

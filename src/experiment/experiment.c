@@ -44,25 +44,6 @@ const inv_field inv_network_fields[] = {{"layers", INV_FIELD_OTHER, .high = INV_
                                          .help = "the layers, from the image to the classes"},
                                         {0}};
 
-/* What is in the files is compared by their SHA-256. */
-static const inv_field data_fields[] = {
-    {"folder", INV_FIELD_TEXT, offsetof(inv_data_spec, folder), .affects = INV_AFFECTS_NOTHING,
-     .help = "folder of the four IDX or NumPy files, or a .npz archive"},
-    {"files", INV_FIELD_NAME, offsetof(inv_data_spec, files), .affects = INV_AFFECTS_NOTHING,
-     .help =
-         "what the names of the files begin with, as emnist-letters, where there are several sets"},
-    {"axes", INV_FIELD_NAME, offsetof(inv_data_spec, axes), .choices = inv_axes_names,
-     .help = "order of the axes of images that have four; empty: told from their sizes"},
-    {"transpose", INV_FIELD_BOOL, offsetof(inv_data_spec, transpose),
-     .help = "whether rows and columns change places, as EMNIST needs it"},
-    {"shuffle", INV_FIELD_BOOL, offsetof(inv_data_spec, shuffle),
-     .help = "whether the training images are mixed before any are set aside"},
-    {"validation", INV_FIELD_SIZE, offsetof(inv_data_spec, validation), 0, 1e9,
-     .help = "number of training images, the first ones, that are set aside to validate on"},
-    {"scale", INV_FIELD_REAL, offsetof(inv_data_spec, scale), 0.0, 1e12,
-     .help = "number that pixels are divided by; 0: the white of their type, 255 for bytes"},
-    {0}};
-
 const inv_field inv_project_fields[] = {
     {"name", INV_FIELD_NAME, offsetof(inv_project_spec, name),
      .help = "name of the result in the run file"},
@@ -130,7 +111,7 @@ static const inv_field reference_fields[] = {
     {0}};
 
 const inv_group inv_experiment_groups[] = {
-    {"data", data_fields, offsetof(inv_experiment, data), NULL, 0, NULL},
+    {"data", inv_data_fields, offsetof(inv_experiment, data), NULL, 0, NULL},
     {"training", inv_train_fields, offsetof(inv_experiment, training), NULL, 0, NULL},
     {"inverse", inv_inverse_fields, offsetof(inv_experiment, inverse), NULL,
      offsetof(inv_experiment, has_inverse), NULL},

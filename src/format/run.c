@@ -314,6 +314,32 @@ static hid_t memory_type(inv_type type)
     }
 }
 
+static inv_status check_type(const inv_run *run, const char *path, inv_type type)
+{
+    if ((unsigned)type <= INV_UINT64)
+        return INV_OK;
+    return INV_ERROR(INV_EINVAL, "%s: %s: %d is no type of values", run->name, path, (int)type);
+}
+
+/* A scalar, of no dimension, is plain: there is nothing to cut into chunks. */
+static inv_status check_dims(const inv_run *run, const char *path, inv_type type, size_t rank,
+                             const size_t *dims, inv_run_storage storage)
+{
+    const size_t fewest = storage == INV_RUN_PLAIN ? 0 : 1;
+    size_t room = SIZE_MAX / inv_type_size(type);
+    if ((unsigned)storage > INV_RUN_IMAGES)
+        return INV_ERROR(INV_EINVAL, "%s: %s: %d is no storage", run->name, path, (int)storage);
+    if (rank < fewest || rank > INV_RUN_RANK_MAX)
+        return INV_ERROR(INV_EINVAL, "%s: %s: an array of %zu dimensions; %zu to %d are possible",
+                         run->name, path, rank, fewest, INV_RUN_RANK_MAX);
+    for (size_t i = 0; i < rank; i++)
+        room = dims[i] ? room / dims[i] : 0;
+    return room ? INV_OK
+                : INV_ERROR(INV_EINVAL,
+                            "%s: %s: an array of no values, or of more than memory holds",
+                            run->name, path);
+}
+
 /* Chunks of whole rows, of about PACK_CHUNK_BYTES. */
 static hid_t creation(inv_type type, size_t rank, const hsize_t *dims, inv_run_storage storage)
 {
@@ -399,10 +425,15 @@ inv_status inv_run_put(inv_run *run, const char *path, inv_type type, size_t ran
                        const size_t *dims, const void *data, inv_run_storage storage)
 {
     hsize_t sizes[INV_RUN_RANK_MAX] = {0};
+    inv_status status = check_type(run, path, type);
+    if (status == INV_OK)
+        status = check_dims(run, path, type, rank, dims, storage);
+    if (status != INV_OK)
+        return status;
     inv_section_touch(run->file, path);
     if (storage == INV_RUN_PLAIN && write_over(run, path, type, rank, dims, data))
         return INV_OK;
-    inv_status status = inv_run_remove(run, path);
+    status = inv_run_remove(run, path);
     if (status != INV_OK)
         return status;
     for (size_t i = 0; i < rank; i++)
@@ -456,6 +487,7 @@ inv_status inv_run_append(inv_run *run, const char *path, inv_type type, size_t 
     hid_t array = H5I_INVALID_HID;
     size_t rank = 0, dims[INV_RUN_RANK_MAX] = {0};
     inv_status status = INV_OK;
+    INV_TRY(check_type(run, path, type));
     inv_section_touch(run->file, path);
     if (!inv_run_has(run, path))
         array = create_extendible(run, path, type);
@@ -486,6 +518,7 @@ inv_status inv_run_get(const inv_run *run, const char *path, inv_type type, size
     hid_t array = H5I_INVALID_HID;
     size_t rank = 0, dims[INV_RUN_RANK_MAX], total = 1;
     inv_status status = INV_OK;
+    INV_TRY(check_type(run, path, type));
     INV_TRY(open_object(run, path, H5I_DATASET, &array));
     INV_TRY(array_dims(run, path, array, &rank, dims));
     for (size_t i = 0; i < rank; i++)

@@ -119,6 +119,7 @@ inv_status inv_inverse_build(const inv_inverse_spec *spec, const inv_net *net, i
     json_t *list = json_array();
     inv_status status = INV_OK;
     *out = NULL;
+    INV_TRY(inv_fields_check(inv_inverse_fields, spec, "inverse"));
     INV_TRY(inv_inverse_point(net, spec->at, &point));
     INV_TRY(mirror_layers(spec, net, point, list));
     text = json_dumps(list, JSON_COMPACT);
@@ -249,6 +250,21 @@ static const inv_column columns[] = {
 static const inv_learner_type inverter_type = {"inverse", columns, SIZE_MAX, step,
                                                .close = close_inverter};
 
+static inv_status check(const inv_inverse_spec *spec, const inv_net *net, const inv_net *inverse,
+                        const inv_dataset *data, size_t *point)
+{
+    inv_status status = INV_OK;
+    INV_TRY(inv_fields_check(inv_inverse_fields, spec, "inverse"));
+    INV_TRY(inv_inverse_point(net, spec->at, point));
+    INV_TRY(inv_inverse_check(net, inverse, *point));
+    INV_TRY(inv_encode_check(net, &data->train));
+    if (spec->batch > data->train.count)
+        INV_FAIL(INV_ECONFIG, "inverse.batch: %zu, but there are %zu images to train on",
+                 spec->batch, data->train.count);
+fail:
+    return status;
+}
+
 inv_status inv_inverter_alloc(const inv_inverse_spec *spec, const inv_net *net, inv_net *inverse,
                               const inv_dataset *data, uint64_t seed, inv_learner **out)
 {
@@ -257,10 +273,7 @@ inv_status inv_inverter_alloc(const inv_inverse_spec *spec, const inv_net *net, 
     inv_inverter *inverter = NULL;
     inv_status status = INV_OK;
     *out = NULL;
-    INV_TRY(inv_inverse_point(net, spec->at, &point));
-    if (spec->batch > data->train.count)
-        INV_FAIL(INV_ECONFIG, "inverse.batch: %zu, but there are %zu images to train on",
-                 spec->batch, data->train.count);
+    INV_TRY(check(spec, net, inverse, data, &point));
     INV_TRY(inv_calloc(1, sizeof *inverter, "inverter", &memory));
     inverter = memory;
     inverter->base.type = &inverter_type;
@@ -284,14 +297,43 @@ fail:
 
 /* ---- using ---- */
 
+inv_status inv_inverse_check(const inv_net *net, const inv_net *inverse, size_t at)
+{
+    const size_t logits = inv_net_logits(net), pixels = inv_net_units(net, 0);
+    const size_t values = inv_net_units(inverse, 0);
+    const size_t images = inv_net_units(inverse, inv_net_depth(inverse));
+    if (at == 0 || at > logits)
+        return INV_ERROR(INV_EINVAL, "inverse: from point %zu; there are 1 to %zu", at, logits);
+    if (values != inv_net_units(net, at) || images != pixels)
+        return INV_ERROR(INV_EINVAL,
+                         "inverse: leads from %zu values to %zu; the network has %zu at %s, and "
+                         "images of %zu",
+                         values, images, inv_net_units(net, at), inv_net_point_name(net, at),
+                         pixels);
+    return INV_OK;
+}
+
+/* That a matrix has as many values a row, and rows enough. */
+static inv_status check_matrix(const gsl_matrix_float *m, size_t rows, size_t cols,
+                               const char *what)
+{
+    if (rows > 0 && m->size1 == rows && m->size2 == cols)
+        return INV_OK;
+    return INV_ERROR(INV_EINVAL, "inverse: %s: %zu x %zu values, not %zu x %zu", what, m->size1,
+                     m->size2, rows, cols);
+}
+
 inv_status inv_inverse_apply(const inv_net *inverse, const gsl_matrix_float *values,
                              gsl_matrix_float *images)
 {
+    const size_t depth = inv_net_depth(inverse), rows = values->size1;
     inv_pass *pass = NULL;
-    inv_status status =
-        inv_pass_alloc(inverse, 0, inv_net_depth(inverse), values->size1, INV_PASS_FORWARD, &pass);
-    if (status == INV_OK)
-        gsl_matrix_float_memcpy(images, inv_net_forward(inverse, pass, values));
+    inv_status status = INV_OK;
+    INV_TRY(check_matrix(values, rows, inv_net_units(inverse, 0), "values"));
+    INV_TRY(check_matrix(images, rows, inv_net_units(inverse, depth), "images"));
+    INV_TRY(inv_pass_alloc(inverse, 0, depth, rows, INV_PASS_FORWARD, &pass));
+    gsl_matrix_float_memcpy(images, inv_net_forward(inverse, pass, values));
+fail:
     inv_pass_free(pass);
     return status;
 }
@@ -302,6 +344,8 @@ inv_status inv_inverse_project(const inv_net *net, const inv_net *inverse, size_
 {
     inv_pass *pass = NULL;
     inv_status status = INV_OK;
+    INV_TRY(inv_inverse_check(net, inverse, at));
+    INV_TRY(check_matrix(x, x->size1, inv_net_units(net, 0), "images"));
     INV_TRY(inv_pass_alloc(net, 0, inv_net_logits(net), x->size1, INV_PASS_FORWARD, &pass));
     inv_encode_classes(inv_net_forward(net, pass, x), confidence, predicted);
     INV_TRY(inv_inverse_apply(inverse, inv_pass_at(pass, at), images));

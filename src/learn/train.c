@@ -94,6 +94,12 @@ typedef struct inv_trainer {
 static inv_status check(const inv_train_spec *spec, const inv_net *net, const inv_dataset *data)
 {
     const size_t outputs = inv_net_units(net, inv_net_depth(net));
+    inv_train_spec given = *spec;
+    if (given.epochs > 0)
+        given.steps = 1; /* it does not matter */
+    inv_status status = inv_fields_check(inv_train_fields, &given, "training");
+    if (status != INV_OK)
+        return status;
     if (inv_net_units(net, 0) != data->train.pixels)
         return INV_ERROR(INV_ECONFIG, "network: takes %zu values, an image of %s has %zu",
                          inv_net_units(net, 0), data->name, data->train.pixels);

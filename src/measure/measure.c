@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "invproj/encode.h"
+#include "invproj/inverse.h"
 #include "invproj/loss.h"
 
 inv_status inv_measure_accuracy(const inv_net *net, const inv_part *part, double *accuracy)
@@ -13,6 +14,7 @@ inv_status inv_measure_accuracy(const inv_net *net, const inv_part *part, double
     size_t correct = 0;
     inv_status status = INV_OK;
     *accuracy = 0.0;
+    INV_TRY(inv_encode_check(net, part));
     INV_TRY(inv_calloc(part->count, sizeof(unsigned), "predictions", &memory));
     const unsigned *predicted = memory;
     INV_TRY(inv_encode(net, part, 0, NULL, NULL, memory));
@@ -121,6 +123,9 @@ inv_status inv_measure_inverse(const inv_net *net, const inv_net *inverse, size_
     chunk *c = NULL;
     sums total = {0};
     inv_status status = INV_OK;
+    *quality = (inv_inverse_quality){0};
+    INV_TRY(inv_inverse_check(net, inverse, at));
+    INV_TRY(inv_encode_check(net, part));
     INV_TRY(inv_calloc(1, sizeof *c, "measuring", &memory));
     c = memory;
     INV_TRY(inv_mat_alloc(rows, part->pixels, "images", &c->x));

@@ -15,6 +15,30 @@ void inv_encode_classes(const gsl_matrix_float *logits, float *confidence, unsig
     }
 }
 
+inv_status inv_encode_check(const inv_net *net, const inv_part *part)
+{
+    const size_t values = inv_net_units(net, 0);
+    if (part->count == 0)
+        return INV_ERROR(INV_EDATA, "there are no images");
+    if (part->pixels != values)
+        return INV_ERROR(INV_EDATA, "the images have %zu values each, the network takes %zu",
+                         part->pixels, values);
+    return INV_OK;
+}
+
+static inv_status check(const inv_net *net, const inv_part *part, size_t at,
+                        const gsl_matrix_float *values)
+{
+    const size_t logits = inv_net_logits(net);
+    if (values && (at == 0 || at > logits))
+        return INV_ERROR(INV_EINVAL, "values at point %zu; there are 1 to %zu", at, logits);
+    if (values && (values->size1 < part->count || values->size2 != inv_net_units(net, at)))
+        return INV_ERROR(INV_EINVAL, "room for %zu x %zu values; at %s are %zu x %zu",
+                         values->size1, values->size2, inv_net_point_name(net, at), part->count,
+                         inv_net_units(net, at));
+    return inv_encode_check(net, part);
+}
+
 inv_status inv_encode(const inv_net *net, const inv_part *part, size_t at, gsl_matrix_float *values,
                       float *confidence, unsigned *predicted)
 {
@@ -22,6 +46,7 @@ inv_status inv_encode(const inv_net *net, const inv_part *part, size_t at, gsl_m
     inv_pass *pass = NULL;
     gsl_matrix_float *images = NULL;
     inv_status status = INV_OK;
+    INV_TRY(check(net, part, at, values));
     INV_TRY(inv_mat_alloc(rows, part->pixels, "images", &images));
     INV_TRY(inv_pass_alloc(net, 0, inv_net_logits(net), rows, INV_PASS_FORWARD, &pass));
     for (size_t first = 0; first < part->count; first += rows) {

@@ -40,9 +40,7 @@ void inv_layer_start(const char *type, void *spec)
 
 void inv_layer_owner(const char *name, char owner[INV_NAME_MAX])
 {
-    size_t length = strcspn(name, ".");
-    memcpy(owner, name, length);
-    owner[length] = 0;
+    snprintf(owner, INV_NAME_MAX, "%.*s", (int)strcspn(name, "."), name);
 }
 
 void inv_block_fill(const inv_block *block, const inv_init *init, float *params, gsl_rng *rng)

@@ -207,8 +207,9 @@ inv_status inv_optim_alloc(const inv_optim_spec *spec, size_t n, inv_optim **out
     inv_status status = INV_OK;
     const method *found = find_method(spec->type);
     *out = NULL;
-    if (!found)
-        return INV_ERROR(INV_EINVAL, "optimiser: there is no '%s'", spec->type);
+    INV_TRY(inv_fields_check(inv_optim_fields(spec->type), spec, "optimiser"));
+    if (n == 0)
+        return INV_ERROR(INV_EINVAL, "optimiser: of no values");
     while (slots < SLOTS_MAX && found->slots[slots])
         slots++;
     INV_TRY(inv_calloc(1, sizeof(inv_optim), "optimiser", &optim_memory));

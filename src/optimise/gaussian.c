@@ -36,6 +36,8 @@ inv_status inv_gaussians_alloc(size_t units, size_t components, size_t classes, 
     if (units == 0 || units > INV_GAUSSIAN_UNITS || components == 0 || components > units)
         return INV_ERROR(INV_EINVAL, "gaussian: %zu components of %zu values; at most %d values",
                          components, units, INV_GAUSSIAN_UNITS);
+    if (classes > INV_CLASSES_MAX)
+        return INV_ERROR(INV_EINVAL, "gaussian: %zu classes; at most %d", classes, INV_CLASSES_MAX);
     INV_TRY(inv_calloc(1, sizeof *g, "gaussian", &memory));
     g = memory;
     INV_TRY(inv_calloc(classes ? classes : 1, sizeof *g->of, "gaussian", &of));
@@ -330,18 +332,29 @@ static void fill_all(const double *variances, const double *axes, inv_gaussian *
     all->rest = k < n ? rest / (double)(n - k) : 0.0;
 }
 
+static inv_status check(const inv_net *net, const inv_part *part, size_t at, size_t classes)
+{
+    const size_t depth = inv_net_depth(net);
+    if (at > depth || classes > INV_CLASSES_MAX)
+        return INV_ERROR(INV_EINVAL, "gaussian: %zu classes at point %zu; at most %d, at 0 to %zu",
+                         classes, at, INV_CLASSES_MAX, depth);
+    if (inv_net_units(net, at) > INV_GAUSSIAN_UNITS)
+        return INV_ERROR(INV_EINVAL, "gaussian: %zu values at %s; at most %d",
+                         inv_net_units(net, at), inv_net_point_name(net, at), INV_GAUSSIAN_UNITS);
+    return inv_encode_check(net, part);
+}
+
 inv_status inv_gaussians_fit(const inv_net *net, const inv_part *part, size_t at, size_t classes,
                              size_t components, inv_gaussians **out)
 {
-    const size_t units = inv_net_units(net, at);
+    size_t units = 0;
     void *mean = NULL, *covariance = NULL, *variances = NULL;
     reading r = {0};
     inv_gaussians *g = NULL;
     inv_status status = INV_OK;
     *out = NULL;
-    if (units > INV_GAUSSIAN_UNITS)
-        return INV_ERROR(INV_EINVAL, "gaussian: %zu values at %s; at most %d", units,
-                         inv_net_point_name(net, at), INV_GAUSSIAN_UNITS);
+    INV_TRY(check(net, part, at, classes));
+    units = inv_net_units(net, at);
     INV_TRY(inv_calloc(units, sizeof(float), "means", &mean));
     INV_TRY(inv_calloc(units, sizeof(double), "variances", &variances));
     INV_TRY(inv_calloc(units * units, sizeof(double), "covariance", &covariance));
@@ -417,11 +430,18 @@ fail:
 
 inv_status inv_gaussians_waves(const inv_part *part, inv_shape shape, inv_gaussians **out)
 {
-    const size_t units = inv_shape_size(shape);
+    const size_t units = part->pixels;
     reading r = {0};
     inv_gaussians *g = NULL;
     inv_status status = INV_OK;
     *out = NULL;
+    if (part->count == 0 || units > INV_GAUSSIAN_UNITS || shape.height > units ||
+        shape.width > units || shape.channels > units || inv_shape_size(shape) != units)
+        return INV_ERROR(INV_EINVAL,
+                         "gaussian: waves over %zu images of %zu values, as %zu x %zu "
+                         "x %zu; at most %d values",
+                         part->count, units, shape.height, shape.width, shape.channels,
+                         INV_GAUSSIAN_UNITS);
     INV_TRY(inv_gaussians_alloc(units, units, 0, &g));
     INV_TRY(reading_open(&r, NULL, part, 0));
     INV_TRY(find_mean(&r, g->all.mean, units));

@@ -431,6 +431,12 @@ static inv_status check_units(const inv_objective *o, const char *where)
     return INV_OK;
 }
 
+/* Of a matrix of the goal: a row for each, of so many values. */
+static bool fits(const inv_goal *goal, const gsl_matrix_float *m, size_t cols)
+{
+    return m && m->size1 >= goal->rows && m->size2 == cols;
+}
+
 static inv_status check(inv_objective *o, const inv_net *net, const char *where)
 {
     const inv_goal *goal = &o->goal;
@@ -440,9 +446,9 @@ static inv_status check(inv_objective *o, const inv_net *net, const char *where)
                          o->spec.weight, o->spec.type);
     if (o->method->row == l1 && inv_net_logits(net) == inv_net_depth(net))
         return INV_ERROR(INV_ECONFIG, "%s: the net does not end in softmax", where);
-    if (what == CLASSES && (!goal->mix || goal->mix->size2 != o->units))
+    if (what == CLASSES && !fits(goal, goal->mix, o->units))
         return INV_ERROR(INV_EINVAL, "%s: %s needs classes", where, o->spec.type);
-    if (what == RECORDED && (!goal->recorded || goal->recorded->size2 != o->units))
+    if (what == RECORDED && !fits(goal, goal->recorded, o->units))
         return INV_ERROR(INV_EINVAL, "%s: activation needs recorded values", where);
     if (what == GAUSSIAN && (!goal->gaussian || goal->gaussian->units != o->units))
         return INV_ERROR(INV_EINVAL, "%s: gaussian needs the data's Gaussian at %s", where,
@@ -460,8 +466,10 @@ inv_status inv_objective_alloc(const inv_objective_spec *spec, const inv_net *ne
     inv_objective *o = NULL;
     inv_status status = INV_OK;
     *out = NULL;
-    if (!found)
-        return INV_ERROR(INV_EINVAL, "%s: there is no '%s'", where, spec->type);
+    INV_TRY(inv_fields_check(fields, spec, where)); /* the type is one, then */
+    if (goal->rows == 0 || first > inv_net_depth(net))
+        INV_FAIL(INV_EINVAL, "%s: %zu rows at point %zu of a net of %zu", where, goal->rows, first,
+                 inv_net_depth(net));
     INV_TRY(inv_calloc(1, sizeof *o, "objective", &memory));
     o = memory;
     *o = (inv_objective){.method = found, .spec = *spec, .goal = *goal};

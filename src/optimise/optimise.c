@@ -536,6 +536,30 @@ bool inv_optimisation_settled(const inv_optimisation *o, size_t i)
 
 /* ---- making one ---- */
 
+/* The keys of a spec that is no part of another. */
+typedef struct alone {
+    inv_optimise_spec spec;
+} alone;
+static const inv_field fields[] = {INV_OPTIMISE_FIELDS(alone, spec), {0}};
+
+static inv_status check_task(const inv_optimise_spec *spec, const inv_optimise_task *task)
+{
+    const gsl_matrix_float *start = task->start;
+    const size_t depth = inv_net_depth(task->net), rows = task->goal.rows;
+    inv_status status = inv_fields_check(fields, spec, task->stage);
+    if (status != INV_OK)
+        return status;
+    if (task->at >= depth)
+        return INV_ERROR(INV_ECONFIG, "%s.at: nothing lies beyond %s to optimise for", task->stage,
+                         inv_net_point_name(task->net, task->at <= depth ? task->at : depth));
+    const size_t units = inv_net_units(task->net, task->at);
+    const bool needed = is(spec->from, "class_mean") || is(spec->from, "image");
+    if (start ? start->size1 < rows || start->size2 != units : needed)
+        return INV_ERROR(INV_EINVAL, "%s.from: %s needs %zu starts of %zu values", task->stage,
+                         spec->from, rows, units);
+    return rows ? INV_OK : INV_ERROR(INV_EINVAL, "%s: of no rows", task->stage);
+}
+
 static inv_status check(const inv_optimisation *o)
 {
     const inv_optimise_spec *s = &o->spec;
@@ -558,8 +582,6 @@ static inv_status check(const inv_optimisation *o)
                          s->bounds.low);
     if (s->until > 0.0 && !o->task.goal.mix)
         return INV_ERROR(INV_ECONFIG, "%s.until: only where classes are asked for", stage);
-    if (o->task.at >= inv_net_depth(o->task.net))
-        return INV_ERROR(INV_ECONFIG, "%s.at: nothing lies beyond %s to optimise for", stage, at);
     return INV_OK;
 }
 
@@ -662,6 +684,7 @@ inv_status inv_optimisation_alloc(const inv_optimise_spec *spec, const inv_optim
     inv_optimisation *o = NULL;
     inv_status status = INV_OK;
     *out = NULL;
+    INV_TRY(check_task(spec, task));
     INV_TRY(inv_calloc(1, sizeof *o, "optimisation", &memory));
     o = memory;
     o->spec = *spec;

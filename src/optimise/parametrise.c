@@ -253,11 +253,24 @@ static inv_status check_images(const gsl_matrix_float *images)
     return INV_OK;
 }
 
-static inv_status check(const inv_parametrisation_spec *spec, const method *found,
-                        const inv_writing *writing)
+static inv_status check_gaussians(const inv_writing *writing, size_t units, size_t rows)
 {
-    if (!found)
-        return INV_ERROR(INV_EINVAL, "parametrisation: there is no '%s'", spec->type);
+    for (size_t i = 0; i < rows; i++)
+        if (writing->of[i]->units != units)
+            return INV_ERROR(INV_EINVAL, "parametrisation: a Gaussian of %zu values, not of %zu",
+                             writing->of[i]->units, units);
+    return INV_OK;
+}
+
+static inv_status check(const inv_parametrisation_spec *spec, const method *found, size_t units,
+                        size_t rows, const inv_writing *writing)
+{
+    inv_status status =
+        inv_fields_check(found ? found->fields : plain_fields, spec, "parametrisation");
+    if (status != INV_OK)
+        return status;
+    if (units == 0 || rows == 0)
+        return INV_ERROR(INV_EINVAL, "parametrisation: %zu rows of %zu values", rows, units);
     if (found->values == sigmoid_values && !(writing->bounds.low < writing->bounds.high))
         return INV_ERROR(INV_ECONFIG, "parametrisation: sigmoid needs bounds, the lower first");
     if (found->values == axes_values && !writing->of)
@@ -265,7 +278,14 @@ static inv_status check(const inv_parametrisation_spec *spec, const method *foun
     if (found->values == mask_values && !writing->images)
         return INV_ERROR(INV_ECONFIG,
                          "parametrisation: mask needs images to be laid over: targets");
-    return found->values == mask_values ? check_images(writing->images) : INV_OK;
+    if (found->values == axes_values)
+        return check_gaussians(writing, units, rows);
+    if (found->values != mask_values)
+        return INV_OK;
+    if (writing->images->size1 < rows || writing->images->size2 != units)
+        return INV_ERROR(INV_EINVAL, "parametrisation: images of %zu x %zu values, not %zu x %zu",
+                         writing->images->size1, writing->images->size2, rows, units);
+    return check_images(writing->images);
 }
 
 inv_status inv_parametrisation_alloc(const inv_parametrisation_spec *spec, size_t units,
@@ -277,7 +297,7 @@ inv_status inv_parametrisation_alloc(const inv_parametrisation_spec *spec, size_
     inv_parametrisation *p = NULL;
     inv_status status = INV_OK;
     *out = NULL;
-    INV_TRY(check(spec, found, writing));
+    INV_TRY(check(spec, found, units, rows, writing));
     INV_TRY(inv_calloc(1, sizeof *p, "parametrisation", &memory));
     p = memory;
     *p = (inv_parametrisation){found, *writing, units, rows, units, NULL};

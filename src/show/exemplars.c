@@ -60,6 +60,9 @@ static bool is_of_layer(const search *s)
 /* What it is of, where that is, and how many there are to choose from. */
 static inv_status find_objective(search *s, size_t *choices)
 {
+    inv_status status = inv_fields_check(inv_exemplars_fields, s->spec, "exemplars");
+    if (status != INV_OK)
+        return status;
     s->how = inv_objective_defaults;
     if (!is_of_layer(s)) {
         s->point = inv_net_logits(s->net);
@@ -67,7 +70,7 @@ static inv_status find_objective(search *s, size_t *choices)
         strcpy(s->how.type, s->spec->objective);
         return INV_OK;
     }
-    inv_status status = inv_net_point(s->net, s->spec->layer, &s->point);
+    status = inv_net_point(s->net, s->spec->layer, &s->point);
     if (status != INV_OK)
         return status;
     if (s->point == 0)
@@ -182,10 +185,11 @@ inv_status inv_exemplars_find(const inv_exemplars_spec *spec, const inv_net *net
     size_t choices = 0;
     inv_status status = INV_OK;
     *out = (inv_exemplars){0};
-    if (part->count < spec->count)
-        return INV_ERROR(INV_EDATA, "exemplars.count: %zu, but there are %zu images", spec->count,
-                         part->count);
     INV_TRY(find_objective(&s, &choices));
+    INV_TRY(inv_encode_check(net, part));
+    if (part->count < spec->count)
+        INV_FAIL(INV_EDATA, "exemplars.count: %zu, but there are %zu images", spec->count,
+                 part->count);
     INV_TRY(choose_rows(&s, choices, out));
     INV_TRY(search_open(&s, choices, part, out));
     look_through(&s, part, out);

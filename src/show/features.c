@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "invproj/features.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "invproj/inverse.h"
@@ -44,7 +45,9 @@ inv_status inv_features_generate(const inv_features_spec *spec, const inv_net *n
                                  inv_generate_spec *out)
 {
     size_t point = 0;
-    inv_status status = inv_net_point(net, spec->layer, &point);
+    inv_status status = inv_fields_check(inv_features_fields, spec, "features");
+    if (status == INV_OK)
+        status = inv_net_point(net, spec->layer, &point);
     if (status != INV_OK)
         return status;
     const inv_shape shape = inv_net_shape(net, point);
@@ -64,6 +67,8 @@ inv_status inv_features_images(const inv_net *inverse, double scale, gsl_matrix_
     const size_t units = inv_net_units(inverse, 0);
     gsl_matrix_float *values = NULL;
     inv_status status = INV_OK;
+    if (!isfinite(scale))
+        return INV_ERROR(INV_EINVAL, "features.scale: %g is not finite", scale);
     INV_TRY(inv_mat_alloc(units, units, "unit vectors", &values));
     for (size_t i = 0; i < units; i++)
         gsl_matrix_float_set(values, i, i, (float)scale);

@@ -28,7 +28,7 @@ const inv_field inv_generate_fields[] = {
     {"preset", INV_FIELD_NAME, offsetof(inv_generate_spec, preset), .choices = inv_generate_presets,
      .topic = "presets", .help = "what the other keys of the group start as"},
     {"also", INV_FIELD_NAME, offsetof(inv_generate_spec, also), .choices = inv_generate_presets,
-     .topic = "presets", .help = "preset by which the same is made once more, under its name"},
+     .optional = true, .topic = "presets", .help = "preset by which the same is made once more, under its name"},
     {"inverse", INV_FIELD_NAME, offsetof(inv_generate_spec, inverse),
      .help = "name of the inverse that makes images of the values; empty: the experiment's"},
     {"at", INV_FIELD_NAME, offsetof(inv_generate_spec, at),
@@ -180,12 +180,34 @@ static inv_status check_mix(const inv_generate_spec *spec, const char *stage, si
     return INV_OK;
 }
 
+/* That data and Gaussians are of such a net. */
+static inv_status check_material(const inv_net *net, const inv_material *material, size_t at,
+                                 const char *stage)
+{
+    const inv_dataset *data = material->data;
+    const inv_gaussians *g = material->gaussians;
+    const size_t classes = inv_net_units(net, inv_net_depth(net)), units = inv_net_units(net, at);
+    if (data && (data->train.pixels != inv_net_units(net, 0) || data->classes > classes))
+        return INV_ERROR(INV_EINVAL,
+                         "%s: the network takes %zu values and tells %zu classes apart, the images "
+                         "have %zu and are of %zu",
+                         stage, inv_net_units(net, 0), classes, data->train.pixels, data->classes);
+    if (g && g->all.units != units)
+        return INV_ERROR(INV_EINVAL, "%s: a Gaussian of %zu values; at %s are %zu", stage,
+                         g->all.units, inv_net_point_name(net, at), units);
+    return INV_OK;
+}
+
 static inv_status check(const inv_generate_spec *spec, const inv_net *net,
                         const inv_material *material, size_t *at)
 {
     const size_t classes = inv_net_units(net, inv_net_depth(net));
     const char *stage = stage_of(material);
-    inv_status status = inv_net_point(net, spec->at, at);
+    inv_status status = inv_fields_check(inv_generate_fields, spec, stage);
+    if (status == INV_OK)
+        status = inv_net_point(net, spec->at, at);
+    if (status == INV_OK)
+        status = check_material(net, material, *at, stage);
     if (status != INV_OK)
         return status;
     for (size_t i = 0; i < spec->classes.count; i++)

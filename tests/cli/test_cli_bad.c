@@ -14,6 +14,7 @@
 #include "cli_short.h"
 #include "hdf5_text.h"
 #include "invproj/png.h"
+#include "invproj/run.h"
 #include "program.h"
 #include "suites.h"
 #include "support.h"
@@ -652,6 +653,69 @@ START_TEST(wild_numbers)
 }
 END_TEST
 
+/* ---- a run file that says what cannot be ---- */
+
+/* A file with the checksums of the good data, and a network of images of another size or of other
+ * classes. */
+static void put_network(const char *path, inv_shape shape, const char *layers)
+{
+    static const char *const names[] = {"height", "width", "channels"};
+    const size_t sizes[] = {shape.height, shape.width, shape.channels};
+    inv_config *config = NULL;
+    inv_net *net = NULL;
+    inv_run *run = NULL;
+    ck_assert_status(inv_config_read_json("test", layers, &config), INV_OK);
+    ck_assert_status(inv_net_build(config, "", shape, 0, &net), INV_OK);
+    ck_assert_status(inv_run_open(support_at(place, "run/run.h5"), &run), INV_OK);
+    ck_assert_status(inv_run_remove(run, "/network"), INV_OK);
+    ck_assert_status(inv_run_put_net(run, "/network", net), INV_OK);
+    for (size_t i = 0; i < 3; i++)
+        ck_assert_status(inv_run_set_size(run, "/network", names[i], sizes[i]), INV_OK);
+    ck_assert_status(inv_run_save(run, path), INV_OK);
+    inv_run_free(run);
+    inv_net_free(net);
+    inv_config_free(config);
+}
+
+#define DENSE(units)                                                                               \
+    "[{\"name\":\"hidden1\",\"type\":\"dense\",\"units\":11,\"activation\":\"sigmoid\"},"          \
+    "{\"name\":\"hidden2\",\"type\":\"dense\",\"units\":9,\"activation\":\"sigmoid\"},"            \
+    "{\"name\":\"output\",\"type\":\"dense\",\"units\":" units ",\"activation\":\"softmax\"}]"
+#define FLAT "[{\"name\":\"flat\",\"type\":\"flatten\"}]"
+
+static const struct impossible {
+    inv_shape shape;
+    const char *layers;
+    const char *says[4];
+} impossible[] = {
+    {{HEIGHT, WIDTH + 4, 1}, DENSE("5"), {"9 x 11 x 1 and 5 classes", "have 9 x 7 x 1 and 5"}},
+    {{HEIGHT - 3, WIDTH, 1}, DENSE("5"), {"6 x 7 x 1 and 5 classes", "have 9 x 7 x 1 and 5"}},
+    {{WIDTH, HEIGHT, 1}, DENSE("5"), {"7 x 9 x 1 and 5 classes"}},
+    {{HEIGHT, WIDTH, 1}, DENSE("3"), {"9 x 7 x 1 and 3 classes"}},
+    {{HEIGHT, WIDTH, 1}, DENSE("8"), {"9 x 7 x 1 and 8 classes"}},
+    {{16000, 16000, 1}, FLAT, {"/network: ends in 256000000 units", "1000 classes at most"}},
+    {{HEIGHT, WIDTH * 20, 1}, FLAT, {"/network: ends in 1260 units", "1000 classes at most"}},
+};
+
+START_TEST(a_network_of_other_images)
+{
+    static const char *const commands[] = {
+        "generate odd.h5 --at input --steps 2 --preset recommended --name n --data data -q",
+        "features odd.h5 --layer hidden1 --name n --data data -q",
+        "project odd.h5 --name n --data data -q",
+        "exemplars odd.h5 --name n --data data -q",
+        "invert odd.h5 --name n --data data -q",
+    };
+    const struct impossible *i = &impossible[_i];
+    char *odd = strdup(support_at(place, "odd.h5"));
+    put_network(odd, i->shape, i->layers);
+    for (size_t c = 0; c < LEN(commands); c++)
+        must_fail(1, i->says, commands[c]);
+    ck_assert_int_eq(unlink(odd), 0);
+    free(odd);
+}
+END_TEST
+
 /* At least some of them do stop it, and say where. */
 START_TEST(numbers_that_are_no_longer_finite)
 {
@@ -714,6 +778,7 @@ static TCase *tests_of_numbers(void)
     tcase_add_unchecked_fixture(tests, open_place, close_place);
     tcase_add_test(tests, a_damaged_run_file);
     tcase_add_test(tests, other_data_than_the_run_was_made_from);
+    tcase_add_loop_test(tests, a_network_of_other_images, 0, LEN(impossible));
     tcase_add_loop_test(tests, wild_numbers, 0, LEN(wild));
     tcase_add_test(tests, numbers_that_are_no_longer_finite);
     return tests;

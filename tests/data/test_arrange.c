@@ -145,6 +145,21 @@ START_TEST(leaves_and_refuses_other_ranks)
 }
 END_TEST
 
+START_TEST(an_order_that_is_none_is_refused)
+{
+    static const size_t dims[] = {N, 3, 5, 7};
+    static const char *const bad[] = {"hwcn", "NHWC", "nhw", "nhwcx"};
+    for (size_t rank = 3; rank <= 4; rank++)
+        for (size_t b = 0; b < 4; b++) {
+            inv_idx *idx = numbered(INV_IDX_UBYTE, rank, dims);
+            const char *read_as = NULL;
+            ck_assert_status(inv_images_arrange("here", bad[b], false, idx, &read_as), INV_EINVAL);
+            ck_assert_message_has("is no order of axes; nhwc and nchw are");
+            inv_idx_free(idx);
+        }
+}
+END_TEST
+
 Suite *arrange_suite(void)
 {
     Suite *suite = suite_create("arrange");
@@ -153,6 +168,7 @@ Suite *arrange_suite(void)
     tcase_add_loop_test(tests, rows_and_columns_change_places, 0, 2);
     tcase_add_test(tests, tells_axes_by_their_sizes);
     tcase_add_test(tests, leaves_and_refuses_other_ranks);
+    tcase_add_test(tests, an_order_that_is_none_is_refused);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fields.h"
 #include "invproj/dataset.h"
 
 Suite *dataset_suite(void);
@@ -790,11 +791,27 @@ START_TEST(knows_fashion_mnist)
 }
 END_TEST
 
+static inv_status use_load(const void *spec)
+{
+    inv_dataset *data = NULL;
+    const inv_status status = inv_dataset_load(spec, folder, 1, &data);
+    ck_assert_ptr_null(data);
+    return status;
+}
+
+START_TEST(bad_settings_are_refused)
+{
+    const inv_data_spec spec = {.validation = 3};
+    fields_must_be_checked(inv_data_fields, &spec, sizeof spec, use_load);
+}
+END_TEST
+
 static void add_opening(TCase *tests)
 {
     tcase_add_test(tests, opens_raw_and_gzipped_alike);
     tcase_add_test(tests, values_are_bytes_over_scale);
     tcase_add_test(tests, refuses_scales);
+    tcase_add_test(tests, bad_settings_are_refused);
     tcase_add_test(tests, name_is_the_folders);
     tcase_add_test(tests, names_what_is_missing);
     tcase_add_test(tests, refuses_other_counts);

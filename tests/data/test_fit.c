@@ -122,6 +122,23 @@ START_TEST(grey_and_colour_stand_for_each_other)
 }
 END_TEST
 
+START_TEST(images_that_cannot_be_are_refused)
+{
+    static const inv_shape bad[] = {{0, 5, 1},         {5, 0, 1},        {5, 5, 0},
+                                    {65536, 65536, 1}, {SIZE_MAX, 2, 1}, {3, 3, SIZE_MAX / 4}};
+    const inv_shape good = {5, 4, 1};
+    float from[20] = {0.5f}, to[20];
+    memset(to, 0x5a, sizeof to);
+    for (size_t b = 0; b < sizeof bad / sizeof *bad; b++) {
+        ck_assert_status(inv_fit_image(bad[b], from, good, to), INV_EINVAL);
+        ck_assert_status(inv_fit_image(good, from, bad[b], to), INV_EINVAL);
+    }
+    ck_assert_message_has("an image of 5 x 4 x 1 cannot be made one of 3 x 3 x ");
+    for (size_t i = 0; i < sizeof to; i++)
+        ck_assert_uint_eq(((unsigned char *)to)[i], 0x5a);
+}
+END_TEST
+
 Suite *fit_suite(void)
 {
     Suite *suite = suite_create("fit");
@@ -130,6 +147,7 @@ Suite *fit_suite(void)
     tcase_add_loop_test(tests, fits_like_its_twin, 0, FIT_CASES);
     tcase_add_test(tests, what_fits_stays_as_it_is);
     tcase_add_test(tests, grey_and_colour_stand_for_each_other);
+    tcase_add_test(tests, images_that_cannot_be_are_refused);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -1437,6 +1437,40 @@ START_TEST(other_programs_read_it)
 }
 END_TEST
 
+START_TEST(bad_arguments_are_refused)
+{
+    static const size_t dims[] = {2, 3, 1, 1, 1, 1}, none[] = {2, 0, 3},
+                        many[] = {SIZE_MAX / 8, 2, 2};
+    static const inv_type bad_types[] = {(inv_type)99, (inv_type)5, (inv_type)-1};
+    double values[6] = {0.25, 1.0, -3.0, 7.0, 0.5, 2.0};
+    inv_run *run = create();
+    for (size_t t = 0; t < 3; t++) {
+        const inv_array state = {"s", bad_types[t], values, 3};
+        ck_assert_status(inv_run_put(run, "/a", bad_types[t], 1, dims, values, INV_RUN_PLAIN),
+                         INV_EINVAL);
+        ck_assert_status(inv_run_append(run, "/a", bad_types[t], 2, values), INV_EINVAL);
+        ck_assert_status(inv_run_get(run, "/a", bad_types[t], 2, values), INV_EINVAL);
+        ck_assert_status(inv_run_put_state(run, "/s", &state, 1), INV_EINVAL);
+        ck_assert_status(inv_run_get_state(run, "/s", &state, 1), INV_EINVAL);
+    }
+    ck_assert_message_has("/s/s: -1 is no type of values");
+    for (inv_run_storage s = INV_RUN_PLAIN; s <= INV_RUN_IMAGES; s++) {
+        if (s != INV_RUN_PLAIN)
+            ck_assert_status(inv_run_put(run, "/a", INV_FLOAT64, 0, dims, values, s), INV_EINVAL);
+        ck_assert_status(inv_run_put(run, "/a", INV_FLOAT64, 5, dims, values, s), INV_EINVAL);
+        ck_assert_message_has("/a: an array of 5 dimensions; ");
+        ck_assert_status(inv_run_put(run, "/a", INV_FLOAT64, SIZE_MAX, dims, values, s),
+                         INV_EINVAL);
+        ck_assert_status(inv_run_put(run, "/a", INV_FLOAT64, 3, none, values, s), INV_EINVAL);
+        ck_assert_status(inv_run_put(run, "/a", INV_FLOAT64, 3, many, values, s), INV_EINVAL);
+    }
+    ck_assert_status(inv_run_put(run, "/a", INV_FLOAT64, 2, dims, values, (inv_run_storage)99),
+                     INV_EINVAL);
+    ck_assert(!inv_run_has(run, "/a"));
+    inv_run_free(run);
+}
+END_TEST
+
 Suite *run_suite(void)
 {
     Suite *suite = suite_create("run");
@@ -1480,6 +1514,7 @@ Suite *run_suite(void)
     tcase_add_test(tests, states_come_back);
     tcase_add_test(tests, a_generator_of_0_1_0_is_read);
     tcase_add_test(tests, other_programs_read_it);
+    tcase_add_test(tests, bad_arguments_are_refused);
     suite_add_tcase(suite, tests);
     return suite;
 }

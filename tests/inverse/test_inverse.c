@@ -7,6 +7,7 @@
 
 #include <gsl/gsl_randist.h>
 
+#include "fields.h"
 #include "invproj/encode.h"
 #include "invproj/inverse.h"
 #include "small.h"
@@ -571,7 +572,8 @@ END_TEST
 START_TEST(says_when_numbers_are_no_longer_finite)
 {
     inv_inverse_spec spec = spec_at("hidden2.pre");
-    spec.optimiser = (inv_optim_spec){.type = "gradient_descent", .rate = 1e38};
+    spec.optimiser = (inv_optim_spec){.type = "gradient_descent", .rate = 1e12};
+    spec.range_penalty = 1e12;
     inv_net *inverse = build(&spec);
     inv_learner *inverter = inverter_for(&spec, inverse, 5);
     inv_inverse_report report;
@@ -584,6 +586,8 @@ START_TEST(says_when_numbers_are_no_longer_finite)
     inv_learner_free(inverter);
     spec.steps = 1;
     inverter = inverter_for(&spec, inverse, 5);
+    for (size_t i = 0; i < inv_net_size(inverse); i++)
+        inv_net_params(inverse)[i] *= 1e12f;
     ck_assert_status(inv_learner_step(inverter, &report), INV_ENUMERIC);
     ck_assert_message_has("inverse: step 1: a parameter is no longer finite");
     inv_learner_free(inverter);
@@ -678,6 +682,66 @@ START_TEST(applies_to_any_values)
 }
 END_TEST
 
+static inv_status use_build(const void *spec)
+{
+    inv_net *inverse = net;
+    const inv_status status = inv_inverse_build(spec, net, &inverse);
+    ck_assert_ptr_null(inverse);
+    return status;
+}
+
+static inv_net *good_inverse;
+
+static inv_status use_alloc(const void *spec)
+{
+    inv_learner *inverter = (inv_learner *)net;
+    const inv_status status = inv_inverter_alloc(spec, net, good_inverse, data, 5, &inverter);
+    ck_assert_ptr_null(inverter);
+    return status;
+}
+
+START_TEST(bad_settings_are_refused)
+{
+    const inv_inverse_spec spec = spec_at("hidden2.pre");
+    good_inverse = build(&spec);
+    fields_must_be_checked(inv_inverse_fields, &spec, sizeof spec, use_build);
+    fields_must_be_checked(inv_inverse_fields, &spec, sizeof spec, use_alloc);
+    inv_net_free(good_inverse);
+}
+END_TEST
+
+START_TEST(other_nets_and_images_are_refused)
+{
+    const inv_inverse_spec spec = spec_at("hidden2.pre"), above = spec_at("hidden3.pre");
+    inv_net *inverse = build(&spec), *other = build(&above);
+    inv_net *wide = small_net_for(SMALL_FOUR, (inv_shape){8, 8, 1}, SMALL_CLASSES);
+    inv_learner *inverter = NULL;
+    gsl_matrix_float *x = small_matrix(5, SMALL_PIXELS), *few = small_matrix(4, SMALL_PIXELS);
+    gsl_matrix_float *values = small_matrix(5, 13), *wider = small_matrix(5, SMALL_PIXELS + 1);
+    size_t at = 0;
+    ck_assert_status(inv_inverse_point(net, spec.at, &at), INV_OK);
+    ck_assert_status(inv_inverter_alloc(&spec, net, other, data, 5, &inverter), INV_EINVAL);
+    ck_assert_message_has("inverse: leads from 11 values to 63; the network has 13 at hidden2.pre");
+    ck_assert_status(inv_inverter_alloc(&spec, wide, inverse, data, 5, &inverter), INV_EINVAL);
+    inv_net *its = NULL;
+    ck_assert_status(inv_inverse_build(&spec, wide, &its), INV_OK);
+    ck_assert_status(inv_inverter_alloc(&spec, wide, its, data, 5, &inverter), INV_EDATA);
+    ck_assert_message_has("the images have 63 values each, the network takes 64");
+    ck_assert_ptr_null(inverter);
+    ck_assert_status(inv_inverse_project(net, other, at, x, x, NULL, NULL), INV_EINVAL);
+    ck_assert_status(inv_inverse_project(net, inverse, 0, x, x, NULL, NULL), INV_EINVAL);
+    ck_assert_status(inv_inverse_project(net, inverse, at, wider, x, NULL, NULL), INV_EINVAL);
+    ck_assert_status(inv_inverse_project(net, inverse, at, x, few, NULL, NULL), INV_EINVAL);
+    ck_assert_message_has("inverse: images: 4 x 63 values, not 5 x 63");
+    ck_assert_status(inv_inverse_apply(inverse, wider, x), INV_EINVAL);
+    ck_assert_status(inv_inverse_apply(inverse, values, few), INV_EINVAL);
+    ck_assert_status(inv_inverse_apply(inverse, values, wider), INV_EINVAL);
+    ck_assert_status(inv_inverse_apply(inverse, values, x), INV_OK);
+    inv_mat_free(x), inv_mat_free(few), inv_mat_free(values), inv_mat_free(wider);
+    inv_net_free(inverse), inv_net_free(other), inv_net_free(wide), inv_net_free(its);
+}
+END_TEST
+
 Suite *inverse_suite(void)
 {
     Suite *suite = suite_create("inverse");
@@ -702,6 +766,8 @@ Suite *inverse_suite(void)
     tcase_add_test(tests, refuses_what_does_not_fit);
     tcase_add_test(tests, projects_as_the_naive_twin);
     tcase_add_test(tests, applies_to_any_values);
+    tcase_add_test(tests, bad_settings_are_refused);
+    tcase_add_test(tests, other_nets_and_images_are_refused);
     suite_add_tcase(suite, tests);
     return suite;
 }

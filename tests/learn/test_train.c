@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fields.h"
 #include "invproj/measure.h"
 #include "invproj/train.h"
 #include "small.h"
@@ -23,16 +24,13 @@ static void tidy(void)
 }
 
 static const inv_train_spec adagrad = {
-    .steps = 60,
-    .batch = 70,
-    .loss = "cross_entropy",
-    .reduction = "sum",
-    .optimiser = {.type = "adagrad", .rate = 0.1, .accumulator = 0.1}};
-static const inv_train_spec descent = {.steps = 60,
-                                       .batch = 70,
-                                       .loss = "cross_entropy",
-                                       .reduction = "mean",
-                                       .optimiser = {.type = "gradient_descent", .rate = 0.3}};
+    SMALL_USUAL,        .steps = 60,
+    .batch = 70,        .loss = "cross_entropy",
+    .reduction = "sum", .optimiser = {.type = "adagrad", .rate = 0.1, .accumulator = 0.1}};
+static const inv_train_spec descent = {
+    SMALL_USUAL,         .steps = 60,
+    .batch = 70,         .loss = "cross_entropy",
+    .reduction = "mean", .optimiser = {.type = "gradient_descent", .rate = 0.3}};
 
 static inv_learner *trainer_for(const inv_train_spec *spec, inv_net *net, uint64_t seed)
 {
@@ -134,11 +132,10 @@ START_TEST(an_epoch_adds_up)
     const double loss = naive_loss(net, &data->train, "cross_entropy", &correct);
     for (size_t b = 0; b < 5; b++)
         for (int mean = 0; mean < 2; mean++) {
-            inv_train_spec spec = {.steps = 1000,
-                                   .batch = batches[b],
-                                   .loss = "cross_entropy",
-                                   .reduction = "",
-                                   .optimiser = {.type = "gradient_descent", .rate = 0.0}};
+            inv_train_spec spec = {
+                SMALL_USUAL,         .steps = 1000,
+                .batch = batches[b], .loss = "cross_entropy",
+                .reduction = "",     .optimiser = {.type = "gradient_descent", .rate = 0.0}};
             strcpy(spec.reduction, mean ? "mean" : "sum");
             inv_learner *trainer = trainer_for(&spec, net, 5);
             double total = 0.0, right = 0.0;
@@ -180,8 +177,7 @@ static void assert_first_step(const char *layers, const char *loss, const char *
                               double weight_decay)
 {
     const double rate = 1e-3, h = 1e-3;
-    inv_train_spec spec = {.steps = 10,
-                           .batch = SMALL_TRAIN,
+    inv_train_spec spec = {SMALL_USUAL, .steps = 10, .batch = SMALL_TRAIN,
                            .weight_decay = weight_decay,
                            .optimiser = {.type = "gradient_descent", .rate = rate}};
     inv_net *before = small_net(layers), *after = small_net(layers);
@@ -357,6 +353,7 @@ static const inv_train_spec impatient = {
     .loss = "cross_entropy",
     .reduction = "mean",
     .optimiser = {.type = "adam", .rate = 3.0, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-7},
+    .schedule = {.type = "constant"},
     .stop = {.patience = 3, .by = "loss"}};
 
 static void assert_stops(const char *by)
@@ -671,11 +668,13 @@ END_TEST
 
 START_TEST(says_when_numbers_are_no_longer_finite)
 {
-    inv_train_spec spec = {.steps = 100,
+    inv_train_spec spec = {SMALL_USUAL,
+                           .steps = 100,
                            .batch = 70,
                            .loss = "cross_entropy",
                            .reduction = "sum",
-                           .optimiser = {.type = "gradient_descent", .rate = 1e38}};
+                           .weight_decay = 1e12,
+                           .optimiser = {.type = "gradient_descent", .rate = 1e12}};
     inv_train_report report;
     inv_net *net = small_net(SMALL_FOUR);
     inv_learner *trainer = trainer_for(&spec, net, 5);
@@ -691,6 +690,7 @@ START_TEST(says_when_numbers_are_no_longer_finite)
     net = small_net(SMALL_ONE);
     spec.steps = 1; /* nobody would see the next loss */
     trainer = trainer_for(&spec, net, 5);
+    inv_net_params(net)[0] = 1e20f;
     ck_assert_status(inv_learner_step(trainer, &report), INV_ENUMERIC);
     ck_assert_message_has("training: step 1: a parameter is no longer finite; lower");
     inv_learner_free(trainer);
@@ -745,6 +745,30 @@ START_TEST(refuses_what_does_not_fit)
 }
 END_TEST
 
+static inv_net *good_net;
+
+static inv_status use_alloc(const void *spec)
+{
+    inv_learner *trainer = (inv_learner *)good_net;
+    const inv_status status = inv_trainer_alloc(spec, good_net, data, 5, &trainer);
+    ck_assert_ptr_null(trainer);
+    return status;
+}
+
+START_TEST(bad_settings_are_refused)
+{
+    inv_train_spec spec = adagrad;
+    good_net = small_net(SMALL_TWO);
+    fields_must_be_checked(inv_train_fields, &spec, sizeof spec, use_alloc);
+    for (const char *const *type = inv_optim_types; *type; type++) {
+        inv_optim_start(*type, &spec.optimiser);
+        strcpy(spec.schedule.type, strcmp(*type, "sgd") == 0 ? "step" : "cosine");
+        fields_must_be_checked(inv_train_fields, &spec, sizeof spec, use_alloc);
+    }
+    inv_net_free(good_net);
+}
+END_TEST
+
 Suite *train_suite(void)
 {
     Suite *suite = suite_create("train");
@@ -772,6 +796,7 @@ Suite *train_suite(void)
     tcase_add_test(tests, a_state_that_cannot_be_is_refused);
     tcase_add_test(tests, says_when_numbers_are_no_longer_finite);
     tcase_add_test(tests, refuses_what_does_not_fit);
+    tcase_add_test(tests, bad_settings_are_refused);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -194,8 +194,8 @@ START_TEST(says_when_figures_are_not_finite)
     inv_net_params(inverse)[3] = INFINITY;
     ck_assert_status(inv_measure_inverse(net, inverse, at, &data->test, &q), INV_ENUMERIC);
     ck_assert_message_has("not finite");
-    ck_assert_status(inv_measure_inverse(net, inverse, at, &data->validation, &q), INV_EINVAL);
-    ck_assert_status(inv_measure_accuracy(net, &data->validation, &accuracy), INV_EINVAL);
+    ck_assert_status(inv_measure_inverse(net, inverse, at, &data->validation, &q), INV_EDATA);
+    ck_assert_status(inv_measure_accuracy(net, &data->validation, &accuracy), INV_EDATA);
 }
 END_TEST
 
@@ -224,6 +224,23 @@ START_TEST(spread_is_that_of_all_pairs)
 }
 END_TEST
 
+START_TEST(bad_arguments_are_refused)
+{
+    const size_t logits = inv_net_logits(net);
+    inv_part other = data->test;
+    inv_inverse_quality q;
+    double accuracy = 0.0;
+    other.pixels++;
+    ck_assert_status(inv_measure_accuracy(net, &other, &accuracy), INV_EDATA);
+    ck_assert_status(inv_measure_inverse(net, inverse, at, &other, &q), INV_EDATA);
+    ck_assert_status(inv_measure_inverse(net, inverse, 0, &data->test, &q), INV_EINVAL);
+    ck_assert_status(inv_measure_inverse(net, inverse, at - 1, &data->test, &q), INV_EINVAL);
+    ck_assert_message_has("inverse: leads from 13 values to 63");
+    ck_assert_status(inv_measure_inverse(net, inverse, logits + 1, &data->test, &q), INV_EINVAL);
+    ck_assert_status(inv_measure_inverse(net, net, at, &data->test, &q), INV_EINVAL);
+}
+END_TEST
+
 Suite *measure_suite(void)
 {
     Suite *suite = suite_create("measure");
@@ -237,6 +254,7 @@ Suite *measure_suite(void)
     tcase_add_test(tests, threads_do_not_matter);
     tcase_add_test(tests, says_when_figures_are_not_finite);
     tcase_add_test(tests, spread_is_that_of_all_pairs);
+    tcase_add_test(tests, bad_arguments_are_refused);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -213,7 +213,30 @@ END_TEST
 START_TEST(an_empty_part_is_refused)
 {
     ck_assert_uint_eq(data->validation.count, 0);
-    ck_assert_status(inv_encode(net, &data->validation, 0, NULL, NULL, NULL), INV_EINVAL);
+    ck_assert_status(inv_encode(net, &data->validation, 0, NULL, NULL, NULL), INV_EDATA);
+}
+END_TEST
+
+START_TEST(bad_arguments_are_refused)
+{
+    const size_t logits = inv_net_logits(net), units = inv_net_units(net, logits);
+    gsl_matrix_float *values = small_matrix(SMALL_TEST, units), *few = small_matrix(3, units);
+    inv_part other = data->test;
+    ck_assert_status(inv_encode(net, &data->test, 0, values, NULL, NULL), INV_EINVAL);
+    ck_assert_status(inv_encode(net, &data->test, logits + 1, values, NULL, NULL), INV_EINVAL);
+    ck_assert_message_has("there are 1 to ");
+    ck_assert_status(inv_encode(net, &data->test, 1, values, NULL, NULL), INV_EINVAL);
+    ck_assert_status(inv_encode(net, &data->test, logits, few, NULL, NULL), INV_EINVAL);
+    ck_assert_message_has("room for 3 x 4 values; at output.pre are 80 x 4");
+    ck_assert_status(inv_encode(net, &data->test, logits, values, NULL, NULL), INV_OK);
+    other.pixels--;
+    ck_assert_status(inv_encode_check(net, &other), INV_EDATA);
+    ck_assert_message_has("the images have 62 values each, the network takes 63");
+    ck_assert_status(inv_encode(net, &other, logits, values, NULL, NULL), INV_EDATA);
+    other.pixels += 2;
+    ck_assert_status(inv_encode(net, &other, 0, NULL, NULL, NULL), INV_EDATA);
+    inv_mat_free(values);
+    inv_mat_free(few);
 }
 END_TEST
 
@@ -230,6 +253,7 @@ Suite *encode_suite(void)
     tcase_add_test(tests, threads_do_not_matter);
     tcase_add_test(tests, classes_of_logits);
     tcase_add_test(tests, an_empty_part_is_refused);
+    tcase_add_test(tests, bad_arguments_are_refused);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -200,6 +200,9 @@ START_TEST(owner_is_up_to_the_dot)
     ck_assert_str_eq(owner, "hidden1");
     inv_layer_owner("hidden2", owner);
     ck_assert_str_eq(owner, "hidden2");
+    inv_layer_owner("0123456789012345678901234567890123456789012345678901234567890123456789.pre",
+                    owner); /* longer than names are */
+    ck_assert_uint_eq(strlen(owner), sizeof owner - 1);
     inv_layer_owner("a.b.c", owner);
     ck_assert_str_eq(owner, "a");
     inv_layer_owner("", owner);

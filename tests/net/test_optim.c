@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fields.h"
 #include "gradient.h"
 #include "invproj/optim.h"
 
@@ -476,6 +477,27 @@ START_TEST(defaults_are_the_frameworks)
 }
 END_TEST
 
+static inv_status use_alloc(const void *spec)
+{
+    inv_optim *optim = NULL;
+    const inv_status status = inv_optim_alloc(spec, N, &optim);
+    ck_assert_ptr_null(optim);
+    return status;
+}
+
+START_TEST(bad_settings_are_refused)
+{
+    inv_optim *optim = NULL;
+    for (const char *const *type = inv_optim_types; *type; type++) {
+        inv_optim_spec spec;
+        inv_optim_start(*type, &spec);
+        fields_must_be_checked(inv_optim_fields(*type), &spec, sizeof spec, use_alloc);
+        ck_assert_status(inv_optim_alloc(&spec, 0, &optim), INV_EINVAL);
+        ck_assert_ptr_null(optim);
+    }
+}
+END_TEST
+
 Suite *optim_suite(void)
 {
     Suite *suite = suite_create("optim");
@@ -492,6 +514,7 @@ Suite *optim_suite(void)
     tcase_add_test(tests, alloc_refuses);
     tcase_add_test(tests, every_type_has_its_keys);
     tcase_add_test(tests, defaults_are_the_frameworks);
+    tcase_add_test(tests, bad_settings_are_refused);
     suite_add_tcase(suite, tests);
     return suite;
 }

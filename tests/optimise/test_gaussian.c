@@ -313,6 +313,32 @@ START_TEST(refuses_what_has_none)
 }
 END_TEST
 
+START_TEST(bad_arguments_are_refused)
+{
+    static const inv_shape shapes[] = {
+        {9, 7, 2}, {9, 0, 1}, {7, 8, 1}, {1, 1, 64}, {(size_t)1 << 63, 126, 1}};
+    inv_gaussians *g = NULL;
+    inv_part other = data->train, none = data->validation;
+    ck_assert_status(inv_gaussians_fit(net, &data->train, inv_net_depth(net) + 1, 2, 3, &g),
+                     INV_EINVAL);
+    ck_assert_status(inv_gaussians_fit(net, &data->train, 0, SIZE_MAX, 3, &g), INV_EINVAL);
+    ck_assert_status(inv_gaussians_fit(net, &data->train, 0, INV_CLASSES_MAX + 1, 3, &g),
+                     INV_EINVAL);
+    ck_assert_message_has("gaussian: 1001 classes at point 0; at most 1000");
+    other.pixels++;
+    ck_assert_status(inv_gaussians_fit(net, &other, 0, SMALL_CLASSES, 3, &g), INV_EDATA);
+    ck_assert_status(inv_gaussians_fit(net, &none, 0, SMALL_CLASSES, 3, &g), INV_EDATA);
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
+        ck_assert_status(inv_gaussians_waves(&data->train, shapes[s], &g), INV_EINVAL);
+    ck_assert_status(inv_gaussians_waves(&none, data->shape, &g), INV_EINVAL);
+    ck_assert_status(inv_gaussians_alloc(0, 1, 2, &g), INV_EINVAL);
+    ck_assert_status(inv_gaussians_alloc(5, 0, 2, &g), INV_EINVAL);
+    ck_assert_status(inv_gaussians_alloc(5, 1, INV_CLASSES_MAX + 1, &g), INV_EINVAL);
+    ck_assert_status(inv_gaussians_alloc(5, 1, SIZE_MAX, &g), INV_EINVAL);
+    ck_assert_ptr_null(g);
+}
+END_TEST
+
 Suite *gaussian_suite(void)
 {
     Suite *suite = suite_create("gaussian");
@@ -328,6 +354,7 @@ Suite *gaussian_suite(void)
     tcase_add_test(tests, few_images_borrow_from_the_others);
     tcase_add_loop_test(tests, single_images_have_the_covariance_of_all, 0, 2);
     tcase_add_test(tests, refuses_what_has_none);
+    tcase_add_test(tests, bad_arguments_are_refused);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fields.h"
 #include "gradient.h"
 #include "invproj/objective.h"
 #include "suites.h"
@@ -288,7 +289,7 @@ static const struct refused {
     inv_status status;
     const char *says;
 } refused[] = {
-    {{"magic", "", 1, 0, 1}, 0, false, INV_EINVAL, "here: there is no 'magic'"},
+    {{"magic", "", 1, 0, 1}, 0, false, INV_EINVAL, "here.type: there is no 'magic'"},
     {{"unit", "", 1, 0, 1}, 0, false, INV_ECONFIG, "here.at: unit needs a point"},
     {{"unit", "nowhere", 1, 0, 1},
      0,
@@ -324,6 +325,34 @@ START_TEST(what_cannot_be_is_refused)
 }
 END_TEST
 
+static inv_status use_alloc(const void *spec)
+{
+    const inv_goal goal = {ROWS, mix, which, group, recorded, &gaussians->all};
+    inv_objective *objective = NULL;
+    const inv_status status = inv_objective_alloc(spec, net, 0, &goal, "here", &objective);
+    ck_assert_ptr_null(objective);
+    return status;
+}
+
+START_TEST(bad_settings_and_sizes_are_refused)
+{
+    const inv_goal goal = {ROWS, mix, which, group, recorded, &gaussians->all};
+    const gsl_matrix_float short_mix = inv_mat_head(mix, ROWS - 1);
+    const inv_goal none = {0}, few = {.rows = ROWS, .mix = &short_mix};
+    inv_objective_spec spec = inv_objective_defaults;
+    inv_objective *objective = NULL;
+    fields_must_be_checked(inv_objective_fields("logit"), &spec, sizeof spec, use_alloc);
+    ck_assert_status(inv_objective_alloc(&spec, net, 0, &none, "here", &objective), INV_EINVAL);
+    ck_assert_message_has("here: 0 rows at point 0 of a net of ");
+    ck_assert_status(inv_objective_alloc(&spec, net, 0, &few, "here", &objective), INV_EINVAL);
+    ck_assert_message_has("here: logit needs classes");
+    ck_assert_status(
+        inv_objective_alloc(&spec, net, inv_net_depth(net) + 1, &goal, "here", &objective),
+        INV_EINVAL);
+    ck_assert_ptr_null(objective);
+}
+END_TEST
+
 Suite *objective_suite(void)
 {
     Suite *suite = suite_create("objective");
@@ -333,6 +362,7 @@ Suite *objective_suite(void)
     tcase_add_loop_test(tests, value_and_gradient_are_those_of_the_formula, 0, count);
     tcase_add_loop_test(tests, threads_do_not_matter, 0, count);
     tcase_add_loop_test(tests, what_cannot_be_is_refused, 0, sizeof refused / sizeof *refused);
+    tcase_add_test(tests, bad_settings_and_sizes_are_refused);
     suite_add_tcase(suite, tests);
     return suite;
 }

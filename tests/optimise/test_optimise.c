@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fields.h"
 #include "gradient.h"
 #include "invproj/optimise.h"
 #include "small.h"
@@ -402,6 +403,44 @@ START_TEST(what_does_not_go_together_is_refused)
 }
 END_TEST
 
+static inv_status use_alloc(const void *spec)
+{
+    const inv_optimise_task task = task_at(0);
+    inv_optimisation *o = NULL;
+    const inv_status status = inv_optimisation_alloc(spec, &task, &o);
+    ck_assert_ptr_null(o);
+    return status;
+}
+
+START_TEST(bad_settings_and_sizes_are_refused)
+{
+    static const inv_field fields[] = {INV_OPTIMISE_FIELDS(
+                                           struct { inv_optimise_spec all; }, all),
+                                       {0}};
+    inv_optimise_spec spec = plain();
+    inv_optimise_task task = task_at(0);
+    inv_optimisation *o = NULL;
+    gsl_matrix_float *start = small_matrix(SMALL_CLASSES, SMALL_PIXELS + 1);
+    fields_must_be_checked(fields, &spec, sizeof spec, use_alloc);
+    task.start = start;
+    ck_assert_status(inv_optimisation_alloc(&spec, &task, &o), INV_EINVAL);
+    ck_assert_message_has("test.from: constant needs 4 starts of 63 values");
+    task.start = NULL;
+    strcpy(spec.from, "image");
+    ck_assert_status(inv_optimisation_alloc(&spec, &task, &o), INV_EINVAL);
+    spec = plain();
+    task.goal.rows = 0;
+    ck_assert_status(inv_optimisation_alloc(&spec, &task, &o), INV_EINVAL);
+    task = task_at(inv_net_depth(net) + 7);
+    ck_assert_status(inv_optimisation_alloc(&spec, &task, &o), INV_ECONFIG);
+    task = task_at(2); /* of the Gaussian of another point */
+    spec = written_as("whitened");
+    ck_assert_status(inv_optimisation_alloc(&spec, &task, &o), INV_EINVAL);
+    ck_assert_ptr_null(o);
+    inv_mat_free(start);
+}
+END_TEST
+
 Suite *optimise_suite(void)
 {
     Suite *suite = suite_create("optimise");
@@ -420,6 +459,7 @@ Suite *optimise_suite(void)
     tcase_add_test(tests, starts_are_as_told);
     tcase_add_test(tests, another_seed_another_start);
     tcase_add_test(tests, what_does_not_go_together_is_refused);
+    tcase_add_test(tests, bad_settings_and_sizes_are_refused);
     suite_add_tcase(suite, tests);
     return suite;
 }

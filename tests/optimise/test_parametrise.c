@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fields.h"
 #include "gradient.h"
 #include "invproj/parametrise.h"
 #include "suites.h"
@@ -36,9 +37,9 @@ static void tidy(void)
     inv_mat_free(images);
 }
 
-static const inv_parametrisation_spec specs[] = {{"direct", "", 0, 0},   {"sigmoid", "", 0, 0},
-                                                 {"whitened", "", 0, 0}, {"whitened", "", 3, 0},
-                                                 {"fourier", "", 0, 0},  {"mask", "", 0, 0}};
+static const inv_parametrisation_spec specs[] = {
+    {"direct", "all", 0, 0},   {"sigmoid", "all", 0, 0}, {"whitened", "all", 0, 0},
+    {"whitened", "all", 3, 0}, {"fourier", "all", 0, 0}, {"mask", "all", 0, 0}};
 #define SPECS (sizeof specs / sizeof *specs)
 
 static inv_parametrisation *open_spec(size_t k)
@@ -152,7 +153,7 @@ START_TEST(what_it_needs_must_be_there)
                {"mask", "mask needs images"}};
     inv_parametrisation *p = NULL;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        inv_parametrisation_spec spec = {.components = 0};
+        inv_parametrisation_spec spec = {.of = "all"};
         strcpy(spec.type, bad[i].type);
         ck_assert_int_ne(inv_parametrisation_alloc(&spec, UNITS, ROWS, &nothing, &p), INV_OK);
         ck_assert_message_has(bad[i].says);
@@ -166,6 +167,36 @@ START_TEST(what_it_needs_must_be_there)
 }
 END_TEST
 
+static inv_status use_alloc(const void *spec)
+{
+    const inv_writing writing = {{-0.25, 1.5}, of, images};
+    inv_parametrisation *p = NULL;
+    const inv_status status = inv_parametrisation_alloc(spec, UNITS, ROWS, &writing, &p);
+    ck_assert_ptr_null(p);
+    return status;
+}
+
+START_TEST(bad_settings_and_sizes_are_refused)
+{
+    const inv_writing writing = {{-0.25, 1.5}, of, images};
+    inv_parametrisation *p = NULL;
+    for (size_t k = 0; k < SPECS; k++) {
+        const bool of_size = k >= 2; /* of Gaussians, or of images */
+        fields_must_be_checked(inv_parametrisation_fields(specs[k].type), &specs[k], sizeof *specs,
+                               use_alloc);
+        ck_assert_status(inv_parametrisation_alloc(&specs[k], 0, ROWS, &writing, &p), INV_EINVAL);
+        ck_assert_status(inv_parametrisation_alloc(&specs[k], UNITS, 0, &writing, &p), INV_EINVAL);
+        ck_assert_ptr_null(p);
+        if (of_size)
+            ck_assert_status(inv_parametrisation_alloc(&specs[k], UNITS + 1, ROWS, &writing, &p),
+                             INV_EINVAL);
+    }
+    ck_assert_message_has("parametrisation: images of 5 x 12 values, not 5 x 13");
+    ck_assert_status(inv_parametrisation_alloc(&specs[5], UNITS, ROWS + 1, &writing, &p),
+                     INV_EINVAL);
+}
+END_TEST
+
 Suite *parametrise_suite(void)
 {
     Suite *suite = suite_create("parametrise");
@@ -175,6 +206,7 @@ Suite *parametrise_suite(void)
     tcase_add_loop_test(tests, nearest_variables_write_the_values, 0, SPECS);
     tcase_add_test(tests, threads_do_not_matter);
     tcase_add_test(tests, what_it_needs_must_be_there);
+    tcase_add_test(tests, bad_settings_and_sizes_are_refused);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fields.h"
 #include "invproj/exemplars.h"
 #include "small.h"
 #include "suites.h"
@@ -98,6 +99,34 @@ START_TEST(refuses_what_is_not_there)
 }
 END_TEST
 
+static inv_status use_find(const void *spec)
+{
+    inv_exemplars found = {.rows = 7};
+    const inv_status status = inv_exemplars_find(spec, net, &data->train, &found);
+    ck_assert_uint_eq(found.rows, 0);
+    return status;
+}
+
+static inv_status use_rows(const void *spec)
+{
+    size_t rows = 0;
+    return inv_exemplars_rows(spec, net, &rows);
+}
+
+START_TEST(bad_settings_and_images_are_refused)
+{
+    inv_exemplars found;
+    inv_part other = data->train;
+    fields_must_be_checked(inv_exemplars_fields, &inv_exemplars_defaults,
+                           sizeof inv_exemplars_defaults, use_find);
+    fields_must_be_checked(inv_exemplars_fields, &inv_exemplars_defaults,
+                           sizeof inv_exemplars_defaults, use_rows);
+    other.pixels++;
+    ck_assert_status(inv_exemplars_find(&inv_exemplars_defaults, net, &other, &found), INV_EDATA);
+    ck_assert_message_has("the images have 64 values each, the network takes 63");
+}
+END_TEST
+
 Suite *exemplars_suite(void)
 {
     Suite *suite = suite_create("exemplars");
@@ -106,6 +135,7 @@ Suite *exemplars_suite(void)
     tcase_set_timeout(tests, 30);
     tcase_add_test(tests, are_the_best_of_all);
     tcase_add_test(tests, refuses_what_is_not_there);
+    tcase_add_test(tests, bad_settings_and_images_are_refused);
     suite_add_tcase(suite, tests);
     return suite;
 }

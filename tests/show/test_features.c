@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fields.h"
 #include "invproj/features.h"
 #include "invproj/inverse.h"
 #include "small.h"
@@ -114,6 +115,32 @@ START_TEST(says_when_numbers_are_not_finite)
 }
 END_TEST
 
+static inv_status use_features(const void *spec)
+{
+    inv_generate_spec out;
+    return inv_features_generate(spec, net, &out);
+}
+
+START_TEST(bad_arguments_are_refused)
+{
+    static const double scales[] = {NAN, INFINITY, -INFINITY};
+    inv_features_spec spec = inv_features_defaults;
+    inv_net *inverse = inverse_at("hidden2");
+    gsl_matrix_float *few = small_matrix(12, SMALL_PIXELS),
+                     *narrow = small_matrix(13, SMALL_PIXELS - 1);
+    strcpy(spec.layer, "hidden2");
+    fields_must_be_checked(inv_features_fields, &spec, sizeof spec, use_features);
+    ck_assert_status(inv_features_images(inverse, 1.0, few), INV_EINVAL);
+    ck_assert_status(inv_features_images(inverse, 1.0, narrow), INV_EINVAL);
+    for (size_t s = 0; s < 3; s++)
+        ck_assert_status(inv_features_images(inverse, scales[s], few), INV_EINVAL);
+    ck_assert_message_has("features.scale: ");
+    inv_mat_free(few);
+    inv_mat_free(narrow);
+    inv_net_free(inverse);
+}
+END_TEST
+
 Suite *features_suite(void)
 {
     Suite *suite = suite_create("features");
@@ -122,6 +149,7 @@ Suite *features_suite(void)
     tcase_add_test(tests, equal_the_naive_inverse);
     tcase_add_test(tests, images_may_be_a_view);
     tcase_add_test(tests, says_when_numbers_are_not_finite);
+    tcase_add_test(tests, bad_arguments_are_refused);
     suite_add_tcase(suite, tests);
     return suite;
 }

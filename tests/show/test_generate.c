@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fields.h"
 #include "invproj/generate.h"
 #include "small.h"
 #include "suites.h"
@@ -219,19 +220,55 @@ START_TEST(says_when_numbers_are_no_longer_finite)
 {
     inv_generate_spec spec = spec_at("hidden2.pre");
     inv_optimise_report report;
-    spec.optimise.optimiser.rate = 1e40; /* no float */
+    spec.optimise.start = 1e6; /* the slope of the prior is no float there */
+    spec.optimise.terms.items[0] = (inv_objective_spec){"norm", "", 1e12, 0, 16.0};
+    spec.optimise.terms.count = 1;
     inv_generator *generator = generator_for(&spec);
     ck_assert_status(inv_generator_step(generator, &report), INV_ENUMERIC);
     ck_assert_message_has("generate: step 1: the values are no longer finite; lower "
                           "generate.optimiser.rate");
     inv_generator_free(generator);
-    spec.optimise.optimiser.rate = 1.0;
+    spec = spec_at("hidden2.pre");
     generator = generator_for(&spec);
     take_steps(generator, 4);
     inv_net_params(net)[inv_net_block(net, "output", "bias")->offset] = NAN;
     ck_assert_status(inv_generator_step(generator, &report), INV_ENUMERIC);
     ck_assert_message_has("generate: step 5: ");
     inv_generator_free(generator);
+}
+END_TEST
+
+static inv_status use_alloc(const void *spec)
+{
+    inv_generator *generator = NULL;
+    const inv_status status =
+        inv_generator_alloc(spec, net, &(inv_material){.seed = 1}, &generator);
+    ck_assert_ptr_null(generator);
+    return status;
+}
+
+START_TEST(bad_settings_and_material_are_refused)
+{
+    inv_generate_spec spec = spec_at("hidden2.pre");
+    inv_net *fewer = small_net_for(SMALL_FOUR, data->shape, SMALL_CLASSES - 1);
+    inv_net *wide = small_net_for(SMALL_FOUR, (inv_shape){8, 8, 1}, SMALL_CLASSES);
+    inv_material material = {.data = data, .seed = 1};
+    inv_gaussians *g = NULL;
+    inv_generator *generator = NULL;
+    fields_must_be_checked(inv_generate_fields, &spec, sizeof spec, use_alloc);
+    spec.targets = (inv_sizes){1, {3}};
+    ck_assert_status(inv_generator_alloc(&spec, fewer, &material, &generator), INV_EINVAL);
+    ck_assert_message_has("generate: the network takes 63 values and tells 3 classes apart, the "
+                          "images have 63 and are of 4");
+    ck_assert_status(inv_generator_alloc(&spec, wide, &material, &generator), INV_EINVAL);
+    ck_assert_status(inv_gaussians_alloc(14, 3, SMALL_CLASSES, &g), INV_OK);
+    material.gaussians = g;
+    ck_assert_status(inv_generator_alloc(&spec, net, &material, &generator), INV_EINVAL);
+    ck_assert_message_has("generate: a Gaussian of 14 values; at hidden2.pre are 13");
+    ck_assert_ptr_null(generator);
+    inv_gaussians_free(g);
+    inv_net_free(fewer);
+    inv_net_free(wide);
 }
 END_TEST
 
@@ -248,6 +285,7 @@ Suite *generate_suite(void)
     tcase_add_test(tests, threads_do_not_matter);
     tcase_add_test(tests, refuses_what_is_not_there);
     tcase_add_test(tests, says_when_numbers_are_no_longer_finite);
+    tcase_add_test(tests, bad_settings_and_material_are_refused);
     suite_add_tcase(suite, tests);
     return suite;
 }
