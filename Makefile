@@ -130,7 +130,8 @@ $B/libinvproj.so: $B/$(SOFILE)
 
 $B/invproj: $(CLI_OBJ) $B/libinvproj.a
 $B/check: EXTRA_LIBS := $(call pkg,--libs check)
-$B/check: $(TEST_OBJ) $B/libinvproj.a
+# The suites use the program from outside, and of its files those that start its process for strangers' files.
+$B/check: $(TEST_OBJ) $B/src/cli/reader.o $B/libinvproj.a
 $B/example: $B/tests/example.o $B/libinvproj.a
 $B/bench: $(BENCH_OBJ) $B/libinvproj.a
 $B/invproj $B/check $B/example $B/bench:

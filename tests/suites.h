@@ -49,11 +49,13 @@
     X(measure)                                                                                     \
     X(reference)                                                                                   \
     X(run)                                                                                         \
+    X(stream)                                                                                      \
     X(seal)                                                                                        \
     X(fit)                                                                                         \
     X(png)                                                                                         \
     X(experiment)                                                                                  \
     X(experiment_help)                                                                             \
+    X(reader)                                                                                      \
     X(cli)                                                                                         \
     X(cli_cause)                                                                                   \
     X(cli_train)                                                                                   \

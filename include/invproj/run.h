@@ -35,7 +35,9 @@ typedef struct inv_run inv_run;
 
 /* A new one, with @format and @format_version; nothing is written yet. */
 INV_MUST_CHECK inv_status inv_run_create(inv_run **out);
-/* INV_EFORMAT: not a run file, a newer format, or bytes that do not match the seal. */
+/* For a file whose maker the caller trusts: HDF5 itself opens it, which is not safe on bytes made to
+ * do harm, and a seal is easily made. Files of strangers: see stream.h. INV_EFORMAT: not a run file,
+ * a newer format, or bytes that do not match the seal. */
 INV_MUST_CHECK inv_status inv_run_open(const char *path, inv_run **out);
 INV_MUST_CHECK inv_status inv_run_save(inv_run *run, const char *path);
 void inv_run_free(inv_run *run);

@@ -14,6 +14,7 @@
 #include "invproj/net.h"
 #include "invproj/run.h"
 #include "invproj/status.h"
+#include "reader.h"
 
 /* What a stage returns when a signal stopped it after a checkpoint. */
 #define CLI_STOPPED ((inv_status)INV_STATUS_COUNT)
@@ -189,10 +190,11 @@ INV_MUST_CHECK inv_status cli_check_replaces_run(const char *path);
     "unsealed: another program has opened it for writing; it is sealed again when it is next "     \
     "saved"
 
-/* Opens a run file for a command; one that is unsealed is told of, in a line, unless `progress` is
- * NULL. */
+/* Opens a run file for a command, which it is read for by a process of its own (reader.h). One that
+ * is unsealed is told of, in a line, unless `progress` is NULL; so is what will be lost when it is
+ * saved. */
 INV_MUST_CHECK inv_status cli_open_run(const cli_progress *progress, const char *path,
-                                       inv_run **out);
+                                       cli_reading how, inv_run **out);
 
 /* Puts down what this start runs on: in /environment, or, where that was another, in the next of
  * /environment/2, /environment/3, ... Says what of it may change bits. */

@@ -491,7 +491,7 @@ static void print_json(gathering *g, const json_t *all)
 inv_status cli_info(const cli_options *options)
 {
     inv_run *run = NULL;
-    inv_status status = cli_open_run(NULL, options->operands[0], &run);
+    inv_status status = cli_open_run(NULL, options->operands[0], CLI_READ, &run);
     if (status != INV_OK)
         return status;
     gathering g = {.run = run};

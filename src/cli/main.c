@@ -255,14 +255,17 @@ static int check_kernels(void)
 
 int main(int argc, char **argv)
 {
+    if (argc == 2 && strcmp(argv[1], CLI_READER_WORD) == 0)
+        return cli_reader_main();
     open_standard_files();
     start_again(argv);
     if (check_kernels())
         return 2;
     const char *word = argc > 1 ? argv[1] : "";
     gsl_set_error_handler_off();
-    H5dont_atexit(); /* it can crash at the end where a file was made to do harm */
+    H5dont_atexit();
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+    signal(SIGCHLD, SIG_DFL); /* ignored, as it may come, it would hide how a process ended */
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write: what is being saved is saved */
     signal(SIGXFSZ, SIG_IGN); /* so is a file too large */
     if (strcmp(word, "--version") == 0) {

@@ -108,7 +108,7 @@ inv_status cli_session_open(const cli_options *options, const char *path, bool d
     if (access(path, F_OK) != 0)
         return INV_ERROR(INV_EIO, "%s: %s", path, strerror(errno));
     INV_TRY(begin(options, path, session));
-    INV_TRY(cli_open_run(&session->progress, path, &session->run));
+    INV_TRY(cli_open_run(&session->progress, path, CLI_READ_TO_SAVE, &session->run));
     INV_TRY(cli_data_pixels(session->run, &session->pixels));
     INV_TRY(inv_run_text(session->run, "/", "experiment", &text));
     INV_TRY(inv_run_size(session->run, "/", "seed", &session->seed));
@@ -139,7 +139,7 @@ inv_status cli_session_read(const cli_options *options, const char *path, cli_se
     session->path = strdup(path);
     if (!session->path)
         INV_FAIL(INV_ENOMEM, "%s: no memory", path);
-    INV_TRY(cli_open_run(&session->progress, path, &session->run));
+    INV_TRY(cli_open_run(&session->progress, path, CLI_READ, &session->run));
     INV_TRY(cli_data_pixels(session->run, &session->pixels));
     if (inv_run_has_attribute(session->run, "/", "experiment")) {
         INV_TRY(inv_run_text(session->run, "/", "experiment", &text));
@@ -190,7 +190,7 @@ fail:
 static inv_status resume_run(cli_session *session)
 {
     inv_status status = INV_OK;
-    INV_TRY(cli_open_run(&session->progress, session->path, &session->run));
+    INV_TRY(cli_open_run(&session->progress, session->path, CLI_READ_TO_SAVE, &session->run));
     INV_TRY(cli_resume_check(session));
     INV_TRY(cli_data_open(session));
 fail:

@@ -9,26 +9,16 @@
 
 #include "format/image.h"
 #include "format/picture.h"
+#include "format/run_file.h"
 #include "format/seal.h"
 #include "format/section.h"
+#include "format/storage.h"
 #include "invproj/file.h"
 #include "invproj/rng.h"
 
-#define FILE_BYTES_MAX   ((size_t)1 << 32) /* of a run file that is opened */
-#define PATH_BYTES       (4 * INV_NAME_MAX)
-#define TEXT_BYTES_MAX   ((size_t)1 << 24) /* of one attribute that is read */
-#define APPEND_CHUNK     4096              /* values */
-#define PACK_CHUNK_BYTES ((size_t)1 << 18)
-#define DEFLATE_LEVEL    4
-
-struct inv_run {
-    char *name;
-    hid_t file;
-    bool is_sealed;
-    unsigned char
-        *image;  /* of the file, `room` bytes, for the next save: fresh memory would take */
-    size_t room; /* as long as the copying */
-};
+#define FILE_BYTES_MAX ((size_t)1 << 32) /* of a run file that is opened */
+#define PATH_BYTES     (4 * INV_NAME_MAX)
+#define TEXT_BYTES_MAX ((size_t)1 << 24) /* of one attribute that is read */
 
 /* ---- open and save ---- */
 
@@ -45,15 +35,27 @@ static inv_status alloc_run(const char *name, inv_run **out)
     return (*out)->name ? INV_OK : INV_ERROR(INV_ENOMEM, "%s: no memory", name);
 }
 
+inv_status inv_run_make(const char *name, inv_run **out)
+{
+    inv_status status = alloc_run(name, out);
+    if (status == INV_OK) {
+        (*out)->file = inv_image_open(*out, NULL, 0);
+        if ((*out)->file < 0)
+            status = INV_ERROR(INV_ENOMEM, "%s: HDF5 cannot make one in memory", name);
+    }
+    if (status != INV_OK) {
+        inv_run_free(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
 inv_status inv_run_create(inv_run **out)
 {
     inv_run *run = NULL;
     inv_status status = INV_OK;
     *out = NULL;
-    INV_TRY(alloc_run("run file", &run));
-    run->file = inv_image_open(run, NULL, 0);
-    if (run->file < 0)
-        INV_FAIL(INV_ENOMEM, "run file: HDF5 cannot make one in memory");
+    INV_TRY(inv_run_make("run file", &run));
     INV_TRY(inv_run_set_text(run, "/", "format", INV_RUN_FORMAT));
     INV_TRY(inv_run_set_size(run, "/", "format_version", INV_RUN_VERSION));
     *out = run;
@@ -64,7 +66,7 @@ fail:
 }
 
 /* What the file says of itself. */
-static inv_status check_root(const inv_run *run)
+inv_status inv_run_check_root(const inv_run *run)
 {
     char *format = NULL;
     uint64_t version = 0;
@@ -81,8 +83,6 @@ fail:
     return status;
 }
 
-/* The seal is what stands before HDF5 and a file that was damaged by chance; inv_image_probe is
- * what stands before HDF5 and a file that was made to do harm, its seal with it. */
 inv_status inv_run_open(const char *path, inv_run **out)
 {
     unsigned char *bytes = NULL;
@@ -93,13 +93,12 @@ inv_status inv_run_open(const char *path, inv_run **out)
     *out = NULL;
     INV_TRY(inv_file_read(path, FILE_BYTES_MAX, &bytes, &size));
     INV_TRY(inv_seal_check(path, bytes, size, &seal));
-    INV_TRY(inv_image_probe(path, seal.body, seal.size));
     INV_TRY(alloc_run(path, &run));
     run->is_sealed = seal.is_right;
     run->file = inv_image_open(run, seal.body, seal.size);
     if (run->file < 0)
-        INV_FAIL(INV_EFORMAT, "%s: HDF5 cannot open it", path);
-    INV_TRY(check_root(run));
+        INV_FAIL(INV_EFORMAT, "%s: damaged: HDF5 cannot open it; go back to a copy", path);
+    INV_TRY(inv_run_check_root(run));
     *out = run;
     run = NULL;
 fail:
@@ -190,6 +189,7 @@ void inv_run_free(inv_run *run)
     if (run->file >= 0)
         H5Fclose(run->file);
     free(run->image);
+    free(run->left_out);
     free(run->name);
     free(run);
 }
@@ -340,27 +340,6 @@ static inv_status check_dims(const inv_run *run, const char *path, inv_type type
                             run->name, path);
 }
 
-/* Chunks of whole rows, of about PACK_CHUNK_BYTES. */
-static hid_t creation(inv_type type, size_t rank, const hsize_t *dims, inv_run_storage storage)
-{
-    hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
-    hsize_t chunk[INV_RUN_RANK_MAX], row = inv_type_size(type);
-    H5Pset_obj_track_times(properties, 0);
-    if (storage == INV_RUN_PLAIN)
-        return properties;
-    for (size_t i = 1; i < rank; i++)
-        row *= chunk[i] = dims[i];
-    chunk[0] = PACK_CHUNK_BYTES / row;
-    if (chunk[0] > dims[0])
-        chunk[0] = dims[0];
-    if (chunk[0] == 0)
-        chunk[0] = 1;
-    H5Pset_chunk(properties, (int)rank, chunk);
-    H5Pset_shuffle(properties);
-    H5Pset_deflate(properties, DEFLATE_LEVEL);
-    return properties;
-}
-
 static hid_t create_array(inv_run *run, const char *path, inv_type type, size_t rank,
                           const hsize_t *dims, const hsize_t *most, hid_t properties)
 {
@@ -438,8 +417,10 @@ inv_status inv_run_put(inv_run *run, const char *path, inv_type type, size_t ran
         return status;
     for (size_t i = 0; i < rank; i++)
         sizes[i] = dims[i];
-    hid_t array =
-        create_array(run, path, type, rank, sizes, NULL, creation(type, rank, sizes, storage));
+    hid_t array = create_array(run, path, type, rank, sizes, NULL,
+                               storage == INV_RUN_PLAIN
+                                   ? inv_storage_plain()
+                                   : inv_storage_packed(inv_type_size(type), rank, sizes));
     if (array < 0 || H5Dwrite(array, memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
         status = failed(run, path, "cannot be written");
     if (status == INV_OK && storage == INV_RUN_IMAGES && type == INV_FLOAT32 &&
@@ -451,13 +432,8 @@ inv_status inv_run_put(inv_run *run, const char *path, inv_type type, size_t ran
 
 static hid_t create_extendible(inv_run *run, const char *path, inv_type type)
 {
-    const hsize_t none = 0, most = H5S_UNLIMITED, chunk = APPEND_CHUNK;
-    hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
-    H5Pset_obj_track_times(properties, 0);
-    H5Pset_chunk(properties, 1, &chunk);
-    H5Pset_shuffle(properties);
-    H5Pset_deflate(properties, DEFLATE_LEVEL);
-    return create_array(run, path, type, 1, &none, &most, properties);
+    const hsize_t none = 0, most = H5S_UNLIMITED;
+    return create_array(run, path, type, 1, &none, &most, inv_storage_growing());
 }
 
 inv_status inv_run_dims(const inv_run *run, const char *path, size_t *rank,

@@ -286,7 +286,6 @@ START_TEST(killed_in_each_call)
 }
 END_TEST
 
-/* The child that reads a file first must not keep its dead parent's lock. */
 /* What a step draws and what it keeps of its batch are the run file's, too. */
 static const char dropping[] =
     "seed = 3; data = { validation = 50; };"
@@ -327,6 +326,7 @@ START_TEST(killed_with_dropout_and_batch_norm)
 }
 END_TEST
 
+/* The process that reads a file must not keep its dead parent's lock. */
 START_TEST(killed_while_a_child_reads)
 {
     char *folder = in_place("killed");
