@@ -13,17 +13,20 @@ V ?=
 PKG_CONFIG ?= pkg-config
 PYTHON3 ?= /usr/bin/python3
 
+# A value as one word of the shell, whatever is in it.
+quote = '$(subst ','\'',$(1))'
+
 # ---- flavours: each has its own folder, so that none disturbs another -----------------------------
-ifeq ($(filter $(FLAVOUR),asan coverage gcc clang),)
+ifeq ($(filter $(FLAVOUR),asan clang-asan coverage gcc clang),)
   ifneq ($(FLAVOUR),)
-    $(error FLAVOUR=$(FLAVOUR): none such; there are asan, coverage, gcc, clang and, with none, the release)
+    $(error FLAVOUR=$(FLAVOUR): none such; there are asan, clang-asan, coverage, gcc, clang and, with none, the release)
   endif
 endif
 B := build$(FLAVOUR:%=/%)
-ifneq ($(filter gcc clang,$(FLAVOUR)),)
-  CC := $(FLAVOUR)
+ifneq ($(filter gcc clang%,$(FLAVOUR)),)
+  CC := $(FLAVOUR:%-asan=%)
 endif
-ifeq ($(FLAVOUR),asan)
+ifneq ($(filter %asan,$(FLAVOUR)),)
   CFLAGS ?= -O1 -g1
   INSTRUMENT := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
   # 99 is an exit code of no test; a huge request must fail as malloc's own would; no experiment in full
@@ -42,7 +45,7 @@ endif
 PACKAGES := openblas gsl hdf5 libpng zlib libzip libconfig jansson nettle sleef
 missing = $(foreach p,$(1),$(shell $(PKG_CONFIG) --exists $p 2>/dev/null || echo $p))
 pkg = $(shell $(PKG_CONFIG) $(1) 2>/dev/null)
-MISSING := $(strip $(call missing,$(PACKAGES)))
+MISSING := $(strip $(if $(shell command -v $(CC) 2>/dev/null),,$(CC)) $(call missing,$(PACKAGES)))
 CHECK_MISSING := $(strip $(call missing,check))
 PKG_CFLAGS := $(patsubst -I%,-isystem %,$(call pkg,--cflags $(PACKAGES)))
 PKG_LIBS := $(filter-out -lgslcblas,$(call pkg,--libs $(PACKAGES)))
@@ -97,12 +100,12 @@ all: $(MADE) ## build the program, the library (.a and .so), the man page and in
 ifneq ($(MISSING),)
 $(LIB_OBJ) $(CLI_OBJ) $(TEST_OBJ): missing
 missing:
-	@echo 'invproj: missing: $(MISSING) ($(PKG_CONFIG) does not find them); `make deps` installs them' >&2; exit 1
+	@echo 'invproj: missing: $(MISSING); `make deps` installs what is not there' >&2; exit 1
 endif
 ifneq ($(CHECK_MISSING),)
 $(TEST_OBJ): missing-check
 missing-check:
-	@echo 'invproj: missing: check ($(PKG_CONFIG) does not find it); `make deps` installs it' >&2; exit 1
+	@echo 'invproj: missing: check; `make deps` installs what is not there' >&2; exit 1
 endif
 
 $B/%.o: %.c Makefile
@@ -111,10 +114,14 @@ $B/%.o: %.c Makefile
 	$Q$(CC) $(ALL_CFLAGS) $(EXTRA) -MMD -MP -c -o $@ $<
 
 # One source for each instruction set; the program chooses when it runs. ISO C would forbid a * b + c in one step.
-ifneq ($(findstring x86_64,$(shell $(CC) -dumpmachine)),)
+ifneq ($(findstring x86_64,$(shell $(CC) -dumpmachine 2>/dev/null)),)
 $B/src/kernels/kernels_avx2.o: EXTRA := -mavx2 -mfma -ffp-contract=fast
 $B/src/kernels/kernels_avx512.o: EXTRA := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -ffp-contract=fast \
   -mprefer-vector-width=512
+endif
+ifeq ($(FLAVOUR),clang-asan)
+# Where clang both checks these and makes them fast it takes minutes over each.
+$(filter $B/src/kernels/kernels_%,$(LIB_OBJ)): INSTRUMENT += -O0
 endif
 
 $B/libinvproj.a: $(LIB_OBJ)
@@ -147,7 +154,11 @@ $B/torture.so: tests/torture/torture.c tests/torture/serve.h Makefile
 $B/invproj.1: $B/invproj
 	$Q$B/invproj help --man >$@
 
-PC = sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' \
+# Folders stand in double quotes there; and sed has letters of its own.
+pc_text = $(subst ",\",$(subst \,\\,$(1)))
+sed_text = $(subst |,\|,$(subst &,\&,$(subst \,\\,$(1))))
+PC = sed -e $(call quote,s|@PREFIX@|$(call sed_text,$(call pc_text,$(PREFIX)))|) \
+  -e $(call quote,s|@LIBDIR@|$(call sed_text,$(call pc_text,$(LIBDIR)))|) -e 's|@VERSION@|$(VERSION)|' \
   -e 's|@PACKAGES@|$(filter-out openblas,$(PACKAGES))|' -e 's|@OPENBLAS@|$(call pkg,--libs openblas)|'
 $B/invproj.pc: src/invproj.pc.in include/invproj/version.h Makefile
 	@mkdir -p $(@D)
@@ -156,22 +167,29 @@ $B/invproj.pc: src/invproj.pc.in include/invproj/version.h Makefile
 -include $(patsubst %.o,%.d,$(LIB_OBJ) $(CLI_OBJ) $(TEST_OBJ) $B/tests/example.o $(BENCH_OBJ))
 
 # ---- the experiment -------------------------------------------------------------------------------
-FETCH := MNIST='$(MNIST)' sh data/fetch.sh data/mnist
+FETCH = MNIST=$(call quote,$(MNIST)) sh data/fetch.sh data/mnist
 PICTURES := originals.png projections.png generated.png features.png
-# Are the results of experiment $(1) there?
-done = ls $(addprefix $(OUT)/$(1)/,run.h5 $(PICTURES)) >/dev/null 2>&1
 
+# A run that was stopped goes on. The program takes the shell's place, so that signals reach it.
 reproduce: ## everything: packages, program, MNIST, the experiment, its pictures in out/r2rt
 	@sh .ci/deps.sh build
 	+@$(SUBMAKE) all
-	@name=r2rt; \
-	$(call done,r2rt) || $(FETCH) || { [ -z '$(MNIST)' ] || exit 1; name=fashion-r2rt; \
-	  echo 'MNIST could not be had, so this is Fashion-MNIST instead: clothes, not digits.'; }; \
-	if $(call done,$$name); then \
-	  echo "The pictures and run.h5 are in $(OUT)/$$name already (remove it, or give OUT=FOLDER, to run again)."; \
+	@name=r2rt; out=$(call quote,$(OUT)); \
+	is_done() { for file in run.h5 $(PICTURES); do [ -e "$$out/$$name/$$file" ] || return 1; done; }; \
+	if ! is_done; then \
+	  $(FETCH); code=$$?; \
+	  [ $$code -lt 128 ] || exit $$code; \
+	  if [ $$code -ne 0 ]; then \
+	    [ -z $(call quote,$(MNIST)) ] || exit 1; \
+	    name=fashion-r2rt; \
+	    echo 'MNIST could not be had, so this is Fashion-MNIST instead: clothes, not digits.'; \
+	  fi; \
+	fi; \
+	if is_done; then \
+	  echo "The pictures and run.h5 are in $$out/$$name already (remove it, or give OUT=FOLDER, to run again)."; \
 	else \
-	  $B/invproj run experiments/$$name.cfg -o $(OUT)/$$name && \
-	  echo "The pictures and run.h5 are in $(OUT)/$$name."; \
+	  echo "The pictures and run.h5 go into $$out/$$name."; \
+	  exec $B/invproj run experiments/$$name.cfg --resume -o "$$out/$$name"; \
 	fi
 
 data: ## fetch MNIST into data/mnist (MNIST=FOLDER takes it from there)
@@ -200,11 +218,9 @@ all_of = pids=; for part in $(1); do { $(2); } & pids="$$pids $$!"; done; bad=0;
 
 run-check: check-programs
 	@sh tests/levels.sh $(LEVELS)
-	@printf '%s\n' $(LONG_SUITES) $(filter-out $(LONG_SUITES),$(SUITES)) | \
-	  $(TEST_ENV) xargs -n 1 -P "$$(nproc 2>/dev/null || echo 2)" \
-	  sh -c 'said=$$($B/check "$$0" 2>&1); bad=$$?; printf "%s\n" "$$said"; exit $$bad'
+	@$(TEST_ENV) sh tests/suites.sh $B/check $(LONG_SUITES) $(filter-out $(LONG_SUITES),$(SUITES))
 
-check: ## build and run all tests (FLAVOUR=asan: under the sanitizers)
+check: ## build and run all tests (FLAVOUR=asan, clang-asan: under the sanitizers)
 	@sh .ci/deps.sh build test
 	+@$(SUBMAKE) run-check
 
@@ -214,7 +230,7 @@ survive = INVPROJ_TORTURE_LONG=1 INVPROJ_MUTANTS=$(MUTANTS) INVPROJ_MUTANTS_PART
   $(TEST_ENV) $B/check survive
 
 run-torture: check-programs
-ifeq ($(FLAVOUR),asan)
+ifneq ($(filter %asan,$(FLAVOUR)),)
 	@$(call all_of,0/2 1/2,$(call survive,damaged,$$part))
 else
 	@$(call all_of,killed failed memory others,$(call survive,$$part,))
@@ -260,11 +276,11 @@ lint: format-check ## clang-tidy, cppcheck and shellcheck; a warning is an error
 	$(call say,CPPC,$(words $(C_FILES)) files)
 	$Qcppcheck --quiet --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	  --std=c11 -D_GNU_SOURCE -DH5_USE_110_API -Iinclude -Isrc -Itests -j $$(nproc) $(C_FILES)
-	shellcheck data/fetch.sh .ci/deps.sh .ci/run tests/levels.sh
+	shellcheck data/fetch.sh .ci/deps.sh .ci/in-debian .ci/run tests/levels.sh tests/suites.sh
 
 # ---- installing -----------------------------------------------------------------------------------
-D = $(DESTDIR)$(PREFIX)
-DL = $(DESTDIR)$(LIBDIR)
+D = $(call quote,$(DESTDIR)$(PREFIX))
+DL = $(call quote,$(DESTDIR)$(LIBDIR))
 
 install: all ## install under PREFIX (default /usr/local), below DESTDIR
 	install -d $D/bin $(DL)/pkgconfig $D/include/invproj $D/share/man/man1 $D/share/invproj/experiments
@@ -277,17 +293,17 @@ install: all ## install under PREFIX (default /usr/local), below DESTDIR
 	install -m 644 $(HEADERS) $D/include/invproj/
 	install -m 644 $B/invproj.1 $D/share/man/man1/
 	install -m 644 $(EXPERIMENTS) $D/share/invproj/experiments/
-	[ -n '$(DESTDIR)' ] || ldconfig || :
+	[ -n $(call quote,$(DESTDIR)) ] || ldconfig || :
 
 uninstall: ## remove what `make install` put there
 	rm -f $D/bin/invproj $(DL)/libinvproj.a $(DL)/$(SOFILE) $(DL)/$(SONAME) $(DL)/libinvproj.so \
 	  $(DL)/pkgconfig/invproj.pc $D/share/man/man1/invproj.1 \
 	  $(HEADERS:%=$D/%) $(EXPERIMENTS:%=$D/share/invproj/%)
-	-rmdir $D/include/invproj $D/share/invproj/experiments $D/share/invproj
+	rmdir $D/include/invproj $D/share/invproj/experiments $D/share/invproj 2>/dev/null || :
 
 clean: ## remove build/ (data/ and out/ stay)
 	rm -rf build
 
 help: ## this list
-	@echo 'make TARGET [FLAVOUR=asan|coverage|gcc|clang] [WERROR=1] [V=1]'
+	@echo 'make TARGET [FLAVOUR=asan|clang-asan|coverage|gcc|clang] [WERROR=1] [V=1]'
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what invproj needs and is not there: deps.sh GROUP... (build, test, lint)
+# Installs what invproj needs and is not there: deps.sh GROUP... (build, test, lint, roots)
 #
 # Quick and silent where all is there. Debian and Ubuntu get packages by apt-get, with sudo where not
 # root; elsewhere the names to install are printed for dnf, pacman and brew.
@@ -8,7 +8,8 @@
 set -u
 export LC_ALL=C
 
-# How a thing is recognised: cmd:PROGRAM, pc:PKG-CONFIG-NAME, file:PATH, omp:COMPILER with OpenMP.
+# How a thing is recognised: cmd:PROGRAM, pc:PKG-CONFIG-NAME, file:PATH, omp:COMPILER with OpenMP,
+# asan:COMPILER with the sanitizers.
 # "must": work stops without it; "may": it goes on, with a word. Then the package's name for apt, dnf,
 # pacman and brew; "-": not packaged there, and not asked for.
 # The pc: names of group build are PACKAGES in the Makefile.
@@ -39,6 +40,8 @@ lint  must cmd:clang-format                            clang-format        -    
 lint  must cmd:cppcheck                                cppcheck            cppcheck           cppcheck   cppcheck
 lint  must cmd:shellcheck                              shellcheck          ShellCheck         shellcheck shellcheck
 lint  must omp:clang                                   libomp-dev          libomp-devel       openmp     libomp
+lint  must asan:clang                                  libclang-rt-dev     compiler-rt        compiler-rt -
+roots must cmd:mmdebstrap                              mmdebstrap          -                  -          -
 '
 
 have() {
@@ -47,6 +50,7 @@ have() {
     pc:*) command -v pkg-config && pkg-config --exists "${1#pc:}" ;;
     file:*) [ -e "${1#file:}" ] ;;
     omp:*) echo 'int main(void) { return 0; }' | "${1#omp:}" -fopenmp -x c - -o /dev/null ;;
+    asan:*) echo 'int main(void) { return 0; }' | "${1#asan:}" -fsanitize=address -x c - -o /dev/null ;;
     esac >/dev/null 2>&1
 }
 

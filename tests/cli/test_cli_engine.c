@@ -37,23 +37,11 @@ static void close_place(void)
 #define DATA support_at(place, "data")
 #define RUN  support_at(place, "run/run.h5")
 
-/* Runs the words, apart at blanks; the words R, D and O stand for the run, the data and the other
- * net. */
+/* Runs the words where the run, the data and the other net are. */
 static program *ask(const char *words)
 {
-    char full[2048] = "";
-    size_t used = 0;
-    for (const char *c = words; *c; c++) {
-        const bool alone = (c == words || c[-1] == ' ') && (c[1] == ' ' || c[1] == 0);
-        const char *path = !alone      ? NULL
-                           : *c == 'R' ? RUN
-                           : *c == 'D' ? DATA
-                           : *c == 'O' ? support_at(place, "other.h5")
-                                       : NULL;
-        used += path ? (size_t)snprintf(full + used, sizeof full - used, "%s", path)
-                     : (size_t)snprintf(full + used, sizeof full - used, "%c", *c);
-    }
-    return program_run_words(NULL, full);
+    const program_how how = {.folder = place};
+    return program_run_words(&how, words);
 }
 
 START_TEST(recommended_images_are_sure_and_judged)
@@ -316,7 +304,8 @@ START_TEST(each_way_to_ask_for_images)
     for (int i = 0; i < 2; i++) { /* without it and with it: it must do something */
         char words[1024];
         snprintf(words, sizeof words,
-                 "generate R --preset plain --name way -q --threads 1 --data D --steps 8 --set "
+                 "generate run/run.h5 --preset plain --name way -q --threads 1 --data data --steps "
+                 "8 --set "
                  "generate.optimiser.rate=0.05 %s",
                  i ? ways[_i] : "");
         program_must_work(ask(words));
@@ -388,31 +377,34 @@ END_TEST
 static const struct refused {
     const char *words, *says[3];
 } refused[] = {
-    {"generate R --preset magic", {"generate.preset", "there is no 'magic'"}},
-    {"generate R --preset \"a b\"", {"--preset", "is not a name"}},
-    {"generate R --at input --objective magic", {"generate.objective", "'magic'"}},
-    {"generate R --at input --objective unit", {"generate.of: unit needs a point"}},
-    {"generate R --objective unit --at input --set generate.of=nowhere", {"nowhere", "hidden1"}},
-    {"generate R --objective unit --at input --set generate.of=hidden2 --set generate.units=[11]",
+    {"generate run/run.h5 --preset magic", {"generate.preset", "there is no 'magic'"}},
+    {"generate run/run.h5 --preset \"a b\"", {"--preset", "is not a name"}},
+    {"generate run/run.h5 --at input --objective magic", {"generate.objective", "'magic'"}},
+    {"generate run/run.h5 --at input --objective unit", {"generate.of: unit needs a point"}},
+    {"generate run/run.h5 --objective unit --at input --set generate.of=nowhere",
+     {"nowhere", "hidden1"}},
+    {"generate run/run.h5 --objective unit --at input --set generate.of=hidden2 --set "
+     "generate.units=[11]",
      {"unit 11 is none", "0 to 10"}},
-    {"generate R --at input --objective activation", {"generate.targets: activation needs images"}},
-    {"generate R --at input --targets 60 --data D",
+    {"generate run/run.h5 --at input --objective activation",
+     {"generate.targets: activation needs images"}},
+    {"generate run/run.h5 --at input --targets 60 --data data",
      {"generate.targets: test image 60 does not exist", "0 to 59"}},
-    {"generate R --at input --set generate.mix=[0.0,0.0]", {"generate.mix", "not all 0"}},
-    {"generate R --at input --set generate.bounds=[1,0]", {"generate.bounds", "smaller"}},
-    {"generate R --at input --set generate.bounds=0.5", {"generate.bounds: both are 0.5"}},
-    {"generate R --at input --set generate.parametrisation={type=\"mask\";}",
+    {"generate run/run.h5 --at input --set generate.mix=[0.0,0.0]", {"generate.mix", "not all 0"}},
+    {"generate run/run.h5 --at input --set generate.bounds=[1,0]", {"generate.bounds", "smaller"}},
+    {"generate run/run.h5 --at input --set generate.bounds=0.5", {"generate.bounds: both are 0.5"}},
+    {"generate run/run.h5 --at input --set generate.parametrisation={type=\"mask\";}",
      {"mask needs images", "targets"}},
-    {"generate R --at input --set generate.parametrisation={type=\"sigmoid\";}",
+    {"generate run/run.h5 --at input --set generate.parametrisation={type=\"sigmoid\";}",
      {"sigmoid needs bounds"}},
-    {"generate R --at input --set generate.terms=({type=\"norm\";weight=-1.0;})",
+    {"generate run/run.h5 --at input --set generate.terms=({type=\"norm\";weight=-1.0;})",
      {"generate.terms.0.weight: -1", "0 or more"}},
-    {"generate R --at input --set generate.terms=({type=\"batch_norm\";at=\"hidden1\";})",
+    {"generate run/run.h5 --at input --set generate.terms=({type=\"batch_norm\";at=\"hidden1\";})",
      {"no batch normalisation follows hidden1"}},
-    {"generate R --set generate.jitter=1.0", {"of images; at hidden2.pre are none"}},
-    {"features R --layer hidden9", {"hidden9: the net has no such point"}},
-    {"exemplars R --layer input --data D", {"the input has no units"}},
-    {"exemplars R --classes 9 --data D", {"exemplars.classes: 9 does not exist"}},
+    {"generate run/run.h5 --set generate.jitter=1.0", {"of images; at hidden2.pre are none"}},
+    {"features run/run.h5 --layer hidden9", {"hidden9: the net has no such point"}},
+    {"exemplars run/run.h5 --layer input --data data", {"the input has no units"}},
+    {"exemplars run/run.h5 --classes 9 --data data", {"exemplars.classes: 9 does not exist"}},
 };
 
 START_TEST(bad_settings_say_what_is_allowed)

@@ -234,6 +234,12 @@ int fcntl64(int fd, int command, ...)
 
 /* ---- allocations that fail ---- */
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1 /* as gcc has it; NOLINT(*-reserved-identifier,cert-dcl*) */
+#endif
+#endif
+
 #ifndef __SANITIZE_ADDRESS__
 
 /* glibc's own, under their second names. NOLINTBEGIN(*-reserved-identifier,cert-dcl*) */
