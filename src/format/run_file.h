@@ -19,9 +19,10 @@ struct inv_run {
     char *name;
     hid_t file;
     bool is_sealed;
-    unsigned char *image; /* of the file, `room` bytes, for the next save: fresh memory would take */
-    size_t room;          /* as long as the copying */
-    char *left_out;       /* see inv_run_left_out */
+    unsigned char
+        *image;     /* of the file, `room` bytes, for the next save: fresh memory would take */
+    size_t room;    /* as long as the copying */
+    char *left_out; /* see inv_run_left_out */
 };
 
 /* An empty one; the caller frees. */

@@ -130,8 +130,8 @@ START_TEST(images_that_cannot_be_are_refused)
     float from[20] = {0.5f}, to[20];
     memset(to, 0x5a, sizeof to);
     for (size_t b = 0; b < sizeof bad / sizeof *bad; b++) {
-        ck_assert_status(inv_fit_image(bad[b], from, good, to), INV_EINVAL);
-        ck_assert_status(inv_fit_image(good, from, bad[b], to), INV_EINVAL);
+        ck_assert_status(inv_fit_image(bad[b], from, good, 0.0f, to), INV_EINVAL);
+        ck_assert_status(inv_fit_image(good, from, bad[b], 0.0f, to), INV_EINVAL);
     }
     ck_assert_message_has("an image of 5 x 4 x 1 cannot be made one of 3 x 3 x ");
     for (size_t i = 0; i < sizeof to; i++)

@@ -46,9 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     inv_source source = {take, &in, size, false};
     inv_run *run = NULL;
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
-    if (size > 0 &&
-        inv_run_from_stream("fuzz", (inv_stream_purpose)(data[size - 1] & 1), &source, &run) ==
-            INV_OK)
+    if (size > 0 && inv_run_from_stream("fuzz", (inv_stream_purpose)(data[size - 1] & 1), &source,
+                                        &run) == INV_OK)
         look_through(run);
     inv_run_free(run);
     return 0;

@@ -760,9 +760,9 @@ START_TEST(bad_settings_are_refused)
     inv_train_spec spec = adagrad;
     good_net = small_net(SMALL_TWO);
     fields_must_be_checked(inv_train_fields, &spec, sizeof spec, use_alloc);
-    for (const char *const *type = inv_optim_types; *type; type++) {
-        inv_optim_start(*type, &spec.optimiser);
-        strcpy(spec.schedule.type, strcmp(*type, "sgd") == 0 ? "step" : "cosine");
+    for (const inv_choice *type = inv_optim_types; type->name; type++) {
+        inv_optim_start(type->name, &spec.optimiser);
+        strcpy(spec.schedule.type, strcmp(type->name, "sgd") == 0 ? "step" : "cosine");
         fields_must_be_checked(inv_train_fields, &spec, sizeof spec, use_alloc);
     }
     inv_net_free(good_net);

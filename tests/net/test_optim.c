@@ -488,10 +488,10 @@ static inv_status use_alloc(const void *spec)
 START_TEST(bad_settings_are_refused)
 {
     inv_optim *optim = NULL;
-    for (const char *const *type = inv_optim_types; *type; type++) {
+    for (const inv_choice *type = inv_optim_types; type->name; type++) {
         inv_optim_spec spec;
-        inv_optim_start(*type, &spec);
-        fields_must_be_checked(inv_optim_fields(*type), &spec, sizeof spec, use_alloc);
+        inv_optim_start(type->name, &spec);
+        fields_must_be_checked(inv_optim_fields(type->name), &spec, sizeof spec, use_alloc);
         ck_assert_status(inv_optim_alloc(&spec, 0, &optim), INV_EINVAL);
         ck_assert_ptr_null(optim);
     }
