@@ -6,6 +6,8 @@ PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 DESTDIR ?=
 MNIST ?=
+DATASET ?= mnist
+FROM ?=
 OUT ?= out
 FLAVOUR ?=
 WERROR ?=
@@ -192,8 +194,8 @@ reproduce: ## everything: packages, program, MNIST, the experiment, its pictures
 	  exec $B/invproj run experiments/$$name.cfg --resume -o "$$out/$$name"; \
 	fi
 
-data: ## fetch MNIST into data/mnist (MNIST=FOLDER takes it from there)
-	@$(FETCH)
+data: ## fetch MNIST, or DATASET=fashion|kmnist|qmnist|emnist-letters, into data/DATASET (FROM=FOLDER takes it from there)
+	@FROM='$(FROM)' MNIST='$(MNIST)' sh data/fetch.sh 'data/$(DATASET)' '$(DATASET)'
 
 deps: ## install the packages that are missing for building and testing
 	@sh .ci/deps.sh build test
