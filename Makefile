@@ -83,7 +83,8 @@ LIB_OBJ := $(LIB_SRC:%.c=$B/%.o)
 CLI_OBJ := $(CLI_SRC:%.c=$B/%.o)
 TEST_OBJ := $(TEST_SRC:%.c=$B/%.o)
 BENCH_OBJ := $(patsubst %.c,$B/%.o,$(wildcard tests/bench/*.c))
-MADE := $B/libinvproj.a $B/libinvproj.so $B/invproj $B/invproj.1 $B/invproj.pc
+MADE := $B/libinvproj.a $B/libinvproj.so $B/invproj $B/invproj.1 $B/invproj.pc \
+  $(addprefix $B/completion.,bash zsh fish)
 
 # ---- building -------------------------------------------------------------------------------------
 Q := $(if $(V),,@)
@@ -96,7 +97,7 @@ SUBMAKE = $(MAKE) --no-print-directory $(PARALLEL)
 .PHONY: all reproduce check deps deps-lint data install uninstall format format-check lint coverage bench \
   bench-torch clean help missing missing-check check-programs run-check torture run-torture mutate
 
-all: $(MADE) ## build the program, the library (.a and .so), the man page and invproj.pc
+all: $(MADE) ## build the program, the library (.a and .so), the man page, completions, invproj.pc
 	@:
 
 ifneq ($(MISSING),)
@@ -155,6 +156,9 @@ $B/torture.so: tests/torture/torture.c tests/torture/serve.h Makefile
 
 $B/invproj.1: $B/invproj
 	$Q$B/invproj help --man >$@
+
+$B/completion.%: $B/invproj
+	$Q$B/invproj help --completion $* >$@
 
 # Folders stand in double quotes there; and sed has letters of its own.
 pc_text = $(subst ",\",$(subst \,\\,$(1)))
@@ -283,6 +287,7 @@ lint: format-check ## clang-tidy, cppcheck and shellcheck; a warning is an error
 # ---- installing -----------------------------------------------------------------------------------
 D = $(call quote,$(DESTDIR)$(PREFIX))
 DL = $(call quote,$(DESTDIR)$(LIBDIR))
+COMPLETIONS := bash-completion/completions/invproj zsh/site-functions/_invproj fish/vendor_completions.d/invproj.fish
 
 install: all ## install under PREFIX (default /usr/local), below DESTDIR
 	install -d $D/bin $(DL)/pkgconfig $D/include/invproj $D/share/man/man1 $D/share/invproj/experiments
@@ -295,12 +300,16 @@ install: all ## install under PREFIX (default /usr/local), below DESTDIR
 	install -m 644 $(HEADERS) $D/include/invproj/
 	install -m 644 $B/invproj.1 $D/share/man/man1/
 	install -m 644 $(EXPERIMENTS) $D/share/invproj/experiments/
+	install -d $(foreach c,$(COMPLETIONS),$D/share/$(dir $c))
+	install -m 644 $B/completion.bash $D/share/bash-completion/completions/invproj
+	install -m 644 $B/completion.zsh $D/share/zsh/site-functions/_invproj
+	install -m 644 $B/completion.fish $D/share/fish/vendor_completions.d/invproj.fish
 	[ -n $(call quote,$(DESTDIR)) ] || ldconfig || :
 
 uninstall: ## remove what `make install` put there
 	rm -f $D/bin/invproj $(DL)/libinvproj.a $(DL)/$(SOFILE) $(DL)/$(SONAME) $(DL)/libinvproj.so \
 	  $(DL)/pkgconfig/invproj.pc $D/share/man/man1/invproj.1 \
-	  $(HEADERS:%=$D/%) $(EXPERIMENTS:%=$D/share/invproj/%)
+	  $(HEADERS:%=$D/%) $(EXPERIMENTS:%=$D/share/invproj/%) $(COMPLETIONS:%=$D/share/%)
 	rmdir $D/include/invproj $D/share/invproj/experiments $D/share/invproj 2>/dev/null || :
 
 clean: ## remove build/ (data/ and out/ stay)

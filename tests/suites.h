@@ -63,6 +63,7 @@
     X(cli_data)                                                                                    \
     X(cli_engine)                                                                                  \
     X(cli_usage)                                                                                   \
+    X(cli_completion)                                                                              \
     X(cli_terminal)                                                                                \
     X(cli_signals)                                                                                 \
     X(cli_file)                                                                                    \

@@ -58,6 +58,7 @@ typedef enum cli_option_id {
     CLI_TEST,
     CLI_JSON,
     CLI_MAN,
+    CLI_COMPLETION,
     CLI_HELP,
     CLI_OPTION_COUNT
 } cli_option_id;
@@ -79,7 +80,7 @@ typedef struct cli_options {
     bool images;       /* the operands after the first are images */
     bool invert, grey; /* dark on white becomes light on black; colours become grey */
     uint64_t top;      /* classes to tell; 0: not given */
-    const char *labels, *size, *test;
+    const char *labels, *size, *test, *completion;
     char **operands; /* in argv */
     size_t operand_count;
 } cli_options;
@@ -100,6 +101,18 @@ INV_MUST_CHECK inv_status cli_parse(const cli_command *command, int argc, char *
                                     cli_options *options);
 void cli_options_free(cli_options *options);
 
+/* An option of a command, as help and completions tell of it. */
+typedef struct cli_option_info {
+    char letter; /* 0: none */
+    const char *name;
+    const char *operand; /* NULL: it has no value */
+    const char *help;
+    const inv_choice *choices; /* what the value may be; NULL: no list says */
+} cli_option_info;
+
+/* The i-th one; false beyond the last. */
+bool cli_option_at(const cli_command *command, size_t i, cli_option_info *out);
+
 /* A line for each option of the command, or more. */
 void cli_print_options(const cli_command *command, FILE *out);
 /* What --help says. */
@@ -118,6 +131,9 @@ inv_status cli_predict(const cli_options *options);
 inv_status cli_pack(const cli_options *options);
 inv_status cli_info(const cli_options *options);
 inv_status cli_help(const cli_options *options);
+/* Prints what makes one of cli_shells complete command lines. INV_EINVAL for another. */
+extern const inv_choice cli_shells[];
+INV_MUST_CHECK inv_status cli_completion(const char *shell, FILE *out);
 
 /* ---- progress, on stderr ---- */
 

@@ -213,6 +213,8 @@ static bool explain_command(const char *word)
 inv_status cli_help(const cli_options *options)
 {
     const char *word = options->operand_count ? options->operands[0] : NULL;
+    if (options->completion)
+        return cli_completion(options->completion, stdout);
     if (options->man)
         print_man();
     else if (!word)

@@ -112,7 +112,7 @@ const cli_command cli_commands[] = {
      0,
      1,
      cli_help,
-     {CLI_MAN, CLI_HELP}},
+     {CLI_MAN, CLI_COMPLETION, CLI_HELP}},
 };
 const size_t cli_command_count = sizeof cli_commands / sizeof *cli_commands;
 

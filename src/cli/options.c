@@ -91,6 +91,8 @@ static const option options_table[CLI_OPTION_COUNT] = {
                   MEMBER(test), NULL},
     [CLI_JSON] = {0, "json", NULL, "print JSON", FLAG, MEMBER(json), NULL},
     [CLI_MAN] = {0, "man", NULL, "print a manual page", FLAG, MEMBER(man), NULL},
+    [CLI_COMPLETION] = {0, "completion", "SHELL", "print completions of commands for a shell", TEXT,
+                        MEMBER(completion), NULL},
     [CLI_HELP] = {'h', "help", NULL, "print this help", FLAG, MEMBER(help), NULL},
 };
 
@@ -113,6 +115,8 @@ static const inv_choice *choices_of(const cli_command *command, const option *o)
 {
     char path[INV_TEXT_MAX] = "";
     wanted w = {path, NULL};
+    if (o == &options_table[CLI_COMPLETION])
+        return cli_shells;
     if (o->key && command->group)
         snprintf(path, sizeof path, "%s.%s", command->group, o->key);
     if (*path)
@@ -120,14 +124,24 @@ static const inv_choice *choices_of(const cli_command *command, const option *o)
     return w.choices;
 }
 
-static void print_option(const cli_command *command, const option *o, FILE *out)
+bool cli_option_at(const cli_command *command, size_t i, cli_option_info *out)
+{
+    for (size_t before = 0; before < i; before++)
+        if (command->options[before] == CLI_HELP)
+            return false;
+    const option *o = &options_table[command->options[i]];
+    *out = (cli_option_info){o->letter, o->name, o->operand, o->help, choices_of(command, o)};
+    return true;
+}
+
+static void print_option(const cli_option_info *o, FILE *out)
 {
     char left[64], help[1024];
     snprintf(left, sizeof left, "%s--%s%s%s",
              o->letter ? (char[]){'-', o->letter, ',', ' ', 0} : "    ", o->name,
              o->operand ? " " : "", o->operand ? o->operand : "");
     size_t used = (size_t)snprintf(help, sizeof help, "%s", o->help);
-    const inv_choice *c = choices_of(command, o);
+    const inv_choice *c = o->choices;
     for (const char *comma = ": "; c && c->name && used < sizeof help; c++, comma = ", ")
         used += (size_t)snprintf(help + used, sizeof help - used, "%s%s", comma, c->name);
     inv_wrap(help, HELP_COLUMN, (size_t)fprintf(out, "  %-24s ", left), out);
@@ -136,11 +150,9 @@ static void print_option(const cli_command *command, const option *o, FILE *out)
 
 void cli_print_options(const cli_command *command, FILE *out)
 {
-    for (const cli_option_id *id = command->options;; id++) {
-        print_option(command, &options_table[*id], out);
-        if (*id == CLI_HELP)
-            break;
-    }
+    cli_option_info o;
+    for (size_t i = 0; cli_option_at(command, i, &o); i++)
+        print_option(&o, out);
 }
 
 /* ---- values ---- */

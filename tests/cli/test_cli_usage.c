@@ -35,7 +35,7 @@ static const struct command {
     {"predict", {"top", "labels", "invert", "json", "threads", "help"}},
     {"pack", {"out", "size", "grey", "test", "seed", "help"}},
     {"info", {"json", "help"}},
-    {"help", {"man", "help"}},
+    {"help", {"man", "completion", "help"}},
 };
 
 /* ---- what is refused ---- */
