@@ -29,8 +29,9 @@ KEYWORDS = set("if else for while do switch case default return break continue g
                "bool auto restrict".split())
 # No code: a change would be of what the compiler checks, or of how it is told to check.
 NOT_CODE = re.compile(r"__attribute__|_Static_assert|_Noreturn|__asm__|__builtin_expect")
-DECLARATION = re.compile(r"[A-Za-z_]\w*(?:\s+[A-Za-z_]\w*)*(?:\s+|\s*\*+\s*(?:const\s+|restrict\s+)*)[A-Za-z_]\w*\s*(?:\[|=|,|;)")
-FUNCTION = re.compile(r"^[A-Za-z_][^;={}]*?\b(\w+)\(", re.M)
+DECLARATION = re.compile(r"[A-Za-z_]\w*(?:\s+[A-Za-z_]\w*)*(?:\s+|\s*\*+\s*(?:const\s+|restrict\s+)*)"
+                         r"[A-Za-z_]\w*\s*(?:\[|=|,|;)")
+FUNCTION = re.compile(r"^[A-Za-z_][^;:={}]*?\b(\w+)\(", re.M)
 
 Token = collections.namedtuple("Token", "kind text start end")
 Key = collections.namedtuple("Key", "file function line change")
@@ -73,21 +74,27 @@ def is_operand(token):
         (token.kind == "word" and token.text not in ("return", "case", "sizeof"))
 
 
-def is_array_size(tokens, i):
-    """Of `type name[8]`: a larger array does what a smaller one does."""
-    if tokens[i - 1].text != "[" or tokens[i + 1].text != "]":
-        return False
-    while i > 0 and tokens[i].text in "[]" or tokens[i].kind == "number":
-        i -= 1
-    return i > 1 and tokens[i].kind == "word" and (tokens[i - 1].kind == "word" or tokens[i - 1].text in ("*", ","))
+def array_sizes(tokens, text):
+    """Which tokens stand in the brackets of `type name[8]`: a larger array does what a smaller one does."""
+    inside = set()
+    for i, t in enumerate(tokens[2:], 2):
+        type_word, name = tokens[i - 2], tokens[i - 1]
+        declares = type_word.kind == "word" and type_word.text != "return" or \
+            type_word.text == "*" and not text[type_word.end].isspace()
+        if t.text == "[" and name.kind == "word" and declares:
+            inside.update(range(i, closing(tokens, i)))
+    return inside
 
 
 def token_changes(tokens, text):
     """(kind, start, end, new) of what one token can become."""
+    sizes = array_sizes(tokens, text)
     for i, t in enumerate(tokens):
         before = tokens[i - 1] if i else None
+        if i in sizes:
+            continue
         spaced = text[t.start - 1: t.start].isspace() and text[t.end: t.end + 1].isspace()  # so the formatter sets it
-        if t.kind == "number" and not (before and is_array_size(tokens, i)):
+        if t.kind == "number":
             for new in other_numbers(t.text):
                 yield "constant", t.start, t.end, new
         elif t.text in WORDS:
