@@ -228,11 +228,13 @@ static inv_status sum(hid_t file, const char *name, const char *path, char text[
 
 /* ---- signing and checking ---- */
 
-/* Of one fixed length: a text of any would take new room in the file at every save. */
+/* Of one fixed length: a text of any would take new room in the file at every save. Without a NUL,
+ * which some readers take for part of the text. */
 static hid_t digest_type(void)
 {
     hid_t type = H5Tcopy(H5T_C_S1);
-    H5Tset_size(type, INV_SHA256_TEXT);
+    H5Tset_size(type, INV_SHA256_TEXT - 1);
+    H5Tset_strpad(type, H5T_STR_NULLPAD);
     return type;
 }
 

@@ -136,6 +136,34 @@ END_TEST
 
 /* ---- format 1 ---- */
 
+/* A text of fixed length in place of any that is there. */
+static void mark(hid_t file, const char *at, const char *name, const char *text)
+{
+    hid_t array = H5Dopen2(file, at, H5P_DEFAULT);
+    hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
+    H5Tset_size(type, strlen(text) + 1);
+    if (H5Aexists(array, name) > 0)
+        H5Adelete(array, name);
+    hid_t attribute = H5Acreate2(array, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+    ck_assert_int_ge(H5Awrite(attribute, type, text), 0);
+    H5Aclose(attribute);
+    H5Sclose(space);
+    H5Tclose(type);
+    H5Dclose(array);
+}
+
+static void assert_mark(hid_t file, const char *at, const char *name, const char *want)
+{
+    char text[32] = "";
+    hid_t attribute = H5Aopen_by_name(file, at, name, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t type = H5Aget_type(attribute);
+    ck_assert_uint_lt(H5Tget_size(type), sizeof text);
+    ck_assert_int_ge(H5Aread(attribute, type, text), 0);
+    ck_assert_str_eq(text, want);
+    H5Tclose(type);
+    H5Aclose(attribute);
+}
+
 /* Turns the run file at `path` into one of format 1, as version 0.1.0 wrote it. */
 static void make_format_1(void)
 {
@@ -151,6 +179,9 @@ static void make_format_1(void)
     for (size_t i = 0; i < 3; i++)
         ck_assert_int_ge(H5Adelete_by_name(file, groups[i], "sha256", H5P_DEFAULT), 0);
     H5Adelete_by_name(file, "/projections/r2rt/image", "IMAGE_MINMAXRANGE", H5P_DEFAULT);
+    mark(file, "/projections/colour/image", "IMAGE_SUBCLASS", "IMAGE_GRAYSCALE");
+    H5Adelete_by_name(file, "/projections/colour/image", "INTERLACE_MODE", H5P_DEFAULT);
+    mark(file, "/projections/two/image", "CLASS", "IMAGE");
     H5Fclose(file);
     size_t size = 0;
     unsigned char *body = support_read(path, &size), *bytes = calloc(1, BLOCK_1 + size);
@@ -191,11 +222,14 @@ START_TEST(format_1_becomes_format_2)
     ck_assert_int_eq(section, INV_RUN_AS_WRITTEN);
     inv_run_free(run);
     hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT); /* no user block is in the way */
-    hid_t mark = H5Aopen_by_name(file, "/projections/r2rt/image", "IMAGE_MINMAXRANGE", H5P_DEFAULT,
+    hid_t told = H5Aopen_by_name(file, "/projections/r2rt/image", "IMAGE_MINMAXRANGE", H5P_DEFAULT,
                                  H5P_DEFAULT);
-    ck_assert_int_ge(H5Aread(mark, H5T_NATIVE_FLOAT, range), 0);
+    ck_assert_int_ge(H5Aread(told, H5T_NATIVE_FLOAT, range), 0);
     ck_assert(range[0] == -0.75f && range[1] == 2.5f);
-    H5Aclose(mark);
+    H5Aclose(told);
+    assert_mark(file, "/projections/colour/image", "IMAGE_SUBCLASS", "IMAGE_TRUECOLOR");
+    assert_mark(file, "/projections/colour/image", "INTERLACE_MODE", "INTERLACE_PIXEL");
+    ck_assert_int_eq(H5Aexists_by_name(file, "/projections/two/image", "CLASS", H5P_DEFAULT), 0);
     H5Fclose(file);
 }
 END_TEST
@@ -326,9 +360,8 @@ static void change_layers(hid_t file)
 
 static void change_checksum(hid_t file)
 {
-    static const char digest[65] =
-        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
-    change_attribute(file, "sha256", sizeof digest, digest);
+    static const char digest[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+    change_attribute(file, "sha256", strlen(digest), digest);
 }
 
 START_TEST(names_shapes_and_types_count)
