@@ -53,6 +53,7 @@ static inline __m256 high_lanes(__m256 a, __m256 b)
     return _mm256_permute2f128_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b), 0x31);
 }
 
+#define ADD_PRODUCT(sum, a, b)  _mm256_fmadd_ps(a, b, sum)
 #define LOW_LANES(a, b)         low_lanes(a, b)
 #define HIGH_LANES(a, b)        high_lanes(a, b)
 #define MASKED_LOAD(p, n, rest) masked_load(p, n, rest)

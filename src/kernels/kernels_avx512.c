@@ -52,6 +52,7 @@ static inline __m512 high_lanes(__m512 a, __m512 b)
         a, _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31), b);
 }
 
+#define ADD_PRODUCT(sum, a, b)  _mm512_fmadd_ps(a, b, sum)
 #define LOW_LANES(a, b)         low_lanes(a, b)
 #define HIGH_LANES(a, b)        high_lanes(a, b)
 #define MASKED_LOAD(p, n, rest) _mm512_mask_loadu_ps(_mm512_set1_ps(rest), first_lanes(n), p)

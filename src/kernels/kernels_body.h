@@ -5,8 +5,8 @@
  * LOG1P and TANH of a vector, and KERNELS and KERNELS_NAME (the table). It may define what the
  * instruction set has better than C: MASKED_LOAD(p, n, rest) and MASKED_STORE(p, v, n) are the
  * first n lanes; LOW_LANES(a, b) and HIGH_LANES(a, b) are a0 b0 a1 b1 ... of their first and second
- * halves; NONZERO_LANES and TURN_BITS are kernels_sparse.h's, LOOK_UP and NEGATIVE_LANES
- * kernels_signs.h's.
+ * halves; ADD_PRODUCT(sum, a, b) is sum + a b; NONZERO_LANES and TURN_BITS are kernels_sparse.h's,
+ * LOOK_UP and NEGATIVE_LANES kernels_signs.h's.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 #include <stdint.h>
@@ -62,6 +62,12 @@ static inline vec mix_lanes(vec a, vec b, size_t first)
 }
 #define LOW_LANES(a, b)  mix_lanes(a, b, 0)
 #define HIGH_LANES(a, b) mix_lanes(a, b, LANES / 2)
+#endif
+
+/* sum + a b, rounded once where the instruction set can. It is not left to the compiler, which does
+ * so in one loop and not in another: then a value's bits would depend on the tile that it is in. */
+#ifndef ADD_PRODUCT
+#define ADD_PRODUCT(sum, a, b) ((sum) + (a) * (b))
 #endif
 
 static inline float add_lanes(vec v)
@@ -281,13 +287,13 @@ static void rescale_slope(size_t n, const float *x, float shift, float factor, c
         const vec d = factor * load(dy + i);
         store(dx + i, d);
         sum += d;
-        product += d * (load(x + i) - shift);
+        product = ADD_PRODUCT(product, d, load(x + i) - shift);
     }
     if (i < n) {
         const vec d = factor * load_some(dy + i, n - i, 0.0f);
         store_some(dx + i, d, n - i);
         sum += d;
-        product += d * (load_some(x + i, n - i, shift) - shift);
+        product = ADD_PRODUCT(product, d, load_some(x + i, n - i, shift) - shift);
     }
     sums[0] = add_lanes(sum);
     sums[1] = add_lanes(product);
@@ -323,13 +329,13 @@ static float l2(size_t n, const float *y, const float *t, float *dy)
     size_t i = 0;
     for (; i + LANES <= n; i += LANES) {
         const vec d = load(y + i) - load(t + i);
-        sum += d * d;
+        sum = ADD_PRODUCT(sum, d, d);
         if (dy)
             store(dy + i, 2.0f * d);
     }
     if (i < n) {
         const vec d = load_some(y + i, n - i, 0.0f) - load_some(t + i, n - i, 0.0f);
-        sum += d * d;
+        sum = ADD_PRODUCT(sum, d, d);
         if (dy)
             store_some(dy + i, 2.0f * d, n - i);
     }

@@ -111,7 +111,7 @@ tile(size_t rows, size_t vectors, const inv_product *p, const panel *b, size_t r
             const vec left = splat(a[i * a_row]);
 #pragma GCC unroll 4
             for (size_t v = 0; v < vectors; v++)
-                sum[i][v] += left * right[v];
+                sum[i][v] = ADD_PRODUCT(sum[i][v], left, right[v]);
         }
     }
 #pragma GCC unroll 16

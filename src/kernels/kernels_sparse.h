@@ -123,7 +123,8 @@ static inline __attribute__((always_inline)) void strip_rows(size_t k, size_t wi
             HIDE(row);
 #pragma GCC unroll 16
             for (size_t v = 0; v < k; v++)
-                store(row + v * LANES, load(row + v * LANES) + a * first[v] + b * second[v]);
+                store(row + v * LANES,
+                      ADD_PRODUCT(ADD_PRODUCT(load(row + v * LANES), a, first[v]), b, second[v]));
         }
     }
 }
@@ -153,8 +154,8 @@ static inline __attribute__((always_inline)) void strip_outer(size_t k, size_t w
 #pragma GCC unroll 16
             for (size_t v = 0; v < k; v++) {
                 const vec slope = load(row + v * LANES);
-                first[v] += a * slope;
-                second[v] += b * slope;
+                first[v] = ADD_PRODUCT(first[v], a, slope);
+                second[v] = ADD_PRODUCT(second[v], b, slope);
             }
         }
         store_strip(k, width, second, to + next * dw_row);

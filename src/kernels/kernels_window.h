@@ -54,7 +54,7 @@ window_tile(size_t rows, size_t vectors, const inv_window_product *p, tile_place
                 const vec left = splat(a[r * a_row]);
 #pragma GCC unroll 4
                 for (size_t v = 0; v < vectors; v++)
-                    sum[r][v] += left * right[v];
+                    sum[r][v] = ADD_PRODUCT(sum[r][v], left, right[v]);
             }
         }
     }
