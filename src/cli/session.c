@@ -50,22 +50,39 @@ static inv_status read_experiment(cli_session *session)
     return status == INV_OK ? read_checkpoint(session) : status;
 }
 
-/* The network takes the images of the data, and tells their classes apart. A file may name data by
- * their checksums and hold a network of others: what is then read would lie beyond them. */
-static inv_status check_fit(const cli_session *session)
+/* The network takes images of the data's shape, and tells their classes apart. A file may name data
+ * by their checksums and hold a network of others: what is then read would lie beyond them. */
+static inv_status check_shape(const cli_session *session, inv_shape b, size_t classes)
 {
-    if (!session->net || !session->data)
-        return INV_OK;
-    const inv_shape a = inv_net_shape(session->net, 0), b = session->data->shape;
+    const inv_shape a = inv_net_shape(session->net, 0);
     const size_t outputs = inv_net_units(session->net, inv_net_depth(session->net));
     if (a.height == b.height && a.width == b.width && a.channels == b.channels &&
-        outputs == session->data->classes)
+        outputs == classes)
         return INV_OK;
     return INV_ERROR(INV_EFORMAT,
                      "%s: /network: of images of %zu x %zu x %zu and %zu classes; the data that it "
                      "was made from have %zu x %zu x %zu and %zu",
                      session->path, a.height, a.width, a.channels, outputs, b.height, b.width,
-                     b.channels, session->data->classes);
+                     b.channels, classes);
+}
+
+/* Against the data where they are open, and what the run file says of them, where it does. */
+static inv_status check_fit(const cli_session *session)
+{
+    uint64_t sizes[4];
+    static const char *const names[4] = {"height", "width", "channels", "classes"};
+    if (!session->net)
+        return INV_OK;
+    if (session->data)
+        return check_shape(session, session->data->shape, session->data->classes);
+    for (int i = 0; i < 4; i++) {
+        if (!inv_run_has_attribute(session->run, "/data", names[i]))
+            return INV_OK;
+        inv_status status = inv_run_size(session->run, "/data", names[i], &sizes[i]);
+        if (status != INV_OK)
+            return status;
+    }
+    return check_shape(session, (inv_shape){sizes[0], sizes[1], sizes[2]}, sizes[3]);
 }
 
 static inv_status begin(const cli_options *options, const char *path, cli_session *session)

@@ -30,10 +30,8 @@ static inv_status drive_open(const cli_session *session, const inv_net *net, cli
 
 static inv_status drive(cli_session *session)
 {
-    inv_features_spec *spec = &session->experiment->features;
     cli_making m = {0};
     inv_status status = INV_OK;
-    inv_optimise_set_bounds(&spec->optimise, strcmp(spec->driven, "input") == 0, &session->pixels);
     INV_TRY(cli_session_net(session));
     INV_TRY(drive_open(session, session->net, &m));
     INV_TRY(cli_make(session, &m));
@@ -85,7 +83,9 @@ fail:
 
 static inv_status features(cli_session *session)
 {
-    return *session->experiment->features.layer ? drive(session) : invert_units(session);
+    inv_features_spec *spec = &session->experiment->features;
+    inv_optimise_set_bounds(&spec->optimise, strcmp(spec->driven, "input") == 0, &session->pixels);
+    return *spec->layer ? drive(session) : invert_units(session);
 }
 
 static inv_status check_features(const cli_session *session, inv_net *untrained)

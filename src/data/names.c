@@ -108,8 +108,10 @@ static bool read_characters(const char *line, size_t length, unsigned long *clas
     if (!isdigit((unsigned char)*line) || *end != ',')
         return false;
     const char *comma = memchr(end + 1, ',', length - (size_t)(end + 1 - line));
-    const size_t left = comma ? length - (size_t)(comma + 1 - line) : 0;
-    if (!inv_class_name_good(comma ? comma + 1 : "", left))
+    if (!comma)
+        return false;
+    const size_t left = length - (size_t)(comma + 1 - line);
+    if (!inv_class_name_good(comma + 1, left))
         return false;
     memcpy(name, comma + 1, left);
     name[left] = '\0';

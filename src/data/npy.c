@@ -260,8 +260,7 @@ static inv_status find_type(const char *name, const header *h, const struct npy_
                             bool *swapped)
 {
     const char *descr = h->descr, *digits = descr;
-    const bool big = descr[0] == '>', little = descr[0] == '<';
-    *swapped = __BYTE_ORDER == __LITTLE_ENDIAN ? big : little;
+    *swapped = descr[0] == (__BYTE_ORDER == __LITTLE_ENDIAN ? '>' : '<');
     if (*digits && strchr("<>|=", *digits))
         digits++;
     const char kind = *digits ? *digits++ : 'V'; /* where there is no text, it is of records */
