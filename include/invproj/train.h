@@ -72,9 +72,9 @@ INV_MUST_CHECK inv_status inv_trainer_alloc(const inv_train_spec *spec, inv_net 
                                             const inv_dataset *data, uint64_t seed,
                                             inv_learner **out);
 
-size_t inv_trainer_epoch(const inv_learner *trainer); /* steps of an epoch */
+size_t inv_trainer_epoch(const inv_learner *learner); /* steps of an epoch */
 /* The best step so far, where `stop` keeps it and the images were measured; else 0. */
-size_t inv_trainer_best(const inv_learner *trainer);
+size_t inv_trainer_best(const inv_learner *learner);
 
 #ifdef __cplusplus
 }

@@ -943,13 +943,12 @@ static inv_status check_list(const char *path, const inv_field *field, size_t co
 {
     if (count > INV_LIST_MAX)
         return INV_ERROR(INV_EINVAL, "%s: %zu numbers; at most %d", path, count, INV_LIST_MAX);
-    for (size_t i = 0; i < count; i++) {
-        inv_status status =
-            sizes ? check_size(path, field, sizes[i]) : check_real(path, field, reals[i]);
-        if (status != INV_OK)
-            return status;
-    }
-    return INV_OK;
+    inv_status status = INV_OK;
+    for (size_t i = 0; sizes && i < count && status == INV_OK; i++)
+        status = check_size(path, field, sizes[i]);
+    for (size_t i = 0; reals && i < count && status == INV_OK; i++)
+        status = check_real(path, field, reals[i]);
+    return status;
 }
 
 static inv_status check_field(const char *path, const inv_field *field, const void *in)

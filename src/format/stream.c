@@ -73,6 +73,7 @@ static inv_status take_values(building *b, uint64_t bytes)
 {
     if (bytes > b->room) {
         free(b->values);
+        b->values = NULL;
         b->room = 0;
         inv_status status = inv_calloc(1, (size_t)bytes, b->path, &b->values);
         if (status != INV_OK)

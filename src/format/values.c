@@ -111,7 +111,7 @@ uint64_t inv_value_rows(const inv_value_head *head)
 uint64_t inv_value_row_bytes(const inv_value_head *head)
 {
     const uint64_t rows = inv_value_rows(head), count = inv_value_count(head);
-    return count ? count / rows * head->size : 0;
+    return count && rows ? count / rows * head->size : 0;
 }
 
 /* The rows as HDF5 selects them in an array's space; the other is memory, which holds them alone. */
