@@ -269,7 +269,7 @@ static inv_status check(const inv_parametrisation_spec *spec, const method *foun
         inv_fields_check(found ? found->fields : plain_fields, spec, "parametrisation");
     if (status != INV_OK)
         return status;
-    if (units == 0 || rows == 0)
+    if (!found || units == 0 || rows == 0)
         return INV_ERROR(INV_EINVAL, "parametrisation: %zu rows of %zu values", rows, units);
     if (found->values == sigmoid_values && !(writing->bounds.low < writing->bounds.high))
         return INV_ERROR(INV_ECONFIG, "parametrisation: sigmoid needs bounds, the lower first");

@@ -217,8 +217,7 @@ START_TEST(colours_may_come_first)
     ck_assert_double_eq(hdf5_number(run, "/data", "channels"), 3.0);
     ck_assert_double_eq_tol(predicted("colours.h5", folder), accuracy_of("colours.h5"), 1e-4);
     static const char *const commands[] = {"generate %s --data %s -q",
-                                           "features %s --data %s -q "
-                                           "--layer hidden",
+                                           "features %s --data %s -q --layer hidden",
                                            "exemplars %s --data %s -q"};
     for (size_t i = 0; i < 3; i++)
         program_must_work(program_run(NULL, commands[i], support_at(place, "colours.h5"), folder));

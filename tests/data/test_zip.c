@@ -186,7 +186,7 @@ START_TEST(refuses_sizes_that_cannot_be)
                           _i ? "unpacks to fewer bytes" : "than it can hold");
     memcpy(entry + 24, "\x10\0\0\0", 4);
     support_write(path, bytes, size);
-    assert_member_refused(path, 0, SIZE_MAX - 1, "two.zip" + 3);
+    assert_member_refused(path, 0, SIZE_MAX - 1, ".zip");
     free(bytes);
 }
 END_TEST
