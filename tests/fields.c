@@ -77,7 +77,8 @@ static void try_list(spoilt *s, const inv_field *field, void *in)
 {
     size_t *count = (size_t *)(void *)((char *)in + field->offset);
     void *item = (char *)in + field->items;
-    try_bytes(s, field->key, count, &(size_t){(size_t)field->high + 1}, sizeof *count);
+    const size_t more = (size_t)field->high + 1;
+    try_bytes(s, field->key, count, &more, sizeof *count);
     *count = 1;
     memcpy(item, field->item_default, field->item_size);
     try_group(s, field, item);

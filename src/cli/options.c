@@ -274,7 +274,7 @@ static inv_status take(const cli_command *command, cli_option_id id, const char 
         return add_list(options, command, o, value);
     case CLASSES:
         options->classes = value;
-        if (value[0] == ',' || value[strlen(value) - 1] == ',' || strstr(value, ",,"))
+        if (value[0] == ',' || (*value && value[strlen(value) - 1] == ',') || strstr(value, ",,"))
             return INV_ERROR(INV_EINVAL, "--%s: '%s' is not a list like 0,3,5-9", o->name, value);
         return INV_OK;
     }

@@ -30,8 +30,6 @@ struct cli_reader {
     unsigned char buffer[65536];
 };
 
-extern char **environ;
-
 /* ---- starting ---- */
 
 /* Threads that OpenBLAS starts before main would keep the rights that main gives up; and HDF5 is to

@@ -325,7 +325,7 @@ static void swap_bytes(unsigned char *data, size_t width, size_t count)
 static void to_row_major(const header *h, size_t width, size_t count, const unsigned char *from,
                          unsigned char *to)
 {
-    size_t index[INV_IDX_RANK_MAX] = {0}, stride[INV_IDX_RANK_MAX], at = 0;
+    size_t index[INV_IDX_RANK_MAX] = {0}, stride[INV_IDX_RANK_MAX] = {0}, at = 0;
     for (size_t k = 0, product = 1; k < h->rank; product *= h->dims[k++])
         stride[k] = product;
     for (size_t i = 0; i < count; i++) {

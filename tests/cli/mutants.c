@@ -544,8 +544,9 @@ static void write_structure(mutants *m, const char *path, char *what)
     support_seal(bytes, size, line);
     if (below(m, 40) == 0)
         line[13] = (char)('0' + below(m, 10)); /* the version of the format */
-    bytes = realloc(bytes, size + sizeof line);
-    ck_assert_ptr_nonnull(bytes);
+    unsigned char *longer = realloc(bytes, size + sizeof line);
+    ck_assert_ptr_nonnull(longer);
+    bytes = longer;
     memcpy(bytes + size, line, sizeof line);
     support_write(path, bytes, size + (below(m, 4) ? sizeof line : 0)); /* or unsealed */
     free(bytes);

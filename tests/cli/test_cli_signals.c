@@ -169,16 +169,14 @@ END_TEST
 /* The number of a process that `of` started, or 0. */
 static pid_t child_of(pid_t of)
 {
-    char path[64];
-    int found = 0;
+    char path[64], text[64] = "";
     snprintf(path, sizeof path, "/proc/%d/task/%d/children", (int)of, (int)of);
     FILE *file = fopen(path, "r");
     if (!file)
         return 0;
-    if (fscanf(file, "%d", &found) != 1)
-        found = 0;
+    const char *got = fgets(text, sizeof text, file);
     fclose(file);
-    return found;
+    return got ? (pid_t)strtol(got, NULL, 10) : 0;
 }
 
 /* Ctrl-C reaches the process that reads a run file first, as well as the program, which is the one

@@ -63,8 +63,10 @@ static void open_document(void)
     document = (char *)support_read(DOCUMENT, &size);
     const char *section = strstr(document, "## The run file, format 2");
     ck_assert_msg(section != NULL, DOCUMENT " has no section on the run file");
-    const char *list = strstr(section, "```\n/ "), *end = list ? strstr(list + 4, "\n```") : NULL;
-    ck_assert_msg(end != NULL, DOCUMENT " has no list of paths");
+    const char *list = strstr(section, "```\n/ ");
+    ck_assert_msg(list != NULL, DOCUMENT " has no list of paths");
+    const char *end = strstr(list + 4, "\n```");
+    ck_assert_msg(end != NULL, DOCUMENT " has a list of paths without an end");
     read_entries(list + 4, end + 1);
     ck_assert_uint_gt(entry_count, 12);
 }
