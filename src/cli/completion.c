@@ -623,11 +623,13 @@ const inv_choice cli_shells[] = {{"bash", NULL}, {"zsh", NULL}, {"fish", NULL}, 
 
 inv_status cli_completion(const char *shell, FILE *out)
 {
-    static void (*const printers[])(FILE * out) = {print_bash, print_zsh, print_fish};
-    for (size_t i = 0; cli_shells[i].name; i++)
-        if (strcmp(cli_shells[i].name, shell) == 0) {
-            printers[i](out);
-            return INV_OK;
-        }
+    void (*print)(FILE * out) = strcmp(shell, "bash") == 0   ? print_bash
+                                : strcmp(shell, "zsh") == 0  ? print_zsh
+                                : strcmp(shell, "fish") == 0 ? print_fish
+                                                             : NULL;
+    if (print) {
+        print(out);
+        return INV_OK;
+    }
     return INV_ERROR(INV_EINVAL, "--completion: there is no '%s'; known: bash, zsh, fish", shell);
 }
