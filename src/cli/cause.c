@@ -6,7 +6,6 @@
 
 #include "stage.h"
 
-#define NAMES_MAX  256
 #define PATH_BYTES CLI_PATH_BYTES
 
 /* ---- the table ---- */
@@ -91,13 +90,14 @@ static inv_status mark(inv_run *run, const char *path)
 /* Each group in `group`. */
 static inv_status mark_all(inv_run *run, const char *group)
 {
-    char names[NAMES_MAX][INV_NAME_MAX], path[PATH_BYTES];
-    const size_t count = inv_run_groups(run, group, names, NAMES_MAX);
-    inv_status status = INV_OK;
+    char(*names)[INV_NAME_MAX] = NULL, path[PATH_BYTES];
+    size_t count = 0;
+    inv_status status = cli_group_names(run, group, &names, &count);
     for (size_t i = 0; i < count && status == INV_OK; i++) {
         snprintf(path, sizeof path, "%s/%s", group, names[i]);
         status = mark(run, path);
     }
+    free(names);
     return status;
 }
 

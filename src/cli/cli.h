@@ -287,6 +287,9 @@ inv_status cli_session_stop(cli_session *session, const char *stage);
 INV_MUST_CHECK inv_status cli_result_open(cli_session *session, const char *group, const char *name,
                                           const char *inverse, const inv_field *fields,
                                           const void *spec, char path[CLI_PATH_BYTES]);
+/* The names of all groups in the group at `path`; the caller frees *names. */
+INV_MUST_CHECK inv_status cli_group_names(const inv_run *run, const char *path,
+                                          char (**names)[INV_NAME_MAX], size_t *count);
 /* An array of it. */
 INV_MUST_CHECK inv_status cli_put(cli_session *session, const char *path, const char *name,
                                   inv_type type, size_t rank, const size_t *dims, const void *data,

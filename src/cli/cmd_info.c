@@ -9,7 +9,6 @@
 #include "cli.h"
 #include "invproj/figure.h"
 
-#define NAMES_MAX  256
 #define PATH_BYTES (4 * INV_NAME_MAX)
 
 /* ---- gathered as JSON, which the plain text is made of ---- */
@@ -74,17 +73,20 @@ static void take_floats(gathering *g, const char *path, const char *name, json_t
 {
     char full[PATH_BYTES + INV_NAME_MAX];
     size_t rank = 0, dims[INV_RUN_RANK_MAX] = {0};
-    float values[INV_LIST_MAX];
+    void *values = NULL;
     snprintf(full, sizeof full, "%s/%s", path, name);
     if (!inv_run_has(g->run, full) || inv_run_dims(g->run, full, &rank, dims) != INV_OK ||
-        rank != 1 || dims[0] > INV_LIST_MAX ||
-        !is_got(g, inv_run_get(g->run, full, INV_FLOAT32, dims[0], values)))
+        rank != 1 || !is_got(g, inv_calloc(dims[0], sizeof(float), full, &values)) ||
+        !is_got(g, inv_run_get(g->run, full, INV_FLOAT32, dims[0], values))) {
+        free(values);
         return;
+    }
     json_t *list = json_array();
     for (size_t i = 0; i < dims[0]; i++)
-        if (json_array_append_new(list, json_real(values[i])) && errno == ENOMEM)
+        if (json_array_append_new(list, json_real(((const float *)values)[i])) && errno == ENOMEM)
             (void)is_got(g,
                          INV_ERROR(INV_ENOMEM, "%s: no memory for %s", inv_run_name(g->run), full));
+    free(values);
     give(g, to, name, list);
 }
 
@@ -105,10 +107,11 @@ static void take_figures(gathering *g, const char *group, const char *path, json
 
 static json_t *gather_results(gathering *g, const char *group)
 {
-    char names[NAMES_MAX][INV_NAME_MAX], path[PATH_BYTES];
+    char(*names)[INV_NAME_MAX] = NULL, path[PATH_BYTES];
+    size_t count = 0;
     json_t *results = new_object(g);
     snprintf(path, sizeof path, "/%s", group);
-    const size_t count = inv_run_groups(g->run, path, names, NAMES_MAX);
+    (void)is_got(g, cli_group_names(g->run, path, &names, &count));
     for (size_t i = 0; i < count; i++) {
         json_t *one = new_object(g);
         snprintf(path, sizeof path, "/%s/%s", group, names[i]);
@@ -120,6 +123,7 @@ static json_t *gather_results(gathering *g, const char *group)
         take_floats(g, path, "confidence", one);
         give(g, results, names[i], one);
     }
+    free(names);
     return results;
 }
 
@@ -218,13 +222,15 @@ static void take_section(gathering *g, const char *path, json_t *to)
 
 static void take_sections(gathering *g, const char *group, json_t *to)
 {
-    char names[NAMES_MAX][INV_NAME_MAX], path[PATH_BYTES];
+    char(*names)[INV_NAME_MAX] = NULL, path[PATH_BYTES];
+    size_t count = 0;
     snprintf(path, sizeof path, "/%s", group);
-    const size_t count = inv_run_groups(g->run, path, names, NAMES_MAX);
+    (void)is_got(g, cli_group_names(g->run, path, &names, &count));
     for (size_t i = 0; i < count; i++) {
         snprintf(path, sizeof path, "/%s/%s", group, names[i]);
         take_section(g, path, to);
     }
+    free(names);
 }
 
 /* Of each section that carries a checksum, whether it is as invproj wrote it. */

@@ -68,3 +68,22 @@ fail:
     free(recorded);
     return status;
 }
+
+#define NAMES_FIRST 64 /* room that is enough for most */
+
+inv_status cli_group_names(const inv_run *run, const char *path, char (**names)[INV_NAME_MAX],
+                           size_t *count)
+{
+    size_t room = NAMES_FIRST;
+    void *memory = NULL;
+    do {
+        free(memory);
+        room *= 2;
+        inv_status status = inv_calloc(room, INV_NAME_MAX, "names of results", &memory);
+        if (status != INV_OK)
+            return status;
+        *count = inv_run_groups(run, path, memory, room);
+    } while (*count == room); /* there may be more */
+    *names = memory;
+    return INV_OK;
+}

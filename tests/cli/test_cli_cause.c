@@ -205,6 +205,51 @@ START_TEST(resume_refuses_what_decides_a_result)
 }
 END_TEST
 
+/* However many results there are, and however long: none is left out, none stays unmarked. */
+START_TEST(no_number_of_results_is_too_many)
+{
+    enum { MANY = 300, LONG = 1500 };
+    const char *copy = support_at(place, "copy.h5"), *run = support_at(place, "run/run.h5");
+    const size_t length = LONG;
+    static float confidence[LONG];
+    char path[64];
+    size_t stale = 0, listed = 0, values = 0;
+    inv_run *file = NULL;
+    short_copy(run, copy);
+    ck_assert_status(inv_run_open(run, &file), INV_OK);
+    for (int i = 0; i < MANY; i++) {
+        snprintf(path, sizeof path, "/generated/many%03d", i);
+        ck_assert_status(inv_run_set_text(file, path, "settings", "{}"), INV_OK);
+        ck_assert_status(inv_run_set_text(file, path, "network_sha256", "of none"), INV_OK);
+    }
+    for (size_t i = 0; i < LONG; i++)
+        confidence[i] = 0.25f;
+    ck_assert_status(inv_run_put(file, "/generated/many299/confidence", INV_FLOAT32, 1, &length,
+                                 confidence, INV_RUN_PLAIN),
+                     INV_OK);
+    ck_assert_status(inv_run_save(file, run), INV_OK);
+    inv_run_free(file);
+    must("project run/run.h5" DATA);
+    ck_assert_status(inv_run_open(run, &file), INV_OK);
+    for (int i = 0; i < MANY; i++) {
+        snprintf(path, sizeof path, "/generated/many%03d", i);
+        stale += inv_run_has_attribute(file, path, "stale");
+    }
+    inv_run_free(file);
+    ck_assert_uint_eq(stale, MANY);
+    program *p = try("info run/run.h5 --json");
+    ck_assert_program(p, 0);
+    for (const char *at = p->out; (at = strstr(at, "\"many")) != NULL; at++)
+        listed++;
+    for (const char *at = strstr(p->out, "\"many299\""); at && (at = strstr(at, "0.25")); at++)
+        values++;
+    ck_assert_uint_ge(listed, MANY);
+    ck_assert_uint_eq(values, LONG);
+    program_free(p);
+    short_copy(copy, run);
+}
+END_TEST
+
 /* Each start that runs on something else is recorded beside those before it, and said. */
 START_TEST(starts_on_other_kernels_are_kept_apart)
 {
@@ -245,6 +290,7 @@ Suite *cli_cause_suite(void)
     tcase_add_loop_test(tests, what_would_be_recorded_nowhere_is_refused, 0,
                         (int)(sizeof refused / sizeof *refused));
     tcase_add_test(tests, resume_refuses_what_decides_a_result);
+    tcase_add_test(tests, no_number_of_results_is_too_many);
     tcase_add_test(tests, starts_on_other_kernels_are_kept_apart);
     suite_add_tcase(suite, tests);
     return suite;
