@@ -578,7 +578,7 @@ static inv_status check_choice(const inv_config *config, const char *path,
     size_t count = 0;
     char list[INV_TEXT_MAX] = "";
     const char *names[CHOICES_MAX];
-    for (; choices[count].name && count < CHOICES_MAX; count++) {
+    for (; count < CHOICES_MAX && choices[count].name; count++) {
         names[count] = choices[count].name;
         if (strcmp(names[count], value) == 0)
             return INV_OK;

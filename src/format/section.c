@@ -191,19 +191,23 @@ static herr_t add_object(hid_t section, const char *path, const H5O_info_t *info
     return s->status == INV_OK ? 0 : -1;
 }
 
-/* @layers, what the arrays of a net mean. */
+/* @layers, what the arrays of a net mean: one text. Anything else, which a stranger's file may hold
+ * (an array of texts would be read past the pointer), is none. */
 static void add_layers(summing *s, hid_t section)
 {
     char *text = NULL;
     if (H5Aexists(section, "layers") <= 0)
         return;
     hid_t layers = H5Aopen(section, "layers", H5P_DEFAULT), type = H5Aget_type(layers);
-    if (H5Tis_variable_str(type) > 0 && H5Aread(layers, type, &text) >= 0 && text) {
+    hid_t space = H5Aget_space(layers);
+    if (H5Sget_simple_extent_npoints(space) == 1 && H5Tis_variable_str(type) > 0 &&
+        H5Aread(layers, type, &text) >= 0 && text) {
         sha256_update(&s->context, 8, (const uint8_t *)"@layers ");
         sha256_update(&s->context, strlen(text), (const uint8_t *)text);
         sha256_update(&s->context, 1, (const uint8_t *)"\n");
         H5free_memory(text);
     }
+    H5Sclose(space);
     H5Tclose(type);
     H5Aclose(layers);
 }

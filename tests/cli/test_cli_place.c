@@ -36,7 +36,10 @@ static void make_folder(const char *name)
 
 static void open_place(void)
 {
-    place = realpath(support_folder(), NULL);
+    char *folder = support_folder();
+    place = realpath(folder, NULL);
+    free(folder);
+    ck_assert_ptr_nonnull(place);
     make_folder("work");
     make_folder("work/data");
     make_folder("elsewhere");
@@ -247,7 +250,7 @@ END_TEST
 Suite *cli_place_suite(void)
 {
     Suite *suite = suite_create("cli_place");
-    TCase *tests = tcase_create("cli_data");
+    TCase *tests = tcase_create("cli_place");
     tcase_set_timeout(tests, 60);
     tcase_add_checked_fixture(tests, open_place, close_place);
     tcase_add_test(tests, where_they_were_is_remembered);

@@ -358,6 +358,22 @@ static void change_layers(hid_t file)
     change_attribute(file, "layers", H5T_VARIABLE, &text);
 }
 
+/* Three texts in place of one: as many pointers as a reader of one has no room for. */
+static void repeat_layers(hid_t file)
+{
+    const char *texts[3] = {"[]", "[]", "[]"};
+    hid_t network = H5Gopen2(file, "/network", H5P_DEFAULT);
+    hid_t space = H5Screate_simple(1, (hsize_t[]){3}, NULL), type = H5Tcopy(H5T_C_S1);
+    H5Tset_size(type, H5T_VARIABLE);
+    ck_assert_int_ge(H5Adelete(network, "layers"), 0);
+    hid_t attribute = H5Acreate2(network, "layers", type, space, H5P_DEFAULT, H5P_DEFAULT);
+    ck_assert_int_ge(H5Awrite(attribute, type, texts), 0);
+    H5Aclose(attribute);
+    H5Tclose(type);
+    H5Sclose(space);
+    H5Gclose(network);
+}
+
 static void change_checksum(hid_t file)
 {
     static const char digest[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -366,9 +382,9 @@ static void change_checksum(hid_t file)
 
 START_TEST(names_shapes_and_types_count)
 {
-    static void (*const changes[])(hid_t) = {rename_array,   remove_array, reshape_array,
-                                             turn_array,     add_array,    change_layers,
-                                             change_checksum};
+    static void (*const changes[])(hid_t) = {rename_array,  remove_array,   reshape_array,
+                                             turn_array,    add_array,      change_layers,
+                                             repeat_layers, change_checksum};
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
         save_sample();
         hid_t file = open_to_write();
