@@ -56,7 +56,7 @@ int main(int argc, char **argv)
     INV_TRY(inv_png_write_sheet(argv[2], &sheet, y->data, 10, data->shape, NULL, 0));
     printf("%s: last batch %.2f right, inverse L1 %.3f a pixel\n", argv[2], trained.accuracy,
            inverted.loss / (double)(inverted.kept * data->test.pixels));
-fail:
+done:
     if (status != INV_OK)
         fprintf(stderr, "example: %s\n", inv_error_message());
     inv_mat_free(x);

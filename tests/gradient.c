@@ -328,17 +328,18 @@ static void twin_squash(const inv_layer *layer, const double *params, const doub
     double lowest = INFINITY, highest = -INFINITY;
     (void)params;
     for (size_t i = 0; i < rows; i++, x += n, y += n) {
-        double least = INFINITY, most = -INFINITY;
+        double minimum = INFINITY, maximum = -INFINITY;
         for (size_t j = 0; j < n; j++) {
-            least = fmin(least, x[j]);
-            most = fmax(most, x[j]);
+            minimum = fmin(minimum, x[j]);
+            maximum = fmax(maximum, x[j]);
         }
         for (size_t j = 0; j < n; j++)
-            y[j] = low +
-                   (high - low) *
-                       (most > least ? ((x[j] - least) / (most - least) - 0.5) * width + 0.5 : 0.5);
-        lowest = fmin(lowest, least);
-        highest = fmax(highest, most);
+            y[j] = low + (high - low) *
+                             (maximum > minimum
+                                  ? ((x[j] - minimum) / (maximum - minimum) - 0.5) * width + 0.5
+                                  : 0.5);
+        lowest = fmin(lowest, minimum);
+        highest = fmax(highest, maximum);
     }
     *penalty += setting(layer, "range_penalty") *
                 ((lowest - low) * (lowest - low) + (highest - high) * (highest - high));
@@ -644,7 +645,7 @@ double twin_objective(twin *t)
 
 /* ---- differences ---- */
 
-/* In double, differences over STEP are right to some 1e-9 of the largest slope. What is left are
+/* In double, differences over STEP are right to some 1e-9 of the largest gradient. What is left are
  * the roundings of the float gradient: a sum of n products is off by up to n 2^-24 of its terms,
  * for the at most some hundreds here and signs at random well below 1e-5. */
 #define STEP      1e-5
@@ -665,7 +666,7 @@ static bool frozen(const twin *t, const double *variable, size_t i)
 
 void twin_check_each(twin *t, double *variable, size_t n, const float *gradient, const char *what)
 {
-    double *slopes = get(n, sizeof *slopes);
+    double *gradients = get(n, sizeof *gradients);
     for (size_t i = 0; i < n; i++) {
         const double middle = variable[i];
         variable[i] = middle + STEP;
@@ -673,18 +674,18 @@ void twin_check_each(twin *t, double *variable, size_t n, const float *gradient,
         variable[i] = middle - STEP;
         const double below = twin_objective(t);
         variable[i] = middle;
-        slopes[i] = (above - below) / (2 * STEP);
+        gradients[i] = (above - below) / (2 * STEP);
         if (!frozen(t, variable, i))
             continue;
-        slopes[i] = 0.0;
+        gradients[i] = 0.0;
         GRADIENT_HOLD(gradient[i] == 0.0f, "%s[%zu] is frozen, but its gradient is %g", what, i,
                       (double)gradient[i]);
     }
-    gradient_assert_near(gradient, slopes, n, TOLERANCE, what);
-    free(slopes);
+    gradient_assert_near(gradient, gradients, n, TOLERANCE, what);
+    free(gradients);
 }
 
-/* The slope along a direction of +1 and -1 is the sum of the gradient's values with those signs; a
+/* The gradient along a direction of +1 and -1 is the sum of the gradient's values with those signs; a
  * wrong value of the size of the gradient's norm / 1e4 shows. Frozen values stay. */
 static void check_direction(twin *t, double *variable, size_t n, const float *gradient,
                             unsigned long seed, const char *what)
@@ -706,11 +707,11 @@ static void check_direction(twin *t, double *variable, size_t n, const float *gr
         ends[end] = twin_objective(t);
     }
     memcpy(variable, middle, n * sizeof *middle);
-    const double slope = (ends[1] - ends[0]) / (2 * step);
+    const double measured = (ends[1] - ends[0]) / (2 * step);
     ck_assert_msg(
-        fabs(slope - along) <= TOLERANCE * sqrt(norm),
+        fabs(measured - along) <= TOLERANCE * sqrt(norm),
         "%s: the slope along a direction is %.9g, by the gradient %.9g (its norm is %.9g)", what,
-        slope, along, sqrt(norm));
+        measured, along, sqrt(norm));
     free(middle);
     free(signs);
 }

@@ -90,12 +90,12 @@ static void tell(const char *path, double deviation)
 /* Holds n values to the array at `path`. */
 static void hold(const char *path, const float *got, size_t n)
 {
-    double *expected = values_at(path, n), largest = 0.0, most = 0.0;
+    double *expected = values_at(path, n), largest = 0.0, maximum = 0.0;
     for (size_t i = 0; i < n; i++) {
         largest = fmax(largest, fabs(expected[i]));
-        most = fmax(most, fabs(got[i] - expected[i]));
+        maximum = fmax(maximum, fabs(got[i] - expected[i]));
     }
-    tell(path, most / largest);
+    tell(path, maximum / largest);
     gradient_assert_near(got, expected, n, TOLERANCE, path);
     free(expected);
 }
@@ -188,13 +188,13 @@ static double threshold(void)
 {
     double *confidence = values_at("inverse/confidence", IMAGES);
     const double given = value_at("inverse/threshold");
-    double least = 1.0;
+    double minimum = 1.0;
     for (size_t i = 0; i < IMAGES; i++)
         if (confidence[i] > given)
-            least = fmin(least, confidence[i]);
+            minimum = fmin(minimum, confidence[i]);
     free(confidence);
-    ck_assert_double_gt(least - given, 5e-7);
-    return (given + least) / 2;
+    ck_assert_double_gt(minimum - given, 5e-7);
+    return (given + minimum) / 2;
 }
 
 static inv_inverse_spec inverse_spec(void)

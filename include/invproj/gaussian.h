@@ -72,9 +72,9 @@ bool inv_gaussian_is_there(const inv_gaussian *g);
 void inv_gaussian_coordinates(const inv_gaussian *g, const float *x, float *c);
 
 /* Half of (|c|^2 + |what the axes leave of x - mean|^2 / rest); adds `scale` times its gradient to
- * `slope`, unless NULL. Source: Tipping, Bishop 1999 (probabilistic PCA). Where rest is 0, what the
+ * `gradient`, unless NULL. Source: Tipping, Bishop 1999 (probabilistic PCA). Where rest is 0, what the
  * axes leave does not count. */
-double inv_gaussian_distance(const inv_gaussian *g, const float *x, double scale, float *slope);
+double inv_gaussian_distance(const inv_gaussian *g, const float *x, double scale, float *gradient);
 
 #ifdef __cplusplus
 }

@@ -82,8 +82,8 @@ struct inv_layer_type {
     /* Of an elementwise layer, whose forward and backward are inv_elementwise_forward and
      * inv_elementwise_backward: n values and their gradients. */
     void (*map)(const inv_layer *layer, size_t n, const float *x, float *y);
-    void (*slope)(const inv_layer *layer, size_t n, const float *x, const float *y, const float *dy,
-                  float *dx);
+    void (*gradient)(const inv_layer *layer, size_t n, const float *x, const float *y,
+                     const float *dy, float *dx);
     /* Moves what the layer keeps of training batches (running statistics, in blocks that are
      * frozen) by the newest forward, which was one in training. NULL: nothing. */
     void (*keep)(const inv_layer *layer, const void *state, float *params);

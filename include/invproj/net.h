@@ -31,10 +31,10 @@ typedef struct inv_net inv_net;
  * fault; INV_EINVAL for rows of no values or of more than INT_MAX; INV_ENOMEM. The caller frees. */
 INV_MUST_CHECK inv_status inv_net_build(const inv_config *config, const char *path, inv_shape input,
                                         size_t classes, inv_net **out);
-/* The same for a description that is not to be trusted: more than `most` parameters are INV_ECONFIG
+/* The same for a description that is not to be trusted: more than `maximum` parameters are INV_ECONFIG
  * before memory is taken for them. */
 INV_MUST_CHECK inv_status inv_net_build_within(const inv_config *config, const char *path,
-                                               inv_shape input, size_t classes, size_t most,
+                                               inv_shape input, size_t classes, size_t maximum,
                                                inv_net **out);
 void inv_net_free(inv_net *net);
 

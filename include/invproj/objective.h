@@ -9,7 +9,7 @@
  *     inv_objective_spec spec = inv_objective_defaults;
  *     strcpy(spec.type, "unit");  strcpy(spec.at, "hidden1.pre");
  *     status = inv_objective_alloc(&spec, net, 0, &(inv_goal){.rows = 5, .index = units}, "",
- * &objective); inv_objective_add(objective, activations, row_values, slopes);
+ * &objective); inv_objective_add(objective, activations, row_values, gradients);
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef INVPROJ_OBJECTIVE_H
@@ -58,7 +58,7 @@ void inv_objective_free(inv_objective *objective);
 size_t inv_objective_point(const inv_objective *objective);
 bool inv_objective_is_prior(const inv_objective *objective);
 
-/* From y [rows, units at the point]: value[i] += weight f(y_i), slope += its gradient to y. Both
+/* From y [rows, units at the point]: value[i] += weight f(y_i), gradient += its gradient to y. Both
  * must be there. In the formulas t is the goal's row:
  *
  * cross_entropy    -sum t log softmax(y), at the logits
@@ -81,7 +81,7 @@ bool inv_objective_is_prior(const inv_objective *objective);
  *                  (v - V)^2 / V^2, the mean over channels (after Yin et al. 2020, DeepInversion)
  */
 void inv_objective_add(inv_objective *objective, const gsl_matrix_float *y, double *value,
-                       gsl_matrix_float *slope);
+                       gsl_matrix_float *gradient);
 
 /* f(y) of the goal's row i alone, for any y [units]; `room` is as large as y. 0 for diversity,
  * which is of all rows. */

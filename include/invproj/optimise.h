@@ -39,7 +39,7 @@ typedef struct inv_optimise_spec {
     double noise;              /* deviation of what is added to the values, each step anew */
     size_t blur_every;         /* steps; 0: never */
     double blur;               /* deviation, in pixels */
-    size_t least;              /* steps before any row rests */
+    size_t minimum;            /* steps before any row rests */
     double until;              /* a row rests once its class is that probable; 0: none does */
     size_t patience;           /* steps without a better value after which a row rests; 0: never */
     double tolerance;          /* what is better: by that part of the value */
@@ -97,7 +97,7 @@ extern const inv_choice inv_optimise_starts[];
                          .help = "steps between two blurs of the values; 0: no blur"),             \
         INV_OPTIMISE_KEY(S, m, blur, INV_FIELD_REAL, 0.05, 100.0,                                  \
                          .help = "deviation of the blur, in pixels"),                              \
-        INV_OPTIMISE_KEY(S, m, least, INV_FIELD_SIZE, 0, 1e9,                                      \
+        INV_OPTIMISE_KEY(S, m, minimum, INV_FIELD_SIZE, 0, 1e9,                                    \
                          .help = "steps that every image takes at least"),                         \
         INV_OPTIMISE_KEY(S, m, until, INV_FIELD_REAL, 0.0, 1.0,                                    \
                          .help = "probability of its class at which an image is done; 0: none"),   \
@@ -132,7 +132,7 @@ typedef struct inv_optimise_report {
     size_t step;      /* 1 after the first */
     double value;     /* the sum of all objectives over the rows, before the step */
     size_t running;   /* rows that go on */
-    size_t restarted; /* rows whose start had no slope at all, and that were drawn anew */
+    size_t restarted; /* rows whose start had no gradient at all, and that were drawn anew */
 } inv_optimise_report;
 
 typedef struct inv_optimisation inv_optimisation;

@@ -56,9 +56,9 @@ size_t inv_parametrisation_variables(const inv_parametrisation *p);
 void inv_parametrisation_values(inv_parametrisation *p, const gsl_matrix_float *v,
                                 gsl_matrix_float *x);
 /* dv = dx (dx/dv) */
-void inv_parametrisation_slopes(inv_parametrisation *p, const gsl_matrix_float *v,
-                                const gsl_matrix_float *x, const gsl_matrix_float *dx,
-                                gsl_matrix_float *dv);
+void inv_parametrisation_gradients(inv_parametrisation *p, const gsl_matrix_float *v,
+                                   const gsl_matrix_float *x, const gsl_matrix_float *dx,
+                                   gsl_matrix_float *dv);
 /* The variables whose values come nearest to x. */
 void inv_parametrisation_nearest(inv_parametrisation *p, const gsl_matrix_float *x,
                                  gsl_matrix_float *v);

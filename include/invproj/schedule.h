@@ -20,7 +20,7 @@ typedef struct inv_schedule {
     char type[INV_NAME_MAX]; /* constant, step or cosine */
     double warm_up;          /* a length, as `every`: in steps, or in another unit */
     double every, factor;    /* step */
-    double least;            /* cosine */
+    double minimum;          /* cosine */
 } inv_schedule;
 
 extern const inv_schedule inv_schedule_defaults; /* constant */

@@ -59,17 +59,20 @@ inv_status inv_error_set(inv_status code, const char *format, ...) INV_PRINTF(2,
 /* Raises: `return INV_ERROR(INV_EIO, "%s: %s", path, strerror(errno));` */
 #define INV_ERROR(code, ...) ((void)inv_error_set((code), __VA_ARGS__), (code))
 
-/* In a function with a local `inv_status status` and one `fail:` label that releases everything. */
-#define INV_FAIL(code, ...)                                                                        \
+/* For a function with a local `inv_status status` and one label, `done:`, at its end that releases
+ * everything, on success as on failure. INV_TRY leaves for it where a call failed, INV_RAISE in any
+ * case, with an error that a function of the caller's has made, and INV_FAIL with one of its own. */
+#define INV_RAISE(error)                                                                           \
     do {                                                                                           \
-        status = INV_ERROR((code), __VA_ARGS__);                                                   \
-        goto fail;                                                                                 \
+        status = (error);                                                                          \
+        goto done;                                                                                 \
     } while (0)
+#define INV_FAIL(code, ...) INV_RAISE(INV_ERROR((code), __VA_ARGS__))
 #define INV_TRY(call)                                                                              \
     do {                                                                                           \
         status = (call);                                                                           \
         if (status != INV_OK)                                                                      \
-            goto fail;                                                                             \
+            goto done;                                                                             \
     } while (0)
 
 /* Allocates count * size zeroed bytes, refusing a product that overflows or nothing at all.

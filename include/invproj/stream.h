@@ -70,13 +70,13 @@ typedef struct inv_source {
  * `array_most` bytes (0: attributes only). `name` is for messages. INV_EFORMAT: no run file, a
  * damaged one, or one whose arrays claim to be larger than it can hold; or what `to` fails with. */
 INV_MUST_CHECK inv_status inv_stream_send(const char *name, unsigned char *bytes, size_t size,
-                                          uint64_t array_most, const inv_sink *to);
+                                          uint64_t array_max, const inv_sink *to);
 
 /* Ends a stream too soon: the other side fails with this. */
 INV_MUST_CHECK inv_status inv_stream_fail(const inv_sink *to, inv_status why, const char *message);
 
 /* The length of the longest stream that is taken for a file of `size` bytes. */
-uint64_t inv_stream_most(uint64_t size);
+uint64_t inv_stream_max(uint64_t size);
 
 typedef enum inv_stream_purpose {
     INV_STREAM_TO_SAVE, /* arrays are stored as they were */

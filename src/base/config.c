@@ -212,7 +212,7 @@ inv_status inv_config_read_text(const char *name, const char *text, inv_config *
     INV_TRY(parse_libconfig(name, text, &config->lines, &config->root));
     *out = config;
     return INV_OK;
-fail:
+done:
     inv_config_free(config);
     return status;
 }
@@ -232,7 +232,7 @@ inv_status inv_config_read_json(const char *name, const char *text, inv_config *
         INV_FAIL(INV_EFORMAT, "%s: not JSON: %s", name, error.text);
     *out = config;
     return INV_OK;
-fail:
+done:
     inv_config_free(config);
     return status;
 }
@@ -251,7 +251,7 @@ inv_status inv_config_read_file(const char *path, inv_config **out)
     if (memchr(text, 0, size))
         INV_FAIL(INV_ECONFIG, "%s: not an experiment file: it holds a zero byte", path);
     INV_TRY(inv_config_read_text(path, (const char *)text + inv_text_mark(text, size), out));
-fail:
+done:
     free(text);
     return status;
 }

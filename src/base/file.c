@@ -33,7 +33,7 @@ inv_status inv_file_open(const char *path, int *fd, size_t *size)
     /* O_NONBLOCK: opening a fifo that nobody writes to would otherwise wait for ever */
     int opened = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
     if (opened < 0 || fstat(opened, &info) != 0)
-        INV_TRY(system_error(path, errno));
+        INV_RAISE(system_error(path, errno));
     if (S_ISDIR(info.st_mode))
         INV_FAIL(INV_EIO, "%s: is a folder, not a file", path);
     if (!S_ISREG(info.st_mode))
@@ -41,7 +41,7 @@ inv_status inv_file_open(const char *path, int *fd, size_t *size)
     *fd = opened;
     *size = (size_t)info.st_size;
     return INV_OK;
-fail:
+done:
     if (opened >= 0)
         close(opened);
     *fd = -1;
@@ -85,7 +85,7 @@ inv_status inv_file_read(const char *path, size_t limit, unsigned char **data, s
     *data = bytes;
     *size = length;
     bytes = NULL;
-fail:
+done:
     free(bytes);
     if (fd >= 0)
         close(fd);
@@ -251,12 +251,12 @@ inv_status inv_file_replace(const char *path, const void *data, size_t size)
     rc = close(fd);
     fd = -1;
     if (rc != 0 && errno != EINTR) /* Linux has closed it then too */
-        INV_TRY(write_error(path, errno));
+        INV_RAISE(write_error(path, errno));
     if (renameat(folder, temp, folder, name) != 0)
-        INV_TRY(write_error(path, errno));
+        INV_RAISE(write_error(path, errno));
     temp[0] = '\0';
     INV_TRY(sync_out(path, folder));
-fail:
+done:
     if (fd >= 0)
         close(fd);
     if (temp[0])
@@ -332,7 +332,7 @@ inv_status inv_file_make_folder(const char *path)
         *c = '/';
     }
     INV_TRY(make_one(path, copy));
-fail:
+done:
     free(copy);
     return status;
 }

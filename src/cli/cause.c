@@ -51,7 +51,7 @@ inv_status cli_cause_put(inv_run *run, const char *path, cli_cause which, const 
         INV_TRY(inv_run_set_text(run, path, cause->record, checksum));
     if (cause->name)
         INV_TRY(inv_run_set_text(run, path, cause->name, name));
-fail:
+done:
     return status;
 }
 

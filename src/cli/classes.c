@@ -173,7 +173,7 @@ inv_status cli_set_classes(cli_session *session)
                                  list.values[i]);
     snprintf(text + used, sizeof text - used, "]");
     INV_TRY(inv_config_set(session->config, text));
-fail:
+done:
     names_close(&names);
     return status;
 }

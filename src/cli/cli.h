@@ -87,8 +87,8 @@ typedef struct cli_options {
 
 typedef struct cli_command {
     const char *name, *operands, *summary;
-    const char *group;  /* of the experiment that --at, --name, ... set */
-    size_t least, most; /* operands */
+    const char *group;       /* of the experiment that --at, --name, ... set */
+    size_t minimum, maximum; /* operands */
     inv_status (*run)(const cli_options *options);
     cli_option_id options[CLI_OPTION_COUNT]; /* ends with CLI_HELP */
 } cli_command;
@@ -332,9 +332,9 @@ typedef struct cli_images {
  * from 0 and their white to black and white. Images of another size or number of channels are fitted (inv_fit_image). With
  * --invert, light and dark change places first. */
 INV_MUST_CHECK inv_status cli_images_open(const cli_session *session, cli_images *images);
-/* The next *n images, at most `most` and 0 at the end, as rows; `from` may be NULL. */
-INV_MUST_CHECK inv_status cli_images_next(cli_images *images, size_t most, gsl_matrix_float *rows,
-                                          cli_image *from, size_t *n);
+/* The next *n images, at most `maximum` and 0 at the end, as rows; `from` may be NULL. */
+INV_MUST_CHECK inv_status cli_images_next(cli_images *images, size_t maximum,
+                                          gsl_matrix_float *rows, cli_image *from, size_t *n);
 void cli_images_close(cli_images *images);
 
 /* ---- pictures, from the run file alone ---- */

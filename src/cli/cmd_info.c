@@ -401,16 +401,16 @@ static void print_results(const json_t *all)
         json_t *one = NULL;
         json_object_foreach(json_object_get(all, result_groups[g]), name, one)
         {
-            double least = 1.0;
+            double minimum = 1.0;
             const json_t *confidence = json_object_get(one, "confidence");
             for (size_t i = 0; i < json_array_size(confidence); i++)
-                least = fmin(least, json_number_value(json_array_get(confidence, i)));
+                minimum = fmin(minimum, json_number_value(json_array_get(confidence, i)));
             printf("%-11s %s", result_groups[g], name);
             if (*text_of(one, "inverse"))
                 printf(", by inverse %s", text_of(one, "inverse"));
             if (json_array_size(confidence))
                 printf(": %zu images, confidence at least %.4f", json_array_size(confidence),
-                       least);
+                       minimum);
             if (json_object_get(one, "judge_same"))
                 printf("; %.4f as meant, says %s, with confidence %.4f",
                        json_number_value(json_object_get(one, "judge_same")), text_of(one, "judge"),

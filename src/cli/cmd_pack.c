@@ -70,12 +70,12 @@ inv_status cli_pack(const cli_options *options)
         INV_TRY(inv_pack_step(pack));
         if (cli_signal()) {
             status = CLI_STOPPED;
-            goto fail;
+            goto done;
         }
     }
     INV_TRY(inv_pack_save(pack));
     tell(pack, options->out);
-fail:
+done:
     inv_pack_free(pack);
     return status;
 }

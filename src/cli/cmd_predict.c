@@ -65,7 +65,7 @@ static inv_status prediction_open(const cli_options *options, prediction *p)
     INV_TRY(inv_pass_alloc(net, 0, inv_net_logits(net), ROWS, INV_PASS_FORWARD, &p->pass));
     if (options->labels)
         INV_TRY(inv_labels_read(options->labels, &p->labels, &p->label_count, sha256));
-fail:
+done:
     return status;
 }
 
@@ -137,7 +137,7 @@ static inv_status predict_chunk(prediction *p, size_t *n)
         INV_TRY(check_label(p, p->count + i));
     }
     p->count += *n;
-fail:
+done:
     return status;
 }
 
@@ -280,7 +280,7 @@ inv_status cli_predict(const cli_options *options)
         INV_TRY(print_json(&p));
     else
         print_table(&p);
-fail:
+done:
     prediction_close(&p);
     return status;
 }

@@ -16,7 +16,7 @@ static inv_status check_stages(const cli_session *session)
     for (const cli_stage *const *stage = cli_stages; *stage; stage++)
         if (cli_stage_is_asked(*stage, session->experiment))
             INV_TRY((*stage)->check(session, net));
-fail:
+done:
     inv_net_free(net);
     return status;
 }
@@ -53,7 +53,7 @@ inv_status cli_run(const cli_options *options)
     INV_TRY(run_stages(&session));
     INV_TRY(cli_print_figures(&session));
     printf("%s\n", path);
-fail:
+done:
     cli_session_close(&session);
     if (made && status != INV_OK)
         (void)rmdir(options->out); /* which it is only if nothing is in it */
@@ -70,7 +70,7 @@ inv_status cli_train(const cli_options *options)
     INV_TRY(cli_session_start(options, options->operands[0], options->out, &session));
     INV_TRY(cli_stage_train.run(&session));
     INV_TRY(cli_print_figures(&session));
-fail:
+done:
     cli_session_close(&session);
     return status;
 }

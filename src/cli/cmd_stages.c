@@ -35,7 +35,7 @@ static inv_status on_run_file(const cli_options *options, bool data, const cli_s
         INV_TRY(cli_describe_environment(&session));
     INV_TRY(stage->run(&session));
     INV_TRY(cli_print_result(&session));
-fail:
+done:
     cli_session_close(&session);
     return status;
 }

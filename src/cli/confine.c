@@ -40,14 +40,14 @@ static rlim_t mapped_at_start; /* bytes of memory; 0: not known, or not to be li
 /* ---- limits ---- */
 
 /* Below what it may be at most; for good, or until it is set again. */
-static void limit(int resource, rlim_t most, bool for_good)
+static void limit(int resource, rlim_t maximum, bool for_good)
 {
     struct rlimit both;
     if (getrlimit(resource, &both) != 0)
         return;
-    if (most < both.rlim_max && for_good)
-        both.rlim_max = most;
-    both.rlim_cur = most < both.rlim_max ? most : both.rlim_max;
+    if (maximum < both.rlim_max && for_good)
+        both.rlim_max = maximum;
+    both.rlim_cur = maximum < both.rlim_max ? maximum : both.rlim_max;
     setrlimit(resource, &both);
 }
 

@@ -82,7 +82,7 @@ static inv_status add_beside_experiment(const cli_session *session, places *p)
             beside = NULL;
     }
     INV_TRY(add_place(p, beside));
-fail:
+done:
     free(started);
     return status;
 }
@@ -100,7 +100,7 @@ static inv_status find_places(const cli_session *session, places *p)
         INV_TRY(add_place(p, recorded));
     INV_TRY(add_beside_experiment(session, p));
     INV_TRY(add_place(p, strdup(session->experiment->data.folder)));
-fail:
+done:
     return status;
 }
 
@@ -138,7 +138,7 @@ static inv_status open_place(cli_session *session, const char *place)
         session->data_folder = strdup(place);
     if (!session->data_folder)
         INV_FAIL(INV_ENOMEM, "%s: no memory for its name", place);
-fail:
+done:
     if (status != INV_OK) {
         inv_dataset_free(session->data);
         session->data = NULL;
@@ -155,12 +155,12 @@ inv_status cli_data_open(cli_session *session)
     bool missing = false;
     inv_status status = find_places(session, &p);
     if (status != INV_OK)
-        goto fail;
+        goto done;
     for (size_t i = 0; i < p.count; i++) {
         const size_t used = strlen(why);
         status = open_place(session, p.of[i]);
         if (status == INV_OK || status == INV_ENOMEM)
-            goto fail;
+            goto done;
         missing = missing || status == INV_EIO || (status == INV_EDATA && session->run);
         snprintf(why + used, sizeof why - used, "%s%.300s", used ? "; " : "", inv_error_message());
         if (!session->run && access(p.of[i], F_OK) == 0)
@@ -168,7 +168,7 @@ inv_status cli_data_open(cli_session *session)
     }
     status = INV_ERROR(status, "%s%s", why,
                        missing ? "; name the folder of the data with --data DIR" : "");
-fail:
+done:
     places_close(&p);
     return status;
 }
@@ -184,7 +184,7 @@ inv_status cli_data_remember(cli_session *session)
     real = realpath(folder, NULL);
     if (real)
         INV_TRY(inv_run_set_text(session->run, "/environment", "experiment_folder", real));
-fail:
+done:
     free(folder);
     free(real);
     return status;
@@ -227,7 +227,7 @@ inv_status cli_data_describe(inv_run *run, const inv_dataset *data)
     INV_TRY(inv_run_set_real(run, "/", "scale", data->scale));
     INV_TRY(put_class_names(run, data));
     INV_TRY(cli_put_class_images(run, data));
-fail:
+done:
     return status;
 }
 
@@ -306,6 +306,6 @@ inv_status cli_data_pixels(const inv_run *run, inv_pixels *out)
     if (!(out->black < out->white))
         INV_FAIL(INV_EFORMAT, "%s: /data: black is %g and white %g", inv_run_name(run), out->black,
                  out->white);
-fail:
+done:
     return status;
 }

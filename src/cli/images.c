@@ -39,7 +39,7 @@ inv_status cli_images_open(const cli_session *session, cli_images *images)
     if (!(images->scale > 0.0))
         INV_FAIL(INV_EFORMAT, "%s: /: pixels cannot be divided by a scale of %g", session->path,
                  images->scale);
-fail:
+done:
     return status;
 }
 
@@ -115,7 +115,7 @@ static inv_status arrange(const cli_images *images, const char *file, inv_idx *i
         INV_TRY(inv_run_text(run, "/data", "axes", &axes));
     status =
         inv_images_arrange(file, axes ? axes : inv_axes_names[0].name, transposed, idx, &read_as);
-fail:
+done:
     free(axes);
     return status;
 }
@@ -175,11 +175,11 @@ static bool says_png(const char *file)
     return dot && strcasecmp(dot, ".png") == 0;
 }
 
-inv_status cli_images_next(cli_images *images, size_t most, gsl_matrix_float *rows, cli_image *from,
-                           size_t *n)
+inv_status cli_images_next(cli_images *images, size_t maximum, gsl_matrix_float *rows,
+                           cli_image *from, size_t *n)
 {
     const cli_options *options = images->session->options;
-    for (*n = 0; *n < most && (images->idx || images->operand < options->operand_count); ++*n) {
+    for (*n = 0; *n < maximum && (images->idx || images->operand < options->operand_count); ++*n) {
         float *row = rows->data + *n * rows->tda;
         const char *file = images->file;
         bool png = false;

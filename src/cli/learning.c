@@ -80,7 +80,7 @@ static inv_status checkpoint(const cli_learning *l, history *h)
     if (l->describe)
         INV_TRY(l->describe(l));
     INV_TRY(cli_session_save(l->session));
-fail:
+done:
     return status;
 }
 
@@ -116,13 +116,13 @@ static inv_status restore_history(const cli_learning *l, history *h, size_t step
     snprintf(path, sizeof path, "%s/history/seconds", l->path);
     INV_TRY(inv_run_dims(l->session->run, path, &rank, dims));
     if (rank != 1 || dims[0] != step)
-        INV_TRY(damaged(l, "its history is not as long as its steps"));
+        INV_RAISE(damaged(l, "its history is not as long as its steps"));
     if (step > 0) {
         INV_TRY(inv_calloc(step, sizeof(float), path, &memory));
         INV_TRY(inv_run_get(l->session->run, path, INV_FLOAT32, step, memory));
         h->before = ((const float *)memory)[step - 1];
     }
-fail:
+done:
     free(memory);
     return status;
 }
@@ -143,10 +143,10 @@ static inv_status restore(const cli_learning *l, history *h)
     INV_TRY(inv_run_get_state(l->session->run, path, state, inv_learner_state(l->learner, state)));
     INV_TRY(inv_run_size(l->session->run, l->path, "step", &step));
     if (inv_learner_count(l->learner) != step || step > inv_learner_steps(l->learner))
-        INV_TRY(damaged(l, "its step is not that of its state"));
+        INV_RAISE(damaged(l, "its step is not that of its state"));
     INV_TRY(inv_learner_restored(l->learner));
     INV_TRY(restore_history(l, h, step));
-fail:
+done:
     return status;
 }
 
@@ -188,7 +188,7 @@ static inv_status run_loop(const cli_learning *l, history *h)
     }
     cli_progress_end(progress, inv_learner_count(l->learner));
     INV_TRY(checkpoint(l, h));
-fail:
+done:
     return status;
 }
 

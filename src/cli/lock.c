@@ -130,7 +130,7 @@ static inv_status name_file(const char *path, char **out)
         INV_FAIL(INV_ENOMEM, "%s: no memory", path);
     }
     INV_TRY(inv_file_beside(target, name, out));
-fail:
+done:
     free(target);
     free(name);
     return status;
@@ -155,7 +155,7 @@ inv_status cli_lock_take(const char *path, cli_lock **out)
     } while (lock->holds && !is_named(lock, &info));
     *out = lock;
     return INV_OK;
-fail:
+done:
     if (lock && lock->file >= 0)
         close(lock->file);
     if (lock)

@@ -52,7 +52,7 @@ static inv_status draw_frame(cli_session *session, const cli_making *m,
     INV_TRY(cli_picture_place(path));
     INV_TRY(inv_png_write_sheet(path, &sheet, images->data, images->size1,
                                 inv_net_shape(session->net, 0), NULL, 0));
-fail:
+done:
     free(path);
     return status;
 }
@@ -79,7 +79,7 @@ static inv_status optimise(cli_session *session, const cli_making *m, inv_genera
     INV_TRY(inv_generator_finish(generator, report));
     if (frames)
         INV_TRY(draw_frame(session, m, generator, report->step, images));
-fail:
+done:
     return status;
 }
 
@@ -124,7 +124,7 @@ static inv_status rows_open(rows *r, size_t n, size_t pixels)
     if (status == INV_OK)
         status = inv_calloc(n, 1, "images", &settled);
     r->settled = settled;
-fail:
+done:
     return status;
 }
 
@@ -161,7 +161,7 @@ static inv_status read_rows(cli_session *session, inv_generator *generator, rows
         inv_generator_confidence(generator, r->confidence);
     INV_TRY(make_images(session, generator, r->images));
     INV_TRY(classify(session->net, r->images, NULL, r->reclassified, NULL));
-fail:
+done:
     return status;
 }
 
@@ -182,7 +182,7 @@ static inv_status open_judge(const cli_session *session, inv_net **judge, inv_pi
     if (inv_net_units(*judge, inv_net_depth(*judge)) != classes)
         INV_FAIL(INV_EDATA, "%s: a net of %zu classes cannot judge images of %zu", path,
                  inv_net_units(*judge, inv_net_depth(*judge)), classes);
-fail:
+done:
     inv_run_free(run);
     return status;
 }
@@ -231,7 +231,7 @@ static inv_status judge_rows(cli_session *session, const inv_generator *generato
     INV_TRY(cli_put_classes(session, path, "judged", r->judged, r->n));
     INV_TRY(cli_put(session, path, "judge_confidence", INV_FLOAT32, 1, &r->n, r->judge_confidence,
                     INV_RUN_PLAIN));
-fail:
+done:
     inv_mat_free(images);
     inv_net_free(judge);
     return status;
@@ -314,7 +314,7 @@ static inv_status put_classes_of(cli_session *session, const inv_generator *gene
     INV_TRY(
         cli_put(session, path, "confidence", INV_FLOAT32, 1, &r->n, r->confidence, INV_RUN_PLAIN));
     INV_TRY(cli_put_classes(session, path, "reclassified", r->reclassified, r->n));
-fail:
+done:
     return status;
 }
 
@@ -340,7 +340,7 @@ static inv_status put_rows(cli_session *session, const cli_making *m,
     INV_TRY(cli_put(session, path, "value", INV_FLOAT32, 1, &n, r->value, INV_RUN_PLAIN));
     INV_TRY(cli_put(session, path, "settled", INV_UINT8, 1, &n, r->settled, INV_RUN_PLAIN));
     INV_TRY(put_classes_of(session, generator, r, path));
-fail:
+done:
     return status;
 }
 
@@ -375,7 +375,7 @@ static inv_status open_inverse(cli_session *session, const cli_making *m, size_t
     snprintf(key, sizeof key, "%s.at", m->stage);
     INV_TRY(cli_session_inverse(session, m->spec->inverse));
     INV_TRY(cli_inverse_check(session, key, m->spec->at));
-fail:
+done:
     return status;
 }
 
@@ -401,7 +401,7 @@ static inv_status open_material(cli_session *session, const cli_making *m, size_
                                .pixels = &session->pixels};
     if (strcmp(m->stage, "generate") != 0) /* whose streams have no name, as they always had */
         material->stage = m->stage;
-fail:
+done:
     return status;
 }
 
@@ -424,7 +424,7 @@ inv_status cli_making_check(const cli_session *session, const inv_net *net, cons
     INV_TRY(inv_generate_rows(m->spec, net, m->stage, &n));
     INV_TRY(cli_picture_check(session, shape, m->spec->name, m->stem, m->sheet, n));
     INV_TRY(check_frames(session, m, shape, n));
-fail:
+done:
     return status;
 }
 
@@ -450,7 +450,7 @@ inv_status cli_make(cli_session *session, const cli_making *m)
     INV_TRY(cli_session_save(session));
     note_report(session, m, &r, &report);
     INV_TRY(cli_draw(session, path, "image", m->stem, m->sheet));
-fail:
+done:
     inv_generator_free(generator);
     inv_gaussians_free(waves);
     rows_close(&r);

@@ -161,15 +161,15 @@ void cli_print_options(const cli_command *command, FILE *out)
  * round beyond without a word. */
 static inv_status read_number(const option *o, const char *text, uint64_t *out)
 {
-    const uint64_t most = (uint64_t)1 << 53;
+    const uint64_t maximum = (uint64_t)1 << 53;
     char *end = NULL;
     errno = 0;
     unsigned long long value = strtoull(text, &end, 10);
     if (!isdigit((unsigned char)*text) || *end)
         return INV_ERROR(INV_EINVAL, "--%s: '%s' is not a whole number", o->name, text);
-    if (errno || value > most)
+    if (errno || value > maximum)
         return INV_ERROR(INV_EINVAL, "--%s: %s is more than %" PRIu64 " (2^53)", o->name, text,
-                         most);
+                         maximum);
     *out = value;
     return INV_OK;
 }
@@ -324,8 +324,8 @@ static cli_option_id find_option(const cli_command *command, const char *word, c
 
 static inv_status check_operands(const cli_command *command, const cli_options *options)
 {
-    if (options->help || (options->operand_count >= command->least &&
-                          (options->operand_count <= command->most || options->images)))
+    if (options->help || (options->operand_count >= command->minimum &&
+                          (options->operand_count <= command->maximum || options->images)))
         return INV_OK;
     return INV_ERROR(INV_EINVAL, "%s: usage: invproj %s %s", command->name, command->name,
                      command->operands);

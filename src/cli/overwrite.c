@@ -46,7 +46,7 @@ static inv_status is_run(const char *path, bool *is)
         *is = true;
     else if (got > sizeof hdf5 && memcmp(memory, hdf5, sizeof hdf5) == 0)
         INV_TRY(find_name(path, fd, memory, got, is));
-fail:
+done:
     free(memory);
     if (fd >= 0)
         close(fd);

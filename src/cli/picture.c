@@ -145,7 +145,7 @@ static inv_status read_numbers(const inv_run *run, const char *path, const char 
         return INV_OK;
     INV_TRY(inv_calloc(n, inv_type_size(type), full, out));
     INV_TRY(inv_run_get(run, full, type, n, *out));
-fail:
+done:
     return status;
 }
 
@@ -190,7 +190,7 @@ static inv_status captions_open(const cli_session *session, const char *path, si
     INV_TRY(read_numbers(run, path, "judge_confidence", INV_FLOAT32, n, &judged));
     INV_TRY(read_numbers(run, path, "value", INV_FLOAT32, n, &value));
     write_captions(c, label, unit, confidence, judged, value);
-fail:
+done:
     free(label);
     free(unit);
     free(confidence);
@@ -232,7 +232,7 @@ static inv_status drawing_open(const cli_session *session, const char *path, con
     INV_TRY(inv_run_get(session->run, d->source, INV_FLOAT32, count, d->images));
     if (captioned)
         INV_TRY(captions_open(session, path, d->n, &d->words));
-fail:
+done:
     return status;
 }
 
@@ -328,7 +328,7 @@ inv_status cli_draw(const cli_session *session, const char *path, const char *ar
         INV_TRY(draw_singles(session, &d, sheet, picture));
     else
         INV_TRY(draw_sheet(session, &d, sheet, picture));
-fail:
+done:
     drawing_close(&d);
     free(picture);
     return status;

@@ -327,7 +327,7 @@ static inv_status tell_end(const cli_reader *reader, const char *path, int state
 static inv_status listen_to(cli_reader *reader, const char *path, cli_reading how, size_t size,
                             inv_run **out)
 {
-    inv_source source = {.read = read_bytes, .context = reader, .left = inv_stream_most(size)};
+    inv_source source = {.read = read_bytes, .context = reader, .left = inv_stream_max(size)};
     const inv_stream_purpose purpose =
         how == CLI_READ_TO_SAVE ? INV_STREAM_TO_SAVE : INV_STREAM_TO_READ;
     inv_status status = await_ready(reader);
@@ -342,7 +342,7 @@ static inv_status listen_to(cli_reader *reader, const char *path, cli_reading ho
 
 inv_status cli_reader_run(cli_reader *reader, const char *path, cli_reading how, inv_run **out)
 {
-    cli_request request = {.array_most = how == CLI_READ_ATTRIBUTES ? 0 : UINT64_MAX};
+    cli_request request = {.array_max = how == CLI_READ_ATTRIBUTES ? 0 : UINT64_MAX};
     size_t size = 0;
     int file = -1;
     *out = NULL;

@@ -60,9 +60,9 @@ INV_MUST_CHECK inv_status cli_read_run(const char *path, cli_reading how, inv_ru
 
 /* With it comes the file's descriptor. */
 typedef struct cli_request {
-    uint64_t size;       /* of the file */
-    uint64_t array_most; /* bytes; larger arrays are not asked for */
-    char name[4096];     /* of the file, for messages */
+    uint64_t size;      /* of the file */
+    uint64_t array_max; /* bytes; larger arrays are not asked for */
+    char name[4096];    /* of the file, for messages */
 } cli_request;
 
 /* Answers the requests that come on stdin until it is closed; does not return. */

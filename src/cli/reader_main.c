@@ -113,8 +113,8 @@ static void answer_request(answer *a, const cli_request *request, int file)
     cli_confine_for(request->size);
     inv_status status = read_file(request, file, &bytes);
     if (status == INV_OK)
-        status = inv_stream_send(request->name, bytes, (size_t)request->size, request->array_most,
-                                 &sink);
+        status =
+            inv_stream_send(request->name, bytes, (size_t)request->size, request->array_max, &sink);
     if (status != INV_OK && inv_stream_fail(&sink, status, inv_error_message()) != INV_OK)
         a->is_cut = true;
     flush(a);

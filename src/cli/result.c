@@ -23,7 +23,7 @@ inv_status cli_result_open(cli_session *session, const char *group, const char *
     INV_TRY(cli_cause_put(session->run, path, CLI_CAUSE_NETWORK, NULL));
     if (inverse)
         INV_TRY(cli_cause_put(session->run, path, CLI_CAUSE_INVERSE, inverse));
-fail:
+done:
     free(settings);
     return status;
 }
@@ -64,7 +64,7 @@ inv_status cli_inverse_check(const cli_session *session, const char *key, const 
     if (point != start || units != inv_net_units(session->net, point))
         INV_FAIL(INV_ECONFIG, "%s: the inverse '%s' starts at %s, not at %s", key,
                  session->inverse_name, recorded, at);
-fail:
+done:
     free(recorded);
     return status;
 }

@@ -62,7 +62,7 @@ static inv_status print_confidences(const cli_session *session, const char *grou
         here.high = fmax(here.high, values[i]);
     }
     print_figure(session, "generated: confidence, lowest to highest", "confidence", here);
-fail:
+done:
     free(memory);
     return status;
 }

@@ -36,7 +36,7 @@ static inv_status check_same(const cli_session *session, const inv_config *kept)
     INV_FAIL(INV_EINVAL,
              "%s: --resume: the run was made with another experiment: %s was %.100s, is now %.100s",
              session->path, path, before, now);
-fail:
+done:
     free(before);
     free(now);
     return status;
@@ -91,7 +91,7 @@ static inv_status keep_text(cli_session *session, const inv_config *kept)
         return INV_OK;
     INV_TRY(inv_config_text(session->config, &text));
     INV_TRY(inv_run_set_text(session->run, "/", "experiment", text));
-fail:
+done:
     free(text);
     return status;
 }
@@ -112,7 +112,7 @@ inv_status cli_resume_check(cli_session *session)
         INV_TRY(check_length(session, "inverse.steps", before->inverse.steps, now->inverse.steps));
     INV_TRY(check_seed(session));
     INV_TRY(keep_text(session, kept));
-fail:
+done:
     if (status == INV_ECONFIG) /* the text in the file is at fault, not one the user wrote */
         status = INV_EFORMAT;
     inv_experiment_free(before);

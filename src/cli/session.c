@@ -132,7 +132,7 @@ inv_status cli_session_open(const cli_options *options, const char *path, bool d
     INV_TRY(read_kept(session, text));
     if (data)
         INV_TRY(cli_session_data(session));
-fail:
+done:
     free(text);
     return status;
 }
@@ -162,7 +162,7 @@ inv_status cli_session_read(const cli_options *options, const char *path, cli_se
         INV_TRY(inv_run_text(session->run, "/", "experiment", &text));
         INV_TRY(read_kept(session, text));
     }
-fail:
+done:
     free(text);
     return status;
 }
@@ -187,7 +187,7 @@ static inv_status describe_run(cli_session *session)
     INV_TRY(inv_run_set_text(run, "/", "dataset", session->data->name));
     INV_TRY(inv_run_set_texts(run, "/", "dataset_sha256", digests, INV_DATA_FILES));
     INV_TRY(cli_data_describe(run, session->data));
-fail:
+done:
     free(text);
     return status;
 }
@@ -199,7 +199,7 @@ static inv_status start_run(cli_session *session)
     INV_TRY(cli_data_open(session));
     INV_TRY(inv_run_create(&session->run));
     INV_TRY(describe_run(session));
-fail:
+done:
     return status;
 }
 
@@ -210,7 +210,7 @@ static inv_status resume_run(cli_session *session)
     INV_TRY(cli_open_run(&session->progress, session->path, CLI_READ_TO_SAVE, &session->run));
     INV_TRY(cli_resume_check(session));
     INV_TRY(cli_data_open(session));
-fail:
+done:
     return status;
 }
 
@@ -234,7 +234,7 @@ inv_status cli_session_start(const cli_options *options, const char *experiment,
     INV_TRY(cli_describe_environment(session));
     INV_TRY(cli_data_remember(session));
     cli_data_note(session);
-fail:
+done:
     return status;
 }
 
@@ -326,7 +326,7 @@ inv_status cli_session_inverse(cli_session *session, const char *name)
         INV_FAIL(INV_EFORMAT, "%s: %s: does not lead to images of the network's size",
                  session->path, path);
     snprintf(session->inverse_name, sizeof session->inverse_name, "%s", name);
-fail:
+done:
     if (status == INV_ECONFIG) /* all of it comes from the file */
         status = INV_EFORMAT;
     free(at);
@@ -354,7 +354,7 @@ static inv_status read_gaussians(cli_session *session, size_t point, const char 
     INV_TRY(inv_gaussians_restored(g));
     session->gaussians = g;
     g = NULL;
-fail:
+done:
     inv_gaussians_free(g);
     return status;
 }
@@ -372,7 +372,7 @@ static inv_status fit_gaussians(cli_session *session, size_t point, const char *
     INV_TRY(cli_cause_put(session->run, path, CLI_CAUSE_NETWORK, NULL));
     INV_TRY(inv_run_set_size(session->run, path, "components", g->all.components));
     INV_TRY(inv_run_set_size(session->run, path, "classes", g->classes));
-fail:
+done:
     return status;
 }
 

@@ -66,7 +66,7 @@ static inv_status made_open(const cli_session *session, made *m)
     m->images = images;
     INV_TRY(inv_run_get(session->run, path, INV_FLOAT32, dims[0] * pixels, images));
     m->n = dims[0];
-fail:
+done:
     return status;
 }
 
@@ -113,7 +113,7 @@ static inv_status put_tiles(cli_session *session, const inv_exemplars *found, co
     INV_TRY(cli_put_classes(session, path, "index", index, n));
     INV_TRY(cli_put(session, path, "value", INV_FLOAT32, 1, &n, value, INV_RUN_PLAIN));
     *columns = across;
-fail:
+done:
     inv_mat_free(tiles);
     free(which);
     free(value);
@@ -156,7 +156,7 @@ static inv_status exemplars(cli_session *session)
     INV_TRY(put_tiles(session, &found, &m, path, &sheet.columns));
     INV_TRY(cli_session_save(session));
     INV_TRY(cli_draw(session, path, "image", "exemplars", &sheet));
-fail:
+done:
     made_close(&m);
     inv_exemplars_close(&found);
     return status;

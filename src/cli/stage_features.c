@@ -35,7 +35,7 @@ static inv_status drive(cli_session *session)
     INV_TRY(cli_session_net(session));
     INV_TRY(drive_open(session, session->net, &m));
     INV_TRY(cli_make(session, &m));
-fail:
+done:
     free((void *)m.spec);
     return status;
 }
@@ -76,7 +76,7 @@ static inv_status invert_units(cli_session *session)
     INV_TRY(cli_put_images(session, path, "image", images));
     INV_TRY(cli_session_save(session));
     INV_TRY(cli_draw(session, path, "image", "features", &session->experiment->features_sheet));
-fail:
+done:
     inv_mat_free(images);
     return status;
 }

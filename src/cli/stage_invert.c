@@ -44,7 +44,7 @@ static inv_status check_earlier(cli_session *session, const char *path)
         INV_FAIL(INV_EINVAL, "%s: --resume: %s has %zu steps already, inverse.steps is %zu",
                  session->path, path, (size_t)steps, spec->steps);
     INV_TRY(check_seed(session, path));
-fail:
+done:
     inv_config_free(before);
     inv_config_free(after);
     free(kept);
@@ -82,7 +82,7 @@ static inv_status describe_inverse(cli_session *session, const char *path, size_
     INV_TRY(cli_cause_put(session->run, path, CLI_CAUSE_NETWORK, NULL));
     INV_TRY(inv_run_set_text(session->run, path, "kind", spec->kind));
     INV_TRY(inv_run_set_text(session->run, path, "at", inv_net_point_name(session->net, point)));
-fail:
+done:
     free(settings);
     return status;
 }
@@ -99,7 +99,7 @@ static inv_status measure_inverse(cli_session *session, const char *path, size_t
     INV_TRY(cli_session_save(session));
     cli_note(&session->progress, "          L1 %.4f a pixel, %.4f classified like the original",
              quality.l1_per_pixel, quality.same_class);
-fail:
+done:
     return status;
 }
 
@@ -143,7 +143,7 @@ static inv_status invert(cli_session *session)
     l.net = session->inverse;
     INV_TRY(cli_learn(&l));
     INV_TRY(measure_inverse(session, l.path, point));
-fail:
+done:
     inv_learner_free(l.learner);
     return status;
 }

@@ -34,7 +34,7 @@ static inv_status projection_open(projection *p, size_t n, size_t pixels)
     p->predicted = predicted;
     INV_TRY(inv_calloc(n, sizeof(float), "confidences", &confidence));
     p->confidence = confidence;
-fail:
+done:
     return status;
 }
 
@@ -57,7 +57,7 @@ static inv_status take_test_images(cli_session *session, projection *p)
     inv_part_rows(test, 0, n, p->originals);
     for (size_t i = 0; i < n; i++)
         p->label[i] = test->labels[i];
-fail:
+done:
     return status;
 }
 
@@ -66,18 +66,18 @@ static inv_status take_given_images(cli_session *session, projection *p)
 {
     const size_t files = session->options->operand_count - 1;
     const size_t wanted = session->experiment->project.images;
-    const size_t most = files > wanted ? files : wanted;
+    const size_t maximum = files > wanted ? files : wanted;
     cli_images images = {0};
     size_t used = 0;
     inv_status status = INV_OK;
     if (files == 0)
         return INV_ERROR(INV_EINVAL, "--images: no image is given; usage: invproj project RUN.h5 "
                                      "--images IMAGE...");
-    INV_TRY(projection_open(p, most, inv_net_units(session->net, 0)));
+    INV_TRY(projection_open(p, maximum, inv_net_units(session->net, 0)));
     INV_TRY(cli_images_open(session, &images));
-    INV_TRY(cli_images_next(&images, most, p->originals, NULL, &used));
+    INV_TRY(cli_images_next(&images, maximum, p->originals, NULL, &used));
     p->originals->size1 = p->images->size1 = used;
-fail:
+done:
     cli_images_close(&images);
     return status;
 }
@@ -121,7 +121,7 @@ static inv_status project(cli_session *session)
     INV_TRY(cli_session_save(session));
     INV_TRY(cli_draw(session, path, "original", "originals", &experiment->project_sheet));
     INV_TRY(cli_draw(session, path, "image", "projections", &experiment->project_sheet));
-fail:
+done:
     projection_close(&p);
     free(at);
     return status;

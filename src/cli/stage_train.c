@@ -27,7 +27,7 @@ static inv_status describe_training(const cli_learning *l)
         INV_TRY(inv_run_set_text(l->session->run, l->path, "stopped", why));
         cli_note(&l->session->progress, "          stopped %s", why);
     }
-fail:
+done:
     return status;
 }
 
@@ -43,7 +43,7 @@ static inv_status make_net(cli_session *session)
     INV_TRY(inv_run_set_size(session->run, "/network", "height", data->shape.height));
     INV_TRY(inv_run_set_size(session->run, "/network", "width", data->shape.width));
     INV_TRY(inv_run_set_size(session->run, "/network", "channels", data->shape.channels));
-fail:
+done:
     inv_rng_free(rng);
     return status;
 }
@@ -60,7 +60,7 @@ static inv_status measure_net(cli_session *session)
     }
     INV_TRY(cli_session_save(session));
     cli_note(&session->progress, "          accuracy %.4f on the test images", accuracy);
-fail:
+done:
     return status;
 }
 
@@ -76,7 +76,7 @@ static inv_status forget_figures(const cli_learning *l)
     for (const inv_figure *f = inv_figures; done && f->attribute; f++)
         if (strcmp(f->group, "network") == 0)
             INV_TRY(inv_run_unset(run, "/network", f->attribute));
-fail:
+done:
     return status;
 }
 
@@ -105,7 +105,7 @@ static inv_status train(cli_session *session)
     l.epoch = spec->epochs ? inv_trainer_epoch(l.learner) : 0;
     INV_TRY(cli_learn(&l));
     INV_TRY(measure_net(session));
-fail:
+done:
     inv_learner_free(l.learner);
     return status;
 }

@@ -105,6 +105,6 @@ inv_status inv_images_arrange(const char *where, const char *axes, bool transpos
     d[2] = s.sizes[1];
     if (has_channels)
         d[3] = channels;
-fail:
+done:
     return status;
 }

@@ -68,7 +68,7 @@ static inv_status read_images(inv_sources *sources, int which, const inv_data_sp
     INV_TRY(inv_images_arrange(where, spec->axes, spec->transpose, *out, &axes));
     snprintf(data->axes, sizeof data->axes, "%s", axes);
     INV_TRY(measure_images(where, *out, data));
-fail:
+done:
     return status;
 }
 
@@ -148,7 +148,7 @@ static inv_status take_labels(const char *where, const inv_idx *idx, uint16_t **
     *labels = memory;
     *count = idx->dims[0];
     memory = NULL;
-fail:
+done:
     free(memory);
     return status;
 }
@@ -162,7 +162,7 @@ inv_status inv_labels_read(const char *path, uint16_t **labels, size_t *count,
     INV_TRY(inv_array_read(path, &idx));
     INV_TRY(take_labels(path, idx, labels, count));
     memcpy(sha256, idx->sha256, INV_SHA256_TEXT);
-fail:
+done:
     inv_idx_free(idx);
     return status;
 }
@@ -187,7 +187,7 @@ static inv_status read_pair(inv_sources *sources, int images_at, int labels_at,
         INV_FAIL(INV_EDATA, "%s: %zu images in %s but %zu labels in %s", inv_sources_path(sources),
                  (*images)->dims[0], inv_sources_name(sources, images_at), count,
                  inv_sources_name(sources, labels_at));
-fail:
+done:
     inv_idx_free(idx);
     return status;
 }
@@ -271,7 +271,7 @@ static inv_status read_validation(inv_sources *sources, const inv_data_spec *spe
     data->own_validation = count;
     join_sums(sha256[0], data->sha256[INV_TRAIN_IMAGES]);
     join_sums(sha256[1], data->sha256[INV_TRAIN_LABELS]);
-fail:
+done:
     free(train_labels);
     free(labels);
     inv_idx_free(images);
@@ -289,7 +289,7 @@ static inv_status read_parts(inv_sources *sources, const inv_data_spec *spec, in
                       data->sha256 + INV_TEST_IMAGES));
     INV_TRY(check_shapes(sources, data->images[TRAIN_PART], "test", data->images[TEST_PART]));
     INV_TRY(read_validation(sources, spec, data));
-fail:
+done:
     return status;
 }
 
@@ -356,8 +356,8 @@ static inv_status check_images(const char *folder, const inv_part *train)
 /* Whether both the smallest whole number and the largest of the type come out normal. */
 static bool can_divide(double scale, inv_idx_type type)
 {
-    const double most = inv_idx_full_scale(type, INFINITY);
-    return scale > 0 && isnormal((float)(1 / scale)) && isnormal((float)(most / scale));
+    const double maximum = inv_idx_full_scale(type, INFINITY);
+    return scale > 0 && isnormal((float)(1 / scale)) && isnormal((float)(maximum / scale));
 }
 
 /* Whether the fast division of bytes gives data->value, to the bit. */
@@ -512,7 +512,7 @@ static inv_status draw_order(const inv_dataset *data, size_t first, size_t count
     qsort(places, count, sizeof *places, compare_places);
     for (size_t i = 0; i < count; i++)
         order[i] = places[i].from;
-fail:
+done:
     inv_rng_free(rng);
     free(memory);
     return status;
@@ -547,7 +547,7 @@ static inv_status shuffle(inv_dataset *data, uint64_t seed)
     INV_TRY(apply_order(order, count, sizeof(uint16_t), data->labels[TRAIN_PART] + first));
     data->order = order;
     order = NULL;
-fail:
+done:
     free(order);
     return status;
 }
@@ -633,7 +633,7 @@ static inv_status complete(const char *path, const inv_sources *sources, const i
     INV_TRY(inv_names_read(folder ? path : NULL, inv_sources_stem(sources),
                            known ? known->class_names : NULL, data));
     set_name(data, path);
-fail:
+done:
     return status;
 }
 
@@ -680,7 +680,7 @@ inv_status inv_dataset_load(const inv_data_spec *spec, const char *path, uint64_
     INV_TRY(find_ground(data));
     *out = data;
     data = NULL;
-fail:
+done:
     inv_sources_close(sources);
     inv_dataset_free(data);
     return status;
@@ -773,7 +773,7 @@ inv_status inv_batches_alloc(size_t count, size_t batch, gsl_rng *rng, inv_batch
     batches->rng = rng;
     *out = batches;
     return INV_OK;
-fail:
+done:
     inv_batches_free(batches);
     return status;
 }

@@ -135,7 +135,7 @@ inv_status inv_fit_image(inv_shape given, const float *from, inv_shape wanted, f
     INV_TRY(inv_calloc(inner.height * inner.width, a * sizeof(float), "an image", &small));
     INV_TRY(resize_axis(narrow, 1, given.height, inner.width * a, inner.height, small));
     lay_in(inner, small, wanted, ground, to);
-fail:
+done:
     free(narrow);
     free(small);
     return status;

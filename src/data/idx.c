@@ -36,13 +36,13 @@
     static void name##_range(const void *data, size_t count, double *low, double *high)            \
     {                                                                                              \
         const T *from = data;                                                                      \
-        T least = from[0], most = from[0];                                                         \
+        T minimum = from[0], maximum = from[0];                                                    \
         for (size_t i = 1; i < count; i++) {                                                       \
-            least = from[i] < least ? from[i] : least;                                             \
-            most = from[i] > most ? from[i] : most;                                                \
+            minimum = from[i] < minimum ? from[i] : minimum;                                       \
+            maximum = from[i] > maximum ? from[i] : maximum;                                       \
         }                                                                                          \
-        *low = (double)least;                                                                      \
-        *high = (double)most;                                                                      \
+        *low = (double)minimum;                                                                    \
+        *high = (double)maximum;                                                                   \
     }
 
 ELEMENT_FUNCTIONS(ubyte, unsigned char)
@@ -223,7 +223,7 @@ static inv_status source_open(const char *path, source **out)
     }
     *out = s;
     return INV_OK;
-fail:
+done:
     source_close(s);
     return status;
 }
@@ -412,18 +412,18 @@ static inv_status read_header(source *s, inv_idx *idx)
             INV_FAIL(INV_EFORMAT, "%s: empty: size %zu of %zu in its header is 0", s->path, i + 1,
                      idx->rank);
     }
-fail:
+done:
     return status;
 }
 
 /* The bytes that may follow the header, at most: exactly so many where the file is not gzipped. */
-static size_t payload_most(const source *s, const inv_idx *idx)
+static size_t payload_max(const source *s, const inv_idx *idx)
 {
     const size_t header = 4 + 4 * idx->rank;
-    size_t most = s->file_size > header ? s->file_size - header : 0;
-    if (s->gzip && __builtin_mul_overflow(s->file_size, (size_t)DEFLATE_RATIO_MAX, &most))
-        most = SIZE_MAX;
-    return most;
+    size_t maximum = s->file_size > header ? s->file_size - header : 0;
+    if (s->gzip && __builtin_mul_overflow(s->file_size, (size_t)DEFLATE_RATIO_MAX, &maximum))
+        maximum = SIZE_MAX;
+    return maximum;
 }
 
 /* Whether its sizes, read in the other byte order, are what the file holds. */
@@ -433,9 +433,9 @@ static bool are_sizes_reversed(const source *s, const inv_idx *idx)
     size_t product = 0, bytes = 0;
     for (size_t i = 0; i < idx->rank; i++)
         other.dims[i] = __builtin_bswap32((uint32_t)idx->dims[i]);
-    const size_t most = payload_most(s, idx);
+    const size_t maximum = payload_max(s, idx);
     return dims_product(&other, &product, &bytes) && bytes > 0 &&
-           (s->gzip ? bytes <= most : bytes == most);
+           (s->gzip ? bytes <= maximum : bytes == maximum);
 }
 
 /* Holds the sizes in the header against the bytes there are, before memory is taken for them. */
@@ -443,7 +443,7 @@ static inv_status check_size(const source *s, inv_idx *idx, size_t *bytes)
 {
     char text[DIMS_TEXT];
     dims_text(idx, text);
-    if (dims_product(idx, &idx->size, bytes) && *bytes <= payload_most(s, idx))
+    if (dims_product(idx, &idx->size, bytes) && *bytes <= payload_max(s, idx))
         return INV_OK;
     if (are_sizes_reversed(s, idx))
         return INV_ERROR(INV_EFORMAT,
@@ -483,7 +483,7 @@ static inv_status read_payload(source *s, inv_idx *idx, size_t size)
             "the file is of two",
             s->path, size, text, inv_idx_type_name(idx->type));
     swap_elements(idx->data, inv_idx_type_size(idx->type), idx->size);
-fail:
+done:
     return status;
 }
 
@@ -503,7 +503,7 @@ inv_status inv_idx_read(const char *path, inv_idx **out)
     INV_TRY(read_payload(s, idx, bytes));
     *out = idx;
     idx = NULL;
-fail:
+done:
     inv_idx_free(idx);
     source_close(s);
     return status;
@@ -600,7 +600,7 @@ static inv_status compress_file(const char *path, unsigned char **bytes, size_t 
     *bytes = memory;
     *size = stream.total_out;
     memory = NULL;
-fail:
+done:
     free(memory);
     deflateEnd(&stream);
     return status;
@@ -615,7 +615,7 @@ inv_status inv_idx_write(const char *path, const inv_idx *idx)
     if (length >= 3 && strcmp(path + length - 3, ".gz") == 0)
         INV_TRY(compress_file(path, &bytes, &size));
     INV_TRY(inv_file_replace(path, bytes, size));
-fail:
+done:
     free(bytes);
     return status;
 }

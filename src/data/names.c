@@ -189,7 +189,7 @@ static inv_status try_file(const char *folder, const char *stem, const struct na
     if (text)
         INV_TRY(file->reader ? take_mapping(path, start, file->reader, file->heading, data)
                              : take_lines(path, start, data));
-fail:
+done:
     free(path);
     free(text);
     return status;
@@ -211,6 +211,6 @@ inv_status inv_names_read(const char *folder, const char *stem, const char *know
         return take_lines("the known names", known, data);
     free(data->class_names);
     data->class_names = NULL;
-fail:
+done:
     return status;
 }

@@ -372,7 +372,7 @@ static inv_status convert(const char *name, const struct npy_type *type, size_t 
     free(*data);
     *data = memory;
     memory = NULL;
-fail:
+done:
     free(memory);
     return status;
 }
@@ -416,7 +416,7 @@ static inv_status parse(const char *name, unsigned char *bytes, size_t size, inv
     bytes = NULL;
     *out = idx;
     idx = NULL;
-fail:
+done:
     free(bytes);
     inv_idx_free(idx);
     return status;
@@ -484,7 +484,7 @@ inv_status inv_npz_open(const char *path, inv_npz **out)
     INV_TRY(list_arrays(npz));
     *out = npz;
     npz = NULL;
-fail:
+done:
     inv_npz_close(npz);
     return status;
 }
@@ -539,7 +539,7 @@ inv_status inv_npz_read(inv_npz *npz, const char *name, inv_idx **out)
         return INV_ERROR(INV_ENOMEM, "%s: no memory for a name", npz->path);
     INV_TRY(inv_zip_read(npz->zip, npz->arrays[at].member, SIZE_MAX - 1, &bytes, &size));
     INV_TRY(parse(where, bytes, size, out));
-fail:
+done:
     free(where);
     return status;
 }

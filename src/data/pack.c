@@ -151,7 +151,7 @@ static inv_status list_class(inv_pack *pack, const char *folder, size_t label, b
     }
     if (pack->report.images == before)
         INV_FAIL(INV_EDATA, "%s: holds no PNG file; remove the folder or fill it", folder);
-fail:
+done:
     free_entries(entries, count);
     return status;
 }
@@ -208,7 +208,7 @@ static inv_status list_part(inv_pack *pack, const char *folder, bool test)
                  "%s: holds %zu folders; one for each class is needed, with its PNG "
                  "files in it, and two classes are the least",
                  folder, pack->report.classes);
-fail:
+done:
     free(path);
     free_entries(entries, count);
     return status;
@@ -251,7 +251,7 @@ static inv_status list_all(inv_pack *pack)
     } else {
         INV_TRY(list_part(pack, folder, false));
     }
-fail:
+done:
     free(train);
     free(test);
     return status;
@@ -333,7 +333,7 @@ inv_status inv_pack_alloc(const inv_pack_spec *spec, inv_pack **out)
     INV_TRY(divide(pack));
     *out = pack;
     return INV_OK;
-fail:
+done:
     inv_pack_free(pack);
     return status;
 }
@@ -387,7 +387,7 @@ static inv_status begin(inv_pack *pack, inv_shape given)
     pack->fitted = memory;
     INV_TRY(inv_calloc(pack->report.images, size, "the images", &memory));
     pack->bytes = memory;
-fail:
+done:
     return status;
 }
 
@@ -448,7 +448,7 @@ inv_status inv_pack_step(inv_pack *pack)
         to[i] = (unsigned char)lroundf(255.0f * pack->fitted[i]);
     pack->placed[part]++;
     pack->done++;
-fail:
+done:
     free(values);
     return status;
 }
@@ -499,7 +499,7 @@ static inv_status write_labels(const inv_pack *pack, const char *folder, int par
              wide ? "short" : "ubyte");
     INV_TRY(join(folder, name, &path));
     INV_TRY(inv_idx_write(path, &idx));
-fail:
+done:
     free(memory);
     free(path);
     return status;
@@ -517,7 +517,7 @@ static inv_status write_classes(const inv_pack *pack, const char *folder)
         INV_FAIL(INV_ENOMEM, "%s: no memory for the names of classes", folder);
     INV_TRY(join(folder, INV_CLASSES_FILE, &path));
     INV_TRY(inv_file_replace(path, text, size));
-fail:
+done:
     free(path);
     free(text);
     return status;
@@ -532,7 +532,7 @@ static inv_status write_all(const inv_pack *pack, const char *folder)
             INV_TRY(write_labels(pack, folder, part));
         }
     INV_TRY(write_classes(pack, folder));
-fail:
+done:
     return status;
 }
 
@@ -576,7 +576,7 @@ inv_status inv_pack_save(const inv_pack *pack)
     if (rename(temporary, out) != 0)
         INV_FAIL(INV_EIO, "%s: %s", out, strerror(errno));
     made = false;
-fail:
+done:
     if (made)
         remove_folder(temporary);
     if (status != INV_OK)

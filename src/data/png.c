@@ -200,19 +200,19 @@ static inv_status measure_tiles(const char *path, struct drawing *d)
     size_t size = inv_shape_size(d->shape);
     for (size_t tile = 0; tile < d->count; tile++) {
         const float *values = d->images + tile * size;
-        float least = values[0], most = values[0];
+        float minimum = values[0], maximum = values[0];
         for (size_t i = 0; i < size; i++) {
             if (!isfinite(values[i]))
                 return INV_ERROR(INV_ENUMERIC, "%s: tile %zu (from 0): value %zu of it is %g", path,
                                  tile, i, (double)values[i]);
-            least = values[i] < least ? values[i] : least;
-            most = values[i] > most ? values[i] : most;
+            minimum = values[i] < minimum ? values[i] : minimum;
+            maximum = values[i] > maximum ? values[i] : maximum;
         }
         if (d->sheet->scaling == INV_SCALING_FIXED)
             d->ranges[tile] = (struct range){d->sheet->low, d->sheet->high};
         else
-            d->ranges[tile] = (struct range){rounded(least, d->sheet->round_to),
-                                             rounded(most, d->sheet->round_to)};
+            d->ranges[tile] = (struct range){rounded(minimum, d->sheet->round_to),
+                                             rounded(maximum, d->sheet->round_to)};
     }
     return INV_OK;
 }
@@ -430,7 +430,7 @@ inv_status inv_png_write_sheet(const char *path, const inv_sheet *sheet, const f
     arrange_texts(&d, scaling, texts);
     INV_TRY(encode(path, &d));
     INV_TRY(inv_file_replace(path, d.sink.bytes, d.sink.size));
-fail:
+done:
     free(beside);
     free(d.ranges);
     free(d.line);
@@ -536,7 +536,7 @@ inv_status inv_png_read(const char *path, float ground, inv_shape *shape, float 
     lay_over(pixels, *shape, ground, memory);
     *values = memory;
     memory = NULL;
-fail:
+done:
     png_image_free(&image);
     free(memory);
     free(pixels);

@@ -212,7 +212,7 @@ static inv_status find_in_folder(inv_sources *s, const listing *l, int which, co
         return missing(s->path, l, which, stem);
     if (found)
         INV_TRY(keep_where(s, which, slash, found));
-fail:
+done:
     return status;
 }
 
@@ -227,7 +227,7 @@ static inv_status open_folder(inv_sources *s, const char *stem)
     const char *name = inv_sources_name(s, INV_TRAIN_IMAGES);
     if (says_role(INV_TRAIN_IMAGES, name, &prefix))
         snprintf(s->stem, sizeof s->stem, "%.*s", (int)stem_length(name, prefix), name);
-fail:
+done:
     listing_close(&l);
     return status;
 }
@@ -266,7 +266,7 @@ static inv_status open_archive(inv_sources *s)
     INV_TRY(inv_npz_open(s->path, &s->npz));
     for (int which = 0; which < INV_SOURCES; which++)
         INV_TRY(find_array(s, which));
-fail:
+done:
     return status;
 }
 
@@ -315,7 +315,7 @@ inv_status inv_sources_open(const char *path, const char *files, inv_sources **o
         INV_FAIL(INV_EDATA, "%s: of the validation images and labels only one is there", path);
     *out = s;
     s = NULL;
-fail:
+done:
     inv_sources_close(s);
     return status;
 }
@@ -381,7 +381,7 @@ static inv_status read_only_array(const char *path, inv_idx **out)
         INV_FAIL(INV_EDATA, "%s: holds several arrays (%s), where one is wanted; save it as .npy",
                  path, arrays);
     INV_TRY(inv_npz_read(npz, inv_npz_name(npz, 0), out));
-fail:
+done:
     inv_npz_close(npz);
     return status;
 }

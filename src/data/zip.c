@@ -99,7 +99,7 @@ inv_status inv_zip_open(const char *path, inv_zip **out)
     INV_TRY(list_names(zip));
     *out = zip;
     zip = NULL;
-fail:
+done:
     inv_zip_close(zip);
     if (fd >= 0)
         close(fd);
@@ -206,7 +206,7 @@ inv_status inv_zip_read(inv_zip *zip, size_t member, size_t limit, unsigned char
     INV_TRY(read_all(zip, name, file, memory, *size));
     *bytes = memory;
     memory = NULL;
-fail:
+done:
     if (status != INV_OK)
         *size = 0;
     if (file)

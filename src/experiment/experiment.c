@@ -187,7 +187,7 @@ inv_status inv_experiment_read(const inv_config *config, inv_experiment **out)
     fill_inverse_name(experiment->features.inverse, experiment);
     *out = experiment;
     return INV_OK;
-fail:
+done:
     free(memory);
     return status;
 }

@@ -77,7 +77,7 @@ static inv_status put_head(const inv_sink *to, const inv_value_head *head)
     INV_TRY(put_number(to, head->rank, 1));
     for (uint8_t i = 0; head->rank != INV_RECORD_NULL && i < head->rank; i++)
         INV_TRY(put_number(to, head->dims[i], 8));
-fail:
+done:
     return status;
 }
 
@@ -125,7 +125,7 @@ inv_status inv_record_put(const inv_sink *to, const inv_record *r)
         INV_TRY(put_head(to, &r->head));
     if (has_values(r->kind))
         INV_TRY(put_number(to, r->bytes, 8));
-fail:
+done:
     return status;
 }
 
@@ -211,7 +211,7 @@ static inv_status take_head(inv_source *from, inv_value_head *head)
         INV_TRY(take_number(from, 8, &head->dims[i]));
     if (inv_value_bytes(head, inv_value_count(head)) > from->left)
         return wrong("more values than there can be");
-fail:
+done:
     return status;
 }
 
@@ -223,8 +223,8 @@ static inv_status take_size(inv_source *from, inv_record *r)
         return wrong("more bytes than there can be");
     if (status != INV_OK || r->kind == INV_RECORD_BLOCK)
         return status;
-    const uint64_t least = inv_value_bytes(&r->head, inv_value_count(&r->head));
-    if (r->bytes < least || (r->bytes != least && r->head.kind != INV_VALUE_TEXTS))
+    const uint64_t minimum = inv_value_bytes(&r->head, inv_value_count(&r->head));
+    if (r->bytes < minimum || (r->bytes != minimum && r->head.kind != INV_VALUE_TEXTS))
         return wrong("an attribute of another size than its values");
     return INV_OK;
 }
@@ -252,6 +252,6 @@ inv_status inv_record_take(inv_source *from, inv_record *r)
     if (has_values(r->kind))
         INV_TRY(take_size(from, r));
     from->is_at_end = r->kind == INV_RECORD_END || r->kind == INV_RECORD_FAILED;
-fail:
+done:
     return status;
 }

@@ -60,7 +60,7 @@ inv_status inv_run_create(inv_run **out)
     INV_TRY(inv_run_set_size(run, "/", "format_version", INV_RUN_VERSION));
     *out = run;
     run = NULL;
-fail:
+done:
     inv_run_free(run);
     return status;
 }
@@ -78,7 +78,7 @@ inv_status inv_run_check_root(const inv_run *run)
         INV_FAIL(INV_EFORMAT, "%s: not an invproj run file", run->name);
     INV_TRY(inv_run_size(run, "/", "format_version", &version));
     INV_TRY(inv_seal_check_format(run->name, version));
-fail:
+done:
     free(format);
     return status;
 }
@@ -101,7 +101,7 @@ inv_status inv_run_open(const char *path, inv_run **out)
     INV_TRY(inv_run_check_root(run));
     *out = run;
     run = NULL;
-fail:
+done:
     inv_run_free(run);
     free(bytes);
     return status;
@@ -150,7 +150,7 @@ static inv_status make_image(inv_run *run, size_t *size)
         INV_FAIL(INV_ENOMEM, "%s: HDF5 cannot give the file's bytes", run->name);
     inv_seal_write(run->image, (size_t)length, (char *)run->image + length);
     *size = (size_t)length + INV_SEAL_BYTES;
-fail:
+done:
     return status;
 }
 
@@ -163,7 +163,7 @@ inv_status inv_run_save(inv_run *run, const char *path)
     INV_TRY(make_image(run, &size));
     INV_TRY(inv_file_replace(path, run->image, size));
     run->is_sealed = true;
-fail:
+done:
     return status;
 }
 
@@ -341,9 +341,9 @@ static inv_status check_dims(const inv_run *run, const char *path, inv_type type
 }
 
 static hid_t create_array(inv_run *run, const char *path, inv_type type, size_t rank,
-                          const hsize_t *dims, const hsize_t *most, hid_t properties)
+                          const hsize_t *dims, const hsize_t *maximum, hid_t properties)
 {
-    hid_t space = H5Screate_simple((int)rank, dims, most);
+    hid_t space = H5Screate_simple((int)rank, dims, maximum);
     hid_t links = H5Pcreate(H5P_LINK_CREATE);
     H5Pset_create_intermediate_group(links, 1);
     hid_t array = H5I_INVALID_HID;
@@ -432,8 +432,8 @@ inv_status inv_run_put(inv_run *run, const char *path, inv_type type, size_t ran
 
 static hid_t create_extendible(inv_run *run, const char *path, inv_type type)
 {
-    const hsize_t none = 0, most = H5S_UNLIMITED;
-    return create_array(run, path, type, 1, &none, &most, inv_storage_growing());
+    const hsize_t none = 0, maximum = H5S_UNLIMITED;
+    return create_array(run, path, type, 1, &none, &maximum, inv_storage_growing());
 }
 
 inv_status inv_run_dims(const inv_run *run, const char *path, size_t *rank,
@@ -470,11 +470,11 @@ inv_status inv_run_append(inv_run *run, const char *path, inv_type type, size_t 
     else
         INV_TRY(open_object(run, path, H5I_DATASET, &array));
     if (array < 0)
-        INV_TRY(failed(run, path, "cannot be made"));
+        INV_RAISE(failed(run, path, "cannot be made"));
     INV_TRY(array_dims(run, path, array, &rank, dims));
     const hsize_t start = dims[0], added = count, end = start + added;
     if (rank != 1 || !same_kind(array, type) || H5Dset_extent(array, &end) < 0)
-        INV_TRY(failed(run, path, "cannot be extended"));
+        INV_RAISE(failed(run, path, "cannot be extended"));
     if (count > 0) {
         hid_t from = H5Screate_simple(1, &added, NULL), to = H5Dget_space(array);
         if (H5Sselect_hyperslab(to, H5S_SELECT_SET, &start, NULL, &added, NULL) < 0 ||
@@ -483,7 +483,7 @@ inv_status inv_run_append(inv_run *run, const char *path, inv_type type, size_t 
         H5Sclose(from);
         H5Sclose(to);
     }
-fail:
+done:
     close_object(array);
     return status;
 }
@@ -503,13 +503,13 @@ inv_status inv_run_get(const inv_run *run, const char *path, inv_type type, size
     if (total != count) {
         status = INV_ERROR(INV_EFORMAT, "%s: %s: has %zu values, must have %zu", run->name, path,
                            total, count);
-        goto fail;
+        goto done;
     }
     if (!same_kind(array, type))
-        INV_TRY(failed(run, path, "is of another type"));
+        INV_RAISE(failed(run, path, "is of another type"));
     if (H5Dread(array, memory_type(type), H5S_ALL, H5S_ALL, H5P_DEFAULT, data) < 0)
-        INV_TRY(failed(run, path, "cannot be read"));
-fail:
+        INV_RAISE(failed(run, path, "cannot be read"));
+done:
     close_object(array);
     return status;
 }
@@ -541,8 +541,8 @@ static inv_status set_attribute(inv_run *run, const char *path, const char *name
         H5Adelete(object, name);
     attribute = H5Acreate2(object, name, stored, space, H5P_DEFAULT, H5P_DEFAULT);
     if (attribute < 0 || H5Awrite(attribute, type, data) < 0)
-        INV_TRY(attribute_failed(run, path, name, "cannot be written"));
-fail:
+        INV_RAISE(attribute_failed(run, path, name, "cannot be written"));
+done:
     if (attribute >= 0)
         H5Aclose(attribute);
     close_object(object);
@@ -670,15 +670,15 @@ inv_status inv_run_texts(const inv_run *run, const char *path, const char *name,
     type = H5Aget_type(attribute);
     const bool any = H5Tis_variable_str(type) > 0;
     if (!any && H5Tget_size(type) > TEXT_BYTES_MAX)
-        INV_TRY(attribute_failed(run, path, name, "is not what it must be"));
+        INV_RAISE(attribute_failed(run, path, name, "is not what it must be"));
     INV_TRY(inv_calloc(count, any ? sizeof(char *) : H5Tget_size(type), name, &memory));
     if (!(any ? read_texts(attribute, count, memory, texts)
               : read_padded(attribute, type, count, memory, texts)))
-        INV_TRY(attribute_failed(run, path, name, "cannot be read"));
+        INV_RAISE(attribute_failed(run, path, name, "cannot be read"));
     for (size_t i = 0; i < count && status == INV_OK; i++)
         if (!texts[i])
             status = INV_ERROR(INV_ENOMEM, "%s: no memory for @%s", run->name, name);
-fail:
+done:
     for (size_t i = 0; i < count && status != INV_OK; i++) {
         free(texts[i]);
         texts[i] = NULL;
@@ -788,7 +788,7 @@ static inv_status get_block(const inv_run *run, const char *path, const inv_net 
 }
 
 /* No more parameters than that can stand in the file: put_net packs none. */
-static size_t most_params(const inv_run *run)
+static size_t max_params(const inv_run *run)
 {
     hsize_t size = 0;
     return H5Fget_filesize(run->file, &size) >= 0 ? (size_t)size / sizeof(float) : 0;
@@ -805,14 +805,14 @@ inv_status inv_run_get_net(const inv_run *run, const char *path, inv_shape input
     snprintf(name, sizeof name, "%s: %s: @layers", run->name, path);
     INV_TRY(inv_run_text(run, path, "layers", &layers));
     INV_TRY(inv_config_read_json(name, layers, &config));
-    INV_TRY(inv_net_build_within(config, "", input, 0, most_params(run), &net));
+    INV_TRY(inv_net_build_within(config, "", input, 0, max_params(run), &net));
     for (size_t i = 0; i < inv_net_depth(net); i++)
         for (size_t b = 0; b < inv_net_layer(net, i)->block_count; b++)
             INV_TRY(get_block(run, path, net, inv_net_layer(net, i),
                               &inv_net_layer(net, i)->blocks[b]));
     *out = net;
     net = NULL;
-fail:
+done:
     if (status == INV_ECONFIG) /* a wrong description in a run file is a wrong file */
         status = INV_EFORMAT;
     inv_net_free(net);

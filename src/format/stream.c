@@ -194,14 +194,14 @@ static hid_t make_array(building *b)
 {
     const inv_value_head *head = &b->record.head;
     const bool grows = is_packed(b) && b->record.storage == INV_RECORD_GROWING;
-    const hsize_t most = H5S_UNLIMITED;
+    const hsize_t maximum = H5S_UNLIMITED;
     hsize_t dims[INV_RECORD_RANK_MAX] = {0};
     for (uint8_t i = 0; head->rank != INV_RECORD_NULL && i < head->rank; i++)
         dims[i] = head->dims[i];
     hid_t type = inv_value_type(head);
     hid_t space = head->rank == INV_RECORD_NULL
                       ? H5Screate(H5S_NULL)
-                      : H5Screate_simple(head->rank, dims, grows ? &most : NULL);
+                      : H5Screate_simple(head->rank, dims, grows ? &maximum : NULL);
     hid_t properties = grows          ? inv_storage_growing()
                        : is_packed(b) ? inv_storage_packed(head->size, head->rank, dims)
                                       : inv_storage_plain();
@@ -214,14 +214,14 @@ static hid_t make_array(building *b)
 }
 
 /* The next block of an array of which `most` bytes are to come. */
-static inv_status next_block(building *b, uint64_t most)
+static inv_status next_block(building *b, uint64_t maximum)
 {
     inv_status status = next_record(b);
     if (status != INV_OK)
         return status;
     if (b->record.kind != INV_RECORD_BLOCK)
         return nonsense(b, "an array that has no end");
-    if (b->record.bytes == 0 || b->record.bytes > most)
+    if (b->record.bytes == 0 || b->record.bytes > maximum)
         return nonsense(b, "a block of another size than its array");
     return INV_OK;
 }
@@ -241,7 +241,7 @@ static inv_status fill_rows(building *b, hid_t array)
             INV_FAIL(INV_ENOMEM, "%s: no memory for %s", b->name, b->path);
         done += b->record.bytes / row;
     }
-fail:
+done:
     return status;
 }
 
@@ -359,7 +359,7 @@ static inv_status build_all(building *b)
     }
     INV_TRY(keep_left_out(b));
     INV_TRY(inv_run_check_root(b->run));
-fail:
+done:
     return status;
 }
 

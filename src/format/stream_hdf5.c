@@ -20,20 +20,20 @@
 #define STREAM_MORE    ((uint64_t)1 << 30)
 #define STREAM_TIMES   4
 
-uint64_t inv_stream_most(uint64_t size)
+uint64_t inv_stream_max(uint64_t size)
 {
-    uint64_t most = 0;
-    if (__builtin_mul_overflow(size, STREAM_TIMES, &most) ||
-        __builtin_add_overflow(most, STREAM_MORE, &most))
+    uint64_t maximum = 0;
+    if (__builtin_mul_overflow(size, STREAM_TIMES, &maximum) ||
+        __builtin_add_overflow(maximum, STREAM_MORE, &maximum))
         return UINT64_MAX;
-    return most;
+    return maximum;
 }
 
 typedef struct sending {
     const char *name; /* of the file */
     const char *path; /* of the group or array whose turn it is */
     hid_t file;
-    uint64_t size, array_most;
+    uint64_t size, array_max;
     const inv_sink *to;
     haddr_t *shared; /* the groups and arrays of several names that were met */
     size_t shared_count;
@@ -92,7 +92,7 @@ static bool take_extent(const sending *s, hid_t space, inv_value_head *head)
 static bool take_storage(sending *s, hid_t array, hid_t properties, uint64_t *chunk_rows)
 {
     const inv_value_head *head = &s->record.head;
-    hsize_t dims[H5S_MAX_RANK] = {0}, most[H5S_MAX_RANK] = {0};
+    hsize_t dims[H5S_MAX_RANK] = {0}, maximum[H5S_MAX_RANK] = {0};
     inv_value_head chunk = *head;
     *chunk_rows = 1;
     s->record.storage = INV_RECORD_PLAIN;
@@ -100,13 +100,13 @@ static bool take_storage(sending *s, hid_t array, hid_t properties, uint64_t *ch
         return true;
     hid_t space = H5Dget_space(array);
     const bool known = H5Pget_chunk(properties, H5S_MAX_RANK, dims) == head->rank &&
-                       H5Sget_simple_extent_dims(space, NULL, most) == head->rank;
+                       H5Sget_simple_extent_dims(space, NULL, maximum) == head->rank;
     H5Sclose(space);
     for (uint8_t i = 0; known && i < head->rank; i++)
         chunk.dims[i] = dims[i];
     *chunk_rows = dims[0];
     s->record.storage =
-        head->rank == 1 && most[0] == H5S_UNLIMITED ? INV_RECORD_GROWING : INV_RECORD_PACKED;
+        head->rank == 1 && maximum[0] == H5S_UNLIMITED ? INV_RECORD_GROWING : INV_RECORD_PACKED;
     return known && head->rank > 0 && dims[0] > 0 &&
            is_justified(s, inv_value_bytes(&chunk, inv_value_count(&chunk)));
 }
@@ -233,10 +233,10 @@ static inv_status send_rows(sending *s, hid_t array, uint64_t chunk_rows)
     for (uint64_t first = 0; first < rows; first += step) {
         const uint64_t now = rows - first < step ? rows - first : step;
         if (inv_value_read_rows(array, head, first, now, values) < 0)
-            INV_TRY(unreadable(s));
+            INV_RAISE(unreadable(s));
         INV_TRY(put_block(s, values, now * row));
     }
-fail:
+done:
     free(values);
     return status;
 }
@@ -292,7 +292,7 @@ static inv_status send_open_array(sending *s, hid_t array, hid_t properties)
     if (!good)
         return unreadable(s);
     const uint64_t count = inv_value_count(&r->head);
-    if (inv_value_bytes(&r->head, count) > s->array_most)
+    if (inv_value_bytes(&r->head, count) > s->array_max)
         return INV_OK;
     r->kind = INV_RECORD_ARRAY;
     set_text(s, s->path);
@@ -301,13 +301,13 @@ static inv_status send_open_array(sending *s, hid_t array, hid_t properties)
         INV_TRY(r->head.kind == INV_VALUE_TEXTS ? send_texts(s, array)
                                                 : send_rows(s, array, chunk_rows));
     INV_TRY(send_attributes(s, array));
-fail:
+done:
     return status;
 }
 
 static inv_status send_array(sending *s)
 {
-    if (s->array_most == 0)
+    if (s->array_max == 0)
         return INV_OK;
     hid_t array = H5Dopen2(s->file, s->path, H5P_DEFAULT);
     hid_t properties = H5Dget_create_plist(array);
@@ -387,7 +387,7 @@ static inv_status send_all(sending *s)
     return status == INV_OK ? inv_record_put(s->to, &s->record) : status;
 }
 
-inv_status inv_stream_send(const char *name, unsigned char *bytes, size_t size, uint64_t array_most,
+inv_status inv_stream_send(const char *name, unsigned char *bytes, size_t size, uint64_t array_max,
                            const inv_sink *to)
 {
     inv_seal seal;
@@ -397,16 +397,15 @@ inv_status inv_stream_send(const char *name, unsigned char *bytes, size_t size, 
     INV_TRY(inv_seal_check(name, bytes, size, &seal));
     INV_TRY(inv_calloc(1, sizeof *s, name, &memory));
     s = memory;
-    *s =
-        (sending){.name = name, .path = "/", .size = seal.size, .array_most = array_most, .to = to};
+    *s = (sending){.name = name, .path = "/", .size = seal.size, .array_max = array_max, .to = to};
     s->record = (inv_record){.kind = INV_RECORD_START, .status = seal.is_right};
     INV_TRY(inv_record_put(to, &s->record));
     errno = 0;
     s->file = inv_image_view(seal.body, seal.size);
     if (s->file < 0)
-        INV_TRY(unreadable(s));
+        INV_RAISE(unreadable(s));
     INV_TRY(send_all(s));
-fail:
+done:
     if (s) {
         H5Fclose(s->file);
         free(s->shared);

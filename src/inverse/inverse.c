@@ -128,7 +128,7 @@ inv_status inv_inverse_build(const inv_inverse_spec *spec, const inv_net *net, i
     INV_TRY(inv_config_read_json("inverse", text, &config));
     INV_TRY(inv_net_build(config, "", (inv_shape){1, 1, inv_net_units(net, point)}, 0, out));
     copy_frozen(net, *out);
-fail:
+done:
     inv_config_free(config);
     json_decref(list);
     free(text);
@@ -161,7 +161,7 @@ static inv_status alloc_buffers(inv_inverter *inverter, size_t units)
     INV_TRY(inv_calloc(inverter->part->count, sizeof(float), "confidences", &confidence));
     inverter->confidence = confidence;
     INV_TRY(inv_mat_alloc(inverter->part->count, units, "values of all images", &inverter->codes));
-fail:
+done:
     return status;
 }
 
@@ -261,7 +261,7 @@ static inv_status check(const inv_inverse_spec *spec, const inv_net *net, const 
     if (spec->batch > data->train.count)
         INV_FAIL(INV_ECONFIG, "inverse.batch: %zu, but there are %zu images to train on",
                  spec->batch, data->train.count);
-fail:
+done:
     return status;
 }
 
@@ -290,7 +290,7 @@ inv_status inv_inverter_alloc(const inv_inverse_spec *spec, const inv_net *net, 
     INV_TRY(check_confidence(inverter));
     *out = &inverter->base;
     return INV_OK;
-fail:
+done:
     inv_learner_free(memory);
     return status;
 }
@@ -333,7 +333,7 @@ inv_status inv_inverse_apply(const inv_net *inverse, const gsl_matrix_float *val
     INV_TRY(check_matrix(images, rows, inv_net_units(inverse, depth), "images"));
     INV_TRY(inv_pass_alloc(inverse, 0, depth, rows, INV_PASS_FORWARD, &pass));
     gsl_matrix_float_memcpy(images, inv_net_forward(inverse, pass, values));
-fail:
+done:
     inv_pass_free(pass);
     return status;
 }
@@ -349,7 +349,7 @@ inv_status inv_inverse_project(const inv_net *net, const inv_net *inverse, size_
     INV_TRY(inv_pass_alloc(net, 0, inv_net_logits(net), x->size1, INV_PASS_FORWARD, &pass));
     inv_encode_classes(inv_net_forward(net, pass, x), confidence, predicted);
     INV_TRY(inv_inverse_apply(inverse, inv_pass_at(pass, at), images));
-fail:
+done:
     inv_pass_free(pass);
     return status;
 }

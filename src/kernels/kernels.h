@@ -16,7 +16,7 @@
  *     a[s a_segment + row a_row + k a_step] b[s b_segment + k b_step + column]
  * where start is 0 (NULL) or start[row start_row + column]: a bias (start_row 0), or c itself. The
  * rows of a may overlap, as those of neighbouring windows of an image do. b is read in whole
- * vectors: behind its last column there must be something, up to a multiple of INV_LANES_MOST. */
+ * vectors: behind its last column there must be something, up to a multiple of INV_LANES_MAX. */
 typedef struct inv_window_product {
     size_t rows, cols, segments, depth;
     const float *a;
@@ -34,15 +34,15 @@ typedef struct inv_pool_window {
     size_t rows, columns, channels, pitch;
 } inv_pool_window;
 
-#define INV_LANES_MOST 16 /* floats in the widest vector there is */
+#define INV_LANES_MAX 16 /* floats in the widest vector there is */
 
 /* The next multiple of the widest vector. */
 static inline size_t inv_whole_vectors(size_t n)
 {
-    return (n + INV_LANES_MOST - 1) / INV_LANES_MOST * INV_LANES_MOST;
+    return (n + INV_LANES_MAX - 1) / INV_LANES_MAX * INV_LANES_MAX;
 }
 
-#define INV_VECTOR_BYTES (INV_LANES_MOST * sizeof(float))
+#define INV_VECTOR_BYTES (INV_LANES_MAX * sizeof(float))
 
 /* The next address that whole vectors can start at; at most INV_VECTOR_BYTES behind p. */
 static inline void *inv_vector_start(void *p)
@@ -58,7 +58,7 @@ typedef struct inv_sparse_product {
     const uint64_t *bits; /* [in]: of nonzero_rows */
     const float *x;       /* [at most INV_SPARSE_ROWS, in] */
     size_t x_row;
-    size_t stride; /* of y and of dy, the next multiple of INV_LANES_MOST: whole vectors are read
+    size_t stride; /* of y and of dy, the next multiple of INV_LANES_MAX: whole vectors are read
                       and written */
 } inv_sparse_product;
 
@@ -98,11 +98,11 @@ typedef struct inv_kernels {
     /* y_i = 1 / (1 + exp(-x_i)) */
     void (*sigmoid)(size_t n, const float *x, float *y);
     /* dx_i = dy_i y_i (1 - y_i) */
-    void (*sigmoid_slope)(size_t n, const float *y, const float *dy, float *dx);
+    void (*sigmoid_gradient)(size_t n, const float *y, const float *dy, float *dx);
     /* y_i = log(x_i / (1 - x_i)) */
     void (*logit)(size_t n, const float *x, float *y);
     /* dx_i = dy_i / (x_i (1 - x_i)) */
-    void (*logit_slope)(size_t n, const float *x, const float *dy, float *dx);
+    void (*logit_gradient)(size_t n, const float *x, const float *dy, float *dx);
     /* y_i = tanh(x_i) */
     void (*tanh)(size_t n, const float *x, float *y);
     /* y_i = x_i where x_i > 0, else alpha (exp(x_i) - 1) */
@@ -110,7 +110,7 @@ typedef struct inv_kernels {
     /* y_i = log(1 + exp(x_i)) */
     void (*softplus)(size_t n, const float *x, float *y);
     /* dx_i = dy_i / (1 + exp(-x_i)) */
-    void (*softplus_slope)(size_t n, const float *x, const float *dy, float *dx);
+    void (*softplus_gradient)(size_t n, const float *x, const float *dy, float *dx);
     /* y_i = log((1 + x_i) / (1 - x_i)) / 2 */
     void (*atanh)(size_t n, const float *x, float *y);
     /* y_i = x_i where x_i > 0, log(1 + x_i / alpha) down to -alpha / 2, straight on below */
@@ -118,7 +118,7 @@ typedef struct inv_kernels {
     /* y_i = log(exp(x_i) - 1) down to log 2, straight on below */
     void (*inverse_softplus)(size_t n, const float *x, float *y);
     /* dx_i = dy_i / (1 - exp(-x_i)) down to log 2, 2 dy_i below */
-    void (*inverse_softplus_slope)(size_t n, const float *x, const float *dy, float *dx);
+    void (*inverse_softplus_gradient)(size_t n, const float *x, const float *dy, float *dx);
     /* y_i = exp(x_i - shift); returns their sum */
     float (*exp_shifted)(size_t n, const float *x, float shift, float *y);
     /* the smallest and the largest of n values, none of them NaN */
@@ -128,8 +128,8 @@ typedef struct inv_kernels {
     /* y_i = (x_i - shift) factor + offset */
     void (*rescale)(size_t n, const float *x, float shift, float factor, float offset, float *y);
     /* dx_i = factor dy_i; sums[0] = sum_i dx_i, sums[1] = sum_i dx_i (x_i - shift) */
-    void (*rescale_slope)(size_t n, const float *x, float shift, float factor, const float *dy,
-                          float *dx, float sums[2]);
+    void (*rescale_gradient)(size_t n, const float *x, float shift, float factor, const float *dy,
+                             float *dx, float sums[2]);
     /* returns sum_i |y_i - t_i|; dy_i = sign(y_i - t_i), unless dy is NULL */
     float (*l1)(size_t n, const float *y, const float *t, float *dy);
     /* returns sum_i (y_i - t_i)^2; dy_i = 2 (y_i - t_i), unless dy is NULL */
@@ -145,7 +145,7 @@ typedef struct inv_kernels {
     /* how many of n values are not 0 */
     size_t (*count_nonzeros)(size_t n, const float *x);
     /* to[rows, stride] = from[rows, cols] with zeros beside it; stride is the next multiple of
-     * INV_LANES_MOST */
+     * INV_LANES_MAX */
     void (*pad)(size_t rows, size_t cols, const float *from, size_t from_row, float *to,
                 size_t stride);
     /* bits[j] = which of the rows of x[rows, in] are not 0 in column j: the first in the lowest
@@ -174,8 +174,8 @@ typedef struct inv_kernels {
      * channels where the first of that size stands. Where one is NaN, so is y_k. */
     void (*max_pool)(const inv_pool_window *w, const float *x, float *y, uint32_t *at);
     /* dx[at_k + k] += dy_k */
-    void (*max_pool_slope)(const inv_pool_window *w, const float *dy, const uint32_t *at,
-                           float *dx);
+    void (*max_pool_gradient)(const inv_pool_window *w, const float *dy, const uint32_t *at,
+                              float *dx);
 } inv_kernels;
 
 /* The best that this processor runs, or the one named by the environment's INVPROJ_KERNELS. */

@@ -18,9 +18,9 @@
 
 #define NONZERO_LANES(v)                                                                           \
     (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(v, _mm256_setzero_ps(), _CMP_NEQ_UQ))
-#define TURN_BITS(bits, columns) turn_64_bytes(bits, columns)
+#define TURN_BITS(bits, columns) transpose_64_bytes(bits, columns)
 
-static inline void turn_64_bytes(const unsigned char *bits, unsigned long *columns)
+static inline void transpose_64_bytes(const unsigned char *bits, unsigned long *columns)
 {
     __m256i low = _mm256_loadu_si256((const __m256i *)bits);
     __m256i high = _mm256_loadu_si256((const __m256i *)(bits + 32));

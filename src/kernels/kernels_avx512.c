@@ -19,9 +19,9 @@
 #define NONZERO_LANES(v)         (unsigned)_mm512_cmp_ps_mask(v, _mm512_setzero_ps(), _CMP_NEQ_UQ)
 #define NEGATIVE_LANES(bits)     (unsigned)_mm512_movepi32_mask((__m512i)(bits))
 #define LOOK_UP(table, at)       _mm512_permutexvar_ps((__m512i)(at), table)
-#define TURN_BITS(bits, columns) turn_64_bytes(bits, columns)
+#define TURN_BITS(bits, columns) transpose_64_bytes(bits, columns)
 
-static inline void turn_64_bytes(const unsigned char *bits, unsigned long *columns)
+static inline void transpose_64_bytes(const unsigned char *bits, unsigned long *columns)
 {
     const __m512i rows = _mm512_loadu_si512(bits);
     columns[0] = _mm512_movepi8_mask(_mm512_slli_epi16(rows, 7));

@@ -143,8 +143,8 @@ static void sigmoid(size_t n, const float *x, float *y)
     MAP(sigmoid_of(v), 0.0f)
 }
 
-static void sigmoid_slope(size_t n, const float *restrict y, const float *restrict dy,
-                          float *restrict dx)
+static void sigmoid_gradient(size_t n, const float *restrict y, const float *restrict dy,
+                             float *restrict dx)
 {
     for (size_t i = 0; i < n; i++)
         dx[i] = dy[i] * y[i] * (1.0f - y[i]);
@@ -160,8 +160,8 @@ static void logit(size_t n, const float *x, float *y)
     MAP(logit_of(v), 0.5f)
 }
 
-static void logit_slope(size_t n, const float *restrict x, const float *restrict dy,
-                        float *restrict dx)
+static void logit_gradient(size_t n, const float *restrict x, const float *restrict dy,
+                           float *restrict dx)
 {
     for (size_t i = 0; i < n; i++)
         dx[i] = dy[i] / (x[i] * (1.0f - x[i]));
@@ -187,7 +187,7 @@ static void softplus(size_t n, const float *x, float *y)
     MAP(softplus_of(v), 0.0f)
 }
 
-static void softplus_slope(size_t n, const float *x, const float *dy, float *dx)
+static void softplus_gradient(size_t n, const float *x, const float *dy, float *dx)
 {
     size_t i = 0;
     for (; i + LANES <= n; i += LANES)
@@ -218,20 +218,20 @@ static void inverse_softplus(size_t n, const float *x, float *y)
 }
 
 /* 1 - exp(-log 2) = 1/2 */
-static inline vec inverse_softplus_slope_of(vec x, vec dy)
+static inline vec inverse_softplus_gradient_of(vec x, vec dy)
 {
     return dy / -EXPM1(-pick(x > LN2, x, splat(LN2)));
 }
 
-static void inverse_softplus_slope(size_t n, const float *x, const float *dy, float *dx)
+static void inverse_softplus_gradient(size_t n, const float *x, const float *dy, float *dx)
 {
     size_t i = 0;
     for (; i + LANES <= n; i += LANES)
-        store(dx + i, inverse_softplus_slope_of(load(x + i), load(dy + i)));
+        store(dx + i, inverse_softplus_gradient_of(load(x + i), load(dy + i)));
     if (i < n)
         store_some(dx + i,
-                   inverse_softplus_slope_of(load_some(x + i, n - i, 1.0f),
-                                             load_some(dy + i, n - i, 0.0f)),
+                   inverse_softplus_gradient_of(load_some(x + i, n - i, 1.0f),
+                                                load_some(dy + i, n - i, 0.0f)),
                    n - i);
 }
 
@@ -278,8 +278,8 @@ static void rescale(size_t n, const float *x, float shift, float factor, float o
     MAP((v - shift) * factor + offset, 0.0f)
 }
 
-static void rescale_slope(size_t n, const float *x, float shift, float factor, const float *dy,
-                          float *dx, float sums[2])
+static void rescale_gradient(size_t n, const float *x, float shift, float factor, const float *dy,
+                             float *dx, float sums[2])
 {
     vec sum = {0}, product = {0};
     size_t i = 0;
@@ -472,22 +472,22 @@ const inv_kernels KERNELS = {
     .lanes = LANES,
     .bytes_over = bytes_over,
     .sigmoid = sigmoid,
-    .sigmoid_slope = sigmoid_slope,
+    .sigmoid_gradient = sigmoid_gradient,
     .logit = logit,
-    .logit_slope = logit_slope,
+    .logit_gradient = logit_gradient,
     .tanh = tanh_of_all,
     .elu = elu,
     .softplus = softplus,
-    .softplus_slope = softplus_slope,
+    .softplus_gradient = softplus_gradient,
     .atanh = atanh_of_all,
     .inverse_elu = inverse_elu,
     .inverse_softplus = inverse_softplus,
-    .inverse_softplus_slope = inverse_softplus_slope,
+    .inverse_softplus_gradient = inverse_softplus_gradient,
     .exp_shifted = exp_shifted,
     .range = range,
     .position = position,
     .rescale = rescale,
-    .rescale_slope = rescale_slope,
+    .rescale_gradient = rescale_gradient,
     .l1 = l1,
     .l2 = l2,
     .sgd = sgd,
@@ -508,5 +508,5 @@ const inv_kernels KERNELS = {
     .add = add,
     .window_product = window_product,
     .max_pool = max_pool,
-    .max_pool_slope = max_pool_slope,
+    .max_pool_gradient = max_pool_gradient,
 };

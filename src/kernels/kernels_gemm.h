@@ -20,8 +20,8 @@ typedef struct panel {
 /* to[k to_step + j] = from[j from_step + k], or 0 where j >= rows, for j < width <= LANES and
  * k < LANES, k < columns. Each round takes the first bit of the row's number to the end of the
  * column's and the first of the column's to the end of the row's. */
-static inline void turn(const float *from, size_t from_step, size_t rows, size_t columns, float *to,
-                        size_t to_step, size_t width)
+static inline void transpose_lanes(const float *from, size_t from_step, size_t rows, size_t columns,
+                                   float *to, size_t to_step, size_t width)
 {
     vec a[LANES], b[LANES];
     for (size_t j = 0; j < LANES; j++) {
@@ -51,8 +51,8 @@ static void transpose(size_t rows, size_t cols, const float *from, size_t from_r
 {
     for (size_t i = 0; i < rows; i += LANES)
         for (size_t j = 0; j < cols; j += LANES)
-            turn(from + i * from_row + j, from_row, rows - i, cols - j, to + j * to_row + i, to_row,
-                 rows - i < LANES ? rows - i : LANES);
+            transpose_lanes(from + i * from_row + j, from_row, rows - i, cols - j,
+                            to + j * to_row + i, to_row, rows - i < LANES ? rows - i : LANES);
 }
 
 static void copy_panel(const inv_product *p, const panel *to)
@@ -72,8 +72,8 @@ static void copy_panel(const inv_product *p, const panel *to)
     }
     for (size_t j = 0; j < width; j += LANES)
         for (size_t k = 0; k < to->depth; k += LANES)
-            turn(b + k + j * p->b_col, p->b_col, j < to->columns ? to->columns - j : 0,
-                 to->depth - k, to->values + k * width + j, width, LANES);
+            transpose_lanes(b + k + j * p->b_col, p->b_col, j < to->columns ? to->columns - j : 0,
+                            to->depth - k, to->values + k * width + j, width, LANES);
 }
 
 /* Where the sums of a tile come from and go to: [row][column], `step` floats from row to row. */
@@ -160,9 +160,9 @@ static void tile_end(const inv_product *p, const panel *b, size_t row, size_t ro
             c[i * p->c_row + j * p->c_col] = room[i * b->vectors * LANES + j];
 }
 
-static size_t parts(size_t n, size_t most)
+static size_t parts(size_t n, size_t maximum)
 {
-    return (n + most - 1) / most;
+    return (n + maximum - 1) / maximum;
 }
 
 #define EACH_ROWS(CASE)                                                                            \
@@ -173,10 +173,10 @@ static size_t parts(size_t n, size_t most)
 
 /* All rows of c, for one panel, shared out evenly: a tile of few rows would wait for its own sums.
  */
-#define PANEL(vectors, most)                                                                       \
+#define PANEL(vectors, maximum)                                                                    \
     static void panel_##vectors(const inv_product *p, const panel *b)                              \
     {                                                                                              \
-        enum { VECTORS = vectors, MOST = most };                                                   \
+        enum { VECTORS = vectors, MOST = maximum };                                                \
         float room[ROWS_MOST * PANEL_MOST * LANES];                                                \
         const size_t tiles = parts(p->m, MOST);                                                    \
         for (size_t t = 0; t < tiles; t++) {                                                       \
@@ -200,7 +200,7 @@ PANELS(PANEL)
 static void run_panel(const inv_product *p, const panel *b)
 {
     switch (b->vectors) {
-#define PANEL(vectors, most)                                                                       \
+#define PANEL(vectors, maximum)                                                                    \
     case vectors:                                                                                  \
         panel_##vectors(p, b);                                                                     \
         break;

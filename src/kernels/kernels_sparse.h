@@ -74,7 +74,7 @@ static inline __attribute__((always_inline)) void store_strip(size_t k, size_t w
 }
 
 /* columns[j]'s bit r = bits[r]'s bit j */
-static inline void turn_bits(const uint8_t bits[INV_SPARSE_ROWS], uint64_t columns[8])
+static inline void transpose_bits(const uint8_t bits[INV_SPARSE_ROWS], uint64_t columns[8])
 {
 #ifdef TURN_BITS
     TURN_BITS(bits, columns);
@@ -94,7 +94,7 @@ static void nonzero_rows(size_t rows, size_t in, const float *x, size_t x_row, u
         uint64_t columns[8];
         for (size_t r = 0; r < rows; r++)
             row_bits[r] = nonzero_bits(in - first, x + r * x_row + first);
-        turn_bits(row_bits, columns);
+        transpose_bits(row_bits, columns);
         for (size_t j = first; j < first + 8 && j < in; j++)
             bits[j] = columns[j - first];
     }
@@ -153,9 +153,9 @@ static inline __attribute__((always_inline)) void strip_outer(size_t k, size_t w
             HIDE(row);
 #pragma GCC unroll 16
             for (size_t v = 0; v < k; v++) {
-                const vec slope = load(row + v * LANES);
-                first[v] = ADD_PRODUCT(first[v], a, slope);
-                second[v] = ADD_PRODUCT(second[v], b, slope);
+                const vec gradient = load(row + v * LANES);
+                first[v] = ADD_PRODUCT(first[v], a, gradient);
+                second[v] = ADD_PRODUCT(second[v], b, gradient);
             }
         }
         store_strip(k, width, second, to + next * dw_row);

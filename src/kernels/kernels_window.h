@@ -112,17 +112,17 @@ static void window_product(const inv_window_product *p)
 
 static inline void largest_lanes(const inv_pool_window *w, const float *x, float *y, uint32_t *at)
 {
-    vec most = load(x);
+    vec maximum = load(x);
     ivec place = {0};
     for (size_t r = 0; r < w->rows; r++)
         for (size_t c = 0; c < w->columns; c++) {
             const size_t here = r * w->pitch + c * w->channels;
             const vec v = load(x + here);
-            const ivec larger = (v > most) | (v != v); // NOLINT(misc-redundant-expression): NaN
-            most = pick(larger, v, most);
+            const ivec larger = (v > maximum) | (v != v); // NOLINT(misc-redundant-expression): NaN
+            maximum = pick(larger, v, maximum);
             place = (((ivec){0} + (int32_t)here) & larger) | (place & ~larger);
         }
-    store(y, most);
+    store(y, maximum);
     memcpy(at, &place, sizeof place);
 }
 
@@ -147,25 +147,26 @@ static void max_pool(const inv_pool_window *w, const float *x, float *y, uint32_
         largest_one(w, x + k, y + k, at + k);
 }
 
-static inline void slope_lanes(const inv_pool_window *w, const float *dy, const uint32_t *at,
-                               float *dx)
+static inline void gradient_lanes(const inv_pool_window *w, const float *dy, const uint32_t *at,
+                                  float *dx)
 {
-    const vec slope = load(dy);
+    const vec gradient = load(dy);
     ivec place;
     memcpy(&place, at, sizeof place);
     for (size_t r = 0; r < w->rows; r++)
         for (size_t c = 0; c < w->columns; c++) {
             const size_t here = r * w->pitch + c * w->channels;
-            const vec part = pick(place == (int32_t)here, slope, (vec){0});
+            const vec part = pick(place == (int32_t)here, gradient, (vec){0});
             store(dx + here, load(dx + here) + part);
         }
 }
 
-static void max_pool_slope(const inv_pool_window *w, const float *dy, const uint32_t *at, float *dx)
+static void max_pool_gradient(const inv_pool_window *w, const float *dy, const uint32_t *at,
+                              float *dx)
 {
     size_t k = 0;
     for (; k + LANES <= w->channels; k += LANES)
-        slope_lanes(w, dy + k, at + k, dx + k);
+        gradient_lanes(w, dy + k, at + k, dx + k);
     for (; k < w->channels; k++)
         dx[at[k] + k] += dy[k];
 }

@@ -102,7 +102,7 @@ static size_t block_size(size_t n)
     return blocks ? (n + blocks - 1) / blocks : 1;
 }
 
-static size_t least(size_t a, size_t b)
+static size_t minimum(size_t a, size_t b)
 {
     return a < b ? a : b;
 }
@@ -150,11 +150,11 @@ static void multiply_in_blocks(const inv_product *whole)
     for (size_t s = 0; s < side; s += step) {
         inv_product p = *whole;
         if (by_rows) {
-            p.m = least(step, side - s);
+            p.m = minimum(step, side - s);
             p.a += s * p.a_row;
             p.c += s * p.c_row;
         } else {
-            p.n = least(step, side - s);
+            p.n = minimum(step, side - s);
             p.b += s * p.b_col;
             p.bias = p.bias ? p.bias + s : NULL;
             p.c += s * p.c_col;
@@ -198,20 +198,20 @@ void inv_mat_times_transposed(const gsl_matrix_float *dy, const gsl_matrix_float
                                   .c = dx->data,
                                   .c_row = dx->tda,
                                   .c_col = 1};
-    const inv_product turned = {.m = w->size1,
-                                .n = dy->size1,
-                                .k = dy->size2,
-                                .a = w->data,
-                                .a_row = w->tda,
-                                .a_col = 1,
-                                .b = dy->data,
-                                .b_row = 1,
-                                .b_col = dy->tda,
-                                .c = dx->data,
-                                .c_row = 1,
-                                .c_col = dx->tda};
-    const bool turn = has_kernels() && 4 * dy->size1 < w->size1;
-    multiply_in_blocks(turn ? &turned : &straight);
+    const inv_product transposed = {.m = w->size1,
+                                    .n = dy->size1,
+                                    .k = dy->size2,
+                                    .a = w->data,
+                                    .a_row = w->tda,
+                                    .a_col = 1,
+                                    .b = dy->data,
+                                    .b_row = 1,
+                                    .b_col = dy->tda,
+                                    .c = dx->data,
+                                    .c_row = 1,
+                                    .c_col = dx->tda};
+    const bool transpose = has_kernels() && 4 * dy->size1 < w->size1;
+    multiply_in_blocks(transpose ? &transposed : &straight);
 }
 
 void inv_mat_add_transposed_times(const gsl_matrix_float *x, const gsl_matrix_float *dy,
@@ -252,7 +252,7 @@ void inv_mat_add_column_sums(const gsl_matrix_float *m, float *sum)
 #pragma omp parallel for schedule(static) if (m->size1 * cols > INV_PARALLEL_MIN)
     for (size_t first = 0; first < cols; first += COLUMNS)
         for (size_t i = 0; i < m->size1; i++)
-            kernels->add(least(COLUMNS, cols - first), m->data + i * m->tda + first, sum + first);
+            kernels->add(minimum(COLUMNS, cols - first), m->data + i * m->tda + first, sum + first);
 }
 
 bool inv_all_finite(const float *values, size_t n)

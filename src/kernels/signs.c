@@ -12,7 +12,7 @@ struct inv_signs {
     size_t rows, cols;
     float size;             /* of all values of dy */
     int32_t *down, *across; /* codes of dy and of its transpose */
-    float *turned;          /* transpose(dx): [in, rows] */
+    float *transposed;      /* transpose(dx): [in, rows] */
 };
 
 static size_t groups(size_t n)
@@ -40,7 +40,7 @@ bool inv_signs_read(inv_signs *s, const gsl_matrix_float *dy)
     s->rows = dy->size1, s->cols = dy->size2;
     s->down = inv_vector_start(s + 1);
     s->across = s->down + down_size(s->rows, s->cols);
-    s->turned = (void *)(s->across + down_size(s->cols, s->rows));
+    s->transposed = (void *)(s->across + down_size(s->cols, s->rows));
     s->size = kernels->sign_codes(s->rows, s->cols, dy->data, dy->tda, s->down, s->across);
     return s->size > 0.0f;
 }
@@ -85,9 +85,9 @@ void inv_signs_times_transposed(const inv_signs *s, const gsl_matrix_float *w, g
                             .a = w->data,
                             .a_row = w->tda,
                             .a_col = 1,
-                            .c = s->turned,
+                            .c = s->transposed,
                             .c_row = row,
                             .c_col = 1},
              &(inv_signs_factor){s->size, s->across, row});
-    inv_kernels_best()->transpose(w->size1, s->rows, s->turned, row, dx->data, dx->tda);
+    inv_kernels_best()->transpose(w->size1, s->rows, s->transposed, row, dx->data, dx->tda);
 }

@@ -20,12 +20,12 @@ struct inv_sparse {
     float *rows;    /* forward, y, and backward, dy: [tiles TILE, stride] */
 };
 
-static size_t parts(size_t n, size_t most)
+static size_t parts(size_t n, size_t maximum)
 {
-    return (n + most - 1) / most;
+    return (n + maximum - 1) / maximum;
 }
 
-static size_t least(size_t a, size_t b)
+static size_t minimum(size_t a, size_t b)
 {
     return a < b ? a : b;
 }
@@ -75,7 +75,7 @@ static void affine_tile(const inv_sparse *s, const gsl_matrix_float *x, const gs
                         const float *bias, gsl_matrix_float *y, size_t row)
 {
     const inv_kernels *kernels = inv_kernels_best();
-    const size_t n = least(TILE, x->size1 - row);
+    const size_t n = minimum(TILE, x->size1 - row);
     const inv_sparse_product p = tile_of(s, x, row, 0, s->in);
     float *sums = s->rows + row * s->stride;
     kernels->nonzero_rows(n, s->in, p.x, p.x_row, s->bits + row / TILE * s->in);
@@ -110,7 +110,7 @@ bool inv_sparse_add_transposed_times(inv_sparse *s, const gsl_matrix_float *x,
 #pragma omp parallel for schedule(static) if (x->size1 * x->size2 > INV_PARALLEL_MIN)
     for (size_t first = 0; first < s->in; first += BLOCK)
         for (size_t row = 0; row < x->size1; row += TILE) {
-            const inv_sparse_product p = tile_of(s, x, row, first, least(BLOCK, s->in - first));
+            const inv_sparse_product p = tile_of(s, x, row, first, minimum(BLOCK, s->in - first));
             kernels->sparse_outer(&p, s->rows + row * s->stride, dw->data + first * dw->tda,
                                   dw->tda);
         }

@@ -21,7 +21,7 @@ inv_status inv_learner_open(inv_learner *learner, const inv_learner_type *type, 
     INV_TRY(inv_optim_alloc(optim, size, &learner->optim));
     INV_TRY(inv_calloc(size, sizeof(float), "gradient", &gradient));
     learner->gradient = gradient;
-fail:
+done:
     return status;
 }
 

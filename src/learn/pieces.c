@@ -23,21 +23,21 @@ typedef struct worker {
 struct inv_pieces {
     const inv_net *net;
     size_t split, last, shares, workers; /* shares: at most */
-    size_t most;                         /* rows of a piece */
+    size_t maximum;                      /* rows of a piece */
     inv_pass *head;                      /* NULL where split is 0 */
     gsl_matrix_float *head_x, *head_dy;
     worker *worker;
     gsl_matrix_float *gradients; /* [shares - 1, inv_net_size]: of all but the first; or NULL */
 };
 
-static size_t least(size_t a, size_t b)
+static size_t minimum(size_t a, size_t b)
 {
     return a < b ? a : b;
 }
 
-static size_t share_count(size_t most, size_t rows)
+static size_t share_count(size_t maximum, size_t rows)
 {
-    return rows < 2 * SHARE_LEAST ? 1 : least(rows / SHARE_LEAST, most);
+    return rows < 2 * SHARE_LEAST ? 1 : minimum(rows / SHARE_LEAST, maximum);
 }
 
 /* ---- making them ---- */
@@ -56,13 +56,13 @@ static void set_sizes(inv_pieces *pieces, size_t rows)
     const size_t size = inv_net_size(pieces->net);
     const size_t room = size ? GRADIENTS_MOST / size : SHARES_MOST;
     pieces->split = find_split(pieces->net, pieces->last);
-    pieces->shares = share_count(least(SHARES_MOST, room ? room : 1), rows);
+    pieces->shares = share_count(minimum(SHARES_MOST, room ? room : 1), rows);
     if (pieces->split == pieces->last) { /* no tail is left: one piece */
         pieces->split = 0;
         pieces->shares = 1;
     }
-    pieces->most = pieces->shares > 1 ? least(rows, PIECE_MOST) : rows;
-    pieces->workers = least(pieces->shares, inv_threads());
+    pieces->maximum = pieces->shares > 1 ? minimum(rows, PIECE_MOST) : rows;
+    pieces->workers = minimum(pieces->shares, inv_threads());
 }
 
 static inv_status alloc_worker(const inv_pieces *pieces, worker *w)
@@ -71,11 +71,11 @@ static inv_status alloc_worker(const inv_pieces *pieces, worker *w)
     const size_t out = inv_net_units(net, pieces->last);
     inv_status status = INV_OK;
     INV_TRY(
-        inv_pass_alloc(net, pieces->split, pieces->last, pieces->most, INV_PASS_BOTH, &w->pass));
+        inv_pass_alloc(net, pieces->split, pieces->last, pieces->maximum, INV_PASS_BOTH, &w->pass));
     if (!pieces->head)
-        INV_TRY(inv_mat_alloc(pieces->most, inv_net_units(net, 0), "a piece of a batch", &w->x));
-    INV_TRY(inv_mat_alloc(pieces->most, out, "gradients of outputs", &w->dy));
-fail:
+        INV_TRY(inv_mat_alloc(pieces->maximum, inv_net_units(net, 0), "a piece of a batch", &w->x));
+    INV_TRY(inv_mat_alloc(pieces->maximum, out, "gradients of outputs", &w->dy));
+done:
     return status;
 }
 
@@ -89,7 +89,7 @@ static inv_status alloc_head(inv_pieces *pieces, size_t rows)
     INV_TRY(inv_pass_alloc(net, 0, split, rows, INV_PASS_BOTH, &pieces->head));
     INV_TRY(inv_mat_alloc(rows, inv_net_units(net, 0), "a batch", &pieces->head_x));
     INV_TRY(inv_mat_alloc(rows, inv_net_units(net, split), "gradients", &pieces->head_dy));
-fail:
+done:
     return status;
 }
 
@@ -114,7 +114,7 @@ inv_status inv_pieces_alloc(const inv_net *net, size_t last, size_t rows, inv_pi
             inv_mat_alloc(pieces->shares - 1, inv_net_size(net), "gradients", &pieces->gradients));
     *out = pieces;
     return INV_OK;
-fail:
+done:
     inv_pieces_free(pieces);
     return status;
 }
@@ -181,7 +181,7 @@ static void clear(float *values, size_t n)
 {
 #pragma omp parallel for schedule(static) if (n > 4 * CLEARED)
     for (size_t i = 0; i < n; i += CLEARED)
-        memset(values + i, 0, least(CLEARED, n - i) * sizeof *values);
+        memset(values + i, 0, minimum(CLEARED, n - i) * sizeof *values);
 }
 
 static float *gradient_of(const batch *b, size_t share)
@@ -196,7 +196,7 @@ static double work_share(const batch *b, size_t share, size_t number)
     worker *w = &pieces->worker[number];
     float *gradient = gradient_of(b, share);
     const size_t start = share * b->rows / b->shares, end = (share + 1) * b->rows / b->shares;
-    const size_t n = end - start, count = (n + pieces->most - 1) / pieces->most;
+    const size_t n = end - start, count = (n + pieces->maximum - 1) / pieces->maximum;
     double value = 0.0;
     if (gradient)
         clear(gradient, inv_net_size(pieces->net));
@@ -212,7 +212,7 @@ static double work_share(const batch *b, size_t share, size_t number)
 static size_t team_size(const batch *b)
 {
     const size_t workers = b->pieces->workers, team = inv_threads();
-    return workers < b->shares ? least(workers, team) : team;
+    return workers < b->shares ? minimum(workers, team) : team;
 }
 
 /* Whichever thread is free takes the next share, and at its first a worker of its own. */

@@ -39,7 +39,7 @@ void inv_pieces_free(inv_pieces *pieces);
  * sets gradient[inv_net_size]. */
 double inv_pieces_descend(inv_pieces *pieces, const inv_task *task, size_t rows,
                           const inv_mode *mode, float *gradient);
-/* The same of a net at rest, without the gradient. */
+/* The same of a net in inference mode, without the gradient. */
 double inv_pieces_value(inv_pieces *pieces, const inv_task *task, size_t rows);
 
 /* inv_net_keep for the newest batch. */

@@ -147,7 +147,7 @@ static inv_status alloc_batch(inv_trainer *trainer)
     INV_TRY(inv_calloc(batch, sizeof(double), "losses", &row_loss));
     trainer->row_loss = row_loss;
     INV_TRY(inv_pieces_alloc(trainer->net, last, batch, &trainer->pieces));
-fail:
+done:
     return status;
 }
 
@@ -346,7 +346,7 @@ inv_status inv_trainer_alloc(const inv_train_spec *spec, inv_net *net, const inv
     INV_TRY(alloc_batch(trainer));
     *out = &trainer->base;
     return INV_OK;
-fail:
+done:
     inv_learner_free(memory);
     return status;
 }

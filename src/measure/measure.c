@@ -21,7 +21,7 @@ inv_status inv_measure_accuracy(const inv_net *net, const inv_part *part, double
     for (size_t i = 0; i < part->count; i++)
         correct += predicted[i] == part->labels[i];
     *accuracy = (double)correct / (double)part->count;
-fail:
+done:
     free(memory);
     return status;
 }
@@ -54,7 +54,7 @@ inv_status inv_measure_spread(const inv_part *part, size_t classes, double *spre
         }
         spread[c] = sqrt(2.0 * fmax(variance, 0.0));
     }
-fail:
+done:
     inv_mat_free(x);
     free(counts);
     free(memory);
@@ -138,7 +138,7 @@ inv_status inv_measure_inverse(const inv_net *net, const inv_net *inverse, size_
         measure_chunk(net, inverse, at, c, n, &total);
     }
     INV_TRY(finish(&total, part->pixels, quality));
-fail:
+done:
     if (c) {
         inv_mat_free(c->x);
         inv_pass_free(c->pass);

@@ -62,7 +62,7 @@ inv_status inv_encode(const inv_net *net, const inv_part *part, size_t at, gsl_m
             gsl_matrix_float_memcpy(&to.matrix, inv_pass_at(pass, at));
         }
     }
-fail:
+done:
     inv_pass_free(pass);
     inv_mat_free(images);
     return status;

@@ -72,8 +72,8 @@ void inv_elementwise_backward(const inv_layer *layer, const float *params, void 
         return;
 #pragma omp parallel for schedule(static) if (x->size1 * x->size2 > INV_PARALLEL_MIN)
     for (size_t i = 0; i < x->size1; i++)
-        layer->type->slope(layer, x->size2, x->data + i * x->tda, y->data + i * y->tda,
-                           dy->data + i * dy->tda, dx->data + i * dx->tda);
+        layer->type->gradient(layer, x->size2, x->data + i * x->tda, y->data + i * y->tda,
+                              dy->data + i * dy->tda, dx->data + i * dx->tda);
 }
 
 void inv_identity_map(const inv_layer *layer, size_t n, const float *x, float *y)
@@ -82,8 +82,8 @@ void inv_identity_map(const inv_layer *layer, size_t n, const float *x, float *y
     memcpy(y, x, n * sizeof *y);
 }
 
-void inv_identity_slope(const inv_layer *layer, size_t n, const float *x, const float *y,
-                        const float *dy, float *dx)
+void inv_identity_gradient(const inv_layer *layer, size_t n, const float *x, const float *y,
+                           const float *dy, float *dx)
 {
     (void)layer, (void)x, (void)y;
     memcpy(dx, dy, n * sizeof *dx);

@@ -39,17 +39,17 @@
 INV_LAYERS(INV_LAYER_DECLARE, INV_LAYER_DECLARE)
 #undef INV_LAYER_DECLARE
 
-/* forward and backward of a layer that has map and slope: row by row, on all threads. */
+/* forward and backward of a layer that has map and gradient: row by row, on all threads. */
 void inv_elementwise_forward(const inv_layer *layer, const float *params, void *state,
                              const inv_mode *mode, const gsl_matrix_float *x, gsl_matrix_float *y);
 void inv_elementwise_backward(const inv_layer *layer, const float *params, void *state,
                               const gsl_matrix_float *x, const gsl_matrix_float *y,
                               const gsl_matrix_float *dy, float *dparams, gsl_matrix_float *dx);
 
-/* map and slope of a layer that leaves values as they are */
+/* map and gradient of a layer that leaves values as they are */
 void inv_identity_map(const inv_layer *layer, size_t n, const float *x, float *y);
-void inv_identity_slope(const inv_layer *layer, size_t n, const float *x, const float *y,
-                        const float *dy, float *dx);
+void inv_identity_gradient(const inv_layer *layer, size_t n, const float *x, const float *y,
+                           const float *dy, float *dx);
 
 /* Steps of an inverse, for mirror. Each adds a layer named after the owner of `layer`, with
  * `ending` (at most 7 characters, so that names stay short enough). `step` is its type and

@@ -26,7 +26,7 @@ struct inv_pass {
     gsl_matrix_float **values;        /* [last - first + 1]: at each point; [0] stays NULL */
     gsl_matrix_float *heads;          /* the same, only the rows in use; [0] is x itself */
     void **states;                    /* [last - first] */
-    gsl_matrix_float *slopes[2];      /* gradients on the way down, by turns */
+    gsl_matrix_float *gradients[2];   /* gradients on the way down, by turns */
     const gsl_matrix_float **at_last; /* [last - first + 1]: NULL but for the last */
 };
 
@@ -243,7 +243,7 @@ static inv_status add_element(inv_net *net, const inv_config *config, const char
         spec = NULL;
         INV_TRY(add_layer(net, common.name, type, given, classes));
     }
-fail:
+done:
     free(spec);
     return status;
 }
@@ -284,7 +284,7 @@ inv_status inv_net_build(const inv_config *config, const char *path, inv_shape i
 }
 
 inv_status inv_net_build_within(const inv_config *config, const char *path, inv_shape input,
-                                size_t classes, size_t most, inv_net **out)
+                                size_t classes, size_t maximum, inv_net **out)
 {
     void *memory = NULL, *params = NULL;
     inv_net *net = NULL;
@@ -296,9 +296,9 @@ inv_status inv_net_build_within(const inv_config *config, const char *path, inv_
     net = memory;
     net->input = input;
     INV_TRY(add_elements(net, config, path, classes, list));
-    if (net->size > most)
-        INV_TRY(inv_config_error(config, path, "%zu parameters, but there can be no more than %zu",
-                                 net->size, most));
+    if (net->size > maximum)
+        INV_RAISE(inv_config_error(
+            config, path, "%zu parameters, but there can be no more than %zu", net->size, maximum));
     INV_TRY(inv_calloc(net->size ? net->size : 1, sizeof(float), "network parameters", &params));
     net->params = params;
     net->description = json_dumps(list, JSON_COMPACT);
@@ -306,7 +306,7 @@ inv_status inv_net_build_within(const inv_config *config, const char *path, inv_
         INV_FAIL(INV_ENOMEM, "network: no memory to describe it");
     *out = net;
     net = NULL;
-fail:
+done:
     json_decref(list);
     inv_net_free(net);
     return status;
@@ -424,14 +424,14 @@ static inv_status alloc_values(const inv_net *net, inv_pass *pass)
     return INV_OK;
 }
 
-static inv_status alloc_slopes(const inv_net *net, inv_pass *pass)
+static inv_status alloc_gradients(const inv_net *net, inv_pass *pass)
 {
     size_t widest = 1;
     for (size_t p = pass->first + 1; p < pass->last; p++)
         if (inv_net_units(net, p) > widest)
             widest = inv_net_units(net, p);
     for (int i = 0; i < 2; i++) {
-        inv_status status = inv_mat_alloc(pass->rows, widest, "gradients", &pass->slopes[i]);
+        inv_status status = inv_mat_alloc(pass->rows, widest, "gradients", &pass->gradients[i]);
         if (status != INV_OK)
             return status;
     }
@@ -463,10 +463,10 @@ inv_status inv_pass_alloc(const inv_net *net, size_t first, size_t last, size_t 
     pass->at_last = at_last;
     INV_TRY(alloc_values(net, pass));
     if (kind == INV_PASS_BOTH)
-        INV_TRY(alloc_slopes(net, pass));
+        INV_TRY(alloc_gradients(net, pass));
     *out = pass;
     return INV_OK;
-fail:
+done:
     inv_pass_free(pass);
     return status;
 }
@@ -479,8 +479,8 @@ void inv_pass_free(inv_pass *pass)
         inv_mat_free(pass->values[i]);
     for (size_t i = 0; pass->states && i < pass->last - pass->first; i++)
         free(pass->states[i]);
-    inv_mat_free(pass->slopes[0]);
-    inv_mat_free(pass->slopes[1]);
+    inv_mat_free(pass->gradients[0]);
+    inv_mat_free(pass->gradients[1]);
     free(pass->values);
     free(pass->heads);
     free(pass->states);
@@ -542,7 +542,7 @@ static size_t lowest_needed(const inv_net *net, const inv_pass *pass, bool dx)
 }
 
 /* to += what, [rows, to->size2] */
-static void add_slopes(gsl_matrix_float *to, const gsl_matrix_float *what)
+static void add_gradients(gsl_matrix_float *to, const gsl_matrix_float *what)
 {
     for (size_t i = 0; i < to->size1; i++)
         for (size_t j = 0; j < to->size2; j++)
@@ -557,7 +557,7 @@ void inv_net_backward_points(const inv_net *net, inv_pass *pass, const gsl_matri
     for (size_t p = pass->last; p-- > lowest;) {
         const inv_layer *layer = &net->layers[p];
         const size_t i = p - pass->first;
-        const float *data = pass->slopes[p % 2]->data;
+        const float *data = pass->gradients[p % 2]->data;
         gsl_matrix_float *down = &below;
         below = inv_mat_over(data, rows, inv_net_units(net, p));
         if (p == lowest)
@@ -565,7 +565,7 @@ void inv_net_backward_points(const inv_net *net, inv_pass *pass, const gsl_matri
         layer->type->backward(layer, net->params, pass->states[i], &pass->heads[i],
                               &pass->heads[i + 1], &above, learns(layer) ? dparams : NULL, down);
         if (dy[i] && (p > lowest || dx))
-            add_slopes(down, dy[i]);
+            add_gradients(down, dy[i]);
         above = below;
     }
 }

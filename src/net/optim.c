@@ -221,7 +221,7 @@ inv_status inv_optim_alloc(const inv_optim_spec *spec, size_t n, inv_optim **out
         optim->slots[i] = (float)spec->accumulator;
     *out = optim;
     return INV_OK;
-fail:
+done:
     free(optim_memory);
     return status;
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 
 const inv_schedule inv_schedule_defaults = {
-    .type = "constant", .warm_up = 0.0, .every = 10.0, .factor = 0.1, .least = 0.0};
+    .type = "constant", .warm_up = 0.0, .every = 10.0, .factor = 0.1, .minimum = 0.0};
 
 /* X(name, whether it needs the run's length, what it does): NAME_fields and NAME_factor are below.
  */
@@ -35,7 +35,7 @@ static const inv_field step_fields[] = {
      .help = "number that the rate is multiplied by at each fall"},
     {0}};
 static const inv_field cosine_fields[] = {COMMON_FIELDS,
-                                          {"least", INV_FIELD_REAL, offsetof(inv_schedule, least),
+                                          {"least", INV_FIELD_REAL, offsetof(inv_schedule, minimum),
                                            0.0, 1.0,
                                            .help = "part of the rate that is left at the end"},
                                           {0}};
@@ -60,7 +60,7 @@ static double step_factor(const inv_schedule *schedule, size_t unit, double t, d
 static double cosine_factor(const inv_schedule *schedule, size_t unit, double t, double length)
 {
     (void)unit;
-    return schedule->least + (1.0 - schedule->least) * (1.0 + cos(acos(-1.0) * t / length)) / 2;
+    return schedule->minimum + (1.0 - schedule->minimum) * (1.0 + cos(acos(-1.0) * t / length)) / 2;
 }
 
 static const struct type {

@@ -113,7 +113,7 @@ void inv_window_add(const inv_window *w, size_t i, size_t j, const float *values
         kernels->add(run, values + r * run, padded + r * pitch);
 }
 
-void inv_window_turn(const float *from, size_t rows, size_t cols, float *to)
+void inv_window_transpose(const float *from, size_t rows, size_t cols, float *to)
 {
     const size_t whole = inv_whole_vectors(rows);
     inv_kernels_best()->transpose(rows, cols, from, cols, to, whole);

@@ -117,6 +117,6 @@ static inline inv_span inv_window_block(size_t rows, size_t block)
 }
 
 /* to[cols, inv_whole_vectors(rows)] = transpose(from[rows, cols]), with zeros beside it */
-void inv_window_turn(const float *from, size_t rows, size_t cols, float *to);
+void inv_window_transpose(const float *from, size_t rows, size_t cols, float *to);
 
 #endif

@@ -52,7 +52,7 @@ inv_status inv_gaussians_alloc(size_t units, size_t components, size_t classes, 
         place(&g->of[c], units, components, &at);
     *out = g;
     return INV_OK;
-fail:
+done:
     inv_gaussians_free(g);
     return status;
 }
@@ -90,7 +90,7 @@ static inv_status reading_open(reading *r, const inv_net *net, const inv_part *p
     INV_TRY(inv_mat_alloc(r->rows, part->pixels, "images", &r->images));
     if (at > 0)
         INV_TRY(inv_pass_alloc(net, 0, at, r->rows, INV_PASS_FORWARD, &r->pass));
-fail:
+done:
     return status;
 }
 
@@ -151,9 +151,9 @@ static inv_status find_covariance(reading *r, const float *mean, size_t units, d
 /* How many of the n variances, which fall, are worth an axis; `wanted` (0: all) at most. */
 static size_t count_components(const double *variances, size_t n, size_t wanted)
 {
-    const double least = VARIANCE_LEAST * variances[0];
+    const double minimum = VARIANCE_LEAST * variances[0];
     size_t count = 0;
-    while (count < n && (wanted == 0 || count < wanted) && variances[count] > least)
+    while (count < n && (wanted == 0 || count < wanted) && variances[count] > minimum)
         count++;
     return variances[0] > 0.0 ? count : 0;
 }
@@ -208,7 +208,7 @@ static inv_status add_classes(reading *r, const inv_gaussian *all, class_sums *s
 static void fill_class(const inv_gaussian *all, const double *mean, const double *variances,
                        const double *axes, inv_gaussian *g)
 {
-    const double least = VARIANCE_LEAST * variances[0];
+    const double minimum = VARIANCE_LEAST * variances[0];
     for (size_t j = 0; j < g->units; j++) {
         double sum = all->mean[j];
         for (size_t i = 0; i < g->components; i++)
@@ -217,7 +217,7 @@ static void fill_class(const inv_gaussian *all, const double *mean, const double
     }
     for (size_t k = 0; k < g->components; k++) {
         float *axis = g->axes + k * g->units;
-        g->deviation[k] = (float)sqrt(fmax(variances[k], least));
+        g->deviation[k] = (float)sqrt(fmax(variances[k], minimum));
         for (size_t i = 0; i < g->components; i++) {
             const float part = (float)axes[k * g->components + i];
             for (size_t j = 0; j < g->units; j++)
@@ -309,7 +309,7 @@ static inv_status fit_classes(reading *r, inv_gaussians *g)
     INV_TRY(find_pooled_axes(&g->all, pooled, of_pooled));
     for (size_t c = 0; c < g->classes; c++)
         INV_TRY(fit_class(&g->all, &sums, c, pooled, of_pooled, of_class, &g->of[c]));
-fail:
+done:
     free(variances);
     free(pooled);
     free(count);
@@ -371,7 +371,7 @@ inv_status inv_gaussians_fit(const inv_net *net, const inv_part *part, size_t at
     INV_TRY(fit_classes(&r, g));
     *out = g;
     g = NULL;
-fail:
+done:
     inv_gaussians_free(g);
     reading_close(&r);
     free(covariance);
@@ -404,7 +404,7 @@ static inv_status fill_spectrum(reading *r, inv_gaussian *g)
 {
     void *memory = NULL;
     gsl_matrix_float *z = NULL;
-    double most = 0.0;
+    double maximum = 0.0;
     inv_status status = INV_OK;
     INV_TRY(inv_calloc(g->units, sizeof(double), "spectrum", &memory));
     double *sum = memory;
@@ -417,12 +417,13 @@ static inv_status fill_spectrum(reading *r, inv_gaussian *g)
                 sum[k] += (double)z->data[i * z->tda + k] * z->data[i * z->tda + k];
     }
     for (size_t k = 0; k < g->units; k++)
-        most = fmax(most, sum[k]);
-    if (!(most > 0.0))
+        maximum = fmax(maximum, sum[k]);
+    if (!(maximum > 0.0))
         INV_FAIL(INV_EDATA, "gaussian: the images are all alike");
     for (size_t k = 0; k < g->units; k++)
-        g->deviation[k] = (float)sqrt(fmax(sum[k], VARIANCE_LEAST * most) / (double)r->part->count);
-fail:
+        g->deviation[k] =
+            (float)sqrt(fmax(sum[k], VARIANCE_LEAST * maximum) / (double)r->part->count);
+done:
     free(memory);
     inv_mat_free(z);
     return status;
@@ -449,7 +450,7 @@ inv_status inv_gaussians_waves(const inv_part *part, inv_shape shape, inv_gaussi
     INV_TRY(fill_spectrum(&r, &g->all));
     *out = g;
     g = NULL;
-fail:
+done:
     inv_gaussians_free(g);
     reading_close(&r);
     return status;
@@ -472,15 +473,15 @@ void inv_gaussian_coordinates(const inv_gaussian *g, const float *x, float *c)
         c[k] = (float)(project(g, k, x) / g->deviation[k]);
 }
 
-double inv_gaussian_distance(const inv_gaussian *g, const float *x, double scale, float *slope)
+double inv_gaussian_distance(const inv_gaussian *g, const float *x, double scale, float *gradient)
 {
     const double outside = g->rest > 0.0 ? 1.0 / g->rest : 0.0;
     double sum = 0.0, left = 0.0;
     for (size_t j = 0; j < g->units; j++) {
         const double d = (double)x[j] - g->mean[j];
         left += d * d;
-        if (slope)
-            slope[j] += (float)(scale * outside * d);
+        if (gradient)
+            gradient[j] += (float)(scale * outside * d);
     }
     for (size_t k = 0; k < g->components; k++) {
         const float *axis = g->axes + k * g->units;
@@ -488,8 +489,8 @@ double inv_gaussian_distance(const inv_gaussian *g, const float *x, double scale
                      inside = 1.0 / ((double)g->deviation[k] * g->deviation[k]);
         sum += p * p * inside;
         left -= p * p;
-        for (size_t j = 0; slope && j < g->units; j++)
-            slope[j] += (float)(scale * p * (inside - outside) * axis[j]);
+        for (size_t j = 0; gradient && j < g->units; j++)
+            gradient[j] += (float)(scale * p * (inside - outside) * axis[j]);
     }
     return 0.5 * (sum + outside * fmax(left, 0.0));
 }

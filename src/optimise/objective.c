@@ -16,11 +16,11 @@ typedef struct method {
     place place;
     need need;
     bool prior;
-    /* The value of row i; adds weight times its gradient to slope. */
-    double (*row)(const inv_objective *o, size_t i, const float *y, float *slope);
+    /* The value of row i; adds weight times its gradient to gradient. */
+    double (*row)(const inv_objective *o, size_t i, const float *y, float *gradient);
     /* Where rows depend on each other: all at once. */
     void (*rows)(inv_objective *o, const gsl_matrix_float *y, double *value,
-                 gsl_matrix_float *slope);
+                 gsl_matrix_float *gradient);
 } method;
 
 struct inv_objective {
@@ -78,20 +78,20 @@ static double log_sum(const float *y, size_t n, const float *skip)
     return isfinite(largest) ? largest + log(sum) : largest;
 }
 
-static double cross_entropy(const inv_objective *o, size_t i, const float *y, float *slope)
+static double cross_entropy(const inv_objective *o, size_t i, const float *y, float *gradient)
 {
     const float *t = mix_of(o, i);
     const double all = log_sum(y, o->units, NULL), weight = o->spec.weight;
     double value = 0.0;
     for (size_t j = 0; j < o->units; j++) {
         value += t[j] * (all - y[j]);
-        slope[j] += (float)(weight * (exp(y[j] - all) - t[j]));
+        gradient[j] += (float)(weight * (exp(y[j] - all) - t[j]));
     }
     return value;
 }
 
 /* p = sum t softmax(y);  d(-p)/dy_j = -softmax_j (t_j - p) */
-static double probability(const inv_objective *o, size_t i, const float *y, float *slope)
+static double probability(const inv_objective *o, size_t i, const float *y, float *gradient)
 {
     const float *t = mix_of(o, i);
     const double all = log_sum(y, o->units, NULL);
@@ -99,22 +99,22 @@ static double probability(const inv_objective *o, size_t i, const float *y, floa
     for (size_t j = 0; j < o->units; j++)
         p += t[j] * exp(y[j] - all);
     for (size_t j = 0; j < o->units; j++)
-        slope[j] -= (float)(o->spec.weight * exp(y[j] - all) * (t[j] - p));
+        gradient[j] -= (float)(o->spec.weight * exp(y[j] - all) * (t[j] - p));
     return -p;
 }
 
-static double logit(const inv_objective *o, size_t i, const float *y, float *slope)
+static double logit(const inv_objective *o, size_t i, const float *y, float *gradient)
 {
     const float *t = mix_of(o, i);
     double value = 0.0;
     for (size_t j = 0; j < o->units; j++) {
         value -= (double)t[j] * y[j];
-        slope[j] -= (float)o->spec.weight * t[j];
+        gradient[j] -= (float)o->spec.weight * t[j];
     }
     return value;
 }
 
-static double margin(const inv_objective *o, size_t i, const float *y, float *slope)
+static double margin(const inv_objective *o, size_t i, const float *y, float *gradient)
 {
     const float *t = mix_of(o, i);
     const double others = log_sum(y, o->units, t);
@@ -123,31 +123,31 @@ static double margin(const inv_objective *o, size_t i, const float *y, float *sl
     for (size_t j = 0; j < o->units; j++) {
         const double share = any && t[j] == 0.0f ? exp(y[j] - others) : 0.0;
         value -= (double)t[j] * y[j];
-        slope[j] += (float)(o->spec.weight * (share - t[j]));
+        gradient[j] += (float)(o->spec.weight * (share - t[j]));
     }
     return value;
 }
 
-static double l1(const inv_objective *o, size_t i, const float *y, float *slope)
+static double l1(const inv_objective *o, size_t i, const float *y, float *gradient)
 {
     const float *t = mix_of(o, i), weight = (float)o->spec.weight;
     double value = 0.0;
     for (size_t j = 0; j < o->units; j++) {
         const float d = y[j] - t[j];
         value += fabs((double)d);
-        slope[j] += weight * (float)((d > 0.0f) - (d < 0.0f));
+        gradient[j] += weight * (float)((d > 0.0f) - (d < 0.0f));
     }
     return value;
 }
 
-static double absolute_error(const inv_objective *o, size_t i, const float *y, float *slope)
+static double absolute_error(const inv_objective *o, size_t i, const float *y, float *gradient)
 {
     const float *t = mix_of(o, i);
     double left = 1.0;
     for (size_t j = 0; j < o->units; j++)
         left -= (double)t[j] * y[j];
     for (size_t j = 0; j < o->units; j++)
-        slope[j] -= (float)o->spec.weight * t[j] * (float)((left > 0.0) - (left < 0.0));
+        gradient[j] -= (float)o->spec.weight * t[j] * (float)((left > 0.0) - (left < 0.0));
     return fabs(left);
 }
 
@@ -158,36 +158,36 @@ static size_t index_of(const inv_objective *o, size_t i)
     return o->goal.index ? o->goal.index[i] : o->spec.unit;
 }
 
-static double unit(const inv_objective *o, size_t i, const float *y, float *slope)
+static double unit(const inv_objective *o, size_t i, const float *y, float *gradient)
 {
-    slope[index_of(o, i)] -= (float)o->spec.weight;
+    gradient[index_of(o, i)] -= (float)o->spec.weight;
     return -(double)y[index_of(o, i)];
 }
 
-static double channel(const inv_objective *o, size_t i, const float *y, float *slope)
+static double channel(const inv_objective *o, size_t i, const float *y, float *gradient)
 {
     const size_t step = o->shape.channels, count = o->units / step;
     double sum = 0.0;
     for (size_t j = index_of(o, i); j < o->units; j += step) {
         sum += y[j];
-        slope[j] -= (float)(o->spec.weight / (double)count);
+        gradient[j] -= (float)(o->spec.weight / (double)count);
     }
     return -sum / (double)count;
 }
 
-static double energy(const inv_objective *o, size_t i, const float *y, float *slope)
+static double energy(const inv_objective *o, size_t i, const float *y, float *gradient)
 {
     const double n = (double)o->units;
     double sum = 0.0;
     (void)i;
     for (size_t j = 0; j < o->units; j++) {
         sum += (double)y[j] * y[j];
-        slope[j] -= (float)(o->spec.weight * y[j] / n);
+        gradient[j] -= (float)(o->spec.weight * y[j] / n);
     }
     return -0.5 * sum / n;
 }
 
-static double activation(const inv_objective *o, size_t i, const float *y, float *slope)
+static double activation(const inv_objective *o, size_t i, const float *y, float *gradient)
 {
     const float *t = o->goal.recorded->data + i * o->goal.recorded->tda;
     double sum = 0.0, norm = 0.0;
@@ -197,23 +197,23 @@ static double activation(const inv_objective *o, size_t i, const float *y, float
     for (size_t j = 0; j < o->units; j++) {
         const double d = (double)y[j] - t[j];
         sum += d * d;
-        slope[j] += (float)(o->spec.weight * 2.0 * d / norm);
+        gradient[j] += (float)(o->spec.weight * 2.0 * d / norm);
     }
     return sum / norm;
 }
 
 /* ---- priors ---- */
 
-/* |d|^power, and its slope */
-static double powered(double d, double power, double *slope)
+/* |d|^power, and its gradient */
+static double powered(double d, double power, double *gradient)
 {
     const double size = fabs(d);
     const double below = power == 1.0 ? 1.0 : power == 2.0 ? size : pow(size, power - 1.0);
-    *slope = d == 0.0 ? 0.0 : copysign(power * below, d);
+    *gradient = d == 0.0 ? 0.0 : copysign(power * below, d);
     return below * size;
 }
 
-static double norm(const inv_objective *o, size_t i, const float *y, float *slope)
+static double norm(const inv_objective *o, size_t i, const float *y, float *gradient)
 {
     const double n = (double)o->units;
     double sum = 0.0;
@@ -221,7 +221,7 @@ static double norm(const inv_objective *o, size_t i, const float *y, float *slop
     for (size_t j = 0; j < o->units; j++) {
         double down = 0.0;
         sum += powered(y[j], o->spec.power, &down);
-        slope[j] += (float)(o->spec.weight * down / n);
+        gradient[j] += (float)(o->spec.weight * down / n);
     }
     return sum / n;
 }
@@ -229,38 +229,38 @@ static double norm(const inv_objective *o, size_t i, const float *y, float *slop
 /* The pairs of values `step` apart, from j to j + step, for the j of one row or column of pixels.
  */
 static double neighbours(const inv_objective *o, size_t first, size_t count, size_t step,
-                         const float *y, float *slope)
+                         const float *y, float *gradient)
 {
     const double n = (double)o->units;
     double sum = 0.0;
     for (size_t j = first; j < first + count; j++) {
         double up = 0.0;
         sum += powered((double)y[j + step] - y[j], o->spec.power, &up);
-        slope[j + step] += (float)(o->spec.weight * up / n);
-        slope[j] -= (float)(o->spec.weight * up / n);
+        gradient[j + step] += (float)(o->spec.weight * up / n);
+        gradient[j] -= (float)(o->spec.weight * up / n);
     }
     return sum;
 }
 
-static double total_variation(const inv_objective *o, size_t i, const float *y, float *slope)
+static double total_variation(const inv_objective *o, size_t i, const float *y, float *gradient)
 {
     const inv_shape s = o->shape;
     const size_t line = s.width * s.channels;
     double sum = 0.0;
     (void)i;
     for (size_t r = 0; r < s.height; r++) {
-        sum += neighbours(o, r * line, line - s.channels, s.channels, y, slope);
+        sum += neighbours(o, r * line, line - s.channels, s.channels, y, gradient);
         if (r + 1 < s.height)
-            sum += neighbours(o, r * line, line, line, y, slope);
+            sum += neighbours(o, r * line, line, line, y, gradient);
     }
     return sum / (double)o->units;
 }
 
-static double gaussian(const inv_objective *o, size_t i, const float *y, float *slope)
+static double gaussian(const inv_objective *o, size_t i, const float *y, float *gradient)
 {
     const double n = (double)o->units;
     (void)i;
-    return inv_gaussian_distance(o->goal.gaussian, y, o->spec.weight / n, slope) / n;
+    return inv_gaussian_distance(o->goal.gaussian, y, o->spec.weight / n, gradient) / n;
 }
 
 /* Below this mean squared distance rows count as the same. */
@@ -283,7 +283,7 @@ static size_t count_groups(const inv_goal *goal)
 /* With S the sum over m rows of |y - mean|^2 / units, a row's value is -log(1e-6 + S / m) / 2, and
  * the gradient of the m rows' sum -(y - mean) / units / (1e-6 + S / m). */
 static void diversity(inv_objective *o, const gsl_matrix_float *y, double *value,
-                      gsl_matrix_float *slope)
+                      gsl_matrix_float *gradient)
 {
     const size_t groups = count_groups(&o->goal), n = o->units;
     memset(o->mean, 0, groups * n * sizeof *o->mean);
@@ -308,7 +308,8 @@ static void diversity(inv_objective *o, const gsl_matrix_float *y, double *value
         value[i] -= o->spec.weight * 0.5 * log(spread);
         for (size_t j = 0; j < n; j++) {
             const double d = y->data[i * y->tda + j] - o->mean[g * n + j];
-            slope->data[i * slope->tda + j] -= (float)(o->spec.weight * d / (double)n / spread);
+            gradient->data[i * gradient->tda + j] -=
+                (float)(o->spec.weight * d / (double)n / spread);
         }
     }
 }
@@ -334,7 +335,7 @@ static inv_status find_running(inv_objective *o, const inv_net *net, const char 
  * sum over channels of (m - M)^2 / V + (v - V)^2 / V^2, over their number; each row has an equal
  * share. d/dy = (2 (m - M) / V + 4 (v - V) (y - m) / V^2) / n, n values of the channel. */
 static void batch_norm(inv_objective *o, const gsl_matrix_float *y, double *value,
-                       gsl_matrix_float *slope)
+                       gsl_matrix_float *gradient)
 {
     const size_t channels = o->shape.channels, each = o->units / channels, rows = y->size1;
     const double n = (double)(each * rows), scale = o->spec.weight / (double)channels;
@@ -352,7 +353,7 @@ static void batch_norm(inv_objective *o, const gsl_matrix_float *y, double *valu
         sum += off * (mean - usual) + wide * (variance - spread);
         for (size_t i = 0; i < rows; i++)
             for (size_t j = c; j < o->units; j += channels)
-                slope->data[i * slope->tda + j] +=
+                gradient->data[i * gradient->tda + j] +=
                     (float)(scale * (2.0 * off + 4.0 * wide * (y->data[i * y->tda + j] - mean)) /
                             n);
     }
@@ -423,11 +424,11 @@ static inv_status find_point(inv_objective *o, const inv_net *net, size_t first,
 
 static inv_status check_units(const inv_objective *o, const char *where)
 {
-    const size_t most = o->method->need == UNIT ? o->units : o->shape.channels;
+    const size_t maximum = o->method->need == UNIT ? o->units : o->shape.channels;
     for (size_t i = 0; i < (o->goal.index ? o->goal.rows : 1); i++)
-        if (index_of(o, i) >= most)
+        if (index_of(o, i) >= maximum)
             return INV_ERROR(INV_ECONFIG, "%s: %s %zu is none; %s has 0 to %zu", where,
-                             o->spec.type, index_of(o, i), o->spec.at, most - 1);
+                             o->spec.type, index_of(o, i), o->spec.at, maximum - 1);
     return INV_OK;
 }
 
@@ -486,7 +487,7 @@ inv_status inv_objective_alloc(const inv_objective_spec *spec, const inv_net *ne
     }
     *out = o;
     return INV_OK;
-fail:
+done:
     inv_objective_free(o);
     return status;
 }
@@ -511,16 +512,16 @@ bool inv_objective_is_prior(const inv_objective *o)
 }
 
 void inv_objective_add(inv_objective *o, const gsl_matrix_float *y, double *value,
-                       gsl_matrix_float *slope)
+                       gsl_matrix_float *gradient)
 {
     if (o->method->rows) {
-        o->method->rows(o, y, value, slope);
+        o->method->rows(o, y, value, gradient);
         return;
     }
 #pragma omp parallel for schedule(static) if (y->size1 * y->size2 > INV_PARALLEL_MIN)
     for (size_t i = 0; i < y->size1; i++)
         value[i] += o->spec.weight *
-                    o->method->row(o, i, y->data + i * y->tda, slope->data + i * slope->tda);
+                    o->method->row(o, i, y->data + i * y->tda, gradient->data + i * gradient->tda);
 }
 
 double inv_objective_of(const inv_objective *o, size_t i, const float *y, float *room)

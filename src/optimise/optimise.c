@@ -13,7 +13,7 @@
 
 #define OBJECTIVES_MAX (INV_TERMS_MAX + 1)
 
-/* Draws of a row whose start has no slope, as that of dead ReLUs, before it is taken as it is. */
+/* Draws of a row whose start has no gradient, as that of dead ReLUs, before it is taken as it is. */
 #define STARTS_MOST 20
 
 typedef enum rest { RUNNING, SURE, STALE } rest;
@@ -40,7 +40,7 @@ struct inv_optimisation {
     gsl_matrix_float *moved, *dmoved;                /* the same, moved about */
     inv_move *move;                                  /* [rows] */
     unsigned char *clipped;                          /* [rows, units] */
-    gsl_matrix_float **slopes;      /* [last - at + 1]: NULL where there is no objective */
+    gsl_matrix_float **gradients;   /* [last - at + 1]: NULL where there is no objective */
     const gsl_matrix_float **given; /* the same, for the way down */
     double *row_values;             /* [rows] */
     float *probability;             /* [rows] */
@@ -96,9 +96,9 @@ static void write_values(inv_optimisation *o)
         clip(o);
 }
 
-static double draw(const gsl_rng *rng, double most)
+static double draw(const gsl_rng *rng, double maximum)
 {
-    return most * (2.0 * gsl_rng_uniform(rng) - 1.0);
+    return maximum * (2.0 * gsl_rng_uniform(rng) - 1.0);
 }
 
 static void draw_moves(inv_optimisation *o)
@@ -159,11 +159,11 @@ static void add_penalty(inv_optimisation *o)
     const double weight = o->spec.parametrisation.penalty, n = (double)o->variables->size2;
     for (size_t i = 0; weight > 0.0 && i < o->rows; i++) {
         const float *c = o->variables->data + i * o->variables->tda;
-        float *slope = o->dvariables->data + i * o->dvariables->tda;
+        float *gradient = o->dvariables->data + i * o->dvariables->tda;
         double sum = 0.0;
         for (size_t k = 0; k < o->variables->size2; k++) {
             sum += (double)c[k] * c[k];
-            slope[k] += (float)(weight * c[k] / n);
+            gradient[k] += (float)(weight * c[k] / n);
         }
         o->row_values[i] += 0.5 * weight * sum / n;
     }
@@ -176,12 +176,12 @@ static void add_objectives(inv_optimisation *o)
     const size_t at = o->task.at;
     memset(o->row_values, 0, o->rows * sizeof *o->row_values);
     for (size_t p = at; p <= o->last; p++)
-        if (o->slopes[p - at])
-            gsl_matrix_float_set_zero(o->slopes[p - at]);
+        if (o->gradients[p - at])
+            gsl_matrix_float_set_zero(o->gradients[p - at]);
     for (size_t k = 0; k < o->objective_count; k++) {
         const size_t p = inv_objective_point(o->objectives[k]);
         inv_objective_add(o->objectives[k], p == at ? o->values : inv_pass_at(o->pass, p),
-                          o->row_values, o->slopes[p - at]);
+                          o->row_values, o->gradients[p - at]);
     }
 }
 
@@ -192,12 +192,12 @@ static void go_back(inv_optimisation *o)
                             o->moves ? o->dmoved : o->dvalues);
     if (o->moves)
         undisturb(o);
-    if (o->slopes[0])
-        gsl_matrix_float_add(o->dvalues, o->slopes[0]);
+    if (o->gradients[0])
+        gsl_matrix_float_add(o->dvalues, o->gradients[0]);
     if (has_bounds(o))
         unmask(o);
-    inv_parametrisation_slopes(o->parametrisation, o->variables, o->values, o->dvalues,
-                               o->dvariables);
+    inv_parametrisation_gradients(o->parametrisation, o->variables, o->values, o->dvalues,
+                                  o->dvariables);
     add_penalty(o);
 }
 
@@ -245,9 +245,9 @@ static void start_rows(inv_optimisation *o)
 
 static bool is_flat(const inv_optimisation *o, size_t i)
 {
-    const float *slope = o->dvariables->data + i * o->dvariables->tda;
+    const float *gradient = o->dvariables->data + i * o->dvariables->tda;
     for (size_t j = 0; j < o->dvariables->size2; j++)
-        if (slope[j] != 0.0f)
+        if (gradient[j] != 0.0f)
             return false;
     return true;
 }
@@ -255,9 +255,9 @@ static bool is_flat(const inv_optimisation *o, size_t i)
 /* Rows from which nothing leads anywhere are drawn anew, each time further from where they were. */
 static double restart_flat(inv_optimisation *o, double value)
 {
-    const double least = o->spec.spread > 0.0 ? o->spec.spread : 0.1;
+    const double minimum = o->spec.spread > 0.0 ? o->spec.spread : 0.1;
     for (int tries = 0; tries < STARTS_MOST; tries++) {
-        const double spread = least * pow(1.2, tries);
+        const double spread = minimum * pow(1.2, tries);
         size_t flat = 0;
         for (size_t i = 0; i < o->rows; i++) {
             float *v = o->variables->data + i * o->variables->tda;
@@ -324,7 +324,7 @@ static void copy_row(const inv_optimisation *o, size_t i, const gsl_matrix_float
 
 static void rest_sure(inv_optimisation *o)
 {
-    if (o->spec.until <= 0.0 || o->step < o->spec.least)
+    if (o->spec.until <= 0.0 || o->step < o->spec.minimum)
         return;
     if (o->moves) /* the newest forward was not of the values as they are */
         inv_net_forward(o->task.net, o->pass, o->values);
@@ -347,7 +347,7 @@ static void rest_stale(inv_optimisation *o)
             r->best = value;
             r->since = 0;
             copy_row(o, i, o->variables, o->best);
-        } else if (++r->since >= o->spec.patience && o->step >= o->spec.least) {
+        } else if (++r->since >= o->spec.patience && o->step >= o->spec.minimum) {
             r->rest = STALE;
         }
     }
@@ -406,18 +406,18 @@ static double bfgs_value(const gsl_vector *v, void *data)
     return evaluate(o);
 }
 
-static void bfgs_both(const gsl_vector *v, void *data, double *value, gsl_vector *slope)
+static void bfgs_both(const gsl_vector *v, void *data, double *value, gsl_vector *gradient)
 {
     inv_optimisation *o = data;
     *value = bfgs_value(v, data);
-    for (size_t i = 0; i < slope->size; i++)
-        gsl_vector_set(slope, i, o->dvariables->data[i]);
+    for (size_t i = 0; i < gradient->size; i++)
+        gsl_vector_set(gradient, i, o->dvariables->data[i]);
 }
 
-static void bfgs_slope(const gsl_vector *v, void *data, gsl_vector *slope)
+static void bfgs_gradient(const gsl_vector *v, void *data, gsl_vector *gradient)
 {
     double value = 0.0;
-    bfgs_both(v, data, &value, slope);
+    bfgs_both(v, data, &value, gradient);
 }
 
 /* First step and accuracy of the line search, as GSL's manual has them. */
@@ -427,7 +427,7 @@ static void bfgs_slope(const gsl_vector *v, void *data, gsl_vector *slope)
 static inv_status bfgs_start(inv_optimisation *o)
 {
     const size_t n = o->rows * o->variables->size2;
-    o->bfgs_function = (gsl_multimin_function_fdf){bfgs_value, bfgs_slope, bfgs_both, n, o};
+    o->bfgs_function = (gsl_multimin_function_fdf){bfgs_value, bfgs_gradient, bfgs_both, n, o};
     o->bfgs = gsl_multimin_fdfminimizer_alloc(gsl_multimin_fdfminimizer_vector_bfgs2, n);
     gsl_vector *start = gsl_vector_alloc(n);
     if (!o->bfgs || !start) {
@@ -612,17 +612,17 @@ static inv_status add_objectives_of(inv_optimisation *o)
         snprintf(where, sizeof where, "%s.terms.%zu", o->task.stage, i);
         INV_TRY(add_objective(o, &o->spec.terms.items[i], where));
     }
-fail:
+done:
     return status;
 }
 
-static inv_status alloc_slopes(inv_optimisation *o)
+static inv_status alloc_gradients(inv_optimisation *o)
 {
     const size_t at = o->task.at, points = o->last - at + 1;
-    void *slopes = NULL, *given = NULL;
+    void *gradients = NULL, *given = NULL;
     inv_status status = INV_OK;
-    INV_TRY(inv_calloc(points, sizeof *o->slopes, "gradients", &slopes));
-    o->slopes = slopes;
+    INV_TRY(inv_calloc(points, sizeof *o->gradients, "gradients", &gradients));
+    o->gradients = gradients;
     INV_TRY(inv_calloc(points, sizeof *o->given, "gradients", &given));
     o->given = given;
     for (size_t p = at; p <= o->last; p++) {
@@ -631,11 +631,11 @@ static inv_status alloc_slopes(inv_optimisation *o)
             needed = needed || inv_objective_point(o->objectives[k]) == p;
         if (needed)
             INV_TRY(inv_mat_alloc(o->rows, inv_net_units(o->task.net, p), "gradients",
-                                  &o->slopes[p - at]));
+                                  &o->gradients[p - at]));
         if (p > at)
-            o->given[p - at] = o->slopes[p - at];
+            o->given[p - at] = o->gradients[p - at];
     }
-fail:
+done:
     return status;
 }
 
@@ -664,7 +664,7 @@ static inv_status alloc_buffers(inv_optimisation *o, size_t variables)
     o->clipped = clipped;
     for (size_t i = 0; i < o->rows; i++)
         o->row[i].best = INFINITY;
-fail:
+done:
     return status;
 }
 
@@ -699,7 +699,7 @@ inv_status inv_optimisation_alloc(const inv_optimise_spec *spec, const inv_optim
                                       &o->parametrisation));
     const size_t variables = inv_parametrisation_variables(o->parametrisation);
     INV_TRY(alloc_buffers(o, variables));
-    INV_TRY(alloc_slopes(o));
+    INV_TRY(alloc_gradients(o));
     INV_TRY(inv_pass_alloc(task->net, task->at, o->last, o->rows, INV_PASS_BOTH, &o->pass));
     INV_TRY(inv_optim_alloc(&spec->optimiser, o->rows * variables, &o->optim));
     INV_TRY(inv_rng_alloc(task->seed, task->stage, &o->rng));
@@ -707,7 +707,7 @@ inv_status inv_optimisation_alloc(const inv_optimise_spec *spec, const inv_optim
     write_values(o);
     *out = o;
     return INV_OK;
-fail:
+done:
     inv_optimisation_free(o);
     return status;
 }
@@ -718,9 +718,9 @@ void inv_optimisation_free(inv_optimisation *o)
         return;
     for (size_t k = 0; k < o->objective_count; k++)
         inv_objective_free(o->objectives[k]);
-    for (size_t p = o->task.at; o->slopes && p <= o->last; p++)
-        inv_mat_free(o->slopes[p - o->task.at]);
-    free(o->slopes);
+    for (size_t p = o->task.at; o->gradients && p <= o->last; p++)
+        inv_mat_free(o->gradients[p - o->task.at]);
+    free(o->gradients);
     free(o->given);
     inv_parametrisation_free(o->parametrisation);
     inv_pass_free(o->pass);

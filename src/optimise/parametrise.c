@@ -9,8 +9,8 @@ typedef struct method {
     const char *type;
     const inv_field *fields;
     void (*values)(inv_parametrisation *p, const gsl_matrix_float *v, gsl_matrix_float *x);
-    void (*slopes)(inv_parametrisation *p, const gsl_matrix_float *v, const gsl_matrix_float *x,
-                   const gsl_matrix_float *dx, gsl_matrix_float *dv);
+    void (*gradients)(inv_parametrisation *p, const gsl_matrix_float *v, const gsl_matrix_float *x,
+                      const gsl_matrix_float *dx, gsl_matrix_float *dv);
     void (*nearest)(inv_parametrisation *p, const gsl_matrix_float *x, gsl_matrix_float *v);
 } method;
 
@@ -67,9 +67,9 @@ static void direct_values(inv_parametrisation *p, const gsl_matrix_float *v, gsl
     copy(v, x);
 }
 
-static void direct_slopes(inv_parametrisation *p, const gsl_matrix_float *v,
-                          const gsl_matrix_float *x, const gsl_matrix_float *dx,
-                          gsl_matrix_float *dv)
+static void direct_gradients(inv_parametrisation *p, const gsl_matrix_float *v,
+                             const gsl_matrix_float *x, const gsl_matrix_float *dx,
+                             gsl_matrix_float *dv)
 {
     (void)p, (void)v, (void)x;
     copy(dx, dv);
@@ -77,7 +77,7 @@ static void direct_slopes(inv_parametrisation *p, const gsl_matrix_float *v,
 
 /* ---- sigmoid ---- */
 
-/* The part of the bounds that a start stays away from each: nothing moves where the slope is 0. */
+/* The part of the bounds that a start stays away from each: nothing moves where the gradient is 0. */
 #define EDGE 1e-3
 
 static void sigmoid_values(inv_parametrisation *p, const gsl_matrix_float *v, gsl_matrix_float *x)
@@ -89,9 +89,9 @@ static void sigmoid_values(inv_parametrisation *p, const gsl_matrix_float *v, gs
                 (float)(low + span / (1.0 + exp(-(double)v->data[i * v->tda + j])));
 }
 
-static void sigmoid_slopes(inv_parametrisation *p, const gsl_matrix_float *v,
-                           const gsl_matrix_float *x, const gsl_matrix_float *dx,
-                           gsl_matrix_float *dv)
+static void sigmoid_gradients(inv_parametrisation *p, const gsl_matrix_float *v,
+                              const gsl_matrix_float *x, const gsl_matrix_float *dx,
+                              gsl_matrix_float *dv)
 {
     const double span = p->writing.bounds.high - p->writing.bounds.low;
     (void)x;
@@ -148,8 +148,9 @@ static void axes_values(inv_parametrisation *p, const gsl_matrix_float *v, gsl_m
     }
 }
 
-static void axes_slopes(inv_parametrisation *p, const gsl_matrix_float *v,
-                        const gsl_matrix_float *x, const gsl_matrix_float *dx, gsl_matrix_float *dv)
+static void axes_gradients(inv_parametrisation *p, const gsl_matrix_float *v,
+                           const gsl_matrix_float *x, const gsl_matrix_float *dx,
+                           gsl_matrix_float *dv)
 {
     (void)v, (void)x;
     for (size_t first = 0, n; first < dv->size1; first += n) {
@@ -184,8 +185,9 @@ static void mask_values(inv_parametrisation *p, const gsl_matrix_float *v, gsl_m
             x->data[i * x->tda + j] = v->data[i * v->tda + j] * image->data[i * image->tda + j];
 }
 
-static void mask_slopes(inv_parametrisation *p, const gsl_matrix_float *v,
-                        const gsl_matrix_float *x, const gsl_matrix_float *dx, gsl_matrix_float *dv)
+static void mask_gradients(inv_parametrisation *p, const gsl_matrix_float *v,
+                           const gsl_matrix_float *x, const gsl_matrix_float *dx,
+                           gsl_matrix_float *dv)
 {
     (void)x;
     (void)v;
@@ -207,11 +209,11 @@ static void mask_nearest(inv_parametrisation *p, const gsl_matrix_float *x, gsl_
 
 /* In the order of inv_parametrisation_types. */
 static const method methods[] = {
-    {"direct", plain_fields, direct_values, direct_slopes, direct_values},
-    {"sigmoid", plain_fields, sigmoid_values, sigmoid_slopes, sigmoid_nearest},
-    {"whitened", whitened_fields, axes_values, axes_slopes, axes_nearest},
-    {"fourier", fourier_fields, axes_values, axes_slopes, axes_nearest},
-    {"mask", plain_fields, mask_values, mask_slopes, mask_nearest},
+    {"direct", plain_fields, direct_values, direct_gradients, direct_values},
+    {"sigmoid", plain_fields, sigmoid_values, sigmoid_gradients, sigmoid_nearest},
+    {"whitened", whitened_fields, axes_values, axes_gradients, axes_nearest},
+    {"fourier", fourier_fields, axes_values, axes_gradients, axes_nearest},
+    {"mask", plain_fields, mask_values, mask_gradients, mask_nearest},
 };
 
 static const method *find(const char *type)
@@ -309,7 +311,7 @@ inv_status inv_parametrisation_alloc(const inv_parametrisation_spec *spec, size_
     }
     *out = p;
     return INV_OK;
-fail:
+done:
     inv_parametrisation_free(p);
     return status;
 }
@@ -333,11 +335,11 @@ void inv_parametrisation_values(inv_parametrisation *p, const gsl_matrix_float *
     p->method->values(p, v, x);
 }
 
-void inv_parametrisation_slopes(inv_parametrisation *p, const gsl_matrix_float *v,
-                                const gsl_matrix_float *x, const gsl_matrix_float *dx,
-                                gsl_matrix_float *dv)
+void inv_parametrisation_gradients(inv_parametrisation *p, const gsl_matrix_float *v,
+                                   const gsl_matrix_float *x, const gsl_matrix_float *dx,
+                                   gsl_matrix_float *dv)
 {
-    p->method->slopes(p, v, x, dx, dv);
+    p->method->gradients(p, v, x, dx, dv);
 }
 
 void inv_parametrisation_nearest(inv_parametrisation *p, const gsl_matrix_float *x,

@@ -119,7 +119,7 @@ static inv_status choose_rows(const search *s, size_t choices, inv_exemplars *ou
     }
     for (size_t i = 0; i < out->rows * out->count; i++)
         out->value[i] = -INFINITY;
-fail:
+done:
     return status;
 }
 
@@ -143,7 +143,7 @@ static inv_status search_open(search *s, size_t choices, const inv_part *part,
     s->room = room;
     INV_TRY(inv_mat_alloc(chunk, part->pixels, "images", &s->images));
     INV_TRY(inv_pass_alloc(s->net, 0, s->point, chunk, INV_PASS_FORWARD, &s->pass));
-fail:
+done:
     return status;
 }
 
@@ -193,7 +193,7 @@ inv_status inv_exemplars_find(const inv_exemplars_spec *spec, const inv_net *net
     INV_TRY(choose_rows(&s, choices, out));
     INV_TRY(search_open(&s, choices, part, out));
     look_through(&s, part, out);
-fail:
+done:
     search_close(&s);
     if (status != INV_OK)
         inv_exemplars_close(out);

@@ -79,7 +79,7 @@ inv_status inv_features_images(const inv_net *inverse, double scale, gsl_matrix_
                      "features: the image of unit %zu is not finite; lower "
                      "features.scale",
                      i);
-fail:
+done:
     inv_mat_free(values);
     return status;
 }

@@ -76,7 +76,7 @@ static const inv_generate_spec recommended = {
          .spread = 0.6,
          .jitter = 1.0,
          .blur = 0.5,
-         .least = 40,
+         .minimum = 40,
          .until = 0.995,
          .tolerance = 1e-4},
 };
@@ -228,13 +228,13 @@ static inv_status check(const inv_generate_spec *spec, const inv_net *net,
 
 static void set_mix(const inv_generate_spec *spec, float *mix, unsigned *label)
 {
-    double sum = 0.0, most = 0.0;
+    double sum = 0.0, maximum = 0.0;
     for (size_t c = 0; c < spec->mix.count; c++)
         sum += spec->mix.values[c];
     for (size_t c = 0; c < spec->mix.count; c++) {
         mix[c] = (float)(spec->mix.values[c] / sum);
-        if (spec->mix.values[c] > most) {
-            most = spec->mix.values[c];
+        if (spec->mix.values[c] > maximum) {
+            maximum = spec->mix.values[c];
             *label = (unsigned)c;
         }
     }
@@ -279,7 +279,7 @@ static inv_status record(inv_generator *g, const inv_part *part, size_t point,
         const gsl_matrix_float *y = pass ? inv_net_forward(g->net, pass, image) : image;
         memcpy((*out)->data + i * (*out)->tda, y->data, y->size2 * sizeof(float));
     }
-fail:
+done:
     inv_pass_free(pass);
     inv_mat_free(image);
     return status;
@@ -359,7 +359,7 @@ static inv_status find_start(inv_generator *g, const inv_material *material)
         INV_TRY(inv_mat_alloc(g->rows, inv_net_units(g->net, g->at), "starts", &g->start));
         gsl_matrix_float_memcpy(g->start, inv_net_forward(g->net, pass, images));
     }
-fail:
+done:
     inv_pass_free(pass);
     inv_mat_free(images);
     return status;
@@ -390,7 +390,7 @@ static inv_status find_material(inv_generator *g, const inv_material *material)
         INV_TRY(inv_net_point(g->net, spec->of, &point));
         INV_TRY(record(g, &material->data->test, point, &g->recorded));
     }
-fail:
+done:
     return status;
 }
 
@@ -405,7 +405,7 @@ static inv_status alloc_rows(inv_generator *g, size_t classes)
     INV_TRY(inv_calloc(g->rows, sizeof *g->of, "Gaussians", &of));
     g->of = of;
     INV_TRY(inv_mat_alloc(g->rows, classes, "classes", &g->mix));
-fail:
+done:
     return status;
 }
 
@@ -458,7 +458,7 @@ inv_status inv_generator_alloc(const inv_generate_spec *spec, const inv_net *net
     INV_TRY(alloc_optimisation(g, material));
     *out = g;
     return INV_OK;
-fail:
+done:
     inv_generator_free(g);
     return status;
 }

@@ -70,7 +70,7 @@ static inv_status raise_at(int step, int *released)
     INV_TRY(step == 2 ? INV_ERROR(INV_EFORMAT, "b: torn") : INV_OK);
     if (step == 3)
         status = INV_ENUMERIC;
-fail:
+done:
     ++*released;
     return status;
 }

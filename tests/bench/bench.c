@@ -180,13 +180,13 @@ static void print_head(void)
 /* One row: `items` of `what` in the median time, each of `work` multiply-adds times two; `least`
  * holds the floor of one, NULL where there is none. */
 static void row(const char *phase, const char *what, double items, times *t, double work,
-                times *least)
+                times *minimum)
 {
-    const double each = median(t) / items, floor = least ? median(least) : 0.0;
+    const double each = median(t) / items, floor = minimum ? median(minimum) : 0.0;
     char name[64];
     snprintf(name, sizeof name, "%s, %s", phase, what);
     printf("%-34s %12.1f", name, 1.0 / each);
-    if (least)
+    if (minimum)
         printf(" %9.1f %10.3f %9.2f", work / each * 1e-9, 1e3 * floor, each / floor);
     else
         printf(" %9s %10s %9s", "", "", "");
@@ -242,15 +242,15 @@ static double run_whole(const bench *b, const char *program, double *peak)
     return time;
 }
 
-static void print_whole(times *t, times *start, double peak, double least)
+static void print_whole(times *t, times *start, double peak, double minimum)
 {
     printf("\nthe whole experiment: %.2f s (spread %.0f%%), dense floor %.2f s: %.2f of it; peak "
            "memory %.0f MB\nstart: %.0f ms\n",
-           median(t), 100.0 * spread(t), least, median(t) / least, peak * 1e-6,
+           median(t), 100.0 * spread(t), minimum, median(t) / minimum, peak * 1e-6,
            1e3 * median(start));
     json_object_set_new(report, "whole",
                         json_pack("{sf sf sf sf sf}", "seconds", median(t), "spread", spread(t),
-                                  "floor_seconds", least, "peak_bytes", peak, "start_seconds",
+                                  "floor_seconds", minimum, "peak_bytes", peak, "start_seconds",
                                   median(start)));
 }
 
@@ -309,11 +309,11 @@ static void run_phases(bench *b, bench *learner, const char *program)
 }
 
 /* The whole number from 1 to `most` that `text` is, else 0. */
-static size_t number(const char *text, long most)
+static size_t number(const char *text, long maximum)
 {
     char *end = NULL;
     const long value = text ? strtol(text, &end, 10) : 0;
-    return end && *end == '\0' && value >= 1 && value <= most ? (size_t)value : 0;
+    return end && *end == '\0' && value >= 1 && value <= maximum ? (size_t)value : 0;
 }
 
 /* Images a second that the recipes train with. MNIST's is in `folder`, Fashion-MNIST's where the

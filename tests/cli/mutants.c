@@ -144,8 +144,8 @@ static const uint64_t evil[] = {0,
 
 static void change_bytes(const mutants *m, unsigned char *bytes, size_t size, char *what)
 {
-    const size_t at = some_place(m, size), most = size - at;
-    const size_t run = 1 + below(m, most < 64 ? most : 64);
+    const size_t at = some_place(m, size), maximum = size - at;
+    const size_t run = 1 + below(m, maximum < 64 ? maximum : 64);
     const uint64_t number = evil[below(m, sizeof evil / sizeof *evil)];
     const size_t width = (size_t)1 << below(m, 4);
     switch (below(m, 5)) {
@@ -158,7 +158,7 @@ static void change_bytes(const mutants *m, unsigned char *bytes, size_t size, ch
         snprintf(what, MUTANT_TEXT, "byte written at %zu", at);
         break;
     case 2:
-        memcpy(bytes + at, &number, width < most ? width : most);
+        memcpy(bytes + at, &number, width < maximum ? width : maximum);
         snprintf(what, MUTANT_TEXT, "number of %zu bytes at %zu", width, at);
         break;
     case 3:

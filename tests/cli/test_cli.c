@@ -137,13 +137,13 @@ static void check_confidences(const char *table)
     char text[64];
     size_t dims[4];
     double *confidence = hdf5_values(run, "/generated/r2rt/confidence", dims);
-    double least = confidence[0], most = confidence[0];
+    double minimum = confidence[0], maximum = confidence[0];
     for (size_t i = 1; i < dims[0]; i++) {
-        least = fmin(least, confidence[i]);
-        most = fmax(most, confidence[i]);
+        minimum = fmin(minimum, confidence[i]);
+        maximum = fmax(maximum, confidence[i]);
     }
-    ck_assert_double_lt(least, most);
-    snprintf(text, sizeof text, "%.4f to %.4f", least, most);
+    ck_assert_double_lt(minimum, maximum);
+    snprintf(text, sizeof text, "%.4f to %.4f", minimum, maximum);
     check_figure(table, "generated: confidence, lowest to highest", THIS_RUN, text);
     check_figure(table, "generated: confidence, lowest to highest", REFERENCE, "0.9961 to 0.9976");
     free(confidence);

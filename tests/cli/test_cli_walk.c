@@ -199,14 +199,14 @@ static herr_t see_object(hid_t file, const char *name, const H5O_info_t *info, v
 }
 
 /* Walks the run file and expects at least so many arrays. */
-static void walk(const char *name, size_t least)
+static void walk(const char *name, size_t minimum)
 {
     size_t arrays = 0;
     hid_t file = H5Fopen(support_at(place, name), H5F_ACC_RDONLY, H5P_DEFAULT);
     ck_assert_int_ge(file, 0);
     ck_assert_int_ge(H5Ovisit(file, H5_INDEX_NAME, H5_ITER_INC, see_object, &arrays), 0);
     H5Fclose(file);
-    ck_assert_uint_ge(arrays, least);
+    ck_assert_uint_ge(arrays, minimum);
 }
 
 /* Every attribute that the list names must have been in some file. */

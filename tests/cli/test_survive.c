@@ -210,12 +210,12 @@ static size_t stage_reached(const char *err)
 
 /* One run, killed again and again: at a random time, or in a random call, where a write is left
  * half done. */
-static void kill_until_done(gsl_rng *rng, unsigned *kills, unsigned most, unsigned *runs,
+static void kill_until_done(gsl_rng *rng, unsigned *kills, unsigned maximum, unsigned *runs,
                             unsigned opened[2], unsigned reached[STAGES + 1])
 {
     char *folder = in_place("killed");
     bool done = false;
-    while (!done && *kills < most) {
+    while (!done && *kills < maximum) {
         const bool timed = gsl_rng_uniform(rng) < 0.5;
         const victim_fault in_call = {TORTURE_KILL,
                                       1 + (uint32_t)gsl_rng_uniform_int(rng, whole_calls), 0};
@@ -244,12 +244,12 @@ static void kill_until_done(gsl_rng *rng, unsigned *kills, unsigned most, unsign
 
 START_TEST(killed_at_random_moments)
 {
-    const unsigned most = count_of(10, 100);
+    const unsigned maximum = count_of(10, 100);
     unsigned kills = 0, runs = 0, opened[2] = {0}, reached[STAGES + 1] = {0};
     gsl_rng *rng = gsl_rng_alloc(gsl_rng_mt19937);
     gsl_rng_set(rng, 2016);
-    while (kills < most)
-        kill_until_done(rng, &kills, most, &runs, opened, reached);
+    while (kills < maximum)
+        kill_until_done(rng, &kills, maximum, &runs, opened, reached);
     gsl_rng_free(rng);
     report("%u kills at random moments in %u runs: the file opened after %u (none yet after %u); "
            "all runs ended identical",
@@ -486,9 +486,9 @@ static bool seal(const char *folder, bool sealed)
 START_TEST(the_folder_becomes_read_only)
 {
     char *folder = in_place("sealed");
-    const unsigned most = count_of(2, 20);
+    const unsigned maximum = count_of(2, 20);
     unsigned seals = 0;
-    for (; seals < most; seals++) {
+    for (; seals < maximum; seals++) {
         victim_start(v, no_fault, "run " SHORTER "-q --data %s -o %s", data, folder);
         wait_for_file(folder);
         pause_for(0.002 * seals);
@@ -517,8 +517,8 @@ END_TEST
 
 START_TEST(the_folder_goes)
 {
-    const unsigned most = count_of(2, 20);
-    for (unsigned i = 0; i < most; i++) {
+    const unsigned maximum = count_of(2, 20);
+    for (unsigned i = 0; i < maximum; i++) {
         char *folder = in_place("gone"), *away = in_place("away");
         victim_start(v, no_fault, "run " SHORTER "-q --set training.steps=100000 --data %s -o %s",
                      data, folder);
@@ -533,7 +533,7 @@ START_TEST(the_folder_goes)
         free(folder);
         free(away);
     }
-    report("%u times the folder was moved away in mid-run: one line, exit 1", most);
+    report("%u times the folder was moved away in mid-run: one line, exit 1", maximum);
 }
 END_TEST
 
@@ -669,9 +669,9 @@ START_TEST(two_on_one_folder)
     static const char *const ways[] = {"-q", "--resume", "--force"};
     char *folder = in_place("shared");
     victim *second = victim_open();
-    const unsigned most = count_of(2, 20);
+    const unsigned maximum = count_of(2, 20);
     unsigned refused = 0;
-    for (unsigned i = 0; i < most; i++) {
+    for (unsigned i = 0; i < maximum; i++) {
         victim_start(v, no_fault, "run " SHORTER "-q --data %s -o %s", data, folder);
         wait_for_file(folder);
         for (size_t w = 0; w < 3; w++) {
@@ -757,13 +757,13 @@ END_TEST
 START_TEST(stopped_at_random_moments)
 {
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
-    const unsigned most = count_of(6, 100);
+    const unsigned maximum = count_of(6, 100);
     unsigned stopped = 0, early = 0, late = 0;
     char *folder = in_place("stopped");
     gsl_rng *rng = gsl_rng_alloc(gsl_rng_mt19937);
     gsl_rng_set(rng, 130143);
     unsigned i = 0;
-    for (; i < most || (stopped == 0 && i < 100 * most); i++) {
+    for (; i < maximum || (stopped == 0 && i < 100 * maximum); i++) {
         const int number = numbers[i % 3];
         victim_start(v, no_fault, "run " SHORTER "--resume --data %s -o %s", data, folder);
         pause_for(gsl_rng_uniform(rng) * whole_seconds);
@@ -868,7 +868,7 @@ static void try_mutant(const char *folder, unsigned n, const char *what, size_t 
 START_TEST(damaged_files_do_no_harm)
 {
     const char *number = getenv("INVPROJ_MUTANTS"), *part = getenv("INVPROJ_MUTANTS_PART");
-    const unsigned most = number ? (unsigned)strtoul(number, NULL, 10) : count_of(150, 10000);
+    const unsigned maximum = number ? (unsigned)strtoul(number, NULL, 10) : count_of(150, 10000);
     const unsigned first = part ? (unsigned)strtoul(part, NULL, 10) : 0;
     const unsigned step =
         part && strchr(part, '/') ? (unsigned)strtoul(strchr(part, '/') + 1, NULL, 10) : 1;
@@ -877,7 +877,7 @@ START_TEST(damaged_files_do_no_harm)
     tally t = {0};
     ck_assert_uint_gt(step, 0);
     mutants *m = mutants_open(support_at(tiny, "run.h5"));
-    for (unsigned n = first; n < most; n += step, t.files++)
+    for (unsigned n = first; n < maximum; n += step, t.files++)
         for (size_t command = 0; command < COMMANDS; command++) {
             remove_folder(folder);
             ck_assert_int_eq(mkdir(folder, 0755), 0);

@@ -1071,7 +1071,7 @@ START_TEST(arrays_outside_are_refused)
 {
     static victims v;
     make_victims(&v);
-    const hsize_t seven = 7, most = H5S_UNLIMITED;
+    const hsize_t seven = 7, maximum = H5S_UNLIMITED;
     hid_t properties = H5Pcreate(H5P_DATASET_CREATE), space = H5Screate_simple(1, &seven, NULL);
     ck_assert_int_ge(H5Pset_virtual(properties, space, v.hdf5, "/g/a", space), 0);
     assert_array_refused("/virtual", properties, H5T_IEEE_F32LE, space);
@@ -1082,7 +1082,7 @@ START_TEST(arrays_outside_are_refused)
     properties = H5Pcreate(H5P_DATASET_CREATE);
     ck_assert_int_ge(H5Pset_external(properties, v.raw, 0, H5F_UNLIMITED), 0);
     assert_array_refused("/a/growing", properties, H5T_IEEE_F32LE,
-                         H5Screate_simple(1, &seven, &most));
+                         H5Screate_simple(1, &seven, &maximum));
     assert_untouched(&v);
 }
 END_TEST

@@ -36,13 +36,13 @@ static void tidy(void)
 typedef struct bytes {
     unsigned char *data;
     size_t size, room, at;
-    size_t most; /* of what it takes; 0: all */
+    size_t maximum; /* of what it takes; 0: all */
 } bytes;
 
 static inv_status add_bytes(void *context, const void *from, size_t size)
 {
     bytes *b = context;
-    if (b->most > 0 && b->size + size > b->most)
+    if (b->maximum > 0 && b->size + size > b->maximum)
         return INV_ERROR(INV_EIO, "full");
     if (b->size + size > b->room) {
         b->room = 2 * (b->size + size);
@@ -65,12 +65,12 @@ static inv_status take_bytes(void *context, void *to, size_t size)
 }
 
 /* The run file at `path`, as a stream; the status of sending it. */
-static inv_status send_file(bytes *b, uint64_t array_most)
+static inv_status send_file(bytes *b, uint64_t array_max)
 {
     size_t size = 0;
     const inv_sink sink = {add_bytes, b};
     unsigned char *file = support_read(path, &size);
-    inv_status status = inv_stream_send(path, file, size, array_most, &sink);
+    inv_status status = inv_stream_send(path, file, size, array_max, &sink);
     free(file);
     return status;
 }
@@ -84,11 +84,11 @@ static inv_status build_of(const unsigned char *data, size_t size, inv_stream_pu
     return inv_run_from_stream(path, purpose, &source, run);
 }
 
-static inv_run *through_stream(uint64_t array_most, inv_stream_purpose purpose)
+static inv_run *through_stream(uint64_t array_max, inv_stream_purpose purpose)
 {
     bytes b = {0};
     inv_run *run = NULL;
-    ck_assert_status(send_file(&b, array_most), INV_OK);
+    ck_assert_status(send_file(&b, array_max), INV_OK);
     ck_assert_status(build_of(b.data, b.size, purpose, &run), INV_OK);
     free(b.data);
     return run;
@@ -169,7 +169,7 @@ static hid_t line(hsize_t size)
 
 /* ---- there and back ---- */
 
-static H5D_layout_t layout_of(const char *file_name, const char *at, hsize_t *most)
+static H5D_layout_t layout_of(const char *file_name, const char *at, hsize_t *maximum)
 {
     hid_t file = H5Fopen(file_name, H5F_ACC_RDONLY, H5P_DEFAULT);
     hid_t array = H5Dopen2(file, at, H5P_DEFAULT), space = H5Dget_space(array);
@@ -177,7 +177,7 @@ static H5D_layout_t layout_of(const char *file_name, const char *at, hsize_t *mo
     hsize_t sizes[H5S_MAX_RANK] = {0};
     const H5D_layout_t layout = H5Pget_layout(properties);
     H5Sget_simple_extent_dims(space, NULL, sizes);
-    *most = sizes[0];
+    *maximum = sizes[0];
     H5Pclose(properties);
     H5Sclose(space);
     H5Dclose(array);
@@ -188,7 +188,7 @@ static H5D_layout_t layout_of(const char *file_name, const char *at, hsize_t *mo
 START_TEST(a_run_comes_back)
 {
     static const char *const none[] = {NULL};
-    hsize_t most = 0;
+    hsize_t maximum = 0;
     save_sample();
     char *before = hdf5_text(path, none), *again = strdup(support_at(folder, "again.h5"));
     inv_run *run = through_stream(UINT64_MAX, INV_STREAM_TO_SAVE);
@@ -199,11 +199,11 @@ START_TEST(a_run_comes_back)
     inv_run_free(run);
     char *after = hdf5_text(again, none);
     ck_assert_str_eq(before, after);
-    ck_assert_int_eq(layout_of(again, "/p/image", &most), H5D_CHUNKED);
-    ck_assert_int_eq(layout_of(again, "/p/packed", &most), H5D_CHUNKED);
-    ck_assert_int_eq(layout_of(again, "/network/hidden1/kernel", &most), H5D_CONTIGUOUS);
-    ck_assert_int_eq(layout_of(again, "/history/none", &most), H5D_CHUNKED);
-    ck_assert(most == H5S_UNLIMITED);
+    ck_assert_int_eq(layout_of(again, "/p/image", &maximum), H5D_CHUNKED);
+    ck_assert_int_eq(layout_of(again, "/p/packed", &maximum), H5D_CHUNKED);
+    ck_assert_int_eq(layout_of(again, "/network/hidden1/kernel", &maximum), H5D_CONTIGUOUS);
+    ck_assert_int_eq(layout_of(again, "/history/none", &maximum), H5D_CHUNKED);
+    ck_assert(maximum == H5S_UNLIMITED);
     free(before);
     free(after);
     free(again);
@@ -213,7 +213,7 @@ END_TEST
 /* What is only to be read is not packed, but the same. */
 START_TEST(a_run_to_read_is_not_packed)
 {
-    hsize_t most = 0;
+    hsize_t maximum = 0;
     float image[24];
     uint64_t steps[5000];
     save_sample();
@@ -224,7 +224,7 @@ START_TEST(a_run_to_read_is_not_packed)
     ck_assert_uint_eq(steps[4999], 4999 * 11400714819323198485u);
     ck_assert_status(inv_run_save(run, path), INV_OK);
     inv_run_free(run);
-    ck_assert_int_eq(layout_of(path, "/p/image", &most), H5D_CONTIGUOUS);
+    ck_assert_int_eq(layout_of(path, "/p/image", &maximum), H5D_CONTIGUOUS);
 }
 END_TEST
 
@@ -279,7 +279,7 @@ static hid_t half(void)
 static void add_plain_things(hid_t file)
 {
     const hsize_t dims[6] = {2, 1, 3, 2, 1, 2}, none[2] = {0, 5}, chunk[2] = {3, 5};
-    const hsize_t grid[2] = {7, 5}, most[2] = {H5S_UNLIMITED, 5};
+    const hsize_t grid[2] = {7, 5}, maximum[2] = {H5S_UNLIMITED, 5};
     const int whole[35] = {-1, 2, -30000, 4, 5};
     const char *texts[3] = {"a", NULL, "b c"};
     char fixed[2][5] = {{'a', 'b', 'c', 'd', 'e'}, {'f'}};
@@ -296,7 +296,7 @@ static void add_plain_things(hid_t file)
     add_array(file, "/nothing", H5T_STD_I8LE, H5Screate(H5S_NULL), H5P_DEFAULT, 0, NULL);
     add_array(file, "/texts", any, line(3), H5P_DEFAULT, any, texts);
     add_array(file, "/fixed", padded, line(2), H5P_DEFAULT, padded, fixed);
-    add_array(file, "/packed", H5T_STD_I64LE, H5Screate_simple(2, grid, most), packed,
+    add_array(file, "/packed", H5T_STD_I64LE, H5Screate_simple(2, grid, maximum), packed,
               H5T_NATIVE_INT, whole);
     add_attribute(file, "whole", H5T_STD_I32BE, H5Screate_simple(6, dims, NULL), H5T_NATIVE_INT,
                   whole);
@@ -581,8 +581,8 @@ static void add_large(hid_t file)
 
 static void add_large_chunk(hid_t file)
 {
-    const hsize_t five = 5, most = H5S_UNLIMITED;
-    chunked(file, "/chunk", H5Screate_simple(1, &five, &most), (hsize_t)1 << 28);
+    const hsize_t five = 5, maximum = H5S_UNLIMITED;
+    chunked(file, "/chunk", H5Screate_simple(1, &five, &maximum), (hsize_t)1 << 28);
 }
 
 static void add_overflow(hid_t file)
@@ -673,8 +673,8 @@ START_TEST(a_sink_that_fails_ends_it)
     bytes whole = {0};
     save_sample();
     ck_assert_status(send_file(&whole, UINT64_MAX), INV_OK);
-    for (size_t most = 1; most < whole.size; most += most < 300 ? 7 : 2111) {
-        bytes b = {.most = most};
+    for (size_t maximum = 1; maximum < whole.size; maximum += maximum < 300 ? 7 : 2111) {
+        bytes b = {.maximum = maximum};
         ck_assert_status(send_file(&b, UINT64_MAX), INV_EIO);
         ck_assert_str_eq(inv_error_message(), "full");
         free(b.data);
@@ -1144,10 +1144,10 @@ END_TEST
 /* The longest stream that is taken grows with the file, and does not wrap around. */
 START_TEST(lengths_have_a_limit)
 {
-    ck_assert(inv_stream_most(0) == (uint64_t)1 << 30);
-    ck_assert(inv_stream_most(100) == ((uint64_t)1 << 30) + 400);
-    ck_assert(inv_stream_most(UINT64_MAX / 2) == UINT64_MAX);
-    ck_assert(inv_stream_most(UINT64_MAX / 4) == UINT64_MAX);
+    ck_assert(inv_stream_max(0) == (uint64_t)1 << 30);
+    ck_assert(inv_stream_max(100) == ((uint64_t)1 << 30) + 400);
+    ck_assert(inv_stream_max(UINT64_MAX / 2) == UINT64_MAX);
+    ck_assert(inv_stream_max(UINT64_MAX / 4) == UINT64_MAX);
 }
 END_TEST
 

@@ -283,13 +283,13 @@ static int more_first(const void *a, const void *b)
 
 /* A confidence that `least` to 2 * least images pass, where the gap is widest, so that rounding
  * does not decide; *kept is how many do. */
-static double threshold_keeping(size_t least, size_t *kept)
+static double threshold_keeping(size_t minimum, size_t *kept)
 {
     float *confidence = calloc(SMALL_TRAIN, sizeof(float));
     double widest = 0.0, middle = 0.0;
     ck_assert_status(inv_encode(net, &data->train, 0, NULL, confidence, NULL), INV_OK);
     qsort(confidence, SMALL_TRAIN, sizeof *confidence, more_first);
-    for (size_t k = least; k <= 2 * least; k++) {
+    for (size_t k = minimum; k <= 2 * minimum; k++) {
         const double above = confidence[k - 1], below = confidence[k];
         if (above - below <= widest)
             continue;
@@ -315,8 +315,8 @@ static void wander(const inv_net *inverse, gsl_rng *rng, double far, float *para
 
 /* The naive objective, a little to either side of the kernels of `inverse`, differs as the gradient
  * says: `moved` is what one step of gradient descent at rate 1/100 made of the parameters. */
-static void assert_slope(inv_net *inverse, const inv_net *moved, size_t at,
-                         const inv_inverse_spec *spec, gsl_rng *rng)
+static void assert_gradient(inv_net *inverse, const inv_net *moved, size_t at,
+                            const inv_inverse_spec *spec, gsl_rng *rng)
 {
     const size_t n = inv_net_size(inverse);
     float *params = inv_net_params(inverse), *start = malloc(n * sizeof(float));
@@ -342,8 +342,8 @@ static void assert_slope(inv_net *inverse, const inv_net *moved, size_t at,
 }
 
 /* With all images in the batch: the first report is the naive objective, and a step of gradient
- * descent goes down its slope. */
-static void assert_first_step(const char *point, size_t least, double penalty)
+ * descent goes down its gradient. */
+static void assert_first_step(const char *point, size_t minimum, double penalty)
 {
     inv_inverse_spec spec = spec_at(point);
     size_t at = 0, keep = 0, kept = 0;
@@ -351,7 +351,7 @@ static void assert_first_step(const char *point, size_t least, double penalty)
     spec.optimiser = (inv_optim_spec){.type = "gradient_descent", .rate = 0.01};
     spec.batch = SMALL_TRAIN;
     spec.range_penalty = penalty;
-    spec.confidence = threshold_keeping(least, &keep);
+    spec.confidence = threshold_keeping(minimum, &keep);
     inv_net *before = build(&spec), *after = build(&spec);
     inv_learner_free(inverter_for(&spec, before, 5)); /* draws the kernels */
     inv_learner *inverter = inverter_for(&spec, after, 5);
@@ -364,14 +364,14 @@ static void assert_first_step(const char *point, size_t least, double penalty)
     ck_assert_double_eq_tol(report.loss, naive, 1e-4 * naive);
     ck_assert_status(inv_rng_alloc(7, "directions", &rng), INV_OK);
     for (int direction = 0; direction < 15; direction++)
-        assert_slope(before, after, at, &spec, rng);
+        assert_gradient(before, after, at, &spec, rng);
     inv_rng_free(rng);
     inv_learner_free(inverter);
     inv_net_free(before);
     inv_net_free(after);
 }
 
-START_TEST(steps_down_the_slope)
+START_TEST(steps_down_the_gradient)
 {
     assert_first_step("hidden1.pre", 40, 0.75);
     assert_first_step("hidden2", 33, 0.0);
@@ -754,7 +754,7 @@ Suite *inverse_suite(void)
     tcase_add_test(tests, kernels_start_as_told);
     tcase_add_test(tests, refuses_what_cannot_be_mirrored);
     tcase_add_test(tests, learns_at_each_point);
-    tcase_add_test(tests, steps_down_the_slope);
+    tcase_add_test(tests, steps_down_the_gradient);
     tcase_add_test(tests, a_threshold_too_high_names_both);
     tcase_add_test(tests, a_batch_without_images_changes_nothing);
     tcase_add_test(tests, same_seed_same_bits);

@@ -112,7 +112,8 @@ START_TEST(activations_are_undone)
 {
     static const struct {
         const char *there, *back;
-        double low, high; /* of x; elu and softplus are undone down to where their slope is 1/2 */
+        double low,
+            high; /* of x; elu and softplus are undone down to where their gradient is 1/2 */
     } pairs[] = {
         {"type = \"sigmoid\";", "type = \"logit\";", -5.0, 5.0},
         {"type = \"tanh\";", "type = \"atanh\";", -2.5, 2.5},

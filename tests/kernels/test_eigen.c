@@ -16,7 +16,7 @@
 /* A matrix to try: n x n, the sum of `rank` products x x', each of another size, down to `least`. */
 static const struct matrix {
     size_t n, rank;
-    double least;
+    double minimum;
 } matrices[] = {{1, 1, 1.0},  {2, 2, 0.1},    {3, 3, 1e-3},  {7, 1, 1.0},     {17, 17, 1e-5},
                 {33, 9, 0.1}, {64, 64, 1e-8}, {65, 40, 1.0}, {100, 100, 0.5}, {131, 131, 1e-12}};
 #define MATRICES (int)(sizeof matrices / sizeof *matrices)
@@ -33,7 +33,7 @@ static double *matrix_of(const struct matrix *m)
     double *a = calloc(m->n * m->n, sizeof *a), *x = calloc(m->n, sizeof *x);
     uint32_t state = (uint32_t)(m->n + 7 * m->rank);
     for (size_t r = 0; r < m->rank; r++) {
-        const double part = (double)r / (double)m->rank, size = 1.0 - part * (1.0 - m->least);
+        const double part = (double)r / (double)m->rank, size = 1.0 - part * (1.0 - m->minimum);
         for (size_t i = 0; i < m->n; i++)
             x[i] = number(&state);
         for (size_t i = 0; i < m->n * m->n; i++)

@@ -78,23 +78,23 @@ START_TEST(elementwise)
     EACH("sigmoid", k->sigmoid(n, x, out), 1.0 / (1.0 + exp(-(double)x[i])), 4e-7)
     EACH("exp", k->exp_shifted(n, x, 1.5f, out), exp((double)x[i] - 1.5),
          2e-6) /* of the difference, too */
-    EACH("sigmoid's slope", k->sigmoid_slope(n, x, y, out), (double)y[i] * x[i] * (1.0 - x[i]),
+    EACH("sigmoid's slope", k->sigmoid_gradient(n, x, y, out), (double)y[i] * x[i] * (1.0 - x[i]),
          1e-5)
     EACH("tanh", k->tanh(n, x, out), tanh((double)x[i]), 5e-7)
     EACH("elu", k->elu(n, 0.75f, x, out), x[i] > 0.0f ? x[i] : 0.75 * expm1((double)x[i]), 3e-7)
     EACH("softplus", k->softplus(n, x, out), log1p(exp((double)x[i])), 4e-7)
-    EACH("softplus's slope", k->softplus_slope(n, x, y, out), y[i] / (1.0 + exp(-(double)x[i])),
+    EACH("softplus's slope", k->softplus_gradient(n, x, y, out), y[i] / (1.0 + exp(-(double)x[i])),
          5e-7)
     fill(x, MOST, -0.995, 0.995, 15);
     EACH("atanh", k->atanh(n, x, out), atanh((double)x[i]), 1e-6)
     EACH("elu's inverse", k->inverse_elu(n, 1.25f, x, out), inverse_elu(x[i], 1.25), 1e-6)
     fill(x, MOST, -2.0, 9.0, 16);
     EACH("softplus's inverse", k->inverse_softplus(n, x, out), inverse_softplus(x[i]), 2e-6)
-    EACH("its slope", k->inverse_softplus_slope(n, x, y, out),
+    EACH("its slope", k->inverse_softplus_gradient(n, x, y, out),
          x[i] > log(2.0) ? y[i] / -expm1(-(double)x[i]) : 2.0 * y[i], 5e-7)
     fill(x, MOST, 0.005, 0.995, 3);
     EACH("logit", k->logit(n, x, out), log((double)x[i] / (1.0 - (double)x[i])), 2e-4)
-    EACH("logit's slope", k->logit_slope(n, x, y, out),
+    EACH("logit's slope", k->logit_gradient(n, x, y, out),
          (double)y[i] / (x[i] * (1.0 - (double)x[i])), 1e-5)
 }
 END_TEST
@@ -133,7 +133,7 @@ START_TEST(far_values)
         ck_assert(out[0] == -0.75f && out[2] == 0.0f && out[3] == 200.0f && out[4] == 1e9f);
         sets[s]->softplus(5, far, out);
         ck_assert(out[0] == 0.0f && out[1] < 1e-37f && out[3] == 200.0f && out[4] == 1e9f);
-        sets[s]->softplus_slope(5, far, (const float[]){1.5f, 1.5f, 1.5f, 1.5f, 1.5f}, out);
+        sets[s]->softplus_gradient(5, far, (const float[]){1.5f, 1.5f, 1.5f, 1.5f, 1.5f}, out);
         ck_assert(out[0] == 0.0f && out[2] == 0.75f && out[3] == 1.5f && out[4] == 1.5f);
     }
 }
@@ -179,19 +179,19 @@ START_TEST(sums_and_ranges)
             near(k, "sum of exp", n, 0, k->exp_shifted(n, x, 0.0f, out), sum, 1e-6);
             k->range(n, x, &min, &max);
             ck_assert(min == low && max == high);
-            double slopes = 0.0, products = 0.0;
+            double gradients = 0.0, products = 0.0;
             float sums[2];
             k->rescale(n, x, 0.3f, 1.7f, -0.2f, out);
             for (size_t i = 0; i < n; i++)
                 ck_assert(fabs(out[i] - (((double)x[i] - 0.3f) * 1.7f - 0.2f)) < 2e-6);
             ck_assert(out[n] == UNTOUCHED);
-            k->rescale_slope(n, x, 0.3f, 1.7f, t, out, sums);
+            k->rescale_gradient(n, x, 0.3f, 1.7f, t, out, sums);
             for (size_t i = 0; i < n; i++) {
                 ck_assert(out[i] == 1.7f * t[i]);
-                slopes += (double)out[i], products += out[i] * ((double)x[i] - 0.3f);
+                gradients += (double)out[i], products += out[i] * ((double)x[i] - 0.3f);
             }
             ck_assert(out[n] == UNTOUCHED);
-            ck_assert(fabs(sums[0] - slopes) < 1e-5 * (double)n);
+            ck_assert(fabs(sums[0] - gradients) < 1e-5 * (double)n);
             ck_assert(fabs(sums[1] - products) < 1e-5 * (double)n);
         }
 }
@@ -499,8 +499,8 @@ START_TEST(pools)
             sets[s]->max_pool(&w, image, out, at);
             ck_assert(out[channels] == UNTOUCHED && at[channels] == 77);
             memset(dx, 0, sizeof dx);
-            sets[s]->max_pool_slope(&w, t, at, dx);
-            sets[s]->max_pool_slope(&w, t, at, dx);
+            sets[s]->max_pool_gradient(&w, t, at, dx);
+            sets[s]->max_pool_gradient(&w, t, at, dx);
             for (size_t k = 0; k < channels; k++) {
                 bool nan = false, first = true;
                 for (size_t p = 0; p < ROWS * COLUMNS; p++) {
@@ -573,36 +573,36 @@ END_TEST
  * edges must stay as they are. */
 static void check_product(const inv_kernels *kernels, size_t m, size_t n, size_t k, unsigned kind)
 {
-    const bool a_turned = kind & 1, b_turned = kind & 2, add = kind & 4;
-    const bool c_turned = kind & 16;
+    const bool a_transposed = kind & 1, b_transposed = kind & 2, add = kind & 4;
+    const bool c_transposed = kind & 16;
     const float *bias = kind & 8 ? t : NULL;
-    const size_t a_wide = (a_turned ? m : k) + 3, b_wide = (b_turned ? k : n) + 1,
-                 c_wide = (c_turned ? m : n) + 2, c_high = c_turned ? n : m;
-    float *a = calloc((a_turned ? k : m) * a_wide, sizeof *a);
-    float *b = calloc((b_turned ? n : k) * b_wide, sizeof *b);
+    const size_t a_wide = (a_transposed ? m : k) + 3, b_wide = (b_transposed ? k : n) + 1,
+                 c_wide = (c_transposed ? m : n) + 2, c_high = c_transposed ? n : m;
+    float *a = calloc((a_transposed ? k : m) * a_wide, sizeof *a);
+    float *b = calloc((b_transposed ? n : k) * b_wide, sizeof *b);
     float *c = calloc(c_high * c_wide, sizeof *c), *before = calloc(c_high * c_wide, sizeof *c);
-    fill(a, (a_turned ? k : m) * a_wide, -1.0, 1.0, kind + 20);
-    fill(b, (b_turned ? n : k) * b_wide, -1.0, 1.0, kind + 21);
+    fill(a, (a_transposed ? k : m) * a_wide, -1.0, 1.0, kind + 20);
+    fill(b, (b_transposed ? n : k) * b_wide, -1.0, 1.0, kind + 21);
     fill(c, c_high * c_wide, -1.0, 1.0, kind + 22);
     memcpy(before, c, c_high * c_wide * sizeof *c);
     const inv_product p = {.m = m,
                            .n = n,
                            .k = k,
                            .a = a,
-                           .a_row = a_turned ? 1 : a_wide,
-                           .a_col = a_turned ? a_wide : 1,
+                           .a_row = a_transposed ? 1 : a_wide,
+                           .a_col = a_transposed ? a_wide : 1,
                            .b = b,
-                           .b_row = b_turned ? 1 : b_wide,
-                           .b_col = b_turned ? b_wide : 1,
+                           .b_row = b_transposed ? 1 : b_wide,
+                           .b_col = b_transposed ? b_wide : 1,
                            .bias = bias,
                            .add = add,
                            .c = c,
-                           .c_row = c_turned ? 1 : c_wide,
-                           .c_col = c_turned ? c_wide : 1};
+                           .c_row = c_transposed ? 1 : c_wide,
+                           .c_col = c_transposed ? c_wide : 1};
     kernels->product(&p);
     for (size_t at = 0; at < c_high * c_wide; at++) {
-        const size_t i = c_turned ? at % c_wide : at / c_wide;
-        const size_t j = c_turned ? at / c_wide : at % c_wide;
+        const size_t i = c_transposed ? at % c_wide : at / c_wide;
+        const size_t j = c_transposed ? at / c_wide : at % c_wide;
         double sum = before[at], scale = 1.0;
         if (i < m && j < n && !add)
             sum = bias ? bias[j] : 0.0;

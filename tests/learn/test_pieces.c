@@ -86,12 +86,12 @@ static double whole(const inv_net *net, rows *r, size_t n, const inv_mode *mode,
 
 static void assert_alike(const float *got, const float *expected, size_t n, size_t batch)
 {
-    double most = 0.0;
+    double maximum = 0.0;
     for (size_t i = 0; i < n; i++)
-        most = fmax(most, fabs((double)expected[i]));
-    ck_assert(most > 0.0);
+        maximum = fmax(maximum, fabs((double)expected[i]));
+    ck_assert(maximum > 0.0);
     for (size_t i = 0; i < n; i++)
-        GRADIENT_HOLD(fabs((double)got[i] - expected[i]) <= 2e-5 * most,
+        GRADIENT_HOLD(fabs((double)got[i] - expected[i]) <= 2e-5 * maximum,
                       "%zu rows: gradient %zu is %g, must be %g", batch, i, (double)got[i],
                       (double)expected[i]);
 }

@@ -171,7 +171,7 @@ static double naive_objective(const inv_net *net, const inv_train_spec *spec)
     return value + spec->weight_decay / 2 * squares;
 }
 
-/* One step of gradient descent on all images moves each parameter by rate times the slope of the
+/* One step of gradient descent on all images moves each parameter by rate times the gradient of the
  * naive objective. */
 static void assert_first_step(const char *layers, const char *loss, const char *reduction,
                               double weight_decay)
@@ -193,16 +193,16 @@ static void assert_first_step(const char *layers, const char *loss, const char *
         params[k] = kept - (float)h;
         const double down = params[k], below = naive_objective(before, &spec);
         params[k] = kept;
-        const double slope = (above - below) / (up - down);
+        const double gradient = (above - below) / (up - down);
         const double moved = (double)kept - (double)inv_net_params(after)[k];
-        ck_assert_double_eq_tol(moved, rate * slope, 1e-4 * fabs(rate * slope) + 3e-7);
+        ck_assert_double_eq_tol(moved, rate * gradient, 1e-4 * fabs(rate * gradient) + 3e-7);
     }
     inv_learner_free(trainer);
     inv_net_free(before);
     inv_net_free(after);
 }
 
-START_TEST(steps_down_the_slope)
+START_TEST(steps_down_the_gradient)
 {
     assert_first_step(SMALL_TWO, "cross_entropy", "sum", 0.0);
     assert_first_step(SMALL_ONE, "cross_entropy", "mean", 0.0);
@@ -777,7 +777,7 @@ Suite *train_suite(void)
     tcase_set_timeout(tests, 30);
     tcase_add_test(tests, learns_with_any_number_of_layers);
     tcase_add_test(tests, an_epoch_adds_up);
-    tcase_add_test(tests, steps_down_the_slope);
+    tcase_add_test(tests, steps_down_the_gradient);
     tcase_add_test(tests, epochs_are_whole_passes);
     tcase_add_test(tests, schedules_change_the_rate);
     tcase_add_test(tests, what_is_frozen_stays);

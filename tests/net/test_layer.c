@@ -234,7 +234,7 @@ START_TEST(forward_is_the_twin)
 }
 END_TEST
 
-START_TEST(backward_is_the_slope)
+START_TEST(backward_is_the_gradient)
 {
     for (int s = 0; s < SHAPES; s++) {
         bench b = bench_alloc(_i, shapes[s]);
@@ -387,14 +387,14 @@ START_TEST(init_draws_what_is_asked_for)
         inv_net *net = build(types[i], "units = %zu; kernel = {stddev = 0.25;};", 61, 67);
         const inv_block *kernel = inv_net_block(net, "middle", "kernel");
         const float *params = drawn(net, 5) + kernel->offset;
-        float most = 0.0f, sum = 0.0f, squares = 0.0f;
+        float maximum = 0.0f, sum = 0.0f, squares = 0.0f;
         for (size_t k = 0; k < kernel->size; k++) {
-            most = fmaxf(most, fabsf(params[k]));
+            maximum = fmaxf(maximum, fabsf(params[k]));
             sum += params[k];
             squares += params[k] * params[k];
         }
-        ck_assert_float_le(most, 0.5f); /* truncated at two standard deviations */
-        ck_assert_float_gt(most, 0.48f);
+        ck_assert_float_le(maximum, 0.5f); /* truncated at two standard deviations */
+        ck_assert_float_gt(maximum, 0.48f);
         ck_assert_float_lt(fabsf(sum / (float)kernel->size), 0.02f);
         ck_assert_float_eq_tol(sqrtf(squares / (float)kernel->size), 0.25f * 0.8796f, 0.01f);
         inv_net *same = build(types[i], "units = %zu; kernel = {stddev = 0.25;};", 61, 67);
@@ -461,10 +461,10 @@ static void run_row(const char *type, const float *values, size_t n, float *y, f
     const inv_layer *layer = inv_net_layer(net, AT);
     const gsl_matrix_float x = inv_mat_over(values, 1, n);
     gsl_matrix_float to = inv_mat_over(y, 1, n), down = inv_mat_over(dx, 1, n);
-    float slope[16] = {0.25f};
+    float gradient[16] = {0.25f};
     for (size_t j = 1; j < n; j++)
-        slope[j] = 1.5f;
-    const gsl_matrix_float dy = inv_mat_over(slope, 1, n);
+        gradient[j] = 1.5f;
+    const gsl_matrix_float dy = inv_mat_over(gradient, 1, n);
     layer->type->forward(layer, inv_net_params(net), NULL, &at_rest, &x, &to);
     layer->type->backward(layer, inv_net_params(net), NULL, &x, &to, &dy, NULL, &down);
     inv_net_free(net);
@@ -474,11 +474,11 @@ START_TEST(sigmoid_saturates_quietly)
 {
     const float x[] = {-1e4f, -89.0f, 0.0f, 40.0f, 1e4f};
     const double expected[] = {0.0, 0.0, 0.5, 1.0, 1.0};
-    const double slopes[] = {0.0, 0.0, 1.5 / 4, 0.0, 0.0};
+    const double gradients[] = {0.0, 0.0, 1.5 / 4, 0.0, 0.0};
     float y[5], dx[5];
     run_row("sigmoid", x, 5, y, dx);
     gradient_assert_near(y, expected, 5, 1e-7, "y");
-    gradient_assert_near(dx, slopes, 5, 1e-7, "dx");
+    gradient_assert_near(dx, gradients, 5, 1e-7, "dx");
 }
 END_TEST
 
@@ -486,11 +486,11 @@ START_TEST(softmax_saturates_quietly)
 {
     const float x[] = {1e4f, -1e4f, 3.5f, 1e4f};
     const double expected[] = {0.5, 0.0, 0.0, 0.5};
-    const double slopes[] = {0.5 * (0.25 - 0.875), 0.0, 0.0, 0.5 * (1.5 - 0.875)};
+    const double gradients[] = {0.5 * (0.25 - 0.875), 0.0, 0.0, 0.5 * (1.5 - 0.875)};
     float y[4], dx[4];
     run_row("softmax", x, 4, y, dx);
     gradient_assert_near(y, expected, 4, 1e-7, "y");
-    gradient_assert_near(dx, slopes, 4, 1e-7, "dx");
+    gradient_assert_near(dx, gradients, 4, 1e-7, "dx");
 }
 END_TEST
 
@@ -498,7 +498,7 @@ START_TEST(activations_far_from_0)
 {
     static const struct {
         const char *type;
-        double y[4], slope[4]; /* at -1e4, 0, 30 and 1e4 */
+        double y[4], gradient[4]; /* at -1e4, 0, 30 and 1e4 */
     } far[] = {{"linear", {-1e4, 0, 30, 1e4}, {1, 1, 1, 1}},
                {"tanh", {-1, 0, 1, 1}, {0, 1, 0, 0}},
                {"relu", {0, 0, 30, 1e4}, {0, 0, 1, 1}},
@@ -507,12 +507,12 @@ START_TEST(activations_far_from_0)
                {"softplus", {0, 0.69314718056, 30, 1e4}, {0, 0.5, 1, 1}}};
     const float x[] = {-1e4f, 0.0f, 30.0f, 1e4f};
     for (size_t i = 0; i < sizeof far / sizeof *far; i++) {
-        double slopes[4];
+        double gradients[4];
         float y[4], dx[4];
         for (int j = 0; j < 4; j++)
-            slopes[j] = far[i].slope[j] * (j ? 1.5 : 0.25);
+            gradients[j] = far[i].gradient[j] * (j ? 1.5 : 0.25);
         run_row(far[i].type, x, 4, y, dx);
-        gradient_assert_near(dx, slopes, 4, 1e-6, far[i].type);
+        gradient_assert_near(dx, gradients, 4, 1e-6, far[i].type);
         for (int j = 0; j < 4; j++)
             ck_assert_msg(fabs(y[j] - far[i].y[j]) <= 1e-6 * fabs(far[i].y[j]), "%s: %.9g, not %g",
                           far[i].type, (double)y[j], far[i].y[j]);
@@ -667,11 +667,11 @@ static void squash_free(squash *s)
     free(s->state);
 }
 
-static double squash_run(squash *s, const float *values, const float *slopes, size_t rows,
+static double squash_run(squash *s, const float *values, const float *gradients, size_t rows,
                          size_t cols)
 {
     const gsl_matrix_float x = inv_mat_over(values, rows, cols),
-                           dy = inv_mat_over(slopes, rows, cols);
+                           dy = inv_mat_over(gradients, rows, cols);
     gsl_matrix_float y = inv_mat_over(s->y, rows, cols), dx = inv_mat_over(s->dx, rows, cols);
     s->layer->type->forward(s->layer, NULL, s->state, &at_rest, &x, &y);
     s->layer->type->backward(s->layer, NULL, s->state, &x, &y, &dy, NULL, &dx);
@@ -685,11 +685,11 @@ START_TEST(squash_adds_its_penalty)
     const float x[] = {0.25f, 1.5f, 0.5f, /**/ 0.75f, -0.5f, 1.0f, /**/ 2.25f, 0.125f, -0.25f};
     const float none[9] = {0};
     const double y[] = {0.05, 0.95, 0.23, /**/ 0.8, 0.05, 0.95, /**/ 0.95, 0.185, 0.05};
-    const double slopes[] = {0, 0, 0, /**/ 0, 1.5 * -0.5, 0, /**/ 1.5 * 1.25, 0, 0};
+    const double gradients[] = {0, 0, 0, /**/ 0, 1.5 * -0.5, 0, /**/ 1.5 * 1.25, 0, 0};
     squash s = squash_alloc("width = 0.9; range_penalty = 0.75;", 3);
     ck_assert_double_eq_tol(squash_run(&s, x, none, 3, 3), 0.75 * (0.25 + 1.5625), 1e-12);
     gradient_assert_near(s.y, y, 9, 1e-6, "y");
-    gradient_assert_near(s.dx, slopes, 9, 1e-7, "dx");
+    gradient_assert_near(s.dx, gradients, 9, 1e-7, "dx");
     /* of a later, smaller batch, that batch's alone */
     ck_assert_double_eq_tol(squash_run(&s, x, none, 1, 3), 0.75 * (0.0625 + 0.25), 1e-12);
     ck_assert(s.dx[0] == 0.375f && s.dx[1] == 0.75f && s.dx[2] == 0.0f);
@@ -737,10 +737,10 @@ END_TEST
 START_TEST(squash_takes_the_first_of_equal_values)
 {
     const float x[] = {0.5f, -0.25f, -0.25f, 1.75f, 1.75f}, none[5] = {0};
-    const double slopes[] = {0.0, 1.5 * -0.25, 0.0, 1.5 * 0.75, 0.0};
+    const double gradients[] = {0.0, 1.5 * -0.25, 0.0, 1.5 * 0.75, 0.0};
     squash s = squash_alloc("width = 0.9; range_penalty = 0.75;", 5);
     (void)squash_run(&s, x, none, 1, 5);
-    gradient_assert_near(s.dx, slopes, 5, 1e-7, "dx");
+    gradient_assert_near(s.dx, gradients, 5, 1e-7, "dx");
     squash_free(&s);
 }
 END_TEST
@@ -766,7 +766,7 @@ Suite *layer_suite(void)
         types++;
     tcase_add_loop_test(each, every_type_is_there, 0, types);
     tcase_add_loop_test(each, forward_is_the_twin, 0, 2 * types);
-    tcase_add_loop_test(each, backward_is_the_slope, 0, 2 * types);
+    tcase_add_loop_test(each, backward_is_the_gradient, 0, 2 * types);
     tcase_add_loop_test(each, backward_does_what_is_asked_for, 0, 2 * types);
     tcase_add_loop_test(each, results_do_not_depend_on_threads, 0, 2 * types);
     tcase_add_loop_test(each, init_fills_what_is_not_frozen, 0, 2 * types);

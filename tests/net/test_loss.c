@@ -86,7 +86,7 @@ START_TEST(cross_entropy_has_its_gradient)
 {
     const double step = 1e-5;
     frame x = frame_filled(7, CLASSES, -3.0, 3.0, 72), dx = frame_alloc(7, CLASSES);
-    double *d = frame_doubles(&x), slopes[7 * CLASSES], rows[7];
+    double *d = frame_doubles(&x), gradients[7 * CLASSES], rows[7];
     unsigned labels[7];
     size_t correct = 0;
     make_labels(labels, 7);
@@ -94,12 +94,12 @@ START_TEST(cross_entropy_has_its_gradient)
     for (size_t i = 0; i < 7 * CLASSES; i++) {
         const double middle = d[i];
         d[i] = middle + step;
-        slopes[i] = twin_cross_entropy(d, labels, 7, CLASSES);
+        gradients[i] = twin_cross_entropy(d, labels, 7, CLASSES);
         d[i] = middle - step;
-        slopes[i] = (slopes[i] - twin_cross_entropy(d, labels, 7, CLASSES)) / (2 * step);
+        gradients[i] = (gradients[i] - twin_cross_entropy(d, labels, 7, CLASSES)) / (2 * step);
         d[i] = middle;
     }
-    frame_assert_near(&dx, slopes, 1e-6, "gradient");
+    frame_assert_near(&dx, gradients, 1e-6, "gradient");
     free(d);
     frame_free(&x);
     frame_free(&dx);
@@ -186,24 +186,24 @@ START_TEST(l1_is_the_twins)
 }
 END_TEST
 
-/* Away from where y equals its target, the slope of the twin is the gradient. */
+/* Away from where y equals its target, the gradient of the twin is the gradient. */
 START_TEST(l1_has_its_gradient)
 {
     const double step = 1e-7;
     frame y = frame_filled(5, 13, -1.5, 2.0, 83), dy = frame_alloc(5, 13);
     frame target = frame_filled(5, 13, 0.0, 1.0, 84);
-    double *yd = frame_doubles(&y), *td = frame_doubles(&target), slopes[5 * 13], rows[5];
+    double *yd = frame_doubles(&y), *td = frame_doubles(&target), gradients[5 * 13], rows[5];
     (void)inv_loss_l1(&y.m, &target.m, rows, &dy.m);
     for (size_t i = 0; i < 5 * 13; i++) {
         const double middle = yd[i];
         ck_assert_double_gt(fabs(yd[i] - td[i]), 2 * step);
         yd[i] = middle + step;
-        slopes[i] = twin_l1(yd, td, 5 * 13);
+        gradients[i] = twin_l1(yd, td, 5 * 13);
         yd[i] = middle - step;
-        slopes[i] = (slopes[i] - twin_l1(yd, td, 5 * 13)) / (2 * step);
+        gradients[i] = (gradients[i] - twin_l1(yd, td, 5 * 13)) / (2 * step);
         yd[i] = middle;
     }
-    frame_assert_near(&dy, slopes, 1e-6, "gradient");
+    frame_assert_near(&dy, gradients, 1e-6, "gradient");
     free(yd);
     free(td);
     frame_free(&y);
@@ -222,28 +222,29 @@ static double twin_l2(const double *y, const double *target, size_t n)
     return sum;
 }
 
-/* The gradient of a sum of squares is known: no slope is needed. */
+/* The gradient of a sum of squares is known: no gradient is needed. */
 static void assert_l2(size_t rows, size_t cols)
 {
     frame y = frame_filled(rows, cols, -1.5, 2.0, 85), dy = frame_alloc(rows, cols);
     frame target = frame_filled(rows, cols, 0.0, 1.0, 86);
-    double *parts = malloc(rows * sizeof *parts), *slopes = malloc(rows * cols * sizeof *slopes);
+    double *parts = malloc(rows * sizeof *parts),
+           *gradients = malloc(rows * cols * sizeof *gradients);
     ck_assert_ptr_nonnull(parts);
-    ck_assert_ptr_nonnull(slopes);
+    ck_assert_ptr_nonnull(gradients);
     double *yd = frame_doubles(&y), *td = frame_doubles(&target);
     const double loss = inv_loss_l2(&y.m, &target.m, parts, &dy.m);
     const double expected = twin_l2(yd, td, rows * cols);
     GRADIENT_HOLD(fabs(loss - expected) <= ((double)cols + 4) * 0x1p-24 * expected,
                   "%.9g, not %.9g", loss, expected);
     for (size_t i = 0; i < rows * cols; i++)
-        slopes[i] = 2 * (yd[i] - td[i]);
-    frame_assert_near(&dy, slopes, 2 * 0x1p-24, "gradient");
+        gradients[i] = 2 * (yd[i] - td[i]);
+    frame_assert_near(&dy, gradients, 2 * 0x1p-24, "gradient");
     frame_assert_intact(&dy, "gradient");
     ck_assert(inv_loss_l2(&y.m, &target.m, parts, NULL) == loss);
     free(yd);
     free(td);
     free(parts);
-    free(slopes);
+    free(gradients);
     frame_free(&y);
     frame_free(&dy);
     frame_free(&target);
@@ -265,7 +266,7 @@ START_TEST(losses_do_not_depend_on_threads)
     frame target = frame_filled(MANY, PIXELS, -5.0, 5.0, 92);
     unsigned labels[MANY];
     double rows[MANY], first[3] = {0, 0, 0};
-    float *slopes[3] = {NULL, NULL, NULL};
+    float *gradients[3] = {NULL, NULL, NULL};
     size_t correct = 0;
     make_labels(labels, MANY);
     for (int t = 0; t < GRADIENT_THREADS; t++) {
@@ -275,19 +276,20 @@ START_TEST(losses_do_not_depend_on_threads)
                                     ? inv_loss_cross_entropy(&y.m, labels, rows, &dy.m, &correct)
                                 : which == 1 ? inv_loss_l1(&y.m, &target.m, rows, &dy.m)
                                              : inv_loss_l2(&y.m, &target.m, rows, &dy.m);
-            float *slope = frame_packed(&dy);
+            float *gradient = frame_packed(&dy);
             if (t == 0) {
                 first[which] = loss;
-                slopes[which] = frame_packed(&dy);
+                gradients[which] = frame_packed(&dy);
             }
             ck_assert(loss == first[which]);
-            ck_assert(gradient_same_bits(slope, slopes[which], MANY * PIXELS * sizeof *slope));
-            free(slope);
+            ck_assert(
+                gradient_same_bits(gradient, gradients[which], MANY * PIXELS * sizeof *gradient));
+            free(gradient);
         }
     }
-    free(slopes[0]);
-    free(slopes[1]);
-    free(slopes[2]);
+    free(gradients[0]);
+    free(gradients[1]);
+    free(gradients[2]);
     frame_free(&y);
     frame_free(&dy);
     frame_free(&target);

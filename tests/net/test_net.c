@@ -375,20 +375,20 @@ static void on_one_thread(void)
 }
 
 /* Gradient at every point, of dy at the last, by passes from that point. */
-static void slopes_at(const inv_net *net, const inv_pass *whole, const gsl_matrix_float *x,
-                      const gsl_matrix_float *dy, gsl_matrix_float *slopes[DEEP + 1])
+static void gradients_at(const inv_net *net, const inv_pass *whole, const gsl_matrix_float *x,
+                         const gsl_matrix_float *dy, gsl_matrix_float *gradients[DEEP + 1])
 {
     for (size_t p = 0; p < DEEP; p++) {
         inv_pass *pass = make_pass(net, p, DEEP, x->size1);
-        ck_assert_status(inv_mat_alloc(x->size1, inv_net_units(net, p), "slopes", &slopes[p]),
+        ck_assert_status(inv_mat_alloc(x->size1, inv_net_units(net, p), "slopes", &gradients[p]),
                          INV_OK);
         const gsl_matrix_float *at = p ? inv_pass_at(whole, p) : x;
         ck_assert(gsl_matrix_float_equal(inv_net_forward(net, pass, at), inv_pass_at(whole, DEEP)));
-        inv_net_backward(net, pass, dy, NULL, slopes[p]);
+        inv_net_backward(net, pass, dy, NULL, gradients[p]);
         inv_pass_free(pass);
     }
-    ck_assert_status(inv_mat_alloc(dy->size1, dy->size2, "slopes", &slopes[DEEP]), INV_OK);
-    gsl_matrix_float_memcpy(slopes[DEEP], dy);
+    ck_assert_status(inv_mat_alloc(dy->size1, dy->size2, "slopes", &gradients[DEEP]), INV_OK);
+    gsl_matrix_float_memcpy(gradients[DEEP], dy);
 }
 
 static const float stays = -3.125e30f;
@@ -407,7 +407,7 @@ static void reset(const inv_net *net, size_t a, size_t b, float *dparams)
 /* The pass from a to b: its values, and the blocks of its layers' gradient, are those of the whole;
  * the other blocks are left. */
 static void assert_part(const inv_net *net, const inv_pass *whole, const gsl_matrix_float *x,
-                        gsl_matrix_float *const slopes[DEEP + 1], const float *dparams, size_t a,
+                        gsl_matrix_float *const gradients[DEEP + 1], const float *dparams, size_t a,
                         size_t b)
 {
     const gsl_matrix_float *from = a ? inv_pass_at(whole, a) : x;
@@ -421,8 +421,8 @@ static void assert_part(const inv_net *net, const inv_pass *whole, const gsl_mat
     for (size_t p = a + 1; p <= b; p++)
         GRADIENT_HOLD(gsl_matrix_float_equal(inv_pass_at(pass, p), inv_pass_at(whole, p)),
                       "values at %s, from %zu to %zu", deep_points[p], a, b);
-    inv_net_backward(net, pass, slopes[b], part, &dx.m);
-    GRADIENT_HOLD(gsl_matrix_float_equal(&dx.m, slopes[a]), "dx from %zu to %zu", a, b);
+    inv_net_backward(net, pass, gradients[b], part, &dx.m);
+    GRADIENT_HOLD(gsl_matrix_float_equal(&dx.m, gradients[a]), "dx from %zu to %zu", a, b);
     frame_assert_intact(&dx, "dx");
     for (size_t l = 0; l < DEEP; l++)
         for (size_t k = 0; k < inv_net_layer(net, l)->block_count; k++) {
@@ -440,18 +440,18 @@ START_TEST(parts_agree_with_the_whole)
 {
     inv_net *net = deep();
     frame x = frame_filled(ROWS, 24, -1.5, 1.0, 211), dy = frame_filled(ROWS, CLASSES, -1, 1, 212);
-    gsl_matrix_float *slopes[DEEP + 1] = {NULL};
+    gsl_matrix_float *gradients[DEEP + 1] = {NULL};
     inv_pass *whole = make_pass(net, 0, DEEP, ROWS);
     float *dparams = calloc(inv_net_size(net), sizeof *dparams);
     ck_assert_ptr_nonnull(dparams);
     (void)inv_net_forward(net, whole, &x.m);
     inv_net_backward(net, whole, &dy.m, dparams, NULL);
-    slopes_at(net, whole, &x.m, &dy.m, slopes);
+    gradients_at(net, whole, &x.m, &dy.m, gradients);
     for (size_t a = 0; a < DEEP; a++)
         for (size_t b = a + 1; b <= DEEP; b++)
-            assert_part(net, whole, &x.m, slopes, dparams, a, b);
+            assert_part(net, whole, &x.m, gradients, dparams, a, b);
     for (size_t p = 0; p <= DEEP; p++)
-        inv_mat_free(slopes[p]);
+        inv_mat_free(gradients[p]);
     free(dparams);
     inv_pass_free(whole);
     inv_net_free(net);
@@ -462,7 +462,7 @@ END_TEST
 
 /* The penalties of the layers on the way are part of the gradients too. Ten layers of float: their
  * roundings add up, but stay below those 1e-5 of the largest. */
-START_TEST(backward_is_the_slope)
+START_TEST(backward_is_the_gradient)
 {
     inv_net *net = deep();
     frame x = frame_filled(ROWS, 24, -1.5, 1.0, 221), dx = frame_alloc(ROWS, 24);
@@ -615,7 +615,7 @@ Suite *net_suite(void)
     tcase_add_checked_fixture(passes, on_one_thread, NULL);
     tcase_add_test(passes, passes_that_cannot_be);
     tcase_add_test(passes, parts_agree_with_the_whole);
-    tcase_add_test(passes, backward_is_the_slope);
+    tcase_add_test(passes, backward_is_the_gradient);
     tcase_add_test(passes, backward_does_what_is_asked_for);
     tcase_add_test(passes, fewer_rows_than_allocated);
     tcase_add_test(passes, passes_do_not_depend_on_threads);

@@ -108,11 +108,11 @@ static inv_optim *make(const inv_optim_spec *spec, size_t n)
 }
 
 /* Gradients of every size down to `least` and of both signs, some of them 0. */
-static void make_gradient(float *gradient, double least, int step)
+static void make_gradient(float *gradient, double minimum, int step)
 {
     gradient_fill(gradient, N, -1.0, 1.0, 500 + (unsigned long)step);
     for (size_t i = 0; i < N; i++) {
-        gradient[i] *= (float)pow(least, (double)(i % 97) / 96);
+        gradient[i] *= (float)pow(minimum, (double)(i % 97) / 96);
         if (i % 89 == 3)
             gradient[i] = 0.0f;
     }
@@ -165,7 +165,7 @@ static void assert_slots_near_twin(inv_optim *optim, const course *c)
         }
 }
 
-static void follow(const inv_optim_spec *spec, double least)
+static void follow(const inv_optim_spec *spec, double minimum)
 {
     course *c = course_alloc(spec);
     inv_optim *optim = make(spec, N);
@@ -174,7 +174,7 @@ static void follow(const inv_optim_spec *spec, double least)
     ck_assert_ptr_nonnull(start);
     memcpy(start, c->values, sizeof c->values);
     for (int step = 1; step <= STEPS; step++) {
-        make_gradient(c->gradient, least, step);
+        make_gradient(c->gradient, minimum, step);
         take_step(optim, c);
         for (size_t i = 0; i < N; i++)
             step_of_twin(spec, &c->twin[i], c->slot[i], c->gradient[i], step);
@@ -316,7 +316,7 @@ START_TEST(no_gradient_no_move)
         float values[7];
         memcpy(values, before, sizeof values);
         inv_optim_start(inv_optim_types[t].name, &spec);
-        for (int least = 0; least < 2; least++) {
+        for (int minimum = 0; minimum < 2; minimum++) {
             inv_optim *optim = make(&spec, 7);
             for (int step = 0; step < STEPS; step++)
                 inv_optim_step(optim, values, zeros);

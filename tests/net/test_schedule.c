@@ -32,7 +32,7 @@ END_TEST
 /* Worked by hand: a quarter of the way, half of it, three quarters. */
 START_TEST(cosine_falls_to_the_least)
 {
-    const inv_schedule schedule = {.type = "cosine", .least = 0.2};
+    const inv_schedule schedule = {.type = "cosine", .minimum = 0.2};
     ck_assert_double_eq_tol(factor(&schedule, 0), 1.0, 1e-15);
     ck_assert_double_eq_tol(factor(&schedule, 25), 0.2 + 0.4 * (1 + sqrt(0.5)), 1e-12);
     ck_assert_double_eq_tol(factor(&schedule, 50), 0.6, 1e-12);

@@ -165,7 +165,7 @@ START_TEST(forward_is_the_twin)
 }
 END_TEST
 
-START_TEST(backward_is_the_slope)
+START_TEST(backward_is_the_gradient)
 {
     bench b = bench_alloc(_i);
     twin *t = twin_alloc(b.net, 0, 1, &b.x.m, &b.dy.m);
@@ -249,23 +249,23 @@ START_TEST(convolution_is_keras_s)
 {
     const float kernel[] = {1.0f, 10.0f, 100.0f, 1000.0f, 0.5f};
     const double expected[] = {5421.5, 6532.5, 603.5, 8754.5, 9865.5, 906.5, 87.5, 98.5, 9.5};
-    const double slopes[] = {1, 11, 11, 101, 1111, 1111, 101, 1111, 1111};
+    const double gradients[] = {1, 11, 11, 101, 1111, 1111, 101, 1111, 1111};
     float y[9], dx[9];
     run_image("type = \"conv2d\"; filters = 1; size = 2; padding = \"same\";", (inv_shape){3, 3, 1},
               kernel, three, y, dx);
     gradient_assert_near(y, expected, 9, 1e-7, "y");
-    gradient_assert_near(dx, slopes, 9, 1e-7, "dx");
+    gradient_assert_near(dx, gradients, 9, 1e-7, "dx");
 }
 END_TEST
 
 START_TEST(the_first_of_the_largest_counts)
 {
     const float image[] = {2.0f, 7.0f, -1.0f, 7.0f, 7.0f, 7.0f, 0.0f, 7.0f, 1.0f};
-    const double expected[] = {7, 7, 7, 7}, slopes[] = {0, 2, 0, 1, 1, 0, 0, 0, 0};
+    const double expected[] = {7, 7, 7, 7}, gradients[] = {0, 2, 0, 1, 1, 0, 0, 0, 0};
     float y[4], dx[9];
     run_image("type = \"max_pool\"; stride = 1;", (inv_shape){3, 3, 1}, NULL, image, y, dx);
     gradient_assert_near(y, expected, 4, 1e-7, "y");
-    gradient_assert_near(dx, slopes, 9, 1e-7, "dx");
+    gradient_assert_near(dx, gradients, 9, 1e-7, "dx");
 }
 END_TEST
 
@@ -274,13 +274,13 @@ START_TEST(pools_leave_out_what_is_outside)
 {
     const float image[] = {-1.0f, -2.0f, -3.0f, -4.0f, -5.0f, -6.0f, -7.0f, -8.0f, -9.0f};
     const double largest[] = {-1, -3, -7, -9}, mean[] = {-3, -4.5, -7.5, -9};
-    const double slopes[] = {0.25, 0.25, 0.5, 0.25, 0.25, 0.5, 0.5, 0.5, 1};
+    const double gradients[] = {0.25, 0.25, 0.5, 0.25, 0.25, 0.5, 0.5, 0.5, 1};
     float y[4], dx[9];
     run_image("type = \"max_pool\"; padding = \"same\";", (inv_shape){3, 3, 1}, NULL, image, y, dx);
     gradient_assert_near(y, largest, 4, 1e-7, "y");
     run_image("type = \"avg_pool\"; padding = \"same\";", (inv_shape){3, 3, 1}, NULL, image, y, dx);
     gradient_assert_near(y, mean, 4, 1e-7, "y");
-    gradient_assert_near(dx, slopes, 9, 1e-7, "dx");
+    gradient_assert_near(dx, gradients, 9, 1e-7, "dx");
 }
 END_TEST
 
@@ -330,14 +330,14 @@ START_TEST(initial_values_know_the_window)
     const inv_block *kernel = inv_net_block(net, "a", "kernel");
     const inv_block *bias = inv_net_block(net, "a", "bias");
     const float limit = sqrtf(6.0f / (5 * 5 * 8));
-    float most = 0.0f;
+    float maximum = 0.0f;
     gsl_rng *rng = NULL;
     ck_assert_status(inv_rng_alloc(5, "window", &rng), INV_OK);
     inv_net_init(net, rng);
     for (size_t i = 0; i < kernel->size; i++)
-        most = fmaxf(most, fabsf(inv_net_params(net)[kernel->offset + i]));
-    ck_assert_float_le(most, limit);
-    ck_assert_float_gt(most, 0.99f * limit);
+        maximum = fmaxf(maximum, fabsf(inv_net_params(net)[kernel->offset + i]));
+    ck_assert_float_le(maximum, limit);
+    ck_assert_float_gt(maximum, 0.99f * limit);
     for (size_t i = 0; i < bias->size; i++)
         ck_assert(inv_net_params(net)[bias->offset + i] == 0.375f);
     inv_rng_free(rng);
@@ -405,7 +405,7 @@ Suite *window_suite(void)
     TCase *each = tcase_create("every case"), *tests = tcase_create("conventions");
     tcase_set_timeout(each, 60);
     tcase_add_loop_test(each, forward_is_the_twin, 0, 2 * CASES);
-    tcase_add_loop_test(each, backward_is_the_slope, 0, 2 * CASES);
+    tcase_add_loop_test(each, backward_is_the_gradient, 0, 2 * CASES);
     tcase_add_loop_test(each, results_do_not_depend_on_threads, 0, 2 * CASES);
     tcase_add_loop_test(each, description_builds_the_net_again, 0, CASES);
     tcase_add_test(tests, convolution_is_keras_s);

@@ -217,15 +217,15 @@ START_TEST(value_and_gradient_are_those_of_the_formula)
     inv_objective_spec spec = inv_objective_defaults;
     inv_objective *objective = objective_of(kind, weight);
     const size_t units = inv_net_units(net, inv_objective_point(objective)), n = ROWS * units;
-    frame y = frame_filled(ROWS, units, -1.5, 1.5, 77), slope = frame_alloc(ROWS, units);
-    double value[ROWS], *at = frame_doubles(&y), *slopes = calloc(n, sizeof *slopes);
+    frame y = frame_filled(ROWS, units, -1.5, 1.5, 77), gradient = frame_alloc(ROWS, units);
+    double value[ROWS], *at = frame_doubles(&y), *gradients = calloc(n, sizeof *gradients);
     float *room = calloc(units, sizeof *room);
     strcpy(spec.type, kind->type);
     spec.power = kind->power;
     for (size_t i = 0; i < ROWS; i++)
         value[i] = 10.0 + (double)i; /* what is there already stays */
-    gsl_matrix_float_set_all(&slope.m, 0.0f);
-    inv_objective_add(objective, &y.m, value, &slope.m);
+    gsl_matrix_float_set_all(&gradient.m, 0.0f);
+    inv_objective_add(objective, &y.m, value, &gradient.m);
     for (size_t i = 0; i < ROWS; i++) {
         const double expected = naive(&spec, i, at, units);
         ck_assert_double_eq_tol(value[i] - 10.0 - (double)i, weight * expected, 1e-5);
@@ -239,15 +239,15 @@ START_TEST(value_and_gradient_are_those_of_the_formula)
             at[k] = middle + step;
             const double above = naive(&spec, i, at, units);
             at[k] = middle - step;
-            slopes[k] += weight * (above - naive(&spec, i, at, units)) / (2 * step);
+            gradients[k] += weight * (above - naive(&spec, i, at, units)) / (2 * step);
             at[k] = middle;
         }
-    frame_assert_near(&slope, slopes, 2e-5, kind->type);
+    frame_assert_near(&gradient, gradients, 2e-5, kind->type);
     inv_objective_free(objective);
     frame_free(&y);
-    frame_free(&slope);
+    frame_free(&gradient);
     free(at);
-    free(slopes);
+    free(gradients);
     free(room);
 }
 END_TEST
@@ -262,11 +262,11 @@ START_TEST(threads_do_not_matter)
     gradient_fill(y, n, -1.0, 1.0, 3);
     for (size_t t = 0; t < GRADIENT_THREADS; t++) {
         const gsl_matrix_float x = inv_mat_over(y, ROWS, units);
-        gsl_matrix_float slope = inv_mat_over(dy, ROWS, units);
+        gsl_matrix_float gradient = inv_mat_over(dy, ROWS, units);
         double value[ROWS] = {0.0};
         memset(dy, 0, n * sizeof *dy);
         inv_threads_set(gradient_threads[t]);
-        inv_objective_add(objective, &x, value, &slope);
+        inv_objective_add(objective, &x, value, &gradient);
         if (t == 0) {
             memcpy(first, dy, n * sizeof *dy);
             memcpy(before, value, sizeof value);

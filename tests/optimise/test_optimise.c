@@ -124,10 +124,10 @@ START_TEST(objectives_at_several_points_come_down_together)
             x[j] = 0.375 + step;
             const double above = naive(at, i, x);
             x[j] = 0.375 - step;
-            const double slope = (above - naive(at, i, x)) / (2 * step);
+            const double gradient = (above - naive(at, i, x)) / (2 * step);
             x[j] = 0.375;
             ck_assert_double_eq_tol(
-                (0.375 - gsl_matrix_float_get(inv_optimisation_values(o), i, j)) / rate, slope,
+                (0.375 - gsl_matrix_float_get(inv_optimisation_values(o), i, j)) / rate, gradient,
                 2e-5);
         }
     }
@@ -269,12 +269,12 @@ START_TEST(rows_rest_once_they_are_sure)
         ck_assert(p[i] >= 0.75f && p[i] < 0.95f); /* it went no further */
     }
     inv_optimisation_free(o);
-    spec.least = report.step + 20;
+    spec.minimum = report.step + 20;
     o = open_at(&spec, 0);
     ck_assert_uint_ge(run(o, 500).step, report.step + 20);
     inv_optimisation_free(o);
     spec.until = 1.0;
-    spec.least = 0;
+    spec.minimum = 0;
     o = open_at(&spec, 0);
     ck_assert_uint_eq(run(o, 3).running, SMALL_CLASSES);
     ck_assert(!inv_optimisation_settled(o, 0));
@@ -331,17 +331,17 @@ START_TEST(starts_are_as_told)
     inv_optimise_spec spec = plain();
     inv_optimise_task task = task_at(0);
     gsl_matrix_float *start = small_matrix(SMALL_CLASSES, SMALL_PIXELS);
-    double least = 1.0, most = 0.0;
+    double minimum = 1.0, maximum = 0.0;
     inv_optimisation *o = NULL;
     strcpy(spec.from, "uniform");
     spec.start = 0.5;
     spec.spread = 0.25;
     ck_assert_status(inv_optimisation_alloc(&spec, &task, &o), INV_OK);
     for (size_t k = 0; k < SMALL_CLASSES * SMALL_PIXELS; k++) {
-        least = fmin(least, inv_optimisation_values(o)->data[k]);
-        most = fmax(most, inv_optimisation_values(o)->data[k]);
+        minimum = fmin(minimum, inv_optimisation_values(o)->data[k]);
+        maximum = fmax(maximum, inv_optimisation_values(o)->data[k]);
     }
-    ck_assert(least >= 0.25 && least < 0.27 && most <= 0.75 && most > 0.73);
+    ck_assert(minimum >= 0.25 && minimum < 0.27 && maximum <= 0.75 && maximum > 0.73);
     inv_optimisation_free(o);
     gradient_fill(start->data, SMALL_CLASSES * SMALL_PIXELS, 0.0, 1.0, 2);
     task.start = start;

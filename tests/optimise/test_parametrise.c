@@ -64,7 +64,7 @@ static double naive(size_t kind, size_t i, size_t j, const double *v, size_t n)
     return x;
 }
 
-START_TEST(values_and_slopes_are_those_of_the_formula)
+START_TEST(values_and_gradients_are_those_of_the_formula)
 {
     inv_parametrisation *p = open_spec(_i);
     const size_t n = inv_parametrisation_variables(p);
@@ -73,25 +73,25 @@ START_TEST(values_and_slopes_are_those_of_the_formula)
     frame v = frame_filled(ROWS, n, -1.5, 1.5, 5), x = frame_alloc(ROWS, UNITS);
     frame dx = frame_filled(ROWS, UNITS, -1.0, 1.0, 6), dv = frame_alloc(ROWS, n);
     double *at = frame_doubles(&v), *down = frame_doubles(&dx);
-    double expected[ROWS * UNITS], slopes[ROWS * UNITS] = {0.0};
+    double expected[ROWS * UNITS], gradients[ROWS * UNITS] = {0.0};
     inv_parametrisation_values(p, &v.m, &x.m);
     for (size_t i = 0; i < ROWS; i++)
         for (size_t j = 0; j < UNITS; j++)
             expected[i * UNITS + j] = naive((size_t)_i, i, j, at, n);
     frame_assert_near(&x, expected, 1e-6, specs[_i].type);
-    inv_parametrisation_slopes(p, &v.m, &x.m, &dx.m, &dv.m);
+    inv_parametrisation_gradients(p, &v.m, &x.m, &dx.m, &dv.m);
     for (size_t k = 0; k < ROWS * n; k++) {
         const double middle = at[k];
         for (size_t j = 0; j < UNITS; j++) {
             at[k] = middle + step;
             const double above = naive((size_t)_i, k / n, j, at, n);
             at[k] = middle - step;
-            slopes[k] +=
+            gradients[k] +=
                 down[k / n * UNITS + j] * (above - naive((size_t)_i, k / n, j, at, n)) / (2 * step);
         }
         at[k] = middle;
     }
-    frame_assert_near(&dv, slopes, 1e-5, specs[_i].type);
+    frame_assert_near(&dv, gradients, 1e-5, specs[_i].type);
     frame_free(&v), frame_free(&x), frame_free(&dx), frame_free(&dv);
     free(at), free(down);
     inv_parametrisation_free(p);
@@ -202,7 +202,7 @@ Suite *parametrise_suite(void)
     Suite *suite = suite_create("parametrise");
     TCase *tests = tcase_create("parametrise");
     tcase_add_checked_fixture(tests, prepare, tidy);
-    tcase_add_loop_test(tests, values_and_slopes_are_those_of_the_formula, 0, SPECS);
+    tcase_add_loop_test(tests, values_and_gradients_are_those_of_the_formula, 0, SPECS);
     tcase_add_loop_test(tests, nearest_variables_write_the_values, 0, SPECS);
     tcase_add_test(tests, threads_do_not_matter);
     tcase_add_test(tests, what_it_needs_must_be_there);

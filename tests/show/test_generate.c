@@ -121,8 +121,8 @@ static double naive_objective(size_t point, const double *row, size_t class)
     return sum;
 }
 
-/* The first report is the naive objective, and the first step goes down its slope. */
-START_TEST(steps_down_the_slope)
+/* The first report is the naive objective, and the first step goes down its gradient. */
+START_TEST(steps_down_the_gradient)
 {
     const double rate = 0.5, h = 1e-5;
     const size_t point = 3, class = 2, units = inv_net_units(net, point);
@@ -143,10 +143,10 @@ START_TEST(steps_down_the_slope)
         row[j] = -0.375 + h;
         const double above = naive_objective(point, row, class);
         row[j] = -0.375 - h;
-        const double slope = (above - naive_objective(point, row, class)) / (2.0 * h);
+        const double gradient = (above - naive_objective(point, row, class)) / (2.0 * h);
         row[j] = -0.375;
-        ck_assert_double_eq_tol(-0.375 - (double)gsl_matrix_float_get(values, 0, j), rate * slope,
-                                1e-4 * fabs(slope) + 2e-6);
+        ck_assert_double_eq_tol(-0.375 - (double)gsl_matrix_float_get(values, 0, j),
+                                rate * gradient, 1e-4 * fabs(gradient) + 2e-6);
     }
     inv_generator_free(generator);
 }
@@ -220,7 +220,7 @@ START_TEST(says_when_numbers_are_no_longer_finite)
 {
     inv_generate_spec spec = spec_at("hidden2.pre");
     inv_optimise_report report;
-    spec.optimise.start = 1e6; /* the slope of the prior is no float there */
+    spec.optimise.start = 1e6; /* the gradient of the prior is no float there */
     spec.optimise.terms.items[0] = (inv_objective_spec){"norm", "", 1e12, 0, 16.0};
     spec.optimise.terms.count = 1;
     inv_generator *generator = generator_for(&spec);
@@ -280,7 +280,7 @@ Suite *generate_suite(void)
     tcase_set_timeout(tests, 30);
     tcase_add_test(tests, becomes_sure_of_each_class);
     tcase_add_test(tests, a_row_for_each_class_asked_for);
-    tcase_add_test(tests, steps_down_the_slope);
+    tcase_add_test(tests, steps_down_the_gradient);
     tcase_add_test(tests, other_optimisers_serve);
     tcase_add_test(tests, threads_do_not_matter);
     tcase_add_test(tests, refuses_what_is_not_there);

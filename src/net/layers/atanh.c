@@ -10,8 +10,8 @@ static void atanh_map(const inv_layer *layer, size_t n, const float *x, float *y
     inv_kernels_best()->atanh(n, x, y);
 }
 
-static void atanh_slope(const inv_layer *layer, size_t n, const float *restrict x,
-                        const float *restrict y, const float *restrict dy, float *restrict dx)
+static void atanh_gradient(const inv_layer *layer, size_t n, const float *restrict x,
+                           const float *restrict y, const float *restrict dy, float *restrict dx)
 {
     (void)layer, (void)y;
     for (size_t i = 0; i < n; i++)
@@ -23,5 +23,5 @@ const inv_layer_type inv_layer_atanh = {
     .forward = inv_elementwise_forward,
     .backward = inv_elementwise_backward,
     .map = atanh_map,
-    .slope = atanh_slope,
+    .gradient = atanh_gradient,
 };

@@ -13,7 +13,7 @@
  *
  * PyTorch writes running = (1 - momentum) running + momentum batch's, momentum 0.1, epsilon 1e-5,
  * and there the batch's variance is over n - 1 (so it is in TensorFlow's kernel for images). A
- * frozen layer is always at rest, as in Keras. Source: Ioffe, Szegedy 2015.
+ * frozen layer is always in inference mode, as in Keras. Source: Ioffe, Szegedy 2015.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 #include <stddef.h>
@@ -69,7 +69,7 @@ enum { CENTRE, SPREAD, INVERSE, A, B, C, NONE, CHANNEL_ROWS }; /* SPREAD: the va
 
 typedef struct norm_state {
     bool training;
-    double room[]; /* the sums of each block of rows, two a channel; then the rows above */
+    double workspace[]; /* the sums of each block of rows, two a channel; then the rows above */
 } norm_state;
 
 static size_t block_count(size_t rows)
@@ -86,12 +86,12 @@ static size_t norm_state_size(const inv_layer *layer, size_t rows)
 
 static float *channels(const inv_layer *layer, const norm_state *state, int which)
 {
-    return (float *)(void *)state->room + (size_t)which * layer->in.channels;
+    return (float *)(void *)state->workspace + (size_t)which * layer->in.channels;
 }
 
 static double *sums_of(const inv_layer *layer, norm_state *state, size_t block)
 {
-    return state->room + (CHANNEL_ROWS + 2 * block) * layer->in.channels;
+    return state->workspace + (CHANNEL_ROWS + 2 * block) * layer->in.channels;
 }
 
 /* Of rows first to last - 1: sum[c] = sum of u - u0[c], sum[n + c] = that of (u - u0[c]) (v -
@@ -193,10 +193,10 @@ static void norm_dx(const inv_layer *layer, const norm_state *state, const gsl_m
     for (size_t i = 0; i < x->size1; i++)
         for (size_t j = 0; j < x->size2; j += n) {
             const float *restrict in = x->data + i * x->tda + j;
-            const float *restrict slope = dy->data + i * dy->tda + j;
+            const float *restrict gradient = dy->data + i * dy->tda + j;
             float *restrict down = dx->data + i * dx->tda + j;
             for (size_t k = 0; k < n; k++)
-                down[k] = a[k] * (slope[k] - c[k] - b[k] * (in[k] - centre[k]));
+                down[k] = a[k] * (gradient[k] - c[k] - b[k] * (in[k] - centre[k]));
         }
 }
 

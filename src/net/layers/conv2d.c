@@ -63,71 +63,71 @@ static void conv_init(const inv_layer *layer, float *params, gsl_rng *rng)
 /* What a pass keeps room for: the kernel as the products read it, and for each block of images one
  * padded image, one image's dy in whole vectors, the columns of one row of windows, and the block's
  * part of the gradient. */
-typedef struct room {
+typedef struct workspace {
     inv_window w;
     size_t out, places, size; /* channels, windows of an image, values of a window */
-    size_t turned, image, slopes, columns, gradient, block; /* floats of each */
+    size_t transposed, image, output_gradients, columns, gradient, block; /* floats of each */
     float *kernel, *blocks;
-} room;
+} workspace;
 
 /* Its sizes alone. */
-static room measure(const inv_layer *layer)
+static workspace measure(const inv_layer *layer)
 {
     const conv_spec *spec = layer->spec;
-    room r = {.w = inv_window_over(layer->in, &spec->window), .out = layer->out.channels};
+    workspace r = {.w = inv_window_over(layer->in, &spec->window), .out = layer->out.channels};
     r.places = r.w.out_height * r.w.out_width;
     r.size = inv_window_size(&r.w);
-    r.turned = inv_whole_vectors(r.size) * inv_whole_vectors(r.out);
+    r.transposed = inv_whole_vectors(r.size) * inv_whole_vectors(r.out);
     r.image = inv_whole_vectors(inv_shape_size(r.w.padded));
-    r.slopes = r.places * inv_whole_vectors(r.out);
+    r.output_gradients = r.places * inv_whole_vectors(r.out);
     r.columns = r.w.out_width * inv_whole_vectors(r.size);
     r.gradient = inv_whole_vectors(r.size * r.out) + inv_whole_vectors(r.out);
-    r.block = r.image + r.slopes + r.columns + r.gradient;
+    r.block = r.image + r.output_gradients + r.columns + r.gradient;
     return r;
 }
 
-static room room_of(const inv_layer *layer, void *state)
+static workspace workspace_of(const inv_layer *layer, void *state)
 {
-    room r = measure(layer);
+    workspace r = measure(layer);
     r.kernel = inv_vector_start(state);
-    r.blocks = r.kernel + r.turned;
+    r.blocks = r.kernel + r.transposed;
     return r;
 }
 
-static float *image_of(const room *r, size_t block)
+static float *image_of(const workspace *r, size_t block)
 {
     return r->blocks + block * r->block;
 }
 
-static float *slopes_of(const room *r, size_t block)
+static float *output_gradients_of(const workspace *r, size_t block)
 {
     return image_of(r, block) + r->image;
 }
 
-static float *columns_of(const room *r, size_t block)
+static float *columns_of(const workspace *r, size_t block)
 {
-    return slopes_of(r, block) + r->slopes;
+    return output_gradients_of(r, block) + r->output_gradients;
 }
 
-static float *gradient_of(const room *r, size_t block)
+static float *gradient_of(const workspace *r, size_t block)
 {
     return columns_of(r, block) + r->columns;
 }
 
 static size_t conv_state_size(const inv_layer *layer, size_t rows)
 {
-    const room r = measure(layer);
-    const size_t floats = r.turned + inv_window_blocks(rows) * r.block;
-    return (floats + INV_LANES_MOST) * sizeof(float);
+    const workspace r = measure(layer);
+    const size_t floats = r.transposed + inv_window_blocks(rows) * r.block;
+    return (floats + INV_LANES_MAX) * sizeof(float);
 }
 
 /* Whether other threads are worth waking. */
-static bool is_large(const room *r, size_t rows)
+static bool is_large(const workspace *r, size_t rows)
 {
     return rows * r->places * r->size * r->out / 8 > INV_PARALLEL_MIN;
 }
 
-static const float *padded(const room *r, const gsl_matrix_float *x, size_t i, float *to)
+static const float *padded(const workspace *r, const gsl_matrix_float *x, size_t i, float *to)
 {
     const float *image = x->data + i * x->tda;
     if (!inv_window_pads(&r->w))
@@ -137,7 +137,7 @@ static const float *padded(const room *r, const gsl_matrix_float *x, size_t i, f
 }
 
 /* One image, a row of windows at a time: each window is so many runs, one below the other. */
-static void forward_image(const room *r, const float *image, const float *bias, float *y)
+static void forward_image(const workspace *r, const float *image, const float *bias, float *y)
 {
     const inv_window *w = &r->w;
     const size_t run = inv_window_run(w), whole = inv_whole_vectors(r->out);
@@ -164,7 +164,7 @@ static void conv_forward(const inv_layer *layer, const float *params, void *stat
                          const inv_mode *mode, const gsl_matrix_float *x, gsl_matrix_float *y)
 {
     const conv_spec *spec = layer->spec;
-    const room r = room_of(layer, state);
+    const workspace r = workspace_of(layer, state);
     const float *bias = spec->use_bias ? params + layer->blocks[BIAS].offset : NULL;
     (void)mode;
     inv_kernels_best()->pad(r.size, r.out, params + layer->blocks[KERNEL].offset, r.out, r.kernel,
@@ -178,8 +178,8 @@ static void conv_forward(const inv_layer *layer, const float *params, void *stat
 }
 
 /* Adds one image's part to the gradient, or sets it, for the first. */
-static void add_gradient(const room *r, const float *image, const float *dy, bool first,
-                         float *slopes, float *gradient)
+static void add_gradient(const workspace *r, const float *image, const float *dy, bool first,
+                         float *output_gradients, float *gradient)
 {
     const inv_window *w = &r->w;
     const size_t run = inv_window_run(w), whole = inv_whole_vectors(r->out);
@@ -189,8 +189,8 @@ static void add_gradient(const room *r, const float *image, const float *dy, boo
     for (size_t p = 0; p < r->places; p++)
         inv_kernels_best()->add(r->out, dy + p * r->out, sums);
     if (whole != r->out) {
-        inv_kernels_best()->pad(r->places, r->out, dy, r->out, slopes, whole);
-        dy = slopes;
+        inv_kernels_best()->pad(r->places, r->out, dy, r->out, output_gradients, whole);
+        dy = output_gradients;
     }
     for (size_t i = 0; i < w->height; i++) {
         float *to = gradient + i * run * r->out;
@@ -215,7 +215,8 @@ static void add_gradient(const room *r, const float *image, const float *dy, boo
 
 /* dx of one image; r->kernel is the transposed kernel. Into `image` first, where there is padding.
  */
-static void backward_image(const room *r, const float *dy, float *image, float *columns, float *dx)
+static void backward_image(const workspace *r, const float *dy, float *image, float *columns,
+                           float *dx)
 {
     const inv_window *w = &r->w;
     const size_t whole = inv_whole_vectors(r->size);
@@ -241,7 +242,7 @@ static void backward_image(const room *r, const float *dy, float *image, float *
         inv_window_crop(w, image, dx);
 }
 
-static void add_parts(const inv_layer *layer, const room *r, size_t rows, float *dparams)
+static void add_parts(const inv_layer *layer, const workspace *r, size_t rows, float *dparams)
 {
     const conv_spec *spec = layer->spec;
     const inv_block *kernel = &layer->blocks[KERNEL], *bias = &layer->blocks[BIAS];
@@ -259,21 +260,21 @@ static void conv_backward(const inv_layer *layer, const float *params, void *sta
                           const gsl_matrix_float *x, const gsl_matrix_float *y,
                           const gsl_matrix_float *dy, float *dparams, gsl_matrix_float *dx)
 {
-    const room r = room_of(layer, state);
+    const workspace r = workspace_of(layer, state);
     (void)y;
     if (dx)
-        inv_window_turn(params + layer->blocks[KERNEL].offset, r.size, r.out, r.kernel);
+        inv_window_transpose(params + layer->blocks[KERNEL].offset, r.size, r.out, r.kernel);
 #pragma omp parallel for schedule(static) if (is_large(&r, x->size1))
     for (size_t b = 0; b < inv_window_blocks(x->size1); b++) {
         const inv_span rows = inv_window_block(x->size1, b);
         float *image = image_of(&r, b);
         for (size_t i = rows.first; i < rows.end; i++) {
-            const float *slope = dy->data + i * dy->tda;
+            const float *gradient = dy->data + i * dy->tda;
             if (dparams)
-                add_gradient(&r, padded(&r, x, i, image), slope, i == rows.first, slopes_of(&r, b),
-                             gradient_of(&r, b));
+                add_gradient(&r, padded(&r, x, i, image), gradient, i == rows.first,
+                             output_gradients_of(&r, b), gradient_of(&r, b));
             if (dx)
-                backward_image(&r, slope, image, columns_of(&r, b), dx->data + i * dx->tda);
+                backward_image(&r, gradient, image, columns_of(&r, b), dx->data + i * dx->tda);
         }
     }
     if (dparams)

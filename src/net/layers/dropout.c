@@ -1,5 +1,5 @@
 /* dropout: in training y = x / (1 - rate) where a value is kept, else 0; dx as y, of dy
- *          at rest y = x, dx = dy
+ *          in inference mode y = x, dx = dy
  *
  * Source: Srivastava et al. 2014, inverted as in Keras and PyTorch, so that the mean stays. Each
  * value is dropped with probability `rate`. Which ones depends on the step's key, the row and the
@@ -94,7 +94,7 @@ const inv_layer_type inv_layer_dropout = {
     .state_size = dropout_state_size,
     .forward = dropout_forward,
     .backward = dropout_backward,
-    .map = inv_identity_map, /* at rest */
-    .slope = inv_identity_slope,
-    .mirror = inv_mirror_nothing, /* an inverse is of the net at rest */
+    .map = inv_identity_map, /* in inference mode */
+    .gradient = inv_identity_gradient,
+    .mirror = inv_mirror_nothing, /* an inverse is of the net in inference mode */
 };

@@ -25,8 +25,8 @@ static void elu(const inv_layer *layer, size_t n, const float *x, float *y)
     inv_kernels_best()->elu(n, alpha, x, y);
 }
 
-static void elu_slope(const inv_layer *layer, size_t n, const float *restrict x,
-                      const float *restrict y, const float *restrict dy, float *restrict dx)
+static void elu_gradient(const inv_layer *layer, size_t n, const float *restrict x,
+                         const float *restrict y, const float *restrict dy, float *restrict dx)
 {
     const float alpha = (float)((const elu_spec *)layer->spec)->alpha;
     for (size_t i = 0; i < n; i++)
@@ -50,7 +50,7 @@ const inv_layer_type inv_layer_elu = {
     .forward = inv_elementwise_forward,
     .backward = inv_elementwise_backward,
     .map = elu,
-    .slope = elu_slope,
+    .gradient = elu_gradient,
     .mirror = elu_mirror,
     .one_to_one = true,
 };

@@ -18,6 +18,6 @@ const inv_layer_type inv_layer_flatten = {
     .forward = inv_elementwise_forward,
     .backward = inv_elementwise_backward,
     .map = inv_identity_map,
-    .slope = inv_identity_slope,
+    .gradient = inv_identity_gradient,
     .mirror = inv_mirror_nothing,
 };

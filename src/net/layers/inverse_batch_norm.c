@@ -1,5 +1,5 @@
 /* inverse_batch_norm: y = (x - beta) sqrt(variance + epsilon) / gamma + mean, for each channel, the
- *                     inverse of batch_norm at rest;  dx = dy sqrt(variance + epsilon) / gamma
+ *                     inverse of batch_norm in inference mode;  dx = dy sqrt(variance + epsilon) / gamma
  *
  * The blocks are those of the batch_norm layer, frozen. A gamma of 0 (less than TINY) lets nothing
  * through: there y is the mean, and dx is 0. SPDX-License-Identifier: GPL-3.0-or-later */

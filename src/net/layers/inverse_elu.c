@@ -26,8 +26,9 @@ static void inverse_elu(const inv_layer *layer, size_t n, const float *x, float 
     inv_kernels_best()->inverse_elu(n, alpha, x, y);
 }
 
-static void inverse_elu_slope(const inv_layer *layer, size_t n, const float *restrict x,
-                              const float *restrict y, const float *restrict dy, float *restrict dx)
+static void inverse_elu_gradient(const inv_layer *layer, size_t n, const float *restrict x,
+                                 const float *restrict y, const float *restrict dy,
+                                 float *restrict dx)
 {
     const float alpha = (float)((const inverse_spec *)layer->spec)->alpha;
     (void)y;
@@ -43,5 +44,5 @@ const inv_layer_type inv_layer_inverse_elu = {
     .forward = inv_elementwise_forward,
     .backward = inv_elementwise_backward,
     .map = inverse_elu,
-    .slope = inverse_elu_slope,
+    .gradient = inverse_elu_gradient,
 };

@@ -12,11 +12,11 @@ static void inverse_softplus(const inv_layer *layer, size_t n, const float *x, f
     inv_kernels_best()->inverse_softplus(n, x, y);
 }
 
-static void inverse_softplus_slope(const inv_layer *layer, size_t n, const float *x, const float *y,
-                                   const float *dy, float *dx)
+static void inverse_softplus_gradient(const inv_layer *layer, size_t n, const float *x,
+                                      const float *y, const float *dy, float *dx)
 {
     (void)layer, (void)y;
-    inv_kernels_best()->inverse_softplus_slope(n, x, dy, dx);
+    inv_kernels_best()->inverse_softplus_gradient(n, x, dy, dx);
 }
 
 const inv_layer_type inv_layer_inverse_softplus = {
@@ -24,5 +24,5 @@ const inv_layer_type inv_layer_inverse_softplus = {
     .forward = inv_elementwise_forward,
     .backward = inv_elementwise_backward,
     .map = inverse_softplus,
-    .slope = inverse_softplus_slope,
+    .gradient = inverse_softplus_gradient,
 };

@@ -25,8 +25,9 @@ static void leaky_relu(const inv_layer *layer, size_t n, const float *restrict x
         y[i] = x[i] > 0.0f ? x[i] : alpha * x[i];
 }
 
-static void leaky_relu_slope(const inv_layer *layer, size_t n, const float *restrict x,
-                             const float *restrict y, const float *restrict dy, float *restrict dx)
+static void leaky_relu_gradient(const inv_layer *layer, size_t n, const float *restrict x,
+                                const float *restrict y, const float *restrict dy,
+                                float *restrict dx)
 {
     const float alpha = (float)((const leaky_spec *)layer->spec)->alpha;
     (void)y;
@@ -52,7 +53,7 @@ const inv_layer_type inv_layer_leaky_relu = {
     .forward = inv_elementwise_forward,
     .backward = inv_elementwise_backward,
     .map = leaky_relu,
-    .slope = leaky_relu_slope,
+    .gradient = leaky_relu_gradient,
     .mirror = leaky_relu_mirror,
     .one_to_one = true,
 };

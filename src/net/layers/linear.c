@@ -10,7 +10,7 @@ const inv_layer_type inv_layer_linear = {
     .forward = inv_elementwise_forward,
     .backward = inv_elementwise_backward,
     .map = inv_identity_map,
-    .slope = inv_identity_slope,
+    .gradient = inv_identity_gradient,
     .mirror = inv_mirror_nothing,
     .one_to_one = true,
 };

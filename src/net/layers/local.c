@@ -63,18 +63,18 @@ static void local_init(const inv_layer *layer, float *params, gsl_rng *rng)
 
 /* What a pass keeps room for: every padded image or its gradient, every place's kernel in whole
  * vectors, for each block of places its dy in whole vectors, for each image a window's gradient. */
-typedef struct room {
+typedef struct workspace {
     inv_window w;
     size_t out, places, size;      /* channels, windows of an image, values of a window */
     size_t image, kernel, columns; /* floats of each */
-    float *images, *kernels, *slopes, *gradients;
-} room;
+    float *images, *kernels, *output_gradients, *gradients;
+} workspace;
 
 /* Its sizes alone. */
-static room measure(const inv_layer *layer)
+static workspace measure(const inv_layer *layer)
 {
     const local_spec *spec = layer->spec;
-    room r = {.w = inv_window_over(layer->in, &spec->window), .out = layer->out.channels};
+    workspace r = {.w = inv_window_over(layer->in, &spec->window), .out = layer->out.channels};
     r.places = r.w.out_height * r.w.out_width;
     r.size = inv_window_size(&r.w);
     const size_t forward = r.size * inv_whole_vectors(r.out);
@@ -86,36 +86,36 @@ static room measure(const inv_layer *layer)
 }
 
 /* Floats of the dy of all blocks. */
-static size_t slopes_size(const room *r, size_t rows)
+static size_t output_gradients_size(const workspace *r, size_t rows)
 {
     return inv_window_blocks(r->places) * rows * inv_whole_vectors(r->out);
 }
 
-static room room_of(const inv_layer *layer, void *state, size_t rows)
+static workspace workspace_of(const inv_layer *layer, void *state, size_t rows)
 {
-    room r = measure(layer);
+    workspace r = measure(layer);
     r.images = inv_vector_start(state);
     r.kernels = r.images + rows * r.image;
-    r.slopes = r.kernels + r.places * r.kernel;
-    r.gradients = r.slopes + slopes_size(&r, rows);
+    r.output_gradients = r.kernels + r.places * r.kernel;
+    r.gradients = r.output_gradients + output_gradients_size(&r, rows);
     return r;
 }
 
 static size_t local_state_size(const inv_layer *layer, size_t rows)
 {
-    const room r = measure(layer);
+    const workspace r = measure(layer);
     const size_t floats =
-        rows * r.image + r.places * r.kernel + slopes_size(&r, rows) + rows * r.columns;
-    return (floats + INV_LANES_MOST) * sizeof(float);
+        rows * r.image + r.places * r.kernel + output_gradients_size(&r, rows) + rows * r.columns;
+    return (floats + INV_LANES_MAX) * sizeof(float);
 }
 
-static bool is_large(const room *r, size_t rows)
+static bool is_large(const workspace *r, size_t rows)
 {
     return rows * r->places * r->size * r->out / 8 > INV_PARALLEL_MIN;
 }
 
 /* The images as the windows see them, one a row. */
-static gsl_matrix_float padded(const room *r, const gsl_matrix_float *x)
+static gsl_matrix_float padded(const workspace *r, const gsl_matrix_float *x)
 {
     if (!inv_window_pads(&r->w))
         return inv_mat_head(x, x->size1);
@@ -126,14 +126,14 @@ static gsl_matrix_float padded(const room *r, const gsl_matrix_float *x)
 }
 
 /* Where the window at a place starts in an image. */
-static size_t start_of(const room *r, size_t place)
+static size_t start_of(const workspace *r, size_t place)
 {
     const inv_window *w = &r->w;
     const size_t i = place / w->out_width, j = place % w->out_width;
     return i * w->stride_y * inv_window_pitch(w) + j * w->stride_x * w->in.channels;
 }
 
-static void forward_place(const room *r, const gsl_matrix_float *images, size_t place,
+static void forward_place(const workspace *r, const gsl_matrix_float *images, size_t place,
                           const float *kernel, const float *bias, gsl_matrix_float *y)
 {
     const size_t run = inv_window_run(&r->w), whole = inv_whole_vectors(r->out);
@@ -161,7 +161,7 @@ static void local_forward(const inv_layer *layer, const float *params, void *sta
                           const inv_mode *mode, const gsl_matrix_float *x, gsl_matrix_float *y)
 {
     const local_spec *spec = layer->spec;
-    const room r = room_of(layer, state, x->size1);
+    const workspace r = workspace_of(layer, state, x->size1);
     const float *kernel = params + layer->blocks[KERNEL].offset;
     const float *bias = spec->use_bias ? params + layer->blocks[BIAS].offset : NULL;
     const gsl_matrix_float images = padded(&r, x);
@@ -172,15 +172,17 @@ static void local_forward(const inv_layer *layer, const float *params, void *sta
 }
 
 /* One place's dy[rows, out] in whole vectors. */
-static void copy_slopes(const room *r, const gsl_matrix_float *dy, size_t place, float *to)
+static void copy_output_gradients(const workspace *r, const gsl_matrix_float *dy, size_t place,
+                                  float *to)
 {
     const size_t whole = inv_whole_vectors(r->out);
     inv_kernels_best()->pad(dy->size1, r->out, dy->data + place * r->out, dy->tda, to, whole);
 }
 
 /* The gradient to one place's kernel, and bias unless that is NULL. */
-static void place_gradient(const room *r, const gsl_matrix_float *images, const float *slopes,
-                           size_t place, float *dkernel, float *dbias)
+static void place_gradient(const workspace *r, const gsl_matrix_float *images,
+                           const float *output_gradients, size_t place, float *dkernel,
+                           float *dbias)
 {
     const size_t rows = images->size1, run = inv_window_run(&r->w);
     const size_t whole = inv_whole_vectors(r->out);
@@ -193,20 +195,21 @@ static void place_gradient(const room *r, const gsl_matrix_float *images, const 
             .a = images->data + start_of(r, place) + i * inv_window_pitch(&r->w),
             .a_row = 1,
             .a_step = images->tda,
-            .b = slopes,
+            .b = output_gradients,
             .b_step = whole,
             .start = dkernel + (place * r->size + i * run) * r->out,
             .start_row = r->out,
             .c = dkernel + (place * r->size + i * run) * r->out,
             .c_row = r->out});
-    gsl_matrix_float all = inv_mat_over(slopes, rows, r->out);
+    gsl_matrix_float all = inv_mat_over(output_gradients, rows, r->out);
     all.tda = whole;
     if (dbias)
         inv_mat_add_column_sums(&all, dbias + place * r->out);
 }
 
-static void all_gradients(const inv_layer *layer, const room *r, const gsl_matrix_float *images,
-                          const gsl_matrix_float *dy, float *dparams)
+static void all_gradients(const inv_layer *layer, const workspace *r,
+                          const gsl_matrix_float *images, const gsl_matrix_float *dy,
+                          float *dparams)
 {
     const local_spec *spec = layer->spec;
     float *dkernel = dparams + layer->blocks[KERNEL].offset;
@@ -214,16 +217,16 @@ static void all_gradients(const inv_layer *layer, const room *r, const gsl_matri
 #pragma omp parallel for schedule(static) if (is_large(r, dy->size1))
     for (size_t b = 0; b < inv_window_blocks(r->places); b++) {
         const inv_span places = inv_window_block(r->places, b);
-        float *slopes = r->slopes + b * dy->size1 * inv_whole_vectors(r->out);
+        float *output_gradients = r->output_gradients + b * dy->size1 * inv_whole_vectors(r->out);
         for (size_t p = places.first; p < places.end; p++) {
-            copy_slopes(r, dy, p, slopes);
-            place_gradient(r, images, slopes, p, dkernel, dbias);
+            copy_output_gradients(r, dy, p, output_gradients);
+            place_gradient(r, images, output_gradients, p, dkernel, dbias);
         }
     }
 }
 
 /* Adds what one place passes down to the images of a block, `to` being image 0. */
-static void place_down(const room *r, const gsl_matrix_float *dy, inv_span rows, size_t place,
+static void place_down(const workspace *r, const gsl_matrix_float *dy, inv_span rows, size_t place,
                        float *to, size_t tda)
 {
     const inv_window *w = &r->w;
@@ -244,7 +247,7 @@ static void place_down(const room *r, const gsl_matrix_float *dy, inv_span rows,
         inv_window_add(w, place / w->out_width, place % w->out_width, columns, to + n * tda);
 }
 
-static void down(const room *r, const gsl_matrix_float *dy, const float *kernel,
+static void down(const workspace *r, const gsl_matrix_float *dy, const float *kernel,
                  gsl_matrix_float *dx)
 {
     const bool pads = inv_window_pads(&r->w), large = is_large(r, dy->size1);
@@ -252,7 +255,8 @@ static void down(const room *r, const gsl_matrix_float *dy, const float *kernel,
     float *to = pads ? r->images : dx->data;
 #pragma omp parallel for schedule(static) if (large)
     for (size_t p = 0; p < r->places; p++)
-        inv_window_turn(kernel + p * r->size * r->out, r->size, r->out, r->kernels + p * r->kernel);
+        inv_window_transpose(kernel + p * r->size * r->out, r->size, r->out,
+                             r->kernels + p * r->kernel);
 #pragma omp parallel for schedule(static) if (large)
     for (size_t b = 0; b < inv_window_blocks(dy->size1); b++) {
         const inv_span rows = inv_window_block(dy->size1, b);
@@ -269,7 +273,7 @@ static void local_backward(const inv_layer *layer, const float *params, void *st
                            const gsl_matrix_float *x, const gsl_matrix_float *y,
                            const gsl_matrix_float *dy, float *dparams, gsl_matrix_float *dx)
 {
-    const room r = room_of(layer, state, x->size1);
+    const workspace r = workspace_of(layer, state, x->size1);
     (void)y;
     if (dparams) {
         const gsl_matrix_float images = padded(&r, x);

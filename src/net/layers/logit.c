@@ -10,11 +10,11 @@ static void logit(const inv_layer *layer, size_t n, const float *x, float *y)
     inv_kernels_best()->logit(n, x, y);
 }
 
-static void logit_slope(const inv_layer *layer, size_t n, const float *x, const float *y,
-                        const float *dy, float *dx)
+static void logit_gradient(const inv_layer *layer, size_t n, const float *x, const float *y,
+                           const float *dy, float *dx)
 {
     (void)layer, (void)y;
-    inv_kernels_best()->logit_slope(n, x, dy, dx);
+    inv_kernels_best()->logit_gradient(n, x, dy, dx);
 }
 
 const inv_layer_type inv_layer_logit = {
@@ -22,5 +22,5 @@ const inv_layer_type inv_layer_logit = {
     .forward = inv_elementwise_forward,
     .backward = inv_elementwise_backward,
     .map = logit,
-    .slope = logit_slope,
+    .gradient = logit_gradient,
 };

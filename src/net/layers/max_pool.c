@@ -40,7 +40,7 @@ static void backward_image(const inv_window *w, const float *dy, const uint32_t 
         for (size_t j = 0; j < w->out_width; j++, dy += w->in.channels, at += w->in.channels) {
             size_t first;
             const inv_pool_window window = pixels(w, i, j, &first);
-            kernels->max_pool_slope(&window, dy, at, dx + first);
+            kernels->max_pool_gradient(&window, dy, at, dx + first);
         }
 }
 

@@ -17,13 +17,14 @@ static void relu(const inv_layer *layer, size_t n, const float *restrict x, floa
         y[i] = x[i] < 0.0f ? 0.0f : x[i];
 }
 
-static void relu_slope(const inv_layer *layer, size_t n, const float *restrict x,
-                       const float *restrict y, const float *restrict dy, float *restrict dx)
+static void relu_gradient(const inv_layer *layer, size_t n, const float *restrict x,
+                          const float *restrict y, const float *restrict dy, float *restrict dx)
 {
     (void)layer, (void)x;
     for (size_t i = 0; i < n; i++) {
-        const float slope = dy[i]; /* read in any case, or the loop has a branch and no vectors */
-        dx[i] = y[i] > 0.0f ? slope : 0.0f;
+        const float gradient =
+            dy[i]; /* read in any case, or the loop has a branch and no vectors */
+        dx[i] = y[i] > 0.0f ? gradient : 0.0f;
     }
 }
 
@@ -32,6 +33,6 @@ const inv_layer_type inv_layer_relu = {
     .forward = inv_elementwise_forward,
     .backward = inv_elementwise_backward,
     .map = relu,
-    .slope = relu_slope,
+    .gradient = relu_gradient,
     .mirror = inv_mirror_nothing,
 };

@@ -65,9 +65,9 @@ static void add_products(const gsl_matrix_float *x, const gsl_matrix_float *dy, 
     double sum[COLUMNS] = {0};
     for (size_t i = 0; i < x->size1; i++) {
         const float *restrict in = x->data + i * x->tda + first;
-        const float *restrict slope = dy->data + i * dy->tda + first;
+        const float *restrict gradient = dy->data + i * dy->tda + first;
         for (size_t j = 0; j < n; j++)
-            sum[j] += (double)in[j] * (double)slope[j];
+            sum[j] += (double)in[j] * (double)gradient[j];
     }
     for (size_t j = 0; j < n; j++)
         dkernel[first + j] += (float)sum[j];

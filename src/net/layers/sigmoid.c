@@ -12,11 +12,11 @@ static void sigmoid(const inv_layer *layer, size_t n, const float *x, float *y)
     inv_kernels_best()->sigmoid(n, x, y);
 }
 
-static void sigmoid_slope(const inv_layer *layer, size_t n, const float *x, const float *y,
-                          const float *dy, float *dx)
+static void sigmoid_gradient(const inv_layer *layer, size_t n, const float *x, const float *y,
+                             const float *dy, float *dx)
 {
     (void)layer, (void)x;
-    inv_kernels_best()->sigmoid_slope(n, y, dy, dx);
+    inv_kernels_best()->sigmoid_gradient(n, y, dy, dx);
 }
 
 /* An estimate of y may lie outside (0, 1): squash brings each row into it, logit leads back to x.
@@ -36,7 +36,7 @@ const inv_layer_type inv_layer_sigmoid = {
     .forward = inv_elementwise_forward,
     .backward = inv_elementwise_backward,
     .map = sigmoid,
-    .slope = sigmoid_slope,
+    .gradient = sigmoid_gradient,
     .mirror = sigmoid_mirror,
     .one_to_one = true,
 };

@@ -14,11 +14,11 @@ static void softplus(const inv_layer *layer, size_t n, const float *x, float *y)
     inv_kernels_best()->softplus(n, x, y);
 }
 
-static void softplus_slope(const inv_layer *layer, size_t n, const float *x, const float *y,
-                           const float *dy, float *dx)
+static void softplus_gradient(const inv_layer *layer, size_t n, const float *x, const float *y,
+                              const float *dy, float *dx)
 {
     (void)layer, (void)y;
-    inv_kernels_best()->softplus_slope(n, x, dy, dx);
+    inv_kernels_best()->softplus_gradient(n, x, dy, dx);
 }
 
 static inv_status softplus_mirror(const inv_layer *layer, const inv_mirror *how, bool last,
@@ -33,7 +33,7 @@ const inv_layer_type inv_layer_softplus = {
     .forward = inv_elementwise_forward,
     .backward = inv_elementwise_backward,
     .map = softplus,
-    .slope = softplus_slope,
+    .gradient = softplus_gradient,
     .mirror = softplus_mirror,
     .one_to_one = true,
 };

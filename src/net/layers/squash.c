@@ -119,7 +119,7 @@ static void squash_backward_row(const inv_kernels *kernels, const squash_spec *s
 {
     const float range = r->max - r->min;
     float sums[2]; /* of g, and of g s once divided by the range */
-    kernels->rescale_slope(n, x, r->min, factor_of(spec, r), dy, dx, sums);
+    kernels->rescale_gradient(n, x, r->min, factor_of(spec, r), dy, dx, sums);
     if (range < FLT_MIN)
         return;
     dx[r->argmin] += sums[1] / range - sums[0];

@@ -12,8 +12,8 @@ static void tanh_map(const inv_layer *layer, size_t n, const float *x, float *y)
     inv_kernels_best()->tanh(n, x, y);
 }
 
-static void tanh_slope(const inv_layer *layer, size_t n, const float *restrict x,
-                       const float *restrict y, const float *restrict dy, float *restrict dx)
+static void tanh_gradient(const inv_layer *layer, size_t n, const float *restrict x,
+                          const float *restrict y, const float *restrict dy, float *restrict dx)
 {
     (void)layer, (void)x;
     for (size_t i = 0; i < n; i++)
@@ -36,7 +36,7 @@ const inv_layer_type inv_layer_tanh = {
     .forward = inv_elementwise_forward,
     .backward = inv_elementwise_backward,
     .map = tanh_map,
-    .slope = tanh_slope,
+    .gradient = tanh_gradient,
     .mirror = tanh_mirror,
     .one_to_one = true,
 };
