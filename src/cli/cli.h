@@ -1,4 +1,4 @@
-/* cli.h - what the program's files share: options, commands, the session, progress.
+/* cli.h - what the program's files share: the session, progress, results, images and pictures.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef INVPROJ_CLI_H
@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "command.h"
 #include "invproj/dataset.h"
 #include "invproj/experiment.h"
 #include "invproj/gaussian.h"
@@ -18,122 +19,6 @@
 
 /* What a stage returns when a signal stopped it after a checkpoint. */
 #define CLI_STOPPED ((inv_status)INV_STATUS_COUNT)
-
-#define CLI_SETS_MAX 64
-
-/* ---- options ---- */
-
-typedef enum cli_option_id {
-    CLI_OUT,
-    CLI_DATA,
-    CLI_SEED,
-    CLI_THREADS,
-    CLI_SET,
-    CLI_CHECKPOINT,
-    CLI_RESUME,
-    CLI_FORCE,
-    CLI_QUIET,
-    CLI_NAME,
-    CLI_KIND,
-    CLI_AT,
-    CLI_INVERSE,
-    CLI_CLASSES,
-    CLI_STEPS,
-    CLI_COUNT,
-    CLI_PRESET,
-    CLI_OBJECTIVE,
-    CLI_EACH,
-    CLI_TARGETS,
-    CLI_JUDGE,
-    CLI_FRAMES,
-    CLI_SINGLE,
-    CLI_LAYER,
-    CLI_UNITS,
-    CLI_IMAGES,
-    CLI_INVERT,
-    CLI_TOP,
-    CLI_LABELS,
-    CLI_SIZE,
-    CLI_GREY,
-    CLI_TEST,
-    CLI_JSON,
-    CLI_MAN,
-    CLI_COMPLETION,
-    CLI_HELP,
-    CLI_OPTION_COUNT
-} cli_option_id;
-
-typedef struct cli_options {
-    const char *out, *data;
-    const char *checkpoint; /* "500" steps or "30s" */
-    uint64_t threads;       /* 0: as many as there are processors */
-    bool has_seed;
-    uint64_t seed;
-    const char *sets[CLI_SETS_MAX]; /* PATH=VALUE, in the order given; owned */
-    size_t set_count;
-    const char *group;   /* of the experiment that the command's options set */
-    const char *classes; /* of --classes, still as text: names are the run file's to tell */
-    bool named;          /* --name is given */
-    const char *judge, *frames;
-    bool resume, force, quiet, json, man, help;
-    bool single;       /* a PNG file an image, in place of a sheet */
-    bool images;       /* the operands after the first are images */
-    bool invert, grey; /* dark on white becomes light on black; colours become grey */
-    uint64_t top;      /* classes to tell; 0: not given */
-    const char *labels, *size, *test, *completion;
-    char **operands; /* in argv */
-    size_t operand_count;
-} cli_options;
-
-typedef struct cli_command {
-    const char *name, *operands, *summary;
-    const char *group;       /* of the experiment that --at, --name, ... set */
-    size_t minimum, maximum; /* operands */
-    inv_status (*run)(const cli_options *options);
-    cli_option_id options[CLI_OPTION_COUNT]; /* ends with CLI_HELP */
-} cli_command;
-
-extern const cli_command cli_commands[];
-extern const size_t cli_command_count;
-
-/* Reads what follows the command's name. INV_EINVAL with what is allowed. */
-INV_MUST_CHECK inv_status cli_parse(const cli_command *command, int argc, char **argv,
-                                    cli_options *options);
-void cli_options_free(cli_options *options);
-
-/* An option of a command, as help and completions tell of it. */
-typedef struct cli_option_info {
-    char letter; /* 0: none */
-    const char *name;
-    const char *operand; /* NULL: it has no value */
-    const char *help;
-    const inv_choice *choices; /* what the value may be; NULL: no list says */
-} cli_option_info;
-
-/* The i-th one; false beyond the last. */
-bool cli_option_at(const cli_command *command, size_t i, cli_option_info *out);
-
-/* A line for each option of the command, or more. */
-void cli_print_options(const cli_command *command, FILE *out);
-/* What --help says. */
-void cli_print_command(const cli_command *command);
-
-/* ---- commands ---- */
-
-inv_status cli_run(const cli_options *options);
-inv_status cli_train(const cli_options *options);
-inv_status cli_invert(const cli_options *options);
-inv_status cli_project(const cli_options *options);
-inv_status cli_generate(const cli_options *options);
-inv_status cli_features(const cli_options *options);
-inv_status cli_exemplars(const cli_options *options);
-inv_status cli_predict(const cli_options *options);
-inv_status cli_pack(const cli_options *options);
-inv_status cli_info(const cli_options *options);
-inv_status cli_help(const cli_options *options);
-/* Prints what makes one of cli_shells complete command lines. INV_EINVAL for another. */
-extern const inv_choice cli_shells[];
-INV_MUST_CHECK inv_status cli_completion(const char *shell, FILE *out);
 
 /* ---- progress, on stderr ---- */
 
@@ -336,6 +221,14 @@ INV_MUST_CHECK inv_status cli_images_open(const cli_session *session, cli_images
 INV_MUST_CHECK inv_status cli_images_next(cli_images *images, size_t maximum,
                                           gsl_matrix_float *rows, cli_image *from, size_t *n);
 void cli_images_close(cli_images *images);
+
+/* What help says of it, for the commands that take images. */
+#define CLI_FITTING_NOTES                                                                          \
+    "Images of any size, grey or coloured, are fitted to the net's: in the middle, with their "    \
+    "proportions kept and black beside them; averaged where they get smaller, interpolated "       \
+    "where larger; colours become grey (0.299 red + 0.587 green + 0.114 blue) where the net has "  \
+    "one channel. What is transparent is black, or with --invert white before the inversion. "     \
+    "A PNG's white is the white of the images trained on."
 
 /* ---- pictures, from the run file alone ---- */
 

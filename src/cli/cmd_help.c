@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
+#include "command.h"
 #include "invproj/experiment.h"
 #include "invproj/help.h"
 #include "invproj/version.h"
@@ -17,32 +17,6 @@ static const char *const exit_codes[][2] = {
     {"2", "usage, or an experiment file that is wrong"},
     {"129, 130, 143", "stopped by SIGHUP, SIGINT or SIGTERM, after a checkpoint"},
 };
-
-#define FITTING                                                                                    \
-    "Images of any size, grey or coloured, are fitted to the net's: in the middle, with their "    \
-    "proportions kept and black beside them; averaged where they get smaller, interpolated "       \
-    "where larger; colours become grey (0.299 red + 0.587 green + 0.114 blue) where the net has "  \
-    "one channel. What is transparent is black, or with --invert white before the inversion. "     \
-    "A PNG's white is the white of the images trained on."
-
-/* What one line in the table of commands cannot say. */
-static const char *const notes[][2] = {
-    {"predict", FITTING},
-    {"project", FITTING},
-    {"pack",
-     "FOLDER/CLASS/*.png, or FOLDER/train/CLASS/*.png and FOLDER/test/CLASS/*.png. Classes are "
-     "numbered in the order of their names, which are kept (DIR/classes.txt). All images must be "
-     "of one size, or are fitted with --size: in the middle, with their proportions kept and black "
-     "beside them. What is transparent is black. The order of images is random, by the seed."},
-};
-
-static const char *notes_of(const cli_command *command)
-{
-    for (size_t i = 0; i < sizeof notes / sizeof *notes; i++)
-        if (strcmp(notes[i][0], command->name) == 0)
-            return notes[i][1];
-    return NULL;
-}
 
 #define EXIT_CODE_COUNT (sizeof exit_codes / sizeof *exit_codes)
 
@@ -81,8 +55,8 @@ static void print_overview(void)
     snprintf(title, sizeof title, "invproj %s: %s.", INV_VERSION, purpose);
     print_wrapped(title);
     printf("\nusage: invproj COMMAND [options]\n\n");
-    for (size_t i = 0; i < cli_command_count; i++)
-        printf("  %-9s %s\n", cli_commands[i].name, cli_commands[i].summary);
+    for (size_t i = 0; cli_commands[i]; i++)
+        printf("  %-9s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
     printf("\ninvproj COMMAND --help explains a command and its options.\n");
     print_topics();
     printf("\nexit codes:\n");
@@ -97,9 +71,9 @@ void cli_print_command(const cli_command *command)
     printf("usage: invproj %s %s [options]\n\n%s\n\n", command->name, command->operands,
            command->summary);
     cli_print_options(command, stdout);
-    if (notes_of(command)) {
+    if (command->notes) {
         putchar('\n');
-        print_wrapped(notes_of(command));
+        print_wrapped(command->notes);
     }
 }
 
@@ -125,9 +99,9 @@ static void print_man_command(const cli_command *command)
     print_roff(command->operands);
     printf("\"\n");
     print_roff(command->summary);
-    if (notes_of(command)) {
+    if (command->notes) {
         printf("\n.PP\n");
-        print_roff(notes_of(command));
+        print_roff(command->notes);
     }
     printf("\n.nf\n");
     if (memory) {
@@ -147,8 +121,8 @@ static void print_man(void)
         "\n.SH SYNOPSIS\n.B invproj\nCOMMAND [options]\n.SH DESCRIPTION\n"
         "Results go to standard output, progress and diagnostics to standard error. Every error is "
         "one line, \"invproj: WHAT: WHY\".\n.SH COMMANDS\n");
-    for (size_t i = 0; i < cli_command_count; i++)
-        print_man_command(&cli_commands[i]);
+    for (size_t i = 0; cli_commands[i]; i++)
+        print_man_command(cli_commands[i]);
     printf(".SH EXIT STATUS\n");
     for (size_t i = 0; i < EXIT_CODE_COUNT; i++)
         printf(".TP\n%s\n%s\n", exit_codes[i][0], exit_codes[i][1]);
@@ -181,8 +155,8 @@ static inv_status unknown_topic(const char *word)
 {
     words w = {0};
     add_word(&w, "experiment");
-    for (size_t i = 0; i < cli_command_count; i++)
-        add_word(&w, cli_commands[i].name);
+    for (size_t i = 0; cli_commands[i]; i++)
+        add_word(&w, cli_commands[i]->name);
     inv_experiment_words(take_word, &w);
     const char *near = inv_nearest(word, (const char *const *)w.list, w.count);
     inv_status status = INV_ERROR(INV_EINVAL, "help: there is no command and no topic '%s'; %s%s%s",
@@ -196,26 +170,36 @@ static inv_status unknown_topic(const char *word)
 /* A command's own help, then the keys that it goes by. */
 static bool explain_command(const char *word)
 {
-    for (size_t i = 0; i < cli_command_count; i++) {
-        const cli_command *command = &cli_commands[i];
-        if (strcmp(command->name, word) != 0)
-            continue;
-        cli_print_command(command);
-        if (command->group) {
-            printf("\nIts keys in an experiment file, which --set changes:\n\n");
-            (void)inv_experiment_help_on(command->group, stdout);
-        }
-        return true;
+    const cli_command *command = cli_command_find(word);
+    if (!command)
+        return false;
+    cli_print_command(command);
+    if (command->group) {
+        printf("\nIts keys in an experiment file, which --set changes:\n\n");
+        (void)inv_experiment_help_on(command->group, stdout);
     }
-    return false;
+    return true;
 }
 
-inv_status cli_help(const cli_options *options)
+typedef struct own {
+    bool man;
+    const char *completion;
+} own;
+
+static const cli_option own_options[] = {
+    {0, "man", NULL, "print a manual page", CLI_FLAG, .offset = offsetof(own, man)},
+    {0, "completion", "SHELL", "print completions of commands for a shell", CLI_TEXT,
+     .offset = offsetof(own, completion), .choices = cli_shells},
+    {.shared = CLI_HELP},
+    {0}};
+
+static inv_status run(const cli_options *options)
 {
+    const own *given = options->own;
     const char *word = options->operand_count ? options->operands[0] : NULL;
-    if (options->completion)
-        return cli_completion(options->completion, stdout);
-    if (options->man)
+    if (given->completion)
+        return cli_completion(given->completion, stdout);
+    if (given->man)
         print_man();
     else if (!word)
         print_overview();
@@ -225,3 +209,13 @@ inv_status cli_help(const cli_options *options)
         return unknown_topic(word);
     return INV_OK;
 }
+
+const cli_command cli_command_help = {
+    .name = "help",
+    .operands = "[COMMAND | TOPIC]",
+    .summary = "explain a command, or a topic such as experiment",
+    .maximum = 1,
+    .options = own_options,
+    .own = sizeof(own),
+    .run = run,
+};

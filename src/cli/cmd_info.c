@@ -494,7 +494,9 @@ static void print_json(gathering *g, const json_t *all)
     putchar('\n');
 }
 
-inv_status cli_info(const cli_options *options)
+static const cli_option own_options[] = {{.shared = CLI_JSON}, {.shared = CLI_HELP}, {0}};
+
+static inv_status run(const cli_options *options)
 {
     inv_run *run = NULL;
     inv_status status = cli_open_run(NULL, options->operands[0], CLI_READ, &run);
@@ -511,3 +513,13 @@ inv_status cli_info(const cli_options *options)
     inv_run_free(run);
     return g.status;
 }
+
+const cli_command cli_command_info = {
+    .name = "info",
+    .operands = "RUN.h5",
+    .summary = "show what a run file holds, with its figures",
+    .minimum = 1,
+    .maximum = 1,
+    .options = own_options,
+    .run = run,
+};

@@ -49,11 +49,28 @@ static void tell(const inv_pack *pack, const char *out)
                 told->skipped);
 }
 
-inv_status cli_pack(const cli_options *options)
+typedef struct own {
+    const char *size, *test;
+    bool grey;
+} own;
+
+static const cli_option own_options[] = {
+    {.shared = CLI_OUT},
+    {0, "size", "HxW", "fit every image into H x W pixels", CLI_TEXT,
+     .offset = offsetof(own, size)},
+    {0, "grey", NULL, "make colours grey", CLI_FLAG, .offset = offsetof(own, grey)},
+    {0, "test", "PART", "part of each class to set aside for testing (default 0.2; 0: none)",
+     CLI_TEXT, .offset = offsetof(own, test)},
+    {.shared = CLI_SEED},
+    {.shared = CLI_HELP},
+    {0}};
+
+static inv_status run(const cli_options *options)
 {
+    const own *given = options->own;
     inv_pack_spec spec = {.out = options->out,
                           .folder = options->operands[0],
-                          .grey = options->grey,
+                          .grey = given->grey,
                           .test = TEST_DEFAULT,
                           .seed = options->has_seed ? options->seed : 1};
     inv_pack *pack = NULL;
@@ -61,10 +78,10 @@ inv_status cli_pack(const cli_options *options)
     if (!options->out)
         return INV_ERROR(INV_EINVAL, "pack: needs -o DIR, the folder to write");
     cli_signals_open();
-    INV_TRY(read_size(options->size, &spec));
-    INV_TRY(read_test(options->test, &spec));
+    INV_TRY(read_size(given->size, &spec));
+    INV_TRY(read_test(given->test, &spec));
     INV_TRY(inv_pack_alloc(&spec, &pack));
-    if (options->test && inv_pack_told(pack)->divided)
+    if (given->test && inv_pack_told(pack)->divided)
         INV_FAIL(INV_EINVAL, "--test: %s has folders train and test already", spec.folder);
     for (size_t i = 0; i < inv_pack_told(pack)->images; i++) {
         INV_TRY(inv_pack_step(pack));
@@ -79,3 +96,20 @@ done:
     inv_pack_free(pack);
     return status;
 }
+
+const cli_command cli_command_pack = {
+    .name = "pack",
+    .operands = "FOLDER -o DIR",
+    .summary = "turn PNG files, one folder per class, into IDX files to train on",
+    .notes =
+        "FOLDER/CLASS/*.png, or FOLDER/train/CLASS/*.png and FOLDER/test/CLASS/*.png. Classes are "
+        "numbered in the order of their names, which are kept (DIR/classes.txt). All images must "
+        "be of one size, or are fitted with --size: in the middle, with their proportions kept and "
+        "black beside them. What is transparent is black. The order of images is random, by the "
+        "seed.",
+    .minimum = 1,
+    .maximum = 1,
+    .options = own_options,
+    .own = sizeof(own),
+    .run = run,
+};

@@ -12,6 +12,22 @@
 #define TOP_DEFAULT 2
 #define ROWS        100 /* that go through the net at once */
 
+typedef struct own {
+    uint64_t top;       /* classes to tell; 0: not given */
+    const char *labels; /* NULL: not given */
+} own;
+
+static const cli_option own_options[] = {
+    {0, "top", "K", "number of classes to tell for each image (default 2)", CLI_NUMBER,
+     .offset = offsetof(own, top)},
+    {0, "labels", "IDX", "file of the true classes, for the accuracy", CLI_TEXT,
+     .offset = offsetof(own, labels)},
+    {.shared = CLI_INVERT},
+    {.shared = CLI_JSON},
+    {.shared = CLI_THREADS},
+    {.shared = CLI_HELP},
+    {0}};
+
 /* One of the likeliest classes of an image. */
 typedef struct guess {
     size_t class;
@@ -19,6 +35,7 @@ typedef struct guess {
 } guess;
 
 typedef struct prediction {
+    const own *given;
     cli_session session;
     cli_images images;
     size_t classes, top;
@@ -55,7 +72,7 @@ static inv_status prediction_open(const cli_options *options, prediction *p)
     INV_TRY(cli_session_net(&p->session));
     const inv_net *net = p->session.net;
     p->classes = inv_net_units(net, inv_net_depth(net));
-    p->top = options->top > 0 ? options->top : TOP_DEFAULT;
+    p->top = p->given->top > 0 ? p->given->top : TOP_DEFAULT;
     p->top = p->top < p->classes ? p->top : p->classes;
     INV_TRY(inv_calloc(p->classes, sizeof(char *), "names", &names));
     p->names = names;
@@ -63,8 +80,8 @@ static inv_status prediction_open(const cli_options *options, prediction *p)
     INV_TRY(cli_images_open(&p->session, &p->images));
     INV_TRY(inv_mat_alloc(ROWS, inv_net_units(net, 0), "images", &p->rows));
     INV_TRY(inv_pass_alloc(net, 0, inv_net_logits(net), ROWS, INV_PASS_FORWARD, &p->pass));
-    if (options->labels)
-        INV_TRY(inv_labels_read(options->labels, &p->labels, &p->label_count, sha256));
+    if (p->given->labels)
+        INV_TRY(inv_labels_read(p->given->labels, &p->labels, &p->label_count, sha256));
 done:
     return status;
 }
@@ -112,8 +129,8 @@ static inv_status check_label(prediction *p, size_t i)
     if (!p->labels)
         return INV_OK;
     if (i >= p->label_count)
-        return INV_ERROR(INV_EDATA, "%s: %zu labels for more images than that",
-                         p->session.options->labels, p->label_count);
+        return INV_ERROR(INV_EDATA, "%s: %zu labels for more images than that", p->given->labels,
+                         p->label_count);
     p->correct += p->guesses[i * p->top].class == p->labels[i];
     return INV_OK;
 }
@@ -150,8 +167,8 @@ static inv_status predict_all(prediction *p)
             return status;
     } while (n > 0);
     if (p->labels && p->label_count != p->count)
-        return INV_ERROR(INV_EDATA, "%s: %zu labels, but %zu images are given",
-                         p->session.options->labels, p->label_count, p->count);
+        return INV_ERROR(INV_EDATA, "%s: %zu labels, but %zu images are given", p->given->labels,
+                         p->label_count, p->count);
     return INV_OK;
 }
 
@@ -270,9 +287,9 @@ static inv_status print_json(const prediction *p)
     return good ? INV_OK : INV_ERROR(INV_ENOMEM, "predict: no memory to tell of the images");
 }
 
-inv_status cli_predict(const cli_options *options)
+static inv_status run(const cli_options *options)
 {
-    prediction p = {0};
+    prediction p = {.given = options->own};
     inv_status status = INV_OK;
     INV_TRY(prediction_open(options, &p));
     INV_TRY(predict_all(&p));
@@ -284,3 +301,15 @@ done:
     prediction_close(&p);
     return status;
 }
+
+const cli_command cli_command_predict = {
+    .name = "predict",
+    .operands = "RUN.h5 IMAGE...",
+    .summary = "classify PNG and IDX images",
+    .notes = CLI_FITTING_NOTES,
+    .minimum = 2,
+    .maximum = SIZE_MAX,
+    .options = own_options,
+    .own = sizeof(own),
+    .run = run,
+};

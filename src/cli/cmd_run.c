@@ -1,4 +1,4 @@
-/* run and train: from an experiment file. SPDX-License-Identifier: GPL-3.0-or-later */
+/* run: every stage of an experiment file. SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -35,7 +35,10 @@ static inv_status run_stages(cli_session *session)
     return INV_OK;
 }
 
-inv_status cli_run(const cli_options *options)
+static const cli_option own_options[] = {
+    {.shared = CLI_OUT}, {.shared = CLI_SINGLE}, CLI_EXPERIMENT_OPTIONS, {0}};
+
+static inv_status run(const cli_options *options)
 {
     char *path = NULL;
     cli_session session = {0};
@@ -61,16 +64,12 @@ done:
     return status;
 }
 
-inv_status cli_train(const cli_options *options)
-{
-    cli_session session = {0};
-    inv_status status = INV_OK;
-    if (!options->out)
-        return INV_ERROR(INV_EINVAL, "train: needs -o RUN.h5, the file to write");
-    INV_TRY(cli_session_start(options, options->operands[0], options->out, &session));
-    INV_TRY(cli_stage_train.run(&session));
-    INV_TRY(cli_print_figures(&session));
-done:
-    cli_session_close(&session);
-    return status;
-}
+const cli_command cli_command_run = {
+    .name = "run",
+    .operands = "EXPERIMENT.cfg -o DIR",
+    .summary = "run every stage of an experiment, into DIR/run.h5 and pictures",
+    .minimum = 1,
+    .maximum = 1,
+    .options = own_options,
+    .run = run,
+};

@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
+#include "command.h"
+#include "invproj/experiment.h"
 #include "invproj/help.h"
 #include "invproj/version.h"
 
@@ -40,7 +41,7 @@ static value value_of(const char *name, const inv_choice *choices)
 }
 
 /* Of -o, the usage says more: a folder for some commands, a file for others. */
-static value option_value(const cli_command *command, const cli_option_info *o)
+static value option_value(const cli_command *command, const cli_option *o)
 {
     const char *shown = o->letter == 'o' ? strstr(command->operands, "-o ") : NULL;
     return value_of(shown ? shown + 3 : o->operand, o->choices);
@@ -149,8 +150,8 @@ static void print_head(const char *first, const char *shell, FILE *out)
 static void each_topic(inv_word_teller *tell, FILE *out)
 {
     tell(INV_WORD_TOPIC, "experiment", "every key of an experiment file", out);
-    for (size_t i = 0; i < cli_command_count; i++)
-        tell(INV_WORD_TOPIC, cli_commands[i].name, cli_commands[i].summary, out);
+    for (size_t i = 0; cli_commands[i]; i++)
+        tell(INV_WORD_TOPIC, cli_commands[i]->name, cli_commands[i]->summary, out);
     inv_experiment_words(tell, out);
 }
 
@@ -239,7 +240,7 @@ static const char *const bash_walk_end =
 
 static void bash_option_names(const cli_command *command, FILE *out)
 {
-    cli_option_info o;
+    cli_option o;
     for (size_t i = 0; cli_option_at(command, i, &o); i++) {
         if (o.letter)
             fprintf(out, " -%c", o.letter);
@@ -251,9 +252,9 @@ static void bash_option_names(const cli_command *command, FILE *out)
 static void bash_with_value(FILE *out)
 {
     char seen[2048] = "";
-    cli_option_info o;
-    for (size_t c = 0; c < cli_command_count; c++)
-        for (size_t i = 0; cli_option_at(&cli_commands[c], i, &o); i++) {
+    cli_option o;
+    for (size_t c = 0; cli_commands[c]; c++)
+        for (size_t i = 0; cli_option_at(cli_commands[c], i, &o); i++) {
             char word[64];
             snprintf(word, sizeof word, "|--%s|", o.name);
             if (!o.operand || strstr(seen, word) || strlen(seen) + strlen(word) >= sizeof seen)
@@ -300,7 +301,7 @@ static void bash_keys(FILE *out)
 
 static void bash_command_values(const cli_command *command, FILE *out)
 {
-    cli_option_info o;
+    cli_option o;
     for (size_t i = 0; cli_option_at(command, i, &o); i++) {
         if (!o.operand)
             continue;
@@ -334,26 +335,26 @@ static void bash_body(FILE *out)
           "    local option='' key='' value operands=0 i\n"
           "    COMPREPLY=()\n    if ((COMP_CWORD == 1)); then\n        _invproj_words '",
           out);
-    for (size_t i = 0; i < cli_command_count; i++)
-        fprintf(out, "%s ", cli_commands[i].name);
+    for (size_t i = 0; cli_commands[i]; i++)
+        fprintf(out, "%s ", cli_commands[i]->name);
     fputs("--help --version'\n        return\n    fi\n", out);
     fputs(bash_walk_start, out);
     bash_with_value(out);
     fputs(bash_walk_end, out);
     fputs("    if [[ $option ]]; then\n        case $command:$option in\n", out);
-    for (size_t i = 0; i < cli_command_count; i++)
-        bash_command_values(&cli_commands[i], out);
+    for (size_t i = 0; cli_commands[i]; i++)
+        bash_command_values(cli_commands[i], out);
     fputs("        esac\n        return\n    fi\n"
           "    if [[ $cur == -* ]]; then\n        case $command in\n",
           out);
-    for (size_t i = 0; i < cli_command_count; i++) {
-        fprintf(out, "            %s) _invproj_words '", cli_commands[i].name);
-        bash_option_names(&cli_commands[i], out);
+    for (size_t i = 0; cli_commands[i]; i++) {
+        fprintf(out, "            %s) _invproj_words '", cli_commands[i]->name);
+        bash_option_names(cli_commands[i], out);
         fputs("' ;;\n", out);
     }
     fputs("        esac\n        return\n    fi\n    case $command:$operands in\n", out);
-    for (size_t i = 0; i < cli_command_count; i++)
-        bash_command_operands(&cli_commands[i], out);
+    for (size_t i = 0; cli_commands[i]; i++)
+        bash_command_operands(cli_commands[i], out);
     fputs("    esac\n}\n\ncomplete -F _invproj invproj\n", out);
 }
 
@@ -444,7 +445,7 @@ static void zsh_value(const cli_command *command, const value *v, FILE *out)
     }
 }
 
-static void zsh_option(const cli_command *command, const cli_option_info *o, FILE *out)
+static void zsh_option(const cli_command *command, const cli_option *o, FILE *out)
 {
     const char *equals = o->operand ? "=" : "", *plus = o->operand ? "+" : "";
     const bool again = o->operand && option_value(command, o).what == KEYS;
@@ -466,7 +467,7 @@ static void zsh_option(const cli_command *command, const cli_option_info *o, FIL
 static void zsh_command(const cli_command *command, FILE *out)
 {
     const value first = first_operand(command), others = other_operands(command);
-    cli_option_info o;
+    cli_option o;
     fprintf(out, "        %s)\n            _arguments -S \\\n", command->name);
     for (size_t i = 0; cli_option_at(command, i, &o); i++)
         zsh_option(command, &o, out);
@@ -485,16 +486,16 @@ static void print_zsh(FILE *out)
     zsh_topics(out);
     zsh_keys(out);
     fputs("_invproj()\n{\n    local -a commands\n    commands=(\n", out);
-    for (size_t i = 0; i < cli_command_count; i++)
-        zsh_topic(INV_WORD_TOPIC, cli_commands[i].name, cli_commands[i].summary, out);
+    for (size_t i = 0; cli_commands[i]; i++)
+        zsh_topic(INV_WORD_TOPIC, cli_commands[i]->name, cli_commands[i]->summary, out);
     fputs("    )\n    if ((CURRENT == 2)); then\n"
           "        if [[ $PREFIX == -* ]]; then\n            compadd -- --help --version\n"
           "        else\n            _describe -t commands command commands\n        fi\n"
           "        return\n    fi\n"
           "    shift words\n    ((CURRENT--))\n    case $words[1] in\n",
           out);
-    for (size_t i = 0; i < cli_command_count; i++)
-        zsh_command(&cli_commands[i], out);
+    for (size_t i = 0; cli_commands[i]; i++)
+        zsh_command(cli_commands[i], out);
     fputs("    esac\n}\n\n"
           "if [[ $funcstack[1] == _invproj ]]; then\n    _invproj \"$@\"\nelse\n"
           "    compdef _invproj invproj\nfi\n",
@@ -582,7 +583,7 @@ static void fish_value(const cli_command *command, const value *v, FILE *out)
 static void fish_command(const cli_command *command, FILE *out)
 {
     const value operands[] = {first_operand(command), other_operands(command)};
-    cli_option_info o;
+    cli_option o;
     fprintf(out, "complete -c invproj -n __invproj_first -a %s", command->name);
     fish_help(command->summary, out);
     for (size_t i = 0; cli_option_at(command, i, &o); i++) {
@@ -613,8 +614,8 @@ static void print_fish(FILE *out)
           "complete -c invproj -n __invproj_first -l help -d 'print help'\n"
           "complete -c invproj -n __invproj_first -l version -d 'print the version'\n",
           out);
-    for (size_t i = 0; i < cli_command_count; i++)
-        fish_command(&cli_commands[i], out);
+    for (size_t i = 0; cli_commands[i]; i++)
+        fish_command(cli_commands[i], out);
 }
 
 /* ---- shells ---- */

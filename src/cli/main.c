@@ -16,105 +16,25 @@
 
 enum { EXIT_WORK = 1, EXIT_USAGE = 2, EXIT_SIGNAL = 128 };
 
-#define EXPERIMENT_OPTIONS                                                                         \
-    CLI_DATA, CLI_SEED, CLI_THREADS, CLI_SET, CLI_CHECKPOINT, CLI_RESUME, CLI_FORCE, CLI_QUIET
-#define RUN_OPTIONS CLI_DATA, CLI_THREADS, CLI_SET, CLI_QUIET
+/* X(name), in the order of help: src/cli/cmd_NAME.c defines `const cli_command cli_command_NAME`. */
+#define COMMANDS(X)                                                                                \
+    X(run)                                                                                         \
+    X(train)                                                                                       \
+    X(invert)                                                                                      \
+    X(project)                                                                                     \
+    X(generate)                                                                                    \
+    X(features)                                                                                    \
+    X(exemplars)                                                                                   \
+    X(predict)                                                                                     \
+    X(pack)                                                                                        \
+    X(info)                                                                                        \
+    X(help)
 
-const cli_command cli_commands[] = {
-    {"run",
-     "EXPERIMENT.cfg -o DIR",
-     "run every stage of an experiment, into DIR/run.h5 and pictures",
-     NULL,
-     1,
-     1,
-     cli_run,
-     {CLI_OUT, CLI_SINGLE, EXPERIMENT_OPTIONS, CLI_HELP}},
-    {"train",
-     "EXPERIMENT.cfg -o RUN.h5",
-     "train the classifier alone",
-     NULL,
-     1,
-     1,
-     cli_train,
-     {CLI_OUT, EXPERIMENT_OPTIONS, CLI_HELP}},
-    {"invert",
-     "RUN.h5",
-     "learn an inverse of the classifier",
-     "inverse",
-     1,
-     1,
-     cli_invert,
-     {CLI_AT, CLI_KIND, CLI_NAME, CLI_STEPS, CLI_SEED, CLI_CHECKPOINT, CLI_RESUME, CLI_FORCE,
-      RUN_OPTIONS, CLI_HELP}},
-    {"project",
-     "RUN.h5 [--images IMAGE...]",
-     "carry images through the net and back",
-     "project",
-     1,
-     1,
-     cli_project,
-     {CLI_COUNT, CLI_IMAGES, CLI_INVERT, CLI_INVERSE, CLI_NAME, CLI_SINGLE, RUN_OPTIONS, CLI_HELP}},
-    {"generate",
-     "RUN.h5",
-     "make images of classes",
-     "generate",
-     1,
-     1,
-     cli_generate,
-     {CLI_AT, CLI_CLASSES, CLI_EACH, CLI_PRESET, CLI_OBJECTIVE, CLI_TARGETS, CLI_STEPS, CLI_JUDGE,
-      CLI_FRAMES, CLI_SINGLE, CLI_INVERSE, CLI_NAME, CLI_SEED, RUN_OPTIONS, CLI_HELP}},
-    {"features",
-     "RUN.h5",
-     "make an image for each unit or channel",
-     "features",
-     1,
-     1,
-     cli_features,
-     {CLI_AT, CLI_LAYER, CLI_UNITS, CLI_STEPS, CLI_FRAMES, CLI_SINGLE, CLI_INVERSE, CLI_NAME,
-      CLI_SEED, RUN_OPTIONS, CLI_HELP}},
-    {"exemplars",
-     "RUN.h5",
-     "find the real images that a class, unit or channel likes best",
-     "exemplars",
-     1,
-     1,
-     cli_exemplars,
-     {CLI_OBJECTIVE, CLI_CLASSES, CLI_LAYER, CLI_UNITS, CLI_EACH, CLI_NAME, CLI_SINGLE, RUN_OPTIONS,
-      CLI_HELP}},
-    {"predict",
-     "RUN.h5 IMAGE...",
-     "classify PNG and IDX images",
-     NULL,
-     2,
-     SIZE_MAX,
-     cli_predict,
-     {CLI_TOP, CLI_LABELS, CLI_INVERT, CLI_JSON, CLI_THREADS, CLI_HELP}},
-    {"pack",
-     "FOLDER -o DIR",
-     "turn PNG files, one folder per class, into IDX files to train on",
-     NULL,
-     1,
-     1,
-     cli_pack,
-     {CLI_OUT, CLI_SIZE, CLI_GREY, CLI_TEST, CLI_SEED, CLI_HELP}},
-    {"info",
-     "RUN.h5",
-     "show what a run file holds, with its figures",
-     NULL,
-     1,
-     1,
-     cli_info,
-     {CLI_JSON, CLI_HELP}},
-    {"help",
-     "[COMMAND | TOPIC]",
-     "explain a command, or a topic such as experiment",
-     NULL,
-     0,
-     1,
-     cli_help,
-     {CLI_MAN, CLI_COMPLETION, CLI_HELP}},
-};
-const size_t cli_command_count = sizeof cli_commands / sizeof *cli_commands;
+#define DECLARE(name) extern const cli_command cli_command_##name;
+#define ROW(name)     &cli_command_##name,
+COMMANDS(DECLARE)
+const cli_command *const cli_commands[] = {COMMANDS(ROW) NULL};
+enum { COMMAND_COUNT = sizeof cli_commands / sizeof *cli_commands - 1 };
 
 /* ---- signals ---- */
 
@@ -149,20 +69,20 @@ int cli_signal(void)
 
 /* ---- main ---- */
 
-static const cli_command *find_command(const char *name)
+const cli_command *cli_command_find(const char *name)
 {
-    for (size_t i = 0; i < cli_command_count; i++)
-        if (strcmp(cli_commands[i].name, name) == 0)
-            return &cli_commands[i];
+    for (size_t i = 0; cli_commands[i]; i++)
+        if (strcmp(cli_commands[i]->name, name) == 0)
+            return cli_commands[i];
     return NULL;
 }
 
 static inv_status unknown_command(const char *word)
 {
-    const char *names[sizeof cli_commands / sizeof *cli_commands];
-    for (size_t i = 0; i < cli_command_count; i++)
-        names[i] = cli_commands[i].name;
-    const char *near = inv_nearest(word, names, cli_command_count);
+    const char *names[COMMAND_COUNT];
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        names[i] = cli_commands[i]->name;
+    const char *near = inv_nearest(word, names, COMMAND_COUNT);
     return INV_ERROR(INV_EINVAL, "%s: unknown command; %s%s%s", word,
                      near ? "did you mean '" : "see ", near ? near : "invproj --help",
                      near ? "'?" : "");
@@ -278,7 +198,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "invproj: no command given; see invproj --help\n");
         return EXIT_USAGE;
     }
-    const cli_command *command = find_command(word);
+    const cli_command *command = cli_command_find(word);
     return command ? close_stdout(run_command(command, argc - 2, argv + 2))
                    : exit_code(unknown_command(word));
 }

@@ -11,89 +11,52 @@
 
 #define THREADS_MAX 1024 /* OpenMP does not survive any number */
 
-typedef enum option_kind {
-    FLAG,   /* a bool */
-    TEXT,   /* a string, kept as it is */
-    NUMBER, /* a whole number, a uint64_t */
-    SET,    /* PATH=VALUE */
-    PRESET, /* the whole group becomes a preset, whatever else is set */
-    KEY,    /* text for a key of the command's group */
-    KEY_NUMBER,
-    KEY_LIST, /* 1,2,5-9 */
-    CLASSES   /* the same, or names that only the run file knows */
-} option_kind;
-
-typedef struct option {
-    char letter;
-    const char *name, *operand, *help;
-    option_kind kind;
-    size_t offset;   /* in cli_options, for FLAG, TEXT and NUMBER */
-    const char *key; /* of the group, for the KEYs */
-} option;
-
 #define MEMBER(name) offsetof(cli_options, name)
 
-static const option options_table[CLI_OPTION_COUNT] = {
-    [CLI_OUT] = {'o', "out", "PATH", "folder (run, pack) or run file (train) to write", TEXT,
-                 MEMBER(out), NULL},
+static const cli_option shared_options[] = {
+    [CLI_OUT] = {'o', "out", "PATH", "folder (run, pack) or run file (train) to write", CLI_TEXT,
+                 .offset = MEMBER(out)},
     [CLI_DATA] = {0, "data", "DIR", "folder of the four IDX files, in place of the experiment's",
-                  TEXT, MEMBER(data), NULL},
+                  CLI_TEXT, .offset = MEMBER(data)},
     [CLI_SEED] = {0, "seed", "N", "seed of all random numbers (default: the experiment's, or 1)",
-                  NUMBER, MEMBER(seed), NULL},
-    [CLI_THREADS] = {0, "threads", "N", "processor threads to use (default: all)", NUMBER,
-                     MEMBER(threads), NULL},
-    [CLI_SET] = {0, "set", "PATH=VALUE", "change a key of the experiment; may be repeated", SET, 0,
-                 NULL},
+                  CLI_NUMBER, .offset = MEMBER(seed)},
+    [CLI_THREADS] = {0, "threads", "N", "processor threads to use (default: all)", CLI_NUMBER,
+                     .offset = MEMBER(threads)},
+    [CLI_SET] = {0, "set", "PATH=VALUE", "change a key of the experiment; may be repeated",
+                 CLI_PAIR, .key = NULL},
     [CLI_CHECKPOINT] = {0, "checkpoint", "EVERY",
-                        "leave a checkpoint every 500 (steps) or 30s (seconds)", TEXT,
-                        MEMBER(checkpoint), NULL},
-    [CLI_RESUME] = {0, "resume", NULL, "go on from the newest checkpoint", FLAG, MEMBER(resume),
-                    NULL},
-    [CLI_FORCE] = {0, "force", NULL, "write over an earlier run (and nothing else)", FLAG,
-                   MEMBER(force), NULL},
-    [CLI_QUIET] = {'q', "quiet", NULL, "show no progress", FLAG, MEMBER(quiet), NULL},
-    [CLI_NAME] = {0, "name", "NAME", "name of the result in the run file", KEY, 0, "name"},
-    [CLI_KIND] = {0, "kind", "KIND", "how the inverse is found", KEY, 0, "kind"},
-    [CLI_AT] = {0, "at", "POINT", "point to start from, as hidden2.pre", KEY, 0, "at"},
-    [CLI_INVERSE] = {0, "inverse", "NAME", "name of the inverse to use", KEY, 0, "inverse"},
-    [CLI_CLASSES] = {0, "classes", "LIST", "numbers or names of classes, as 0,3,5-9", CLASSES, 0,
-                     NULL},
-    [CLI_STEPS] = {0, "steps", "N", "number of steps", KEY_NUMBER, 0, "steps"},
-    [CLI_COUNT] = {0, "count", "N", "number of images", KEY_NUMBER, 0, "images"},
-    [CLI_PRESET] = {0, "preset", "NAME",
-                    "settings in place of all that the experiment says of them", PRESET, 0,
-                    "preset"},
-    [CLI_OBJECTIVE] = {0, "objective", "NAME", "what to optimise for", KEY, 0, "objective"},
-    [CLI_EACH] = {0, "count", "N", "number of images of each class", KEY_NUMBER, 0, "count"},
-    [CLI_TARGETS] = {0, "targets", "LIST", "numbers of test images to be matched, as 0-9", KEY_LIST,
-                     0, "targets"},
-    [CLI_JUDGE] = {0, "judge", "OTHER.h5", "run whose net says what it sees in the images", TEXT,
-                   MEMBER(judge), NULL},
-    [CLI_FRAMES] = {0, "frames", "DIR", "folder for numbered pictures of the way there", TEXT,
-                    MEMBER(frames), NULL},
+                        "leave a checkpoint every 500 (steps) or 30s (seconds)", CLI_TEXT,
+                        .offset = MEMBER(checkpoint)},
+    [CLI_RESUME] = {0, "resume", NULL, "go on from the newest checkpoint", CLI_FLAG,
+                    .offset = MEMBER(resume)},
+    [CLI_FORCE] = {0, "force", NULL, "write over an earlier run (and nothing else)", CLI_FLAG,
+                   .offset = MEMBER(force)},
+    [CLI_QUIET] = {'q', "quiet", NULL, "show no progress", CLI_FLAG, .offset = MEMBER(quiet)},
+    [CLI_NAME] = {0, "name", "NAME", "name of the result in the run file", CLI_KEY, .key = "name"},
+    [CLI_AT] = {0, "at", "POINT", "point to start from, as hidden2.pre", CLI_KEY, .key = "at"},
+    [CLI_INVERSE] = {0, "inverse", "NAME", "name of the inverse to use", CLI_KEY, .key = "inverse"},
+    [CLI_CLASSES] = {0, "classes", "LIST", "numbers or names of classes, as 0,3,5-9",
+                     CLI_CLASS_LIST, .offset = MEMBER(classes)},
+    [CLI_STEPS] = {0, "steps", "N", "number of steps", CLI_KEY_NUMBER, .key = "steps"},
+    [CLI_OBJECTIVE] = {0, "objective", "NAME", "what to optimise for", CLI_KEY, .key = "objective"},
+    [CLI_COUNT] = {0, "count", "N", "number of images of each class", CLI_KEY_NUMBER,
+                   .key = "count"},
+    [CLI_JUDGE] = {0, "judge", "OTHER.h5", "run whose net says what it sees in the images",
+                   CLI_TEXT, .offset = MEMBER(judge)},
+    [CLI_FRAMES] = {0, "frames", "DIR", "folder for numbered pictures of the way there", CLI_TEXT,
+                    .offset = MEMBER(frames)},
     [CLI_SINGLE] = {0, "single", NULL, "draw a PNG file for each image, in a folder, not one sheet",
-                    FLAG, MEMBER(single), NULL},
-    [CLI_LAYER] = {0, "layer", "POINT", "point whose units or channels are asked", KEY, 0, "layer"},
-    [CLI_UNITS] = {0, "units", "LIST", "numbers of units or channels, as 0-15", KEY_LIST, 0,
-                   "units"},
-    [CLI_IMAGES] = {0, "images", NULL, "project the images that follow, in IDX or PNG files", FLAG,
-                    MEMBER(images), NULL},
+                    CLI_FLAG, .offset = MEMBER(single)},
+    [CLI_LAYER] = {0, "layer", "POINT", "point whose units or channels are asked", CLI_KEY,
+                   .key = "layer"},
+    [CLI_UNITS] = {0, "units", "LIST", "numbers of units or channels, as 0-15", CLI_KEY_LIST,
+                   .key = "units"},
+    [CLI_IMAGES] = {0, "images", NULL, "project the images that follow, in IDX or PNG files",
+                    CLI_FLAG, .offset = MEMBER(images)},
     [CLI_INVERT] = {0, "invert", NULL, "swap light and dark first, for digits drawn dark on white",
-                    FLAG, MEMBER(invert), NULL},
-    [CLI_TOP] = {0, "top", "K", "number of classes to tell for each image (default 2)", NUMBER,
-                 MEMBER(top), NULL},
-    [CLI_LABELS] = {0, "labels", "IDX", "file of the true classes, for the accuracy", TEXT,
-                    MEMBER(labels), NULL},
-    [CLI_SIZE] = {0, "size", "HxW", "fit every image into H x W pixels", TEXT, MEMBER(size), NULL},
-    [CLI_GREY] = {0, "grey", NULL, "make colours grey", FLAG, MEMBER(grey), NULL},
-    [CLI_TEST] = {0, "test", "PART",
-                  "part of each class to set aside for testing (default 0.2; 0: none)", TEXT,
-                  MEMBER(test), NULL},
-    [CLI_JSON] = {0, "json", NULL, "print JSON", FLAG, MEMBER(json), NULL},
-    [CLI_MAN] = {0, "man", NULL, "print a manual page", FLAG, MEMBER(man), NULL},
-    [CLI_COMPLETION] = {0, "completion", "SHELL", "print completions of commands for a shell", TEXT,
-                        MEMBER(completion), NULL},
-    [CLI_HELP] = {'h', "help", NULL, "print this help", FLAG, MEMBER(help), NULL},
+                    CLI_FLAG, .offset = MEMBER(invert)},
+    [CLI_JSON] = {0, "json", NULL, "print JSON", CLI_FLAG, .offset = MEMBER(json)},
+    [CLI_HELP] = {'h', "help", NULL, "print this help", CLI_FLAG, .offset = MEMBER(help)},
 };
 
 #define HELP_COLUMN 27
@@ -111,12 +74,10 @@ static void find_choices(const inv_key *key, void *context)
 }
 
 /* What the option may be, where that is a word of a list; NULL elsewhere. */
-static const inv_choice *choices_of(const cli_command *command, const option *o)
+static const inv_choice *choices_of(const cli_command *command, const cli_option *o)
 {
     char path[INV_TEXT_MAX] = "";
-    wanted w = {path, NULL};
-    if (o == &options_table[CLI_COMPLETION])
-        return cli_shells;
+    wanted w = {path, o->choices};
     if (o->key && command->group)
         snprintf(path, sizeof path, "%s.%s", command->group, o->key);
     if (*path)
@@ -124,17 +85,24 @@ static const inv_choice *choices_of(const cli_command *command, const option *o)
     return w.choices;
 }
 
-bool cli_option_at(const cli_command *command, size_t i, cli_option_info *out)
+/* The i-th option, with all that the table of shared ones says of it. */
+static bool option_at(const cli_command *command, size_t i, cli_option *out)
 {
-    for (size_t before = 0; before < i; before++)
-        if (command->options[before] == CLI_HELP)
-            return false;
-    const option *o = &options_table[command->options[i]];
-    *out = (cli_option_info){o->letter, o->name, o->operand, o->help, choices_of(command, o)};
+    const cli_option *o = &command->options[i];
+    *out = o->shared ? shared_options[o->shared] : *o;
+    out->shared = o->shared;
+    return out->name != NULL;
+}
+
+bool cli_option_at(const cli_command *command, size_t i, cli_option *out)
+{
+    if (!option_at(command, i, out))
+        return false;
+    out->choices = choices_of(command, out);
     return true;
 }
 
-static void print_option(const cli_option_info *o, FILE *out)
+static void print_option(const cli_option *o, FILE *out)
 {
     char left[64], help[1024];
     snprintf(left, sizeof left, "%s--%s%s%s",
@@ -150,7 +118,7 @@ static void print_option(const cli_option_info *o, FILE *out)
 
 void cli_print_options(const cli_command *command, FILE *out)
 {
-    cli_option_info o;
+    cli_option o;
     for (size_t i = 0; cli_option_at(command, i, &o); i++)
         print_option(&o, out);
 }
@@ -159,7 +127,7 @@ void cli_print_options(const cli_command *command, FILE *out)
 
 /* Numbers end at 2^53, as in an experiment file: programs that know only doubles, R among them,
  * round beyond without a word. */
-static inv_status read_number(const option *o, const char *text, uint64_t *out)
+static inv_status read_number(const cli_option *o, const char *text, uint64_t *out)
 {
     const uint64_t maximum = (uint64_t)1 << 53;
     char *end = NULL;
@@ -186,11 +154,11 @@ static inv_status add_set(cli_options *options, char *text)
     return INV_OK;
 }
 
-static inv_status add_key(cli_options *options, const cli_command *command, const option *o,
+static inv_status add_key(cli_options *options, const cli_command *command, const cli_option *o,
                           const char *value)
 {
     char *text = NULL;
-    const char *quote = o->kind == KEY ? "\"" : "";
+    const char *quote = o->kind == CLI_KEY ? "\"" : "";
     if (strpbrk(value, "\"\\\n;"))
         return INV_ERROR(INV_EINVAL, "--%s: '%s' is not a name", o->name, value);
     if (asprintf(&text, "%s.%s=%s%s%s", command->group, o->key, quote, value, quote) < 0)
@@ -199,7 +167,7 @@ static inv_status add_key(cli_options *options, const cli_command *command, cons
 }
 
 /* Ahead of the other settings, which are on top of it. */
-static inv_status add_preset(cli_options *options, const cli_command *command, const option *o,
+static inv_status add_preset(cli_options *options, const cli_command *command, const cli_option *o,
                              const char *value)
 {
     char *text = NULL;
@@ -216,7 +184,7 @@ static inv_status add_preset(cli_options *options, const cli_command *command, c
 }
 
 /* "0,3,5-7" -> "[0,3,5,6,7]" */
-static inv_status add_list(cli_options *options, const cli_command *command, const option *o,
+static inv_status add_list(cli_options *options, const cli_command *command, const cli_option *o,
                            const char *value)
 {
     char list[12 * INV_LIST_MAX] = "[";
@@ -239,40 +207,49 @@ static inv_status add_list(cli_options *options, const cli_command *command, con
     return add_key(options, command, o, list);
 }
 
-static inv_status take(const cli_command *command, cli_option_id id, const char *given,
+/* Where the value of the option goes. */
+static void *member_of(const cli_option *o, cli_options *options)
+{
+    return (char *)(o->shared ? (void *)options : options->own) + o->offset;
+}
+
+static inv_status take_number(const cli_option *o, const char *value, cli_options *options)
+{
+    inv_status status = read_number(o, value, member_of(o, options));
+    options->has_seed = options->has_seed || o->shared == CLI_SEED;
+    if (status == INV_OK && options->threads > THREADS_MAX)
+        return INV_ERROR(INV_EINVAL, "--threads: %s is more than %d", value, THREADS_MAX);
+    return status;
+}
+
+static inv_status take(const cli_command *command, const cli_option *o, const char *given,
                        cli_options *options)
 {
-    const option *o = &options_table[id];
-    void *member = (char *)options + o->offset;
     const char *value = given ? given : ""; /* a flag has none */
     uint64_t number = 0;
     inv_status status = INV_OK;
     switch (o->kind) {
-    case FLAG:
-        *(bool *)member = true;
+    case CLI_FLAG:
+        *(bool *)member_of(o, options) = true;
         return INV_OK;
-    case TEXT:
-        *(const char **)member = value;
+    case CLI_TEXT:
+        *(const char **)member_of(o, options) = value;
         return INV_OK;
-    case NUMBER:
-        status = read_number(o, value, member);
-        options->has_seed = options->has_seed || id == CLI_SEED;
-        if (status == INV_OK && options->threads > THREADS_MAX)
-            return INV_ERROR(INV_EINVAL, "--threads: %s is more than %d", value, THREADS_MAX);
-        return status;
-    case SET:
+    case CLI_NUMBER:
+        return take_number(o, value, options);
+    case CLI_PAIR:
         return add_set(options, strdup(value));
-    case PRESET:
+    case CLI_PRESET:
         return add_preset(options, command, o, value);
-    case KEY:
-        options->named = options->named || id == CLI_NAME;
+    case CLI_KEY:
+        options->named = options->named || o->shared == CLI_NAME;
         return add_key(options, command, o, value);
-    case KEY_NUMBER:
+    case CLI_KEY_NUMBER:
         status = read_number(o, value, &number);
         return status == INV_OK ? add_key(options, command, o, value) : status;
-    case KEY_LIST:
+    case CLI_KEY_LIST:
         return add_list(options, command, o, value);
-    case CLASSES:
+    case CLI_CLASS_LIST:
         options->classes = value;
         if (value[0] == ',' || (*value && value[strlen(value) - 1] == ',') || strstr(value, ",,"))
             return INV_ERROR(INV_EINVAL, "--%s: '%s' is not a list like 0,3,5-9", o->name, value);
@@ -283,43 +260,42 @@ static inv_status take(const cli_command *command, cli_option_id id, const char 
 
 /* ---- words ---- */
 
+#define OPTIONS_MAX 64 /* of one command: what is beyond is not suggested */
+
 static inv_status unknown(const cli_command *command, const char *word)
 {
-    const char *names[CLI_OPTION_COUNT];
+    const char *names[OPTIONS_MAX];
     size_t count = 0;
     char name[INV_NAME_MAX];
+    cli_option o;
     snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
-    for (const cli_option_id *id = command->options;; id++) {
-        names[count++] = options_table[*id].name;
-        if (*id == CLI_HELP)
-            break;
-    }
+    while (count < OPTIONS_MAX && option_at(command, count, &o))
+        names[count++] = o.name;
     const char *near = inv_nearest(name + strspn(name, "-"), names, count);
     return INV_ERROR(INV_EINVAL, "%s: unknown option; %s%s%s", name,
                      near ? "did you mean --" : "see invproj ", near ? near : command->name,
                      near ? "?" : " --help");
 }
 
-/* The option of the command that `word` names, or CLI_OPTION_COUNT; *value is what "=" or the
- * letter's word already brings. */
-static cli_option_id find_option(const cli_command *command, const char *word, const char **value)
+/* The option of the command that `word` names; false: none. *value is what "=" or the letter's word
+ * already brings. */
+static bool find_option(const cli_command *command, const char *word, cli_option *o,
+                        const char **value)
 {
     *value = NULL;
-    for (const cli_option_id *id = command->options;; id++) {
-        const option *o = &options_table[*id];
+    for (size_t i = 0; option_at(command, i, o); i++) {
         const size_t length = strlen(o->name);
         if (word[1] == '-' && strncmp(word + 2, o->name, length) == 0 &&
             (word[2 + length] == 0 || word[2 + length] == '=')) {
             *value = word[2 + length] ? word + 3 + length : NULL;
-            return *id;
+            return true;
         }
         if (o->letter && word[1] == o->letter && (o->operand || word[2] == 0)) {
             *value = word[2] ? word + 2 : NULL;
-            return *id;
+            return true;
         }
-        if (*id == CLI_HELP)
-            return CLI_OPTION_COUNT;
     }
+    return false;
 }
 
 static inv_status check_operands(const cli_command *command, const cli_options *options)
@@ -331,35 +307,39 @@ static inv_status check_operands(const cli_command *command, const cli_options *
                      command->operands);
 }
 
+/* What the word at argv[*i] says, with the word after it where that is its value. */
+static inv_status read_option(const cli_command *command, int argc, char **argv, int *i,
+                              cli_options *options)
+{
+    const char *value = NULL;
+    cli_option o;
+    if (!find_option(command, argv[*i], &o, &value))
+        return unknown(command, argv[*i]);
+    if (!o.operand && value)
+        return INV_ERROR(INV_EINVAL, "--%s: takes no value", o.name);
+    if (o.operand && !value)
+        value = *i + 1 < argc ? argv[++*i] : NULL;
+    if (o.operand && (!value || !*value))
+        return INV_ERROR(INV_EINVAL, "--%s: needs a value, %s", o.name, o.operand);
+    return take(command, &o, value, options);
+}
+
 inv_status cli_parse(const cli_command *command, int argc, char **argv, cli_options *options)
 {
     bool words_only = false;
     *options = (cli_options){.operands = argv, .group = command->group};
-    for (int i = 0; i < argc; i++) {
+    inv_status status = inv_calloc(1, command->own ? command->own : 1, "options", &options->own);
+    for (int i = 0; status == INV_OK && i < argc; i++) {
         char *word = argv[i];
-        const char *value = NULL;
-        if (words_only || word[0] != '-' || word[1] == 0) {
+        if (words_only || word[0] != '-' || word[1] == 0)
             argv[options->operand_count++] = word; /* never ahead of i */
-            continue;
-        }
-        if (strcmp(word, "--") == 0) {
+        else if (strcmp(word, "--") == 0)
             words_only = true;
-            continue;
-        }
-        cli_option_id id = find_option(command, word, &value);
-        if (id == CLI_OPTION_COUNT)
-            return unknown(command, word);
-        const option *o = &options_table[id];
-        if (!o->operand && value)
-            return INV_ERROR(INV_EINVAL, "--%s: takes no value", o->name);
-        if (o->operand && !value)
-            value = i + 1 < argc ? argv[++i] : NULL;
-        if (o->operand && (!value || !*value))
-            return INV_ERROR(INV_EINVAL, "--%s: needs a value, %s", o->name, o->operand);
-        inv_status status = take(command, id, value, options);
-        if (status != INV_OK)
-            return status;
+        else
+            status = read_option(command, argc, argv, &i, options);
     }
+    if (status != INV_OK)
+        return status;
     if (options->resume && options->force)
         return INV_ERROR(INV_EINVAL, "--resume goes on with what is there, --force writes over it: "
                                      "give one of the two");
@@ -370,4 +350,5 @@ void cli_options_free(cli_options *options)
 {
     for (size_t i = 0; i < options->set_count; i++)
         free((char *)options->sets[i]);
+    free(options->own);
 }

@@ -32,4 +32,8 @@ bool cli_stage_is_asked(const cli_stage *stage, const inv_experiment *experiment
 /* INV_ECONFIG where the experiment learns no inverse, which the stage cannot do without. */
 INV_MUST_CHECK inv_status cli_stage_need_inverse(const cli_session *session, const char *stage);
 
+/* What a command does that runs one stage on the run file that it names; `data`: it needs the data. */
+INV_MUST_CHECK inv_status cli_stage_on_run_file(const cli_stage *stage, bool data,
+                                                const cli_options *options);
+
 #endif

@@ -1,0 +1,37 @@
+/* generate: images of classes. SPDX-License-Identifier: GPL-3.0-or-later */
+#include "stage.h"
+
+static const cli_option own_options[] = {
+    {.shared = CLI_AT},
+    {.shared = CLI_CLASSES},
+    {.shared = CLI_COUNT},
+    {0, "preset", "NAME", "settings in place of all that the experiment says of them", CLI_PRESET,
+     .key = "preset"},
+    {.shared = CLI_OBJECTIVE},
+    {0, "targets", "LIST", "numbers of test images to be matched, as 0-9", CLI_KEY_LIST,
+     .key = "targets"},
+    {.shared = CLI_STEPS},
+    {.shared = CLI_JUDGE},
+    {.shared = CLI_FRAMES},
+    {.shared = CLI_SINGLE},
+    {.shared = CLI_INVERSE},
+    {.shared = CLI_NAME},
+    {.shared = CLI_SEED},
+    CLI_RUN_FILE_OPTIONS,
+    {0}};
+
+static inv_status run(const cli_options *options)
+{
+    return cli_stage_on_run_file(&cli_stage_generate, false, options);
+}
+
+const cli_command cli_command_generate = {
+    .name = "generate",
+    .operands = "RUN.h5",
+    .summary = "make images of classes",
+    .group = "generate",
+    .minimum = 1,
+    .maximum = 1,
+    .options = own_options,
+    .run = run,
+};
