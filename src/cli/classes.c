@@ -39,7 +39,7 @@ static inv_status names_open(const inv_run *run, class_names *names)
 /* ---- a list of them ---- */
 
 typedef struct class_list {
-    const cli_session *session;
+    const cli_progress *progress;
     const class_names *names;
     size_t count;
     size_t values[INV_LIST_MAX];
@@ -68,7 +68,7 @@ static bool find_class(const class_list *list, const char *text, size_t length, 
     }
     if (number && value != *class && value < names->count)
         cli_note(
-            &list->session->progress,
+            list->progress,
             "--classes: %.*s is the class of that name, which is number %zu; class %zu is named "
             "%s",
             (int)length, text, *class, value, names->of[value]);
@@ -158,21 +158,21 @@ static inv_status read_list(class_list *list, const char *text)
     return INV_OK;
 }
 
-inv_status cli_set_classes(cli_session *session)
+inv_status cli_set_classes(cli_file *file, const cli_progress *progress)
 {
     class_names names;
-    class_list list = {.session = session, .names = &names};
+    class_list list = {.progress = progress, .names = &names};
     char text[12 * INV_LIST_MAX];
     size_t used = 0;
     inv_status status = INV_OK;
-    INV_TRY(names_open(session->run, &names));
-    INV_TRY(read_list(&list, session->options->classes));
-    used = (size_t)snprintf(text, sizeof text, "%s.classes=[", session->options->group);
+    INV_TRY(names_open(file->run, &names));
+    INV_TRY(read_list(&list, file->options->classes));
+    used = (size_t)snprintf(text, sizeof text, "%s.classes=[", file->options->group);
     for (size_t i = 0; i < list.count; i++)
         used += (size_t)snprintf(text + used, sizeof text - used, "%s%zu", i ? "," : "",
                                  list.values[i]);
     snprintf(text + used, sizeof text - used, "]");
-    INV_TRY(inv_config_set(session->config, text));
+    INV_TRY(inv_config_set(file->config, text));
 done:
     names_close(&names);
     return status;
@@ -200,15 +200,15 @@ static inv_status read_counts(const inv_run *run, size_t classes, uint32_t *coun
     return inv_run_has(run, COUNTS) ? inv_run_get(run, COUNTS, INV_UINT32, classes, count) : INV_OK;
 }
 
-inv_status cli_leave_out_empty(const cli_session *session, const inv_net *net, const char *stage,
-                               inv_sizes *classes)
+inv_status cli_leave_out_empty(const inv_run *run, const cli_progress *progress, const inv_net *net,
+                               const char *stage, inv_sizes *classes)
 {
     const size_t all = inv_net_units(net, inv_net_depth(net));
     uint32_t count[INV_CLASSES_MAX];
     size_t empty = 0, first = 0;
     if (all > INV_CLASSES_MAX)
         return INV_OK;
-    inv_status status = read_counts(session->run, all, count);
+    inv_status status = read_counts(run, all, count);
     if (status != INV_OK)
         return status;
     for (size_t i = 0; i < classes->count; i++)
@@ -225,9 +225,8 @@ inv_status cli_leave_out_empty(const cli_session *session, const inv_net *net, c
         if (count[c] > 0)
             classes->values[classes->count++] = c;
     if (empty == 1)
-        cli_note(&session->progress, "%-9s class %zu has no images and is left out", stage, first);
+        cli_note(progress, "%-9s class %zu has no images and is left out", stage, first);
     else
-        cli_note(&session->progress, "%-9s %zu classes have no images and are left out", stage,
-                 empty);
+        cli_note(progress, "%-9s %zu classes have no images and are left out", stage, empty);
     return INV_OK;
 }

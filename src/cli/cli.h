@@ -45,31 +45,41 @@ void cli_note(const cli_progress *progress, const char *format, ...) INV_PRINTF(
 void cli_signals_open(void);
 int cli_signal(void); /* the signal that asks to stop, or 0 */
 
-/* ---- session: an experiment, its data, and its run file ---- */
+/* ---- session: a run file, what is made from it, and how far that has come ---- */
 
 typedef struct cli_lock cli_lock;
 
-typedef struct cli_session {
+/* The run file at hand, and the experiment that it is of. */
+typedef struct cli_file {
     const cli_options *options;
-    char *path;  /* of the run file */
+    char *path;
     bool starts; /* a run, from an experiment file */
     cli_lock *lock;
     inv_run *run;
     inv_config *config;
     inv_experiment *experiment;
     uint64_t seed;
-    inv_dataset *data;
-    inv_pixels pixels; /* of the run's images */
-    char *data_folder; /* where they are, absolute */
-    inv_net *net;
-    inv_net *inverse;         /* the one named inverse_name */
-    inv_gaussians *gaussians; /* of the training images at gaussians_point */
-    size_t gaussians_point;
-    char inverse_name[INV_NAME_MAX];
+    inv_pixels pixels;             /* of the run's images */
     char result[4 * INV_NAME_MAX]; /* the path of the newest result */
     inv_checkpoint_spec checkpoint;
-    double saved,
-        cost; /* when the newest checkpoint was written, and how long that took; seconds */
+    double saved; /* when the newest checkpoint was written, in seconds, */
+    double cost;  /* and how long that took */
+} cli_file;
+
+/* What it is worked on with: each is loaded when it is first asked for. */
+typedef struct cli_materials {
+    inv_dataset *data;
+    char *data_folder; /* where they are, absolute */
+    inv_net *net;
+    inv_net *inverse; /* the one named inverse_name */
+    char inverse_name[INV_NAME_MAX];
+    inv_gaussians *gaussians; /* of the training images at gaussians_point */
+    size_t gaussians_point;
+} cli_materials;
+
+typedef struct cli_session {
+    cli_file file;
+    cli_materials materials;
     cli_progress progress;
 } cli_session;
 
@@ -99,12 +109,12 @@ INV_MUST_CHECK inv_status cli_open_run(const cli_progress *progress, const char 
 
 /* Puts down what this start runs on: in /environment, or, where that was another, in the next of
  * /environment/2, /environment/3, ... Says what of it may change bits. */
-INV_MUST_CHECK inv_status cli_describe_environment(cli_session *session);
+INV_MUST_CHECK inv_status cli_describe_environment(inv_run *run, const cli_progress *progress);
 
-/* Whether the run file is one that the session's experiment and seed go on with: they are the same,
+/* Whether the run is one that the file's experiment and seed go on with: they are the same,
  * or only lengthen it. INV_EINVAL names the difference. Longer learning replaces the experiment
  * kept in the file. */
-INV_MUST_CHECK inv_status cli_resume_check(cli_session *session);
+INV_MUST_CHECK inv_status cli_resume_check(cli_file *file);
 
 /* Starts or, with --resume, goes on with the run of an experiment file, in the run file `path`. */
 INV_MUST_CHECK inv_status cli_session_start(const cli_options *options, const char *experiment,
@@ -119,74 +129,77 @@ void cli_session_close(cli_session *session);
 
 /* Opens the data: those of --data; else those of the run file where its newest start had them; else
  * of the experiment's folder, relative to the experiment file or, where it is not there, to the
- * current folder. The session's run file, if there is one, says by their SHA-256s which are right;
- * the message of a failure names each place. */
-INV_MUST_CHECK inv_status cli_data_open(cli_session *session);
+ * current folder. The run file, if there is one, says by their SHA-256s which are right; the message
+ * of a failure names each place. */
+INV_MUST_CHECK inv_status cli_data_open(const cli_file *file, cli_materials *materials);
 /* Puts down in the run file where they are and, of a new start, where its experiment file is. */
-INV_MUST_CHECK inv_status cli_data_remember(cli_session *session);
+INV_MUST_CHECK inv_status cli_data_remember(const cli_file *file, const char *data_folder);
 /* Puts down in the run file, and tells the user, how they were read. */
 INV_MUST_CHECK inv_status cli_data_describe(inv_run *run, const inv_dataset *data);
 /* What values of pixels mean to the run's net. INV_EFORMAT. */
 INV_MUST_CHECK inv_status cli_data_pixels(const inv_run *run, inv_pixels *out);
-void cli_data_note(const cli_session *session);
+void cli_data_note(const inv_dataset *data, const cli_progress *progress);
 
 /* Sets the classes of the command's group to those that --classes lists, by number or by the names in
  * the run file: a name goes before a number. INV_EINVAL: there is no such class. */
-INV_MUST_CHECK inv_status cli_set_classes(cli_session *session);
+INV_MUST_CHECK inv_status cli_set_classes(cli_file *file, const cli_progress *progress);
 /* Puts down how many images of each class are trained on. */
 INV_MUST_CHECK inv_status cli_put_class_images(inv_run *run, const inv_dataset *data);
 /* An empty list becomes that of all classes that have images, and the user is told who is left out.
  * INV_ECONFIG where the list names one that has none. */
-INV_MUST_CHECK inv_status cli_leave_out_empty(const cli_session *session, const inv_net *net,
-                                              const char *stage, inv_sizes *classes);
+INV_MUST_CHECK inv_status cli_leave_out_empty(const inv_run *run, const cli_progress *progress,
+                                              const inv_net *net, const char *stage,
+                                              inv_sizes *classes);
 
 /* The data, where they are not open yet. */
-INV_MUST_CHECK inv_status cli_session_data(cli_session *session);
-/* The Gaussian of what the training images are at that point of the session's net: the run file's,
+INV_MUST_CHECK inv_status cli_load_data(const cli_file *file, cli_materials *materials);
+/* The Gaussian of what the training images are at that point of the net: the run file's,
  * or, the first time, worked out and kept. */
-INV_MUST_CHECK inv_status cli_session_gaussians(cli_session *session, size_t point);
+INV_MUST_CHECK inv_status cli_load_gaussians(const cli_file *file, cli_materials *materials,
+                                             size_t point);
 
 /* The net, or the inverse of that name, as the run file holds it. */
-INV_MUST_CHECK inv_status cli_session_net(cli_session *session);
-INV_MUST_CHECK inv_status cli_session_inverse(cli_session *session, const char *name);
+INV_MUST_CHECK inv_status cli_load_net(const cli_file *file, cli_materials *materials);
+INV_MUST_CHECK inv_status cli_load_inverse(const cli_file *file, cli_materials *materials,
+                                           const char *name);
 
-/* The names of the session's net's classes, each the caller's to free; all NULL where the run file
+/* The names of the net's classes, each the caller's to free; all NULL where the run file
  * has none. */
-INV_MUST_CHECK inv_status cli_class_names(const cli_session *session, size_t classes, char **names);
+INV_MUST_CHECK inv_status cli_class_names(const inv_run *run, size_t classes, char **names);
 
 /* A method's settings as JSON text, which the caller frees. */
 INV_MUST_CHECK inv_status cli_settings(const inv_field *fields, const void *spec, char **out);
 
 /* Writes the run file. */
-INV_MUST_CHECK inv_status cli_session_save(cli_session *session);
+INV_MUST_CHECK inv_status cli_file_save(cli_file *file);
 /* Whether a checkpoint is due after this step. */
-bool cli_session_due(const cli_session *session, size_t step);
+bool cli_file_due(const cli_file *file, size_t step);
 /* Says how to go on, and returns CLI_STOPPED; what is done so far is saved. */
-inv_status cli_session_stop(cli_session *session, const char *stage);
+inv_status cli_file_stop(const cli_file *file, const cli_progress *progress, const char *stage);
 
 /* ---- what every result is made of ---- */
 
 #define CLI_PATH_BYTES (4 * INV_NAME_MAX)
 
 /* Where the result `name` stands; what stood there goes. `inverse` is NULL where none is used. */
-INV_MUST_CHECK inv_status cli_result_open(cli_session *session, const char *group, const char *name,
+INV_MUST_CHECK inv_status cli_result_open(cli_file *file, const char *group, const char *name,
                                           const char *inverse, const inv_field *fields,
                                           const void *spec, char path[CLI_PATH_BYTES]);
 /* The names of all groups in the group at `path`; the caller frees *names. */
 INV_MUST_CHECK inv_status cli_group_names(const inv_run *run, const char *path,
                                           char (**names)[INV_NAME_MAX], size_t *count);
 /* An array of it. */
-INV_MUST_CHECK inv_status cli_put(cli_session *session, const char *path, const char *name,
-                                  inv_type type, size_t rank, const size_t *dims, const void *data,
+INV_MUST_CHECK inv_status cli_put(inv_run *run, const char *path, const char *name, inv_type type,
+                                  size_t rank, const size_t *dims, const void *data,
                                   inv_run_storage storage);
 /* [n, height, width], or [n, height, width, channels] where there are several. */
-INV_MUST_CHECK inv_status cli_put_images(cli_session *session, const char *path, const char *name,
-                                         const gsl_matrix_float *images);
-INV_MUST_CHECK inv_status cli_put_classes(cli_session *session, const char *path, const char *name,
+INV_MUST_CHECK inv_status cli_put_images(inv_run *run, const char *path, const char *name,
+                                         inv_shape shape, const gsl_matrix_float *images);
+INV_MUST_CHECK inv_status cli_put_classes(inv_run *run, const char *path, const char *name,
                                           const unsigned *classes, size_t n);
-/* The point where the session's inverse starts must be `at`, which the key says. */
-INV_MUST_CHECK inv_status cli_inverse_check(const cli_session *session, const char *key,
-                                            const char *at);
+/* The point where the loaded inverse starts must be `at`, which the key says. */
+INV_MUST_CHECK inv_status cli_inverse_check(const inv_run *run, const cli_materials *materials,
+                                            const char *key, const char *at);
 
 /* ---- images that a command is given: PNG and IDX files ---- */
 
@@ -198,7 +211,8 @@ typedef struct cli_image {
 } cli_image;
 
 typedef struct cli_images {
-    const cli_session *session;
+    const cli_options *options;
+    const inv_run *run;
     inv_shape shape;   /* of the net's images */
     char *type;        /* of the pixels it was trained on */
     double scale;      /* what they were divided by */
@@ -211,12 +225,13 @@ typedef struct cli_images {
     double idx_black;  /* and this is added */
 } cli_images;
 
-/* Reads the files named by the operands after the first, for the session's net, which is loaded.
+/* Reads the files named by the operands after the first, for the net.
  * Pixels become what they were in training: a PNG's black and white are black and white; those of
  * an IDX file are divided by the run's scale where they are of the type trained on, else brought
  * from 0 and their white to black and white. Images of another size or number of channels are fitted (inv_fit_image). With
  * --invert, light and dark change places first. */
-INV_MUST_CHECK inv_status cli_images_open(const cli_session *session, cli_images *images);
+INV_MUST_CHECK inv_status cli_images_open(const cli_file *file, const inv_net *net,
+                                          cli_images *images);
 /* The next *n images, at most `maximum` and 0 at the end, as rows; `from` may be NULL. */
 INV_MUST_CHECK inv_status cli_images_next(cli_images *images, size_t maximum,
                                           gsl_matrix_float *rows, cli_image *from, size_t *n);
@@ -235,7 +250,7 @@ void cli_images_close(cli_images *images);
 /* Before the work: whether `count` images of that shape will make the picture that cli_draw makes
  * of the result of that name, and whether what stands in its place may be written over. INV_EINVAL,
  * which says what else to do; INV_EIO as cli_picture_place. */
-INV_MUST_CHECK inv_status cli_picture_check(const cli_session *session, inv_shape shape,
+INV_MUST_CHECK inv_status cli_picture_check(const cli_file *file, inv_shape shape,
                                             const char *result, const char *stem,
                                             const inv_sheet *sheet, size_t count);
 /* Only a PNG file is written over by a picture: INV_EIO where something else is there. */
@@ -247,8 +262,8 @@ INV_MUST_CHECK inv_status cli_draw(const cli_session *session, const char *path,
                                    const char *stem, const inv_sheet *sheet);
 
 /* The table of figures, on stdout: the reference's beside this run's. */
-INV_MUST_CHECK inv_status cli_print_figures(const cli_session *session);
+INV_MUST_CHECK inv_status cli_print_figures(const cli_file *file);
 /* The same of the newest result alone, and where it stands. */
-INV_MUST_CHECK inv_status cli_print_result(const cli_session *session);
+INV_MUST_CHECK inv_status cli_print_result(const cli_file *file);
 
 #endif

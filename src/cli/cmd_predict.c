@@ -69,15 +69,15 @@ static inv_status prediction_open(const cli_options *options, prediction *p)
     void *names = NULL;
     inv_status status = INV_OK;
     INV_TRY(cli_session_read(options, options->operands[0], &p->session));
-    INV_TRY(cli_session_net(&p->session));
-    const inv_net *net = p->session.net;
+    INV_TRY(cli_load_net(&p->session.file, &p->session.materials));
+    const inv_net *net = p->session.materials.net;
     p->classes = inv_net_units(net, inv_net_depth(net));
     p->top = p->given->top > 0 ? p->given->top : TOP_DEFAULT;
     p->top = p->top < p->classes ? p->top : p->classes;
     INV_TRY(inv_calloc(p->classes, sizeof(char *), "names", &names));
     p->names = names;
-    INV_TRY(cli_class_names(&p->session, p->classes, p->names));
-    INV_TRY(cli_images_open(&p->session, &p->images));
+    INV_TRY(cli_class_names(p->session.file.run, p->classes, p->names));
+    INV_TRY(cli_images_open(&p->session.file, p->session.materials.net, &p->images));
     INV_TRY(inv_mat_alloc(ROWS, inv_net_units(net, 0), "images", &p->rows));
     INV_TRY(inv_pass_alloc(net, 0, inv_net_logits(net), ROWS, INV_PASS_FORWARD, &p->pass));
     if (p->given->labels)
@@ -144,7 +144,7 @@ static inv_status predict_chunk(prediction *p, size_t *n)
     if (*n == 0)
         return INV_OK;
     const gsl_matrix_float x = inv_mat_head(p->rows, *n);
-    const gsl_matrix_float *logits = inv_net_forward(p->session.net, p->pass, &x);
+    const gsl_matrix_float *logits = inv_net_forward(p->session.materials.net, p->pass, &x);
     for (size_t i = 0; i < *n; i++) {
         const float *row = logits->data + i * logits->tda;
         if (!inv_all_finite(row, p->classes))

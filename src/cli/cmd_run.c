@@ -9,12 +9,13 @@
 /* Whether each stage can do what it will be asked for. */
 static inv_status check_stages(const cli_session *session)
 {
-    const inv_dataset *data = session->data;
+    const inv_dataset *data = session->materials.data;
     inv_net *net = NULL;
     inv_status status = INV_OK;
-    INV_TRY(inv_net_build(session->config, "network.layers", data->shape, data->classes, &net));
+    INV_TRY(
+        inv_net_build(session->file.config, "network.layers", data->shape, data->classes, &net));
     for (const cli_stage *const *stage = cli_stages; *stage; stage++)
-        if (cli_stage_is_asked(*stage, session->experiment))
+        if (cli_stage_is_asked(*stage, session->file.experiment))
             INV_TRY((*stage)->check(session, net));
 done:
     inv_net_free(net);
@@ -24,13 +25,13 @@ done:
 static inv_status run_stages(cli_session *session)
 {
     for (const cli_stage *const *stage = cli_stages; *stage; stage++) {
-        if (!cli_stage_is_asked(*stage, session->experiment))
+        if (!cli_stage_is_asked(*stage, session->file.experiment))
             continue;
         inv_status status = (*stage)->run(session);
         if (status != INV_OK)
             return status;
         if (cli_signal())
-            return cli_session_stop(session, (*stage)->name);
+            return cli_file_stop(&session->file, &session->progress, (*stage)->name);
     }
     return INV_OK;
 }
@@ -54,7 +55,7 @@ static inv_status run(const cli_options *options)
     INV_TRY(cli_session_start(options, options->operands[0], path, &session));
     INV_TRY(check_stages(&session));
     INV_TRY(run_stages(&session));
-    INV_TRY(cli_print_figures(&session));
+    INV_TRY(cli_print_figures(&session.file));
     printf("%s\n", path);
 done:
     cli_session_close(&session);

@@ -11,7 +11,7 @@ static inv_status run(const cli_options *options)
         return INV_ERROR(INV_EINVAL, "train: needs -o RUN.h5, the file to write");
     INV_TRY(cli_session_start(options, options->operands[0], options->out, &session));
     INV_TRY(cli_stage_train.run(&session));
-    INV_TRY(cli_print_figures(&session));
+    INV_TRY(cli_print_figures(&session.file));
 done:
     cli_session_close(&session);
     return status;

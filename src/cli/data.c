@@ -45,11 +45,11 @@ static inv_status add_place(places *p, char *path)
 }
 
 /* What the run file remembers of the newest start, in *text; NULL where it does not. */
-static inv_status recall(const cli_session *session, const char *name, char **text)
+static inv_status recall(const cli_file *file, const char *name, char **text)
 {
     *text = NULL;
-    return session->run && inv_run_has_attribute(session->run, "/environment", name)
-               ? inv_run_text(session->run, "/environment", name, text)
+    return file->run && inv_run_has_attribute(file->run, "/environment", name)
+               ? inv_run_text(file->run, "/environment", name, text)
                : INV_OK;
 }
 
@@ -65,17 +65,17 @@ static bool is_set_here(const cli_options *options)
 
 /* The experiment's folder as it stands beside the experiment file: the one that is read now, or the
  * one that the run was started from. */
-static inv_status add_beside_experiment(const cli_session *session, places *p)
+static inv_status add_beside_experiment(const cli_file *file, places *p)
 {
-    const char *folder = session->experiment->data.folder;
+    const char *folder = file->experiment->data.folder;
     char *beside = NULL, *started = NULL;
     inv_status status = INV_OK;
-    if (folder[0] == '/' || is_set_here(session->options))
+    if (folder[0] == '/' || is_set_here(file->options))
         return INV_OK;
-    if (session->starts) {
-        INV_TRY(inv_file_beside(session->options->operands[0], folder, &beside));
+    if (file->starts) {
+        INV_TRY(inv_file_beside(file->options->operands[0], folder, &beside));
     } else {
-        INV_TRY(recall(session, "experiment_folder", &started));
+        INV_TRY(recall(file, "experiment_folder", &started));
         if (!started)
             return INV_OK;
         if (asprintf(&beside, "%s/%s", started, folder) < 0)
@@ -89,17 +89,17 @@ done:
 
 /* --data DIR and no other; else where the run's newest start had them, the experiment's folder
  * beside the experiment file, and that folder from where the program runs. */
-static inv_status find_places(const cli_session *session, places *p)
+static inv_status find_places(const cli_file *file, places *p)
 {
     char *recorded = NULL;
     inv_status status = INV_OK;
-    if (session->options->data)
-        return add_place(p, strdup(session->options->data));
-    INV_TRY(recall(session, "data_folder", &recorded));
+    if (file->options->data)
+        return add_place(p, strdup(file->options->data));
+    INV_TRY(recall(file, "data_folder", &recorded));
     if (recorded)
         INV_TRY(add_place(p, recorded));
-    INV_TRY(add_beside_experiment(session, p));
-    INV_TRY(add_place(p, strdup(session->experiment->data.folder)));
+    INV_TRY(add_beside_experiment(file, p));
+    INV_TRY(add_place(p, strdup(file->experiment->data.folder)));
 done:
     return status;
 }
@@ -107,63 +107,62 @@ done:
 /* ---- opening ---- */
 
 /* The data of the run file must be those at hand, byte for byte. */
-static inv_status check_sums(const cli_session *session, const char *place)
+static inv_status check_sums(const cli_file *file, const inv_dataset *data, const char *place)
 {
     char *recorded[INV_DATA_FILES];
-    inv_status status =
-        inv_run_texts(session->run, "/", "dataset_sha256", recorded, INV_DATA_FILES);
+    inv_status status = inv_run_texts(file->run, "/", "dataset_sha256", recorded, INV_DATA_FILES);
     for (size_t i = 0; status == INV_OK && i < INV_DATA_FILES; i++)
-        if (strcmp(recorded[i], session->data->sha256[i]) != 0)
+        if (strcmp(recorded[i], data->sha256[i]) != 0)
             status = INV_ERROR(INV_EDATA,
                                "%s: %s was made from other data: SHA-256 of file %zu of 4 is "
                                "%.12s..., not %.12s...",
-                               place, session->path, i + 1, session->data->sha256[i], recorded[i]);
+                               place, file->path, i + 1, data->sha256[i], recorded[i]);
     for (size_t i = 0; i < INV_DATA_FILES; i++)
         free(recorded[i]);
     return status;
 }
 
-static inv_status open_place(cli_session *session, const char *place)
+static inv_status open_place(const cli_file *file, cli_materials *materials, const char *place)
 {
-    uint64_t seed = session->seed;
+    uint64_t seed = file->seed;
     inv_status status = INV_OK;
-    if (session->run) /* whose images were mixed by its own seed, not by one of --seed */
-        INV_TRY(inv_run_size(session->run, "/", "seed", &seed));
-    INV_TRY(inv_dataset_load(&session->experiment->data, place, seed, &session->data));
-    if (session->run)
-        INV_TRY(check_sums(session, place));
-    free(session->data_folder);
-    session->data_folder = realpath(place, NULL);
-    if (!session->data_folder)
-        session->data_folder = strdup(place);
-    if (!session->data_folder)
+    if (file->run) /* whose images were mixed by its own seed, not by one of --seed */
+        INV_TRY(inv_run_size(file->run, "/", "seed", &seed));
+    INV_TRY(inv_dataset_load(&file->experiment->data, place, seed, &materials->data));
+    if (file->run)
+        INV_TRY(check_sums(file, materials->data, place));
+    free(materials->data_folder);
+    materials->data_folder = realpath(place, NULL);
+    if (!materials->data_folder)
+        materials->data_folder = strdup(place);
+    if (!materials->data_folder)
         INV_FAIL(INV_ENOMEM, "%s: no memory for its name", place);
 done:
     if (status != INV_OK) {
-        inv_dataset_free(session->data);
-        session->data = NULL;
+        inv_dataset_free(materials->data);
+        materials->data = NULL;
     }
     return status;
 }
 
 /* A run's SHA-256s tell which data are meant: what is not they is passed over. A new run has none:
  * the first place that is there at all is meant. */
-inv_status cli_data_open(cli_session *session)
+inv_status cli_data_open(const cli_file *file, cli_materials *materials)
 {
     char why[INV_MESSAGE_MAX] = "";
     places p = {0};
     bool missing = false;
-    inv_status status = find_places(session, &p);
+    inv_status status = find_places(file, &p);
     if (status != INV_OK)
         goto done;
     for (size_t i = 0; i < p.count; i++) {
         const size_t used = strlen(why);
-        status = open_place(session, p.of[i]);
+        status = open_place(file, materials, p.of[i]);
         if (status == INV_OK || status == INV_ENOMEM)
             goto done;
-        missing = missing || status == INV_EIO || (status == INV_EDATA && session->run);
+        missing = missing || status == INV_EIO || (status == INV_EDATA && file->run);
         snprintf(why + used, sizeof why - used, "%s%.300s", used ? "; " : "", inv_error_message());
-        if (!session->run && access(p.of[i], F_OK) == 0)
+        if (!file->run && access(p.of[i], F_OK) == 0)
             break;
     }
     status = INV_ERROR(status, "%s%s", why,
@@ -173,17 +172,16 @@ done:
     return status;
 }
 
-inv_status cli_data_remember(cli_session *session)
+inv_status cli_data_remember(const cli_file *file, const char *data_folder)
 {
     char *folder = NULL, *real = NULL;
-    inv_status status =
-        inv_run_set_text(session->run, "/environment", "data_folder", session->data_folder);
-    if (status != INV_OK || !session->starts)
+    inv_status status = inv_run_set_text(file->run, "/environment", "data_folder", data_folder);
+    if (status != INV_OK || !file->starts)
         return status;
-    INV_TRY(inv_file_beside(session->options->operands[0], ".", &folder));
+    INV_TRY(inv_file_beside(file->options->operands[0], ".", &folder));
     real = realpath(folder, NULL);
     if (real)
-        INV_TRY(inv_run_set_text(session->run, "/environment", "experiment_folder", real));
+        INV_TRY(inv_run_set_text(file->run, "/environment", "experiment_folder", real));
 done:
     free(folder);
     free(real);
@@ -243,48 +241,44 @@ static void list_missing(const inv_dataset *data, char *text, size_t size)
 }
 
 /* What is unusual in how they were read, or asks for another way. */
-static void note_reading(const cli_session *session)
+static void note_reading(const inv_dataset *data, const cli_progress *progress)
 {
-    const inv_dataset *data = session->data;
     char missing[64] = "";
     if (strcmp(data->axes, "nchw") == 0)
-        cli_note(&session->progress, "          read channels first, %zu x %zu x %zu in the file",
+        cli_note(progress, "          read channels first, %zu x %zu x %zu in the file",
                  data->shape.channels, data->transposed ? data->shape.width : data->shape.height,
                  data->transposed ? data->shape.height : data->shape.width);
     if (data->transposed)
-        cli_note(&session->progress, "          rows and columns have changed places");
+        cli_note(progress, "          rows and columns have changed places");
     if (data->label_columns > 1)
-        cli_note(&session->progress,
+        cli_note(progress,
                  "          labels of %zu numbers, of which the first is the "
                  "class",
                  data->label_columns);
     if (data->sideways)
         cli_note(
-            &session->progress,
+            progress,
             "          EMNIST's images lie on their side; data.transpose = true turns them up");
     list_missing(data, missing, sizeof missing);
     if (data->missing > 0)
-        cli_note(&session->progress,
+        cli_note(progress,
                  "          %zu classes have no validation image (%s%s); data.shuffle = true gives "
                  "each its share",
                  data->missing, missing, strlen(missing) + 1 == sizeof missing ? "..." : "");
 }
 
-void cli_data_note(const cli_session *session)
+void cli_data_note(const inv_dataset *data, const cli_progress *progress)
 {
-    const inv_dataset *data = session->data;
     char empty[64] = "";
     if (data->empty > 0)
         snprintf(empty, sizeof empty, ", %zu of them without images", data->empty);
-    cli_note(&session->progress,
-             "data      %s: %zu images to train on, %zu to validate, %zu to test", data->name,
-             data->train.count, data->validation.count, data->test.count);
-    cli_note(&session->progress,
-             "          %zu x %zu x %zu, %ss from %g to %g, divided by %g; %zu classes%s",
+    cli_note(progress, "data      %s: %zu images to train on, %zu to validate, %zu to test",
+             data->name, data->train.count, data->validation.count, data->test.count);
+    cli_note(progress, "          %zu x %zu x %zu, %ss from %g to %g, divided by %g; %zu classes%s",
              data->shape.height, data->shape.width, data->shape.channels,
              inv_idx_type_name(data->train.type), data->low, data->high, data->scale, data->classes,
              empty);
-    note_reading(session);
+    note_reading(data, progress);
 }
 
 /* ---- what a run file says of pixels ---- */

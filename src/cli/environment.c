@@ -79,9 +79,9 @@ static inv_status put_start(inv_run *run, const char *path, const start *now)
 /* ---- all of them ---- */
 
 /* Says what is another than at the start that is recorded at `path`; whether anything is. */
-static bool compare(const cli_session *session, const char *path, const start *now)
+static bool compare(const inv_run *run, const char *path, const start *now,
+                    const cli_progress *progress)
 {
-    const inv_run *run = session->run;
     uint64_t threads = now->threads;
     bool differs = inv_run_has_attribute(run, path, "threads") &&
                    inv_run_size(run, path, "threads", &threads) == INV_OK &&
@@ -94,7 +94,7 @@ static bool compare(const cli_session *session, const char *path, const start *n
         if (strcmp(before, now->text[i]) != 0) {
             differs = true;
             if (texts[i].decides)
-                cli_note(&session->progress,
+                cli_note(progress,
                          "note      %s was %s, is now %s: bits may not be those of a run in one go",
                          texts[i].name, before, now->text[i]);
         }
@@ -103,20 +103,20 @@ static bool compare(const cli_session *session, const char *path, const start *n
     return differs;
 }
 
-inv_status cli_describe_environment(cli_session *session)
+inv_status cli_describe_environment(inv_run *run, const cli_progress *progress)
 {
     char path[2 * INV_NAME_MAX] = "/environment";
     start now;
     size_t n = 2;
     find_start(&now);
-    if (!inv_run_has(session->run, path))
-        return put_start(session->run, path, &now);
+    if (!inv_run_has(run, path))
+        return put_start(run, path, &now);
     char next[2 * INV_NAME_MAX];
     for (;; n++) { /* `path` becomes the newest */
         snprintf(next, sizeof next, "/environment/%zu", n);
-        if (!inv_run_has(session->run, next))
+        if (!inv_run_has(run, next))
             break;
         memcpy(path, next, sizeof path);
     }
-    return compare(session, path, &now) ? put_start(session->run, next, &now) : INV_OK;
+    return compare(run, path, &now, progress) ? put_start(run, next, &now) : INV_OK;
 }

@@ -1,5 +1,5 @@
-/* Images that a command is given, as rows of the session's net. SPDX-License-Identifier:
- * GPL-3.0-or-later */
+/* Images that a command is given, as rows for the net.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,34 +10,34 @@
 /* ---- what the run file says of the images it was trained on ---- */
 
 /* The root's attribute, or the experiment's scale where the file is older than that. */
-static inv_status read_scale(const cli_session *session, double *scale)
+static inv_status read_scale(const cli_file *file, double *scale)
 {
-    const inv_experiment *experiment = session->experiment;
+    const inv_experiment *experiment = file->experiment;
     *scale = experiment && experiment->data.scale > 0.0 ? experiment->data.scale
                                                         : inv_idx_full_scale(INV_IDX_UBYTE, 0.0);
-    if (inv_run_has_attribute(session->run, "/", "scale"))
-        return inv_run_real(session->run, "/", "scale", scale);
+    if (inv_run_has_attribute(file->run, "/", "scale"))
+        return inv_run_real(file->run, "/", "scale", scale);
     return INV_OK;
 }
 
-static inv_status read_type(const cli_session *session, char **type)
+static inv_status read_type(const cli_file *file, char **type)
 {
-    if (inv_run_has_attribute(session->run, "/data", "type"))
-        return inv_run_text(session->run, "/data", "type", type);
+    if (inv_run_has_attribute(file->run, "/data", "type"))
+        return inv_run_text(file->run, "/data", "type", type);
     *type = strdup(inv_idx_type_name(INV_IDX_UBYTE));
-    return *type ? INV_OK : INV_ERROR(INV_ENOMEM, "%s: no memory", session->path);
+    return *type ? INV_OK : INV_ERROR(INV_ENOMEM, "%s: no memory", file->path);
 }
 
-inv_status cli_images_open(const cli_session *session, cli_images *images)
+inv_status cli_images_open(const cli_file *file, const inv_net *net, cli_images *images)
 {
     inv_status status = INV_OK;
-    *images =
-        (cli_images){.session = session, .shape = inv_net_shape(session->net, 0), .operand = 1};
-    INV_TRY(read_scale(session, &images->scale));
-    INV_TRY(read_type(session, &images->type));
-    INV_TRY(cli_data_pixels(session->run, &images->pixels));
+    *images = (cli_images){
+        .options = file->options, .run = file->run, .shape = inv_net_shape(net, 0), .operand = 1};
+    INV_TRY(read_scale(file, &images->scale));
+    INV_TRY(read_type(file, &images->type));
+    INV_TRY(cli_data_pixels(file->run, &images->pixels));
     if (!(images->scale > 0.0))
-        INV_FAIL(INV_EFORMAT, "%s: /: pixels cannot be divided by a scale of %g", session->path,
+        INV_FAIL(INV_EFORMAT, "%s: /: pixels cannot be divided by a scale of %g", file->path,
                  images->scale);
 done:
     return status;
@@ -67,7 +67,7 @@ static inv_status make_row(const cli_images *images, const char *file, inv_shape
 {
     const size_t size = inv_shape_size(given);
     const inv_pixels *pixels = &images->pixels;
-    for (size_t j = 0; images->session->options->invert && j < size; j++)
+    for (size_t j = 0; images->options->invert && j < size; j++)
         values[j] = (float)(pixels->black + pixels->white) - values[j];
     if (is_row(given, images->shape)) {
         memcpy(row, values, size * sizeof *row);
@@ -87,8 +87,8 @@ static inv_status take_png(const cli_images *images, const char *file, float *ro
     const float ground = (float)((pixels->ground - pixels->black) / span);
     float *values = NULL;
     inv_shape given = {0};
-    inv_status status = inv_png_read(
-        file, images->session->options->invert ? 1.0f - ground : ground, &given, &values);
+    inv_status status =
+        inv_png_read(file, images->options->invert ? 1.0f - ground : ground, &given, &values);
     if (status != INV_OK)
         return status;
     for (size_t j = 0; j < inv_shape_size(given); j++)
@@ -101,7 +101,7 @@ static inv_status take_png(const cli_images *images, const char *file, float *ro
 /* As the sizes tell or, where they do not, as the images trained on were read. */
 static inv_status arrange(const cli_images *images, const char *file, inv_idx *idx)
 {
-    const inv_run *run = images->session->run;
+    const inv_run *run = images->run;
     uint64_t transposed = 0;
     char *axes = NULL;
     const char *read_as = NULL;
@@ -178,7 +178,7 @@ static bool says_png(const char *file)
 inv_status cli_images_next(cli_images *images, size_t maximum, gsl_matrix_float *rows,
                            cli_image *from, size_t *n)
 {
-    const cli_options *options = images->session->options;
+    const cli_options *options = images->options;
     for (*n = 0; *n < maximum && (images->idx || images->operand < options->operand_count); ++*n) {
         float *row = rows->data + *n * rows->tda;
         const char *file = images->file;

@@ -24,7 +24,7 @@ static inv_status append(const cli_learning *l, const char *name, inv_type type,
 {
     char path[4 * INV_NAME_MAX];
     snprintf(path, sizeof path, "%s/%s", l->path, name);
-    return inv_run_append(l->session->run, path, type, rows, values);
+    return inv_run_append(l->file->run, path, type, rows, values);
 }
 
 static inv_status flush_column(const cli_learning *l, const history *h, const inv_column *column)
@@ -66,7 +66,7 @@ static void state_path(const cli_learning *l, char out[4 * INV_NAME_MAX])
 
 static inv_status checkpoint(const cli_learning *l, history *h)
 {
-    inv_run *run = l->session->run;
+    inv_run *run = l->file->run;
     inv_array state[INV_ARRAYS_MAX];
     const size_t arrays = inv_learner_state(l->learner, state);
     char path[4 * INV_NAME_MAX];
@@ -79,7 +79,7 @@ static inv_status checkpoint(const cli_learning *l, history *h)
     INV_TRY(inv_run_set_size(run, l->path, "done", inv_learner_done(l->learner)));
     if (l->describe)
         INV_TRY(l->describe(l));
-    INV_TRY(cli_session_save(l->session));
+    INV_TRY(cli_file_save(l->file));
 done:
     return status;
 }
@@ -88,15 +88,14 @@ done:
 
 static inv_status damaged(const cli_learning *l, const char *what)
 {
-    return INV_ERROR(INV_EFORMAT, "%s: %s: %s", l->session->path, l->path, what);
+    return INV_ERROR(INV_EFORMAT, "%s: %s: %s", l->file->path, l->path, what);
 }
 
 /* The parameters, over those that the method was made with. */
 static inv_status restore_params(const cli_learning *l)
 {
     inv_net *kept = NULL;
-    inv_status status =
-        inv_run_get_net(l->session->run, l->net_path, inv_net_shape(l->net, 0), &kept);
+    inv_status status = inv_run_get_net(l->file->run, l->net_path, inv_net_shape(l->net, 0), &kept);
     if (status == INV_OK && (inv_net_size(kept) != inv_net_size(l->net) ||
                              strcmp(inv_net_describe(kept), inv_net_describe(l->net)) != 0))
         status = damaged(l, "its layers are not those of the experiment");
@@ -114,12 +113,12 @@ static inv_status restore_history(const cli_learning *l, history *h, size_t step
     void *memory = NULL;
     inv_status status = INV_OK;
     snprintf(path, sizeof path, "%s/history/seconds", l->path);
-    INV_TRY(inv_run_dims(l->session->run, path, &rank, dims));
+    INV_TRY(inv_run_dims(l->file->run, path, &rank, dims));
     if (rank != 1 || dims[0] != step)
         INV_RAISE(damaged(l, "its history is not as long as its steps"));
     if (step > 0) {
         INV_TRY(inv_calloc(step, sizeof(float), path, &memory));
-        INV_TRY(inv_run_get(l->session->run, path, INV_FLOAT32, step, memory));
+        INV_TRY(inv_run_get(l->file->run, path, INV_FLOAT32, step, memory));
         h->before = ((const float *)memory)[step - 1];
     }
 done:
@@ -135,13 +134,13 @@ static inv_status restore(const cli_learning *l, history *h)
     uint64_t step = 0;
     inv_status status = INV_OK;
     state_path(l, path);
-    if (!inv_run_has(l->session->run, path))
-        return inv_run_has_attribute(l->session->run, l->path, "step")
+    if (!inv_run_has(l->file->run, path))
+        return inv_run_has_attribute(l->file->run, l->path, "step")
                    ? damaged(l, "its state is missing")
                    : INV_OK;
     INV_TRY(restore_params(l));
-    INV_TRY(inv_run_get_state(l->session->run, path, state, inv_learner_state(l->learner, state)));
-    INV_TRY(inv_run_size(l->session->run, l->path, "step", &step));
+    INV_TRY(inv_run_get_state(l->file->run, path, state, inv_learner_state(l->learner, state)));
+    INV_TRY(inv_run_size(l->file->run, l->path, "step", &step));
     if (inv_learner_count(l->learner) != step || step > inv_learner_steps(l->learner))
         INV_RAISE(damaged(l, "its step is not that of its state"));
     INV_TRY(inv_learner_restored(l->learner));
@@ -159,9 +158,9 @@ static inv_status take_step(const cli_learning *l, history *h, double start)
     h->seconds[row] = (float)(h->before + cli_seconds() - start);
     if (status == INV_OK && cli_signal()) {
         status = checkpoint(l, h);
-        return status == INV_OK ? cli_session_stop(l->session, l->stage) : status;
+        return status == INV_OK ? cli_file_stop(l->file, l->progress, l->stage) : status;
     }
-    if (status == INV_OK && cli_session_due(l->session, inv_learner_count(l->learner)))
+    if (status == INV_OK && cli_file_due(l->file, inv_learner_count(l->learner)))
         status = checkpoint(l, h);
     if (status == INV_OK && h->rows == HISTORY_ROWS)
         status = flush_history(l, h);
@@ -170,7 +169,7 @@ static inv_status take_step(const cli_learning *l, history *h, double start)
 
 static inv_status run_loop(const cli_learning *l, history *h)
 {
-    cli_progress *progress = &l->session->progress;
+    cli_progress *progress = l->progress;
     const double start = cli_seconds();
     const size_t first = inv_learner_count(l->learner);
     inv_status status = INV_OK;
@@ -180,7 +179,7 @@ static inv_status run_loop(const cli_learning *l, history *h)
     cli_progress_start(progress, l->stage, inv_learner_steps(l->learner), first);
     /* from the first moment on there is a file; one that --force replaces stays until there is more
      * than nothing */
-    if (first == 0 && access(l->session->path, F_OK) != 0)
+    if (first == 0 && access(l->file->path, F_OK) != 0)
         INV_TRY(checkpoint(l, h));
     while (!inv_learner_done(l->learner)) {
         INV_TRY(take_step(l, h, start));

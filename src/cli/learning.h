@@ -9,7 +9,8 @@
 
 typedef struct cli_learning cli_learning;
 struct cli_learning {
-    cli_session *session;
+    cli_file *file;
+    cli_progress *progress;
     const char *stage;               /* for messages */
     char path[2 * INV_NAME_MAX];     /* where @step, @done, history and state stand */
     char net_path[2 * INV_NAME_MAX]; /* where the parameters stand */

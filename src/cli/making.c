@@ -19,19 +19,19 @@
 /* Alone, it leaves nothing to go on from. */
 static inv_status stop(cli_session *session, const cli_making *m)
 {
-    if (session->starts)
-        return cli_session_stop(session, m->stage);
-    cli_note(&session->progress, "%s: stopped; %s is as it was", m->stage, session->path);
+    if (session->file.starts)
+        return cli_file_stop(&session->file, &session->progress, m->stage);
+    cli_note(&session->progress, "%s: stopped; %s is as it was", m->stage, session->file.path);
     return CLI_STOPPED;
 }
 
 /* The values as images: themselves, or what the inverse makes of them. */
-static inv_status make_images(const cli_session *session, const inv_generator *generator,
+static inv_status make_images(const cli_materials *materials, const inv_generator *generator,
                               gsl_matrix_float *images)
 {
     const gsl_matrix_float *values = inv_generator_values(generator);
-    if (session->inverse)
-        return inv_inverse_apply(session->inverse, values, images);
+    if (materials->inverse)
+        return inv_inverse_apply(materials->inverse, values, images);
     gsl_matrix_float_memcpy(images, values);
     return INV_OK;
 }
@@ -44,14 +44,14 @@ static inv_status draw_frame(cli_session *session, const cli_making *m,
     inv_sheet sheet = *m->sheet;
     inv_status status = INV_OK;
     sheet.captions = NULL;
-    INV_TRY(make_images(session, generator, images));
-    if (asprintf(&path, "%s/%05zu.png", session->options->frames, step) < 0)
+    INV_TRY(make_images(&session->materials, generator, images));
+    if (asprintf(&path, "%s/%05zu.png", session->file.options->frames, step) < 0)
         path = NULL;
     if (!path)
         INV_FAIL(INV_ENOMEM, "%s: no memory for a frame", m->stage);
     INV_TRY(cli_picture_place(path));
     INV_TRY(inv_png_write_sheet(path, &sheet, images->data, images->size1,
-                                inv_net_shape(session->net, 0), NULL, 0));
+                                inv_net_shape(session->materials.net, 0), NULL, 0));
 done:
     free(path);
     return status;
@@ -61,11 +61,11 @@ static inv_status optimise(cli_session *session, const cli_making *m, inv_genera
                            gsl_matrix_float *images, inv_optimise_report *report)
 {
     const size_t steps = m->spec->optimise.steps, each = (steps + FRAMES_MOST - 1) / FRAMES_MOST;
-    const bool frames = session->options->frames != NULL;
+    const bool frames = session->file.options->frames != NULL;
     inv_status status = INV_OK;
     *report = (inv_optimise_report){.running = 1};
     if (frames)
-        INV_TRY(inv_file_make_folder(session->options->frames));
+        INV_TRY(inv_file_make_folder(session->file.options->frames));
     cli_progress_start(&session->progress, m->stage, steps, 0);
     while (report->step < steps && report->running > 0) {
         if (frames && report->step % each == 0)
@@ -147,7 +147,7 @@ static inv_status classify(const inv_net *net, const gsl_matrix_float *images,
     return INV_OK;
 }
 
-static inv_status read_rows(cli_session *session, inv_generator *generator, rows *r)
+static inv_status read_rows(const cli_materials *materials, inv_generator *generator, rows *r)
 {
     const inv_optimisation *o = inv_generator_optimisation(generator);
     const double sign = inv_generator_has_classes(generator) ? 1.0 : -1.0; /* a unit's own value */
@@ -159,8 +159,8 @@ static inv_status read_rows(cli_session *session, inv_generator *generator, rows
     }
     if (inv_generator_has_classes(generator))
         inv_generator_confidence(generator, r->confidence);
-    INV_TRY(make_images(session, generator, r->images));
-    INV_TRY(classify(session->net, r->images, NULL, r->reclassified, NULL));
+    INV_TRY(make_images(materials, generator, r->images));
+    INV_TRY(classify(materials->net, r->images, NULL, r->reclassified, NULL));
 done:
     return status;
 }
@@ -169,9 +169,10 @@ done:
 
 static inv_status open_judge(const cli_session *session, inv_net **judge, inv_pixels *pixels)
 {
-    const inv_shape shape = inv_net_shape(session->net, 0);
-    const size_t classes = inv_net_units(session->net, inv_net_depth(session->net));
-    const char *path = session->options->judge;
+    const inv_shape shape = inv_net_shape(session->materials.net, 0);
+    const size_t classes =
+        inv_net_units(session->materials.net, inv_net_depth(session->materials.net));
+    const char *path = session->file.options->judge;
     inv_run *run = NULL;
     inv_status status = INV_OK;
     INV_TRY(cli_open_run(&session->progress, path, CLI_READ, &run));
@@ -216,21 +217,21 @@ static inv_status judge_rows(cli_session *session, const inv_generator *generato
     inv_pixels pixels;
     gsl_matrix_float *images = NULL;
     inv_status status = INV_OK;
-    if (!session->options->judge || !inv_generator_has_classes(generator))
+    if (!session->file.options->judge || !inv_generator_has_classes(generator))
         return INV_OK;
     INV_TRY(open_judge(session, &judge, &pixels));
-    INV_TRY(translate(r->images, &session->pixels, &pixels, &images));
+    INV_TRY(translate(r->images, &session->file.pixels, &pixels, &images));
     INV_TRY(classify(judge, images, meant, r->judged, r->judge_confidence));
     for (size_t i = 0; i < r->n; i++) {
         same += r->judged[i] == meant[i];
         confidence += r->judge_confidence[i];
     }
-    INV_TRY(inv_run_set_text(session->run, path, "judge", session->options->judge));
-    INV_TRY(inv_run_set_real(session->run, path, "judge_same", same / (double)r->n));
-    INV_TRY(inv_run_set_real(session->run, path, "judge_mean", confidence / (double)r->n));
-    INV_TRY(cli_put_classes(session, path, "judged", r->judged, r->n));
-    INV_TRY(cli_put(session, path, "judge_confidence", INV_FLOAT32, 1, &r->n, r->judge_confidence,
-                    INV_RUN_PLAIN));
+    INV_TRY(inv_run_set_text(session->file.run, path, "judge", session->file.options->judge));
+    INV_TRY(inv_run_set_real(session->file.run, path, "judge_same", same / (double)r->n));
+    INV_TRY(inv_run_set_real(session->file.run, path, "judge_mean", confidence / (double)r->n));
+    INV_TRY(cli_put_classes(session->file.run, path, "judged", r->judged, r->n));
+    INV_TRY(cli_put(session->file.run, path, "judge_confidence", INV_FLOAT32, 1, &r->n,
+                    r->judge_confidence, INV_RUN_PLAIN));
 done:
     inv_mat_free(images);
     inv_net_free(judge);
@@ -258,16 +259,18 @@ static double add_spread(const gsl_matrix_float *x, size_t first, size_t n)
 
 /* The same of the real images of each class: by their Gaussian where the run file has it, else from
  * the images. */
-static inv_status real_spreads(cli_session *session, size_t classes, double *spread)
+static inv_status real_spreads(const cli_file *file, cli_materials *materials, size_t classes,
+                               double *spread)
 {
-    const bool kept = inv_run_has(session->run, "/gaussian/input") &&
-                      !cli_cause_stale(session->run, "/gaussian/input");
-    inv_status status = kept ? cli_session_gaussians(session, 0) : cli_session_data(session);
+    const bool kept =
+        inv_run_has(file->run, "/gaussian/input") && !cli_cause_stale(file->run, "/gaussian/input");
+    inv_status status =
+        kept ? cli_load_gaussians(file, materials, 0) : cli_load_data(file, materials);
     if (status != INV_OK || !kept)
-        return status == INV_OK ? inv_measure_spread(&session->data->train, classes, spread)
+        return status == INV_OK ? inv_measure_spread(&materials->data->train, classes, spread)
                                 : status;
     for (size_t c = 0; c < classes; c++) {
-        const inv_gaussian *g = &session->gaussians->of[c];
+        const inv_gaussian *g = &materials->gaussians->of[c];
         double sum = g->rest * (double)(g->units - g->components);
         for (size_t k = 0; k < g->components; k++)
             sum += (double)g->deviation[k] * g->deviation[k];
@@ -286,8 +289,9 @@ static inv_status put_distance(cli_session *session, const cli_making *m,
     double real[INV_CLASSES_MAX], sum = 0.0;
     if (n < 2 || !inv_generator_has_classes(generator))
         return INV_OK;
-    if (real_spreads(session, inv_net_units(session->net, inv_net_depth(session->net)), real) !=
-        INV_OK) {
+    if (real_spreads(&session->file, &session->materials,
+                     inv_net_units(session->materials.net, inv_net_depth(session->materials.net)),
+                     real) != INV_OK) {
         cli_note(&session->progress, "%-9s no figure of diversity: %s", m->stage,
                  inv_error_message());
         return INV_OK;
@@ -297,23 +301,22 @@ static inv_status put_distance(cli_session *session, const cli_making *m,
             return INV_OK;
         sum += add_spread(r->images, first, n) / real[label[first]];
     }
-    return inv_run_set_real(session->run, path, "distance", sum / (double)(r->n / n));
+    return inv_run_set_real(session->file.run, path, "distance", sum / (double)(r->n / n));
 }
 
 /* ---- put down ---- */
 
-static inv_status put_classes_of(cli_session *session, const inv_generator *generator,
-                                 const rows *r, const char *path)
+static inv_status put_classes_of(inv_run *run, const inv_generator *generator, const rows *r,
+                                 const char *path)
 {
     const bool classes = inv_generator_has_classes(generator);
     inv_status status = INV_OK;
-    INV_TRY(cli_put_classes(session, path, classes ? "label" : "unit",
-                            inv_generator_labels(generator), r->n));
+    INV_TRY(cli_put_classes(run, path, classes ? "label" : "unit", inv_generator_labels(generator),
+                            r->n));
     if (!classes)
         return INV_OK;
-    INV_TRY(
-        cli_put(session, path, "confidence", INV_FLOAT32, 1, &r->n, r->confidence, INV_RUN_PLAIN));
-    INV_TRY(cli_put_classes(session, path, "reclassified", r->reclassified, r->n));
+    INV_TRY(cli_put(run, path, "confidence", INV_FLOAT32, 1, &r->n, r->confidence, INV_RUN_PLAIN));
+    INV_TRY(cli_put_classes(run, path, "reclassified", r->reclassified, r->n));
 done:
     return status;
 }
@@ -325,34 +328,35 @@ static inv_status put_rows(cli_session *session, const cli_making *m,
     const gsl_matrix_float *values = inv_generator_values(generator);
     const size_t n = r->n, dims[] = {n, values->size2};
     inv_status status = INV_OK;
-    INV_TRY(cli_result_open(session, m->group, m->spec->name,
-                            session->inverse ? m->spec->inverse : NULL, m->fields, m->settings,
-                            path));
-    INV_TRY(inv_run_set_text(session->run, path, "at", m->spec->at));
+    INV_TRY(cli_result_open(&session->file, m->group, m->spec->name,
+                            session->materials.inverse ? m->spec->inverse : NULL, m->fields,
+                            m->settings, path));
+    INV_TRY(inv_run_set_text(session->file.run, path, "at", m->spec->at));
     if (*m->spec->of)
-        INV_TRY(inv_run_set_text(session->run, path, "layer", m->spec->of));
-    INV_TRY(inv_run_set_size(session->run, path, "step", report->step));
-    INV_TRY(inv_run_set_size(session->run, path, "unsettled", r->unsettled));
-    if (session->inverse)
-        INV_TRY(
-            cli_put(session, path, "hidden", INV_FLOAT32, 2, dims, values->data, INV_RUN_PLAIN));
-    INV_TRY(cli_put_images(session, path, "image", r->images));
-    INV_TRY(cli_put(session, path, "value", INV_FLOAT32, 1, &n, r->value, INV_RUN_PLAIN));
-    INV_TRY(cli_put(session, path, "settled", INV_UINT8, 1, &n, r->settled, INV_RUN_PLAIN));
-    INV_TRY(put_classes_of(session, generator, r, path));
+        INV_TRY(inv_run_set_text(session->file.run, path, "layer", m->spec->of));
+    INV_TRY(inv_run_set_size(session->file.run, path, "step", report->step));
+    INV_TRY(inv_run_set_size(session->file.run, path, "unsettled", r->unsettled));
+    if (session->materials.inverse)
+        INV_TRY(cli_put(session->file.run, path, "hidden", INV_FLOAT32, 2, dims, values->data,
+                        INV_RUN_PLAIN));
+    INV_TRY(cli_put_images(session->file.run, path, "image",
+                           inv_net_shape(session->materials.net, 0), r->images));
+    INV_TRY(cli_put(session->file.run, path, "value", INV_FLOAT32, 1, &n, r->value, INV_RUN_PLAIN));
+    INV_TRY(
+        cli_put(session->file.run, path, "settled", INV_UINT8, 1, &n, r->settled, INV_RUN_PLAIN));
+    INV_TRY(put_classes_of(session->file.run, generator, r, path));
 done:
     return status;
 }
 
-static void note_report(const cli_session *session, const cli_making *m, const rows *r,
+static void note_report(const cli_progress *progress, const cli_making *m, const rows *r,
                         const inv_optimise_report *report)
 {
     if (report->restarted > 0)
-        cli_note(&session->progress,
-                 "%-9s %zu of %zu starts led nowhere (dead units) and were drawn anew", m->stage,
-                 report->restarted, r->n);
+        cli_note(progress, "%-9s %zu of %zu starts led nowhere (dead units) and were drawn anew",
+                 m->stage, report->restarted, r->n);
     if (r->unsettled > 0)
-        cli_note(&session->progress,
+        cli_note(progress,
                  "%-9s %zu of %zu did not converge in %zu steps; the objective is %.6g; they are "
                  "kept, and marked in /%s/%s/settled",
                  m->stage, r->unsettled, r->n, report->step, report->value, m->group,
@@ -366,15 +370,15 @@ static inv_status open_inverse(cli_session *session, const cli_making *m, size_t
 {
     char key[2 * INV_NAME_MAX];
     inv_status status = INV_OK;
-    INV_TRY(inv_net_point(session->net, m->spec->at, at));
+    INV_TRY(inv_net_point(session->materials.net, m->spec->at, at));
     if (*at == 0) {
-        inv_net_free(session->inverse);
-        session->inverse = NULL;
+        inv_net_free(session->materials.inverse);
+        session->materials.inverse = NULL;
         return INV_OK;
     }
     snprintf(key, sizeof key, "%s.at", m->stage);
-    INV_TRY(cli_session_inverse(session, m->spec->inverse));
-    INV_TRY(cli_inverse_check(session, key, m->spec->at));
+    INV_TRY(cli_load_inverse(&session->file, &session->materials, m->spec->inverse));
+    INV_TRY(cli_inverse_check(session->file.run, &session->materials, key, m->spec->at));
 done:
     return status;
 }
@@ -390,15 +394,16 @@ static inv_status open_material(cli_session *session, const cli_making *m, size_
                  "%s.parametrisation: fourier is for the input, and without gaussian terms",
                  m->stage);
     if (gaussians)
-        INV_TRY(cli_session_gaussians(session, at));
+        INV_TRY(cli_load_gaussians(&session->file, &session->materials, at));
     if (fourier || inv_generate_needs_data(m->spec))
-        INV_TRY(cli_session_data(session));
+        INV_TRY(cli_load_data(&session->file, &session->materials));
     if (fourier)
-        INV_TRY(inv_gaussians_waves(&session->data->train, session->data->shape, waves));
-    *material = (inv_material){.data = session->data,
-                               .gaussians = gaussians ? session->gaussians : *waves,
-                               .seed = session->seed,
-                               .pixels = &session->pixels};
+        INV_TRY(inv_gaussians_waves(&session->materials.data->train, session->materials.data->shape,
+                                    waves));
+    *material = (inv_material){.data = session->materials.data,
+                               .gaussians = gaussians ? session->materials.gaussians : *waves,
+                               .seed = session->file.seed,
+                               .pixels = &session->file.pixels};
     if (strcmp(m->stage, "generate") != 0) /* whose streams have no name, as they always had */
         material->stage = m->stage;
 done:
@@ -406,24 +411,24 @@ done:
 }
 
 /* A frame is a sheet, whatever becomes of the result. */
-static inv_status check_frames(const cli_session *session, const cli_making *m, inv_shape shape,
+static inv_status check_frames(const cli_options *options, const cli_making *m, inv_shape shape,
                                size_t n)
 {
     inv_sheet sheet = *m->sheet;
     sheet.captions = NULL;
-    if (!session->options->frames)
+    if (!options->frames)
         return INV_OK;
-    return inv_png_check_sheet(session->options->frames, &sheet, n, shape);
+    return inv_png_check_sheet(options->frames, &sheet, n, shape);
 }
 
-inv_status cli_making_check(const cli_session *session, const inv_net *net, const cli_making *m)
+inv_status cli_making_check(const cli_file *file, const inv_net *net, const cli_making *m)
 {
     const inv_shape shape = inv_net_shape(net, 0);
     size_t n = 0;
     inv_status status = INV_OK;
     INV_TRY(inv_generate_rows(m->spec, net, m->stage, &n));
-    INV_TRY(cli_picture_check(session, shape, m->spec->name, m->stem, m->sheet, n));
-    INV_TRY(check_frames(session, m, shape, n));
+    INV_TRY(cli_picture_check(file, shape, m->spec->name, m->stem, m->sheet, n));
+    INV_TRY(check_frames(file->options, m, shape, n));
 done:
     return status;
 }
@@ -440,15 +445,16 @@ inv_status cli_make(cli_session *session, const cli_making *m)
     inv_status status = INV_OK;
     INV_TRY(open_inverse(session, m, &at));
     INV_TRY(open_material(session, m, at, &material, &waves));
-    INV_TRY(inv_generator_alloc(m->spec, session->net, &material, &generator));
-    INV_TRY(rows_open(&r, inv_generator_values(generator)->size1, inv_net_units(session->net, 0)));
+    INV_TRY(inv_generator_alloc(m->spec, session->materials.net, &material, &generator));
+    INV_TRY(rows_open(&r, inv_generator_values(generator)->size1,
+                      inv_net_units(session->materials.net, 0)));
     INV_TRY(optimise(session, m, generator, r.images, &report));
-    INV_TRY(read_rows(session, generator, &r));
+    INV_TRY(read_rows(&session->materials, generator, &r));
     INV_TRY(put_rows(session, m, generator, &r, &report, path));
     INV_TRY(judge_rows(session, generator, &r, path));
     INV_TRY(put_distance(session, m, generator, &r, path));
-    INV_TRY(cli_session_save(session));
-    note_report(session, m, &r, &report);
+    INV_TRY(cli_file_save(&session->file));
+    note_report(&session->progress, m, &r, &report);
     INV_TRY(cli_draw(session, path, "image", m->stem, m->sheet));
 done:
     inv_generator_free(generator);

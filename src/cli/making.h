@@ -19,7 +19,7 @@ typedef struct cli_making {
 
 /* To be asked before any work: whether the images can be drawn that a net like this one, trained
  * or not, will give. */
-INV_MUST_CHECK inv_status cli_making_check(const cli_session *session, const inv_net *net,
+INV_MUST_CHECK inv_status cli_making_check(const cli_file *file, const inv_net *net,
                                            const cli_making *making);
 
 /* Optimises, and leaves the images in the run file, saved, and in a picture. */

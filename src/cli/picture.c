@@ -15,14 +15,14 @@
 
 /* "DIR/STEM.png", or the folder "DIR/STEM" of single images. A result that the command line names
  * must not replace the picture of another. */
-static inv_status picture_path(const cli_session *session, const char *result, const char *stem,
+static inv_status picture_path(const cli_file *file, const char *result, const char *stem,
                                char **out)
 {
     char name[3 * INV_NAME_MAX];
-    const bool named = session->options->named;
+    const bool named = file->options->named;
     snprintf(name, sizeof name, "%s%s%s%s", stem, named ? "-" : "", named ? result : "",
-             session->options->single ? "" : ".png");
-    return inv_file_beside(session->path, name, out);
+             file->options->single ? "" : ".png");
+    return inv_file_beside(file->path, name, out);
 }
 
 static inv_status single_path(const char *folder, size_t i, char **out)
@@ -88,14 +88,14 @@ static inv_status check_sheet(const char *path, const inv_sheet *sheet, size_t c
     return status == INV_OK ? cli_picture_place(path) : status;
 }
 
-inv_status cli_picture_check(const cli_session *session, inv_shape shape, const char *result,
+inv_status cli_picture_check(const cli_file *file, inv_shape shape, const char *result,
                              const char *stem, const inv_sheet *sheet, size_t count)
 {
     char *path = NULL;
-    inv_status status = picture_path(session, result, stem, &path);
+    inv_status status = picture_path(file, result, stem, &path);
     if (status == INV_OK)
-        status = session->options->single ? check_singles(path, sheet, count, shape)
-                                          : check_sheet(path, sheet, count, shape);
+        status = file->options->single ? check_singles(path, sheet, count, shape)
+                                       : check_sheet(path, sheet, count, shape);
     free(path);
     return status;
 }
@@ -122,15 +122,15 @@ static void captions_close(captions *c)
     free(c->lines);
 }
 
-static inv_status read_class_names(const cli_session *session, captions *c)
+static inv_status read_class_names(const inv_run *run, const inv_net *net, captions *c)
 {
     void *names = NULL;
-    if (!session->net)
+    if (!net)
         return INV_OK;
-    c->classes = inv_net_units(session->net, inv_net_depth(session->net));
+    c->classes = inv_net_units(net, inv_net_depth(net));
     inv_status status = inv_calloc(c->classes, sizeof *c->names, "class names", &names);
     c->names = names;
-    return status == INV_OK ? cli_class_names(session, c->classes, c->names) : status;
+    return status == INV_OK ? cli_class_names(run, c->classes, c->names) : status;
 }
 
 /* The array `name` of the result, as long as its images are many; NULL where there is none. */
@@ -172,9 +172,9 @@ static void write_captions(captions *c, const unsigned *label, const unsigned *u
     }
 }
 
-static inv_status captions_open(const cli_session *session, const char *path, size_t n, captions *c)
+static inv_status captions_open(const inv_run *run, const inv_net *net, const char *path, size_t n,
+                                captions *c)
 {
-    const inv_run *run = session->run;
     void *text = NULL, *lines = NULL;
     void *label = NULL, *unit = NULL, *confidence = NULL, *judged = NULL, *value = NULL;
     inv_status status = INV_OK;
@@ -183,7 +183,7 @@ static inv_status captions_open(const cli_session *session, const char *path, si
     c->text = text;
     INV_TRY(inv_calloc(n, sizeof *c->lines, "captions", &lines));
     c->lines = lines;
-    INV_TRY(read_class_names(session, c));
+    INV_TRY(read_class_names(run, net, c));
     INV_TRY(read_numbers(run, path, "label", INV_UINT32, n, &label));
     INV_TRY(read_numbers(run, path, "unit", INV_UINT32, n, &unit));
     INV_TRY(read_numbers(run, path, "confidence", INV_FLOAT32, n, &confidence));
@@ -216,33 +216,33 @@ static void drawing_close(drawing *d)
     free(d->images);
 }
 
-static inv_status drawing_open(const cli_session *session, const char *path, const char *array,
-                               bool captioned, drawing *d)
+static inv_status drawing_open(const inv_run *run, const inv_net *net, const char *path,
+                               const char *array, bool captioned, drawing *d)
 {
     size_t rank = 0, dims[INV_RUN_RANK_MAX] = {0};
     void *memory = NULL;
     inv_status status = INV_OK;
     snprintf(d->source, sizeof d->source, "%s/%s", path, array);
-    INV_TRY(inv_run_dims(session->run, d->source, &rank, dims));
+    INV_TRY(inv_run_dims(run, d->source, &rank, dims));
     d->n = dims[0];
     d->shape = (inv_shape){dims[1], dims[2], rank > 3 ? dims[3] : 1};
     const size_t count = d->n * inv_shape_size(d->shape);
     INV_TRY(inv_calloc(count, sizeof(float), "pictures", &memory));
     d->images = memory;
-    INV_TRY(inv_run_get(session->run, d->source, INV_FLOAT32, count, d->images));
+    INV_TRY(inv_run_get(run, d->source, INV_FLOAT32, count, d->images));
     if (captioned)
-        INV_TRY(captions_open(session, path, d->n, &d->words));
+        INV_TRY(captions_open(run, net, path, d->n, &d->words));
 done:
     return status;
 }
 
 /* A scale that is the same for all tiles is that of the pixels. */
-static inv_sheet scaled(const cli_session *session, const inv_sheet *sheet)
+static inv_sheet scaled(const inv_pixels *pixels, const inv_sheet *sheet)
 {
     inv_sheet drawn = *sheet;
     if (sheet->scaling == INV_SCALING_FIXED) {
-        drawn.low = session->pixels.black;
-        drawn.high = session->pixels.white;
+        drawn.low = pixels->black;
+        drawn.high = pixels->white;
     }
     return drawn;
 }
@@ -250,8 +250,9 @@ static inv_sheet scaled(const cli_session *session, const inv_sheet *sheet)
 static inv_status draw_sheet(const cli_session *session, const drawing *d, const inv_sheet *sheet,
                              const char *picture)
 {
-    const inv_png_text texts[] = {{"Title", session->experiment->title}, {"Source", d->source}};
-    inv_sheet drawn = scaled(session, sheet);
+    const inv_png_text texts[] = {{"Title", session->file.experiment->title},
+                                  {"Source", d->source}};
+    inv_sheet drawn = scaled(&session->file.pixels, sheet);
     drawn.captions = d->words.lines;
     inv_status status = cli_picture_place(picture);
     if (status == INV_OK)
@@ -262,13 +263,13 @@ static inv_status draw_sheet(const cli_session *session, const drawing *d, const
 }
 
 /* FOLDER/00012.png; its texts say of which array it is the twelfth, from 0, and of what. */
-static inv_status draw_single(const cli_session *session, const drawing *d, const inv_sheet *single,
+static inv_status draw_single(const cli_file *file, const drawing *d, const inv_sheet *single,
                               const char *folder, size_t i)
 {
     char source[sizeof d->source + 32], *path = NULL;
-    const inv_sheet drawn = scaled(session, single);
+    const inv_sheet drawn = scaled(&file->pixels, single);
     snprintf(source, sizeof source, "%s[%zu]", d->source, i);
-    const inv_png_text texts[] = {{"Title", session->experiment->title},
+    const inv_png_text texts[] = {{"Title", file->experiment->title},
                                   {"Source", source},
                                   {"Description", d->words.lines ? d->words.lines[i] : ""}};
     inv_status status = single_path(folder, i, &path);
@@ -304,10 +305,10 @@ static inv_status draw_singles(const cli_session *session, const drawing *d, con
     for (size_t i = 0; i < d->n && status == INV_OK; i++) {
         if (cli_signal()) {
             cli_note(&session->progress, "pictures  %s: stopped; %s holds all %zu images", folder,
-                     session->path, d->n);
+                     session->file.path, d->n);
             return CLI_STOPPED;
         }
-        status = draw_single(session, d, &single, folder, i);
+        status = draw_single(&session->file, d, &single, folder, i);
     }
     if (status == INV_OK)
         status = remove_more(folder, d->n);
@@ -322,9 +323,10 @@ inv_status cli_draw(const cli_session *session, const char *path, const char *ar
     char *picture = NULL;
     drawing d = {0};
     inv_status status = INV_OK;
-    INV_TRY(drawing_open(session, path, array, sheet->captioned, &d));
-    INV_TRY(picture_path(session, strrchr(path, '/') + 1, stem, &picture));
-    if (session->options->single)
+    INV_TRY(
+        drawing_open(session->file.run, session->materials.net, path, array, sheet->captioned, &d));
+    INV_TRY(picture_path(&session->file, strrchr(path, '/') + 1, stem, &picture));
+    if (session->file.options->single)
         INV_TRY(draw_singles(session, &d, sheet, picture));
     else
         INV_TRY(draw_sheet(session, &d, sheet, picture));

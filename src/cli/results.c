@@ -18,32 +18,31 @@ static void print_range(inv_range range)
     printf("  %-17s", text);
 }
 
-static void print_figure(const cli_session *session, const char *name, const char *attribute,
+static void print_figure(const cli_file *file, const char *name, const char *attribute,
                          inv_range here)
 {
     printf("%-40s", name);
-    print_range(inv_reference_find(&session->experiment->reference, attribute));
+    print_range(inv_reference_find(&file->experiment->reference, attribute));
     print_range(here);
     putchar('\n');
 }
 
 /* Those of the table that stand at `path`, a result of `group`. */
-static void print_group(const cli_session *session, const char *group, const char *path)
+static void print_group(const cli_file *file, const char *group, const char *path)
 {
     char name[64];
     double value = 0.0;
     for (const inv_figure *f = inv_figures; f->attribute; f++) {
-        if (strcmp(f->group, group) != 0 ||
-            !inv_run_has_attribute(session->run, path, f->attribute) ||
-            inv_run_real(session->run, path, f->attribute, &value) != INV_OK)
+        if (strcmp(f->group, group) != 0 || !inv_run_has_attribute(file->run, path, f->attribute) ||
+            inv_run_real(file->run, path, f->attribute, &value) != INV_OK)
             continue;
         snprintf(name, sizeof name, "%s%s%s", strcmp(group, "network") == 0 ? "" : group,
                  strcmp(group, "network") == 0 ? "" : ": ", f->label);
-        print_figure(session, name, f->attribute, (inv_range){value, value});
+        print_figure(file, name, f->attribute, (inv_range){value, value});
     }
 }
 
-static inv_status print_confidences(const cli_session *session, const char *group)
+static inv_status print_confidences(const cli_file *file, const char *group)
 {
     char path[PATH_BYTES + INV_NAME_MAX];
     size_t rank = 0, dims[INV_RUN_RANK_MAX] = {0};
@@ -51,45 +50,45 @@ static inv_status print_confidences(const cli_session *session, const char *grou
     inv_range here = {1.0, 0.0};
     inv_status status = INV_OK;
     snprintf(path, sizeof path, "%s/confidence", group);
-    if (!inv_run_has(session->run, path))
+    if (!inv_run_has(file->run, path))
         return INV_OK;
-    INV_TRY(inv_run_dims(session->run, path, &rank, dims));
+    INV_TRY(inv_run_dims(file->run, path, &rank, dims));
     INV_TRY(inv_calloc(dims[0], sizeof(float), path, &memory));
-    INV_TRY(inv_run_get(session->run, path, INV_FLOAT32, dims[0], memory));
+    INV_TRY(inv_run_get(file->run, path, INV_FLOAT32, dims[0], memory));
     const float *values = memory;
     for (size_t i = 0; i < dims[0]; i++) {
         here.low = fmin(here.low, values[i]);
         here.high = fmax(here.high, values[i]);
     }
-    print_figure(session, "generated: confidence, lowest to highest", "confidence", here);
+    print_figure(file, "generated: confidence, lowest to highest", "confidence", here);
 done:
     free(memory);
     return status;
 }
 
-static void print_heading(const cli_session *session)
+static void print_heading(const cli_file *file)
 {
-    printf("%-40s  %-17s  %s\n", "figure (on the test images)",
-           session->experiment->reference.source, "this run");
+    printf("%-40s  %-17s  %s\n", "figure (on the test images)", file->experiment->reference.source,
+           "this run");
 }
 
-inv_status cli_print_figures(const cli_session *session)
+inv_status cli_print_figures(const cli_file *file)
 {
-    const inv_experiment *experiment = session->experiment;
+    const inv_experiment *experiment = file->experiment;
     char path[PATH_BYTES];
-    print_heading(session);
-    print_group(session, "network", "/network");
+    print_heading(file);
+    print_group(file, "network", "/network");
     snprintf(path, sizeof path, "/inverse/%s", experiment->inverse.name);
-    print_group(session, "inverse", path);
+    print_group(file, "inverse", path);
     snprintf(path, sizeof path, "/generated/%s", experiment->generate.name);
-    inv_status status = print_confidences(session, path);
-    print_group(session, "generated", path);
+    inv_status status = print_confidences(file, path);
+    print_group(file, "generated", path);
     return status;
 }
 
-inv_status cli_print_result(const cli_session *session)
+inv_status cli_print_result(const cli_file *file)
 {
-    const char *path = session->result;
+    const char *path = file->result;
     char group[INV_NAME_MAX];
     inv_status status = INV_OK;
     snprintf(group, sizeof group, "%.*s", (int)strcspn(path + 1, "/"), path + 1);
@@ -97,10 +96,10 @@ inv_status cli_print_result(const cli_session *session)
     for (const inv_figure *f = inv_figures; f->attribute; f++)
         has_figures = has_figures || strcmp(f->group, group) == 0;
     if (has_figures) {
-        print_heading(session);
-        status = print_confidences(session, path);
-        print_group(session, group, path);
+        print_heading(file);
+        status = print_confidences(file, path);
+        print_group(file, group, path);
     }
-    printf("%s: %s\n", session->path, path);
+    printf("%s: %s\n", file->path, path);
     return status;
 }

@@ -9,50 +9,49 @@
 
 /* Whether the run file has something of the stage that goes on being learned: another result of
  * that stage would not be what was asked for. All else is made again in any case. */
-static bool has_begun(const cli_session *session, const cli_stage *stage)
+static bool has_begun(const cli_file *file, const cli_stage *stage)
 {
     char path[2 * INV_NAME_MAX];
     if (!stage->learns)
         return false;
     if (!stage->group)
         return true;
-    snprintf(path, sizeof path, "%s/%s", stage->group, session->experiment->inverse.name);
-    return inv_run_has(session->run, path);
+    snprintf(path, sizeof path, "%s/%s", stage->group, file->experiment->inverse.name);
+    return inv_run_has(file->run, path);
 }
 
-static inv_status check_same(const cli_session *session, const inv_config *kept)
+static inv_status check_same(const cli_file *file, const inv_config *kept)
 {
     const char *besides[STAGES_MAX + 2] = {"seed"}; /* which the command line may replace */
     size_t count = 1;
     char path[INV_TEXT_MAX], *before = NULL, *now = NULL;
     inv_status status = INV_OK;
     for (const cli_stage *const *stage = cli_stages; *stage && count <= STAGES_MAX; stage++)
-        if (!has_begun(session, *stage))
+        if (!has_begun(file, *stage))
             besides[count++] = (*stage)->name;
-    if (!inv_experiment_differs(kept, session->config, besides, path))
+    if (!inv_experiment_differs(kept, file->config, besides, path))
         return INV_OK;
     INV_TRY(inv_config_print(kept, path, &before));
-    INV_TRY(inv_config_print(session->config, path, &now));
+    INV_TRY(inv_config_print(file->config, path, &now));
     INV_FAIL(INV_EINVAL,
              "%s: --resume: the run was made with another experiment: %s was %.100s, is now %.100s",
-             session->path, path, before, now);
+             file->path, path, before, now);
 done:
     free(before);
     free(now);
     return status;
 }
 
-static inv_status check_length(const cli_session *session, const char *key, size_t before,
-                               size_t now)
+static inv_status check_length(const cli_file *file, const char *key, size_t before, size_t now)
 {
     if (now >= before)
         return INV_OK;
     return INV_ERROR(INV_EINVAL, "%s: --resume: a run can only get longer: %s was %zu, is now %zu",
-                     session->path, key, before, now);
+                     file->path, key, before, now);
 }
 
 /* Training gets longer in the unit it was in, unless its rate would have been another all along. */
-static inv_status check_training(const cli_session *session, const inv_train_spec *before,
+static inv_status check_training(const cli_file *file, const inv_train_spec *before,
                                  const inv_train_spec *now)
 {
     const bool epochs = before->epochs > 0, same_unit = epochs == (now->epochs > 0);
@@ -60,58 +59,58 @@ static inv_status check_training(const cli_session *session, const inv_train_spe
     const size_t is = epochs ? now->epochs : now->steps;
     if (!same_unit)
         return INV_ERROR(INV_EINVAL, "%s: --resume: the run was made with training.%s; keep to it",
-                         session->path, epochs ? "epochs" : "steps");
+                         file->path, epochs ? "epochs" : "steps");
     if (was != is && inv_schedule_needs_length(now->schedule.type))
         return INV_ERROR(
             INV_EINVAL,
             "%s: --resume: training.%s was %zu, is now %zu, but the rate fell over the "
             "former (training.schedule); start a new run",
-            session->path, epochs ? "epochs" : "steps", was, is);
-    return check_length(session, epochs ? "training.epochs" : "training.steps", was, is);
+            file->path, epochs ? "epochs" : "steps", was, is);
+    return check_length(file, epochs ? "training.epochs" : "training.steps", was, is);
 }
 
-static inv_status check_seed(const cli_session *session)
+static inv_status check_seed(const cli_file *file)
 {
     uint64_t seed = 0;
-    inv_status status = inv_run_size(session->run, "/", "seed", &seed);
-    if (status == INV_OK && seed != session->seed)
+    inv_status status = inv_run_size(file->run, "/", "seed", &seed);
+    if (status == INV_OK && seed != file->seed)
         return INV_ERROR(INV_EINVAL,
                          "%s: --resume: the run was made with seed %" PRIu64 ", not %" PRIu64,
-                         session->path, seed, session->seed);
+                         file->path, seed, file->seed);
     return status;
 }
 
 /* From now on the run is of this experiment; the text stays where all that it says is the same. */
-static inv_status keep_text(cli_session *session, const inv_config *kept)
+static inv_status keep_text(const cli_file *file, const inv_config *kept)
 {
     static const char *const nothing[] = {NULL};
     char path[INV_TEXT_MAX], *text = NULL;
     inv_status status = INV_OK;
-    if (!inv_config_differs(kept, session->config, nothing, path))
+    if (!inv_config_differs(kept, file->config, nothing, path))
         return INV_OK;
-    INV_TRY(inv_config_text(session->config, &text));
-    INV_TRY(inv_run_set_text(session->run, "/", "experiment", text));
+    INV_TRY(inv_config_text(file->config, &text));
+    INV_TRY(inv_run_set_text(file->run, "/", "experiment", text));
 done:
     free(text);
     return status;
 }
 
-inv_status cli_resume_check(cli_session *session)
+inv_status cli_resume_check(cli_file *file)
 {
-    const inv_experiment *now = session->experiment;
+    const inv_experiment *now = file->experiment;
     char *text = NULL;
     inv_config *kept = NULL;
     inv_experiment *before = NULL;
     inv_status status = INV_OK;
-    INV_TRY(inv_run_text(session->run, "/", "experiment", &text));
-    INV_TRY(inv_config_read_text(session->path, text, &kept));
+    INV_TRY(inv_run_text(file->run, "/", "experiment", &text));
+    INV_TRY(inv_config_read_text(file->path, text, &kept));
     INV_TRY(inv_experiment_read(kept, &before));
-    INV_TRY(check_same(session, kept));
-    INV_TRY(check_training(session, &before->training, &now->training));
-    if (has_begun(session, &cli_stage_invert))
-        INV_TRY(check_length(session, "inverse.steps", before->inverse.steps, now->inverse.steps));
-    INV_TRY(check_seed(session));
-    INV_TRY(keep_text(session, kept));
+    INV_TRY(check_same(file, kept));
+    INV_TRY(check_training(file, &before->training, &now->training));
+    if (has_begun(file, &cli_stage_invert))
+        INV_TRY(check_length(file, "inverse.steps", before->inverse.steps, now->inverse.steps));
+    INV_TRY(check_seed(file));
+    INV_TRY(keep_text(file, kept));
 done:
     if (status == INV_ECONFIG) /* the text in the file is at fault, not one the user wrote */
         status = INV_EFORMAT;

@@ -16,9 +16,9 @@ bool cli_stage_is_asked(const cli_stage *stage, const inv_experiment *experiment
     return stage->has == 0 || *(const bool *)((const char *)experiment + stage->has);
 }
 
-inv_status cli_stage_need_inverse(const cli_session *session, const char *stage)
+inv_status cli_stage_need_inverse(const inv_experiment *experiment, const char *stage)
 {
-    if (session->experiment->has_inverse)
+    if (experiment->has_inverse)
         return INV_OK;
     return INV_ERROR(INV_ECONFIG, "inverse: missing, and %s needs one", stage);
 }
@@ -51,11 +51,11 @@ inv_status cli_stage_on_run_file(const cli_stage *stage, bool data, const cli_op
     INV_TRY(check_sets(options, stage));
     INV_TRY(cli_session_open(options, options->operands[0], data, &session));
     if (options->has_seed)
-        session.seed = options->seed;
+        session.file.seed = options->seed;
     if (stage->learns)
-        INV_TRY(cli_describe_environment(&session));
+        INV_TRY(cli_describe_environment(session.file.run, &session.progress));
     INV_TRY(stage->run(&session));
-    INV_TRY(cli_print_result(&session));
+    INV_TRY(cli_print_result(&session.file));
 done:
     cli_session_close(&session);
     return status;

@@ -30,7 +30,8 @@ extern const cli_stage cli_stage_train, cli_stage_invert, cli_stage_project, cli
 bool cli_stage_is_asked(const cli_stage *stage, const inv_experiment *experiment);
 
 /* INV_ECONFIG where the experiment learns no inverse, which the stage cannot do without. */
-INV_MUST_CHECK inv_status cli_stage_need_inverse(const cli_session *session, const char *stage);
+INV_MUST_CHECK inv_status cli_stage_need_inverse(const inv_experiment *experiment,
+                                                 const char *stage);
 
 /* What a command does that runs one stage on the run file that it names; `data`: it needs the data. */
 INV_MUST_CHECK inv_status cli_stage_on_run_file(const cli_stage *stage, bool data,

@@ -24,28 +24,28 @@ static void made_close(made *m)
 }
 
 /* Whether the images in `group` are of the net as it is, and of the layer that is asked for. */
-static bool is_of_same(const cli_session *session, const char *group)
+static bool is_of_same(const cli_file *file, const cli_progress *progress, const char *group)
 {
-    const char *layer = session->experiment->exemplars.layer;
-    const char *stale = cli_cause_stale(session->run, group);
+    const char *layer = file->experiment->exemplars.layer;
+    const char *stale = cli_cause_stale(file->run, group);
     char *of = NULL;
     bool same = true;
     if (stale)
-        cli_note(&session->progress, "exemplars stand alone: %s was %s", group, stale);
-    if (*layer && inv_run_text(session->run, group, "layer", &of) == INV_OK)
+        cli_note(progress, "exemplars stand alone: %s was %s", group, stale);
+    if (*layer && inv_run_text(file->run, group, "layer", &of) == INV_OK)
         same = strcmp(of, layer) == 0;
     if (!same)
-        cli_note(&session->progress, "exemplars stand alone: %s is of %s, not of %s", group, of,
-                 layer);
+        cli_note(progress, "exemplars stand alone: %s is of %s, not of %s", group, of, layer);
     free(of);
     return same && !stale;
 }
 
-static inv_status made_open(const cli_session *session, made *m)
+static inv_status made_open(const cli_file *file, const inv_net *net, const cli_progress *progress,
+                            made *m)
 {
-    const inv_experiment *e = session->experiment;
+    const inv_experiment *e = file->experiment;
     const bool layer = *e->exemplars.layer != 0;
-    const size_t pixels = inv_net_units(session->net, 0);
+    const size_t pixels = inv_net_units(net, 0);
     const char *name = *e->exemplars.beside ? e->exemplars.beside
                        : layer              ? e->features.name
                                             : e->generate.name;
@@ -55,16 +55,16 @@ static inv_status made_open(const cli_session *session, made *m)
     inv_status status = INV_OK;
     snprintf(m->group, sizeof m->group, "/%s/%s", layer ? "features" : "generated", name);
     snprintf(path, sizeof path, "%s/%s", m->group, layer ? "unit" : "label");
-    if (!inv_run_has(session->run, path) || !is_of_same(session, m->group))
+    if (!inv_run_has(file->run, path) || !is_of_same(file, progress, m->group))
         return INV_OK;
-    INV_TRY(inv_run_dims(session->run, path, &rank, dims));
+    INV_TRY(inv_run_dims(file->run, path, &rank, dims));
     INV_TRY(inv_calloc(dims[0], sizeof *m->which, "exemplars", &which));
     m->which = which;
-    INV_TRY(inv_run_get(session->run, path, INV_UINT32, dims[0], which));
+    INV_TRY(inv_run_get(file->run, path, INV_UINT32, dims[0], which));
     snprintf(path, sizeof path, "%s/image", m->group);
     INV_TRY(inv_calloc(dims[0] * pixels, sizeof *m->images, "exemplars", &images));
     m->images = images;
-    INV_TRY(inv_run_get(session->run, path, INV_FLOAT32, dims[0] * pixels, images));
+    INV_TRY(inv_run_get(file->run, path, INV_FLOAT32, dims[0] * pixels, images));
     m->n = dims[0];
 done:
     return status;
@@ -83,8 +83,8 @@ static const float *find_made(const made *m, unsigned which, size_t pixels)
 static inv_status put_tiles(cli_session *session, const inv_exemplars *found, const made *m,
                             const char *path, size_t *columns)
 {
-    const inv_part *part = &session->data->train;
-    const bool layer = *session->experiment->exemplars.layer != 0;
+    const inv_part *part = &session->materials.data->train;
+    const bool layer = *session->file.experiment->exemplars.layer != 0;
     const size_t lead = m->n ? 1 : 0, across = found->count + lead, n = found->rows * across;
     gsl_matrix_float *tiles = NULL;
     void *which = NULL, *value = NULL, *index = NULL;
@@ -105,13 +105,15 @@ static inv_status put_tiles(cli_session *session, const inv_exemplars *found, co
         if (i % across < lead)
             continue;
         inv_part_gather(part, &found->index[at], 1, &row);
-        ((unsigned *)index)[i] = (unsigned)inv_dataset_file_index(session->data, found->index[at]);
+        ((unsigned *)index)[i] =
+            (unsigned)inv_dataset_file_index(session->materials.data, found->index[at]);
         ((float *)value)[i] = found->value[at];
     }
-    INV_TRY(cli_put_images(session, path, "image", tiles));
-    INV_TRY(cli_put_classes(session, path, layer ? "unit" : "label", which, n));
-    INV_TRY(cli_put_classes(session, path, "index", index, n));
-    INV_TRY(cli_put(session, path, "value", INV_FLOAT32, 1, &n, value, INV_RUN_PLAIN));
+    INV_TRY(cli_put_images(session->file.run, path, "image",
+                           inv_net_shape(session->materials.net, 0), tiles));
+    INV_TRY(cli_put_classes(session->file.run, path, layer ? "unit" : "label", which, n));
+    INV_TRY(cli_put_classes(session->file.run, path, "index", index, n));
+    INV_TRY(cli_put(session->file.run, path, "value", INV_FLOAT32, 1, &n, value, INV_RUN_PLAIN));
     *columns = across;
 done:
     inv_mat_free(tiles);
@@ -123,38 +125,40 @@ done:
 
 /* One row of tiles a class, unit or channel, with the one that was made in front of the real ones
  * where there is one. */
-static inv_status check_pictures(const cli_session *session, const inv_net *net, bool with_made)
+static inv_status check_pictures(const cli_file *file, const inv_net *net, bool with_made)
 {
-    const inv_exemplars_spec *spec = &session->experiment->exemplars;
-    inv_sheet sheet = session->experiment->exemplars_sheet;
+    const inv_exemplars_spec *spec = &file->experiment->exemplars;
+    inv_sheet sheet = file->experiment->exemplars_sheet;
     size_t rows = 0;
     inv_status status = inv_exemplars_rows(spec, net, &rows);
     sheet.columns = spec->count + with_made;
-    return status == INV_OK ? cli_picture_check(session, inv_net_shape(net, 0), spec->name,
+    return status == INV_OK ? cli_picture_check(file, inv_net_shape(net, 0), spec->name,
                                                 "exemplars", &sheet, rows * sheet.columns)
                             : status;
 }
 
 static inv_status exemplars(cli_session *session)
 {
-    inv_exemplars_spec *spec = &session->experiment->exemplars;
+    inv_exemplars_spec *spec = &session->file.experiment->exemplars;
     char path[PATH_BYTES];
-    inv_sheet sheet = session->experiment->exemplars_sheet;
+    inv_sheet sheet = session->file.experiment->exemplars_sheet;
     inv_exemplars found = {0};
     made m = {0};
     inv_status status = INV_OK;
-    INV_TRY(cli_session_net(session));
+    INV_TRY(cli_load_net(&session->file, &session->materials));
     if (!*spec->layer)
-        INV_TRY(cli_leave_out_empty(session, session->net, "exemplars", &spec->classes));
-    INV_TRY(made_open(session, &m));
-    INV_TRY(check_pictures(session, session->net, m.n > 0));
-    INV_TRY(inv_exemplars_find(spec, session->net, &session->data->train, &found));
+        INV_TRY(cli_leave_out_empty(session->file.run, &session->progress, session->materials.net,
+                                    "exemplars", &spec->classes));
+    INV_TRY(made_open(&session->file, session->materials.net, &session->progress, &m));
+    INV_TRY(check_pictures(&session->file, session->materials.net, m.n > 0));
     INV_TRY(
-        cli_result_open(session, "exemplars", spec->name, NULL, inv_exemplars_fields, spec, path));
+        inv_exemplars_find(spec, session->materials.net, &session->materials.data->train, &found));
+    INV_TRY(cli_result_open(&session->file, "exemplars", spec->name, NULL, inv_exemplars_fields,
+                            spec, path));
     if (m.n > 0)
-        INV_TRY(cli_cause_put(session->run, path, CLI_CAUSE_BESIDE, m.group));
+        INV_TRY(cli_cause_put(session->file.run, path, CLI_CAUSE_BESIDE, m.group));
     INV_TRY(put_tiles(session, &found, &m, path, &sheet.columns));
-    INV_TRY(cli_session_save(session));
+    INV_TRY(cli_file_save(&session->file));
     INV_TRY(cli_draw(session, path, "image", "exemplars", &sheet));
 done:
     made_close(&m);
@@ -164,8 +168,8 @@ done:
 
 static inv_status check_exemplars(const cli_session *session, inv_net *untrained)
 {
-    const inv_experiment *e = session->experiment;
-    return check_pictures(session, untrained,
+    const inv_experiment *e = session->file.experiment;
+    return check_pictures(&session->file, untrained,
                           *e->exemplars.layer ? e->has_features : e->has_generate);
 }
 

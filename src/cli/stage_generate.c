@@ -5,7 +5,7 @@
 #include "making.h"
 #include "stage.h"
 
-static cli_making making_of(const cli_session *session, const inv_generate_spec *spec,
+static cli_making making_of(const inv_experiment *experiment, const inv_generate_spec *spec,
                             const char *stem)
 {
     return (cli_making){spec,
@@ -14,7 +14,7 @@ static cli_making making_of(const cli_session *session, const inv_generate_spec 
                         stem,
                         inv_generate_fields,
                         spec,
-                        &session->experiment->generate_sheet};
+                        &experiment->generate_sheet};
 }
 
 /* What the stage makes: the experiment's classes, and perhaps the same once more. */
@@ -31,9 +31,9 @@ static void makings_close(makings *m)
 }
 
 /* The same classes by the preset that spec.also names. */
-static inv_status add_also(const cli_session *session, makings *m)
+static inv_status add_also(const cli_file *file, makings *m)
 {
-    const inv_generate_spec *spec = &session->experiment->generate;
+    const inv_generate_spec *spec = &file->experiment->generate;
     void *memory = NULL;
     inv_status status = inv_calloc(1, sizeof *spec, "generate", &memory);
     if (status != INV_OK)
@@ -42,38 +42,38 @@ static inv_status add_also(const cli_session *session, makings *m)
     inv_generate_start(spec->also, m->also);
     memcpy(m->also->name, spec->also, sizeof spec->also);
     memcpy(m->also->inverse, spec->inverse, sizeof spec->inverse);
-    inv_optimise_set_bounds(&m->also->optimise, strcmp(m->also->at, "input") == 0,
-                            &session->pixels);
+    inv_optimise_set_bounds(&m->also->optimise, strcmp(m->also->at, "input") == 0, &file->pixels);
     m->also->classes = spec->classes;
     m->also->count = spec->count;
     snprintf(m->stem, sizeof m->stem, "generated-%s", spec->also);
-    m->of[m->count++] = making_of(session, m->also, m->stem);
+    m->of[m->count++] = making_of(file->experiment, m->also, m->stem);
     return INV_OK;
 }
 
 /* Nothing is made where some of it could not be drawn. */
-static inv_status makings_open(const cli_session *session, const inv_net *net, makings *m)
+static inv_status makings_open(const cli_file *file, const inv_net *net, makings *m)
 {
-    const inv_generate_spec *spec = &session->experiment->generate;
+    const inv_generate_spec *spec = &file->experiment->generate;
     inv_status status = INV_OK;
-    m->of[m->count++] = making_of(session, spec, "generated");
-    if (*spec->also && !session->options->named)
-        status = add_also(session, m);
+    m->of[m->count++] = making_of(file->experiment, spec, "generated");
+    if (*spec->also && !file->options->named)
+        status = add_also(file, m);
     for (size_t i = 0; i < m->count && status == INV_OK; i++)
-        status = cli_making_check(session, net, &m->of[i]);
+        status = cli_making_check(file, net, &m->of[i]);
     return status;
 }
 
 static inv_status run_generate(cli_session *session)
 {
-    inv_generate_spec *spec = &session->experiment->generate;
+    inv_generate_spec *spec = &session->file.experiment->generate;
     makings m = {0};
-    inv_status status = cli_session_net(session);
-    inv_optimise_set_bounds(&spec->optimise, strcmp(spec->at, "input") == 0, &session->pixels);
+    inv_status status = cli_load_net(&session->file, &session->materials);
+    inv_optimise_set_bounds(&spec->optimise, strcmp(spec->at, "input") == 0, &session->file.pixels);
     if (status == INV_OK && inv_generate_is_by_class(spec))
-        status = cli_leave_out_empty(session, session->net, "generate", &spec->classes);
+        status = cli_leave_out_empty(session->file.run, &session->progress, session->materials.net,
+                                     "generate", &spec->classes);
     if (status == INV_OK)
-        status = makings_open(session, session->net, &m);
+        status = makings_open(&session->file, session->materials.net, &m);
     for (size_t i = 0; i < m.count && status == INV_OK; i++)
         status = cli_make(session, &m.of[i]);
     makings_close(&m);
@@ -83,20 +83,23 @@ static inv_status run_generate(cli_session *session)
 /* What needs the Gaussians of a net that is still to be trained cannot be tried. */
 static inv_status check_generate(const cli_session *session, inv_net *untrained)
 {
-    inv_generate_spec *spec = &session->experiment->generate;
+    inv_generate_spec *spec = &session->file.experiment->generate;
     inv_generator *generator = NULL;
     makings m = {0};
     inv_status status = INV_OK;
     if (strcmp(spec->at, "input") != 0)
-        status = cli_stage_need_inverse(session, "generate at any point but the input");
+        status =
+            cli_stage_need_inverse(session->file.experiment, "generate at any point but the input");
     if (status == INV_OK && spec->classes.count > 0)
-        status = cli_leave_out_empty(session, untrained, "generate", &spec->classes);
+        status = cli_leave_out_empty(session->file.run, &session->progress, untrained, "generate",
+                                     &spec->classes);
     if (status == INV_OK && !inv_optimise_needs_gaussians(&spec->optimise))
-        status = inv_generator_alloc(spec, untrained,
-                                     &(inv_material){.data = session->data, .seed = session->seed},
-                                     &generator);
+        status = inv_generator_alloc(
+            spec, untrained,
+            &(inv_material){.data = session->materials.data, .seed = session->file.seed},
+            &generator);
     if (status == INV_OK)
-        status = makings_open(session, untrained, &m);
+        status = makings_open(&session->file, untrained, &m);
     inv_generator_free(generator);
     makings_close(&m);
     return status;

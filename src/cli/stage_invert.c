@@ -10,40 +10,40 @@
 #include "stage.h"
 
 /* It was begun with a seed, and goes on with that one. Older run files have only the run's. */
-static inv_status check_seed(cli_session *session, const char *path)
+static inv_status check_seed(cli_file *file, const char *path)
 {
-    uint64_t seed = session->seed;
+    uint64_t seed = file->seed;
     inv_status status = INV_OK;
-    if (inv_run_has_attribute(session->run, path, "seed"))
-        status = inv_run_size(session->run, path, "seed", &seed);
-    if (status == INV_OK && session->options->has_seed && seed != session->seed)
+    if (inv_run_has_attribute(file->run, path, "seed"))
+        status = inv_run_size(file->run, path, "seed", &seed);
+    if (status == INV_OK && file->options->has_seed && seed != file->seed)
         status =
             INV_ERROR(INV_EINVAL, "%s: --resume: %s was begun with seed %" PRIu64 ", not %" PRIu64,
-                      session->path, path, seed, session->seed);
-    session->seed = seed;
+                      file->path, path, seed, file->seed);
+    file->seed = seed;
     return status;
 }
 
-static inv_status check_earlier(cli_session *session, const char *path)
+static inv_status check_earlier(cli_file *file, const char *path)
 {
     static const char *const may_differ[] = {"steps", NULL};
-    const inv_inverse_spec *spec = &session->experiment->inverse;
+    const inv_inverse_spec *spec = &file->experiment->inverse;
     char *kept = NULL, *now = NULL, key[INV_TEXT_MAX];
     uint64_t steps = 0;
     inv_config *before = NULL, *after = NULL;
     inv_status status = INV_OK;
-    INV_TRY(inv_run_text(session->run, path, "settings", &kept));
-    INV_TRY(inv_run_size(session->run, path, "step", &steps));
+    INV_TRY(inv_run_text(file->run, path, "settings", &kept));
+    INV_TRY(inv_run_size(file->run, path, "step", &steps));
     INV_TRY(cli_settings(inv_inverse_fields, spec, &now));
-    INV_TRY(inv_config_read_json(session->path, kept, &before));
+    INV_TRY(inv_config_read_json(file->path, kept, &before));
     INV_TRY(inv_config_read_json("the settings", now, &after));
     if (inv_config_differs(before, after, may_differ, key))
-        INV_FAIL(INV_EINVAL, "%s: --resume: %s was made with another inverse.%s", session->path,
-                 path, key);
+        INV_FAIL(INV_EINVAL, "%s: --resume: %s was made with another inverse.%s", file->path, path,
+                 key);
     if (spec->steps < steps)
         INV_FAIL(INV_EINVAL, "%s: --resume: %s has %zu steps already, inverse.steps is %zu",
-                 session->path, path, (size_t)steps, spec->steps);
-    INV_TRY(check_seed(session, path));
+                 file->path, path, (size_t)steps, spec->steps);
+    INV_TRY(check_seed(file, path));
 done:
     inv_config_free(before);
     inv_config_free(after);
@@ -55,33 +55,35 @@ done:
 /* An inverse of that name may be there: then it goes on, or goes, or the command is refused. */
 static inv_status describe_inverse(cli_session *session, const char *path, size_t point)
 {
-    const inv_inverse_spec *spec = &session->experiment->inverse;
-    const cli_options *options = session->options;
-    const char *stale = cli_cause_stale(session->run, path);
+    const inv_inverse_spec *spec = &session->file.experiment->inverse;
+    const cli_options *options = session->file.options;
+    const char *stale = cli_cause_stale(session->file.run, path);
     char *settings = NULL;
     inv_status status = INV_OK;
-    if (session->starts && stale) { /* of a run that was shorter */
+    if (session->file.starts && stale) { /* of a run that was shorter */
         cli_note(&session->progress, "inverse   '%s' was %s: learning it anew", spec->name, stale);
-        INV_TRY(inv_run_remove(session->run, path));
-    } else if (inv_run_has(session->run, path)) {
+        INV_TRY(inv_run_remove(session->file.run, path));
+    } else if (inv_run_has(session->file.run, path)) {
         if (!options->resume && !options->force)
             return INV_ERROR(
                 INV_EINVAL,
                 "%s: holds an inverse '%s' already; --name NAME makes another, --resume "
                 "goes on with it, --force writes over it",
-                session->path, spec->name);
+                session->file.path, spec->name);
         if (!options->force && stale)
             return INV_ERROR(INV_EDATA,
                              "%s: --resume: the inverse '%s' was %s; --force learns it anew",
-                             session->path, spec->name, stale);
-        INV_TRY(options->force ? inv_run_remove(session->run, path) : check_earlier(session, path));
+                             session->file.path, spec->name, stale);
+        INV_TRY(options->force ? inv_run_remove(session->file.run, path)
+                               : check_earlier(&session->file, path));
     }
     INV_TRY(cli_settings(inv_inverse_fields, spec, &settings));
-    INV_TRY(inv_run_set_text(session->run, path, "settings", settings));
-    INV_TRY(inv_run_set_size(session->run, path, "seed", session->seed));
-    INV_TRY(cli_cause_put(session->run, path, CLI_CAUSE_NETWORK, NULL));
-    INV_TRY(inv_run_set_text(session->run, path, "kind", spec->kind));
-    INV_TRY(inv_run_set_text(session->run, path, "at", inv_net_point_name(session->net, point)));
+    INV_TRY(inv_run_set_text(session->file.run, path, "settings", settings));
+    INV_TRY(inv_run_set_size(session->file.run, path, "seed", session->file.seed));
+    INV_TRY(cli_cause_put(session->file.run, path, CLI_CAUSE_NETWORK, NULL));
+    INV_TRY(inv_run_set_text(session->file.run, path, "kind", spec->kind));
+    INV_TRY(inv_run_set_text(session->file.run, path, "at",
+                             inv_net_point_name(session->materials.net, point)));
 done:
     free(settings);
     return status;
@@ -91,12 +93,12 @@ static inv_status measure_inverse(cli_session *session, const char *path, size_t
 {
     inv_inverse_quality quality;
     inv_status status = INV_OK;
-    INV_TRY(
-        inv_measure_inverse(session->net, session->inverse, point, &session->data->test, &quality));
-    INV_TRY(inv_run_set_real(session->run, path, "l1_per_pixel", quality.l1_per_pixel));
-    INV_TRY(inv_run_set_real(session->run, path, "relative_l2", quality.relative_l2));
-    INV_TRY(inv_run_set_real(session->run, path, "same_class", quality.same_class));
-    INV_TRY(cli_session_save(session));
+    INV_TRY(inv_measure_inverse(session->materials.net, session->materials.inverse, point,
+                                &session->materials.data->test, &quality));
+    INV_TRY(inv_run_set_real(session->file.run, path, "l1_per_pixel", quality.l1_per_pixel));
+    INV_TRY(inv_run_set_real(session->file.run, path, "relative_l2", quality.relative_l2));
+    INV_TRY(inv_run_set_real(session->file.run, path, "same_class", quality.same_class));
+    INV_TRY(cli_file_save(&session->file));
     cli_note(&session->progress, "          L1 %.4f a pixel, %.4f classified like the original",
              quality.l1_per_pixel, quality.same_class);
 done:
@@ -106,41 +108,42 @@ done:
 /* The inverse, untrained, as the session's. */
 static inv_status make_inverse(cli_session *session)
 {
-    const inv_inverse_spec *spec = &session->experiment->inverse;
-    inv_net_free(session->inverse);
-    session->inverse = NULL;
-    snprintf(session->inverse_name, sizeof session->inverse_name, "%s", spec->name);
-    return inv_inverse_build(spec, session->net, &session->inverse);
+    const inv_inverse_spec *spec = &session->file.experiment->inverse;
+    inv_net_free(session->materials.inverse);
+    session->materials.inverse = NULL;
+    snprintf(session->materials.inverse_name, sizeof session->materials.inverse_name, "%s",
+             spec->name);
+    return inv_inverse_build(spec, session->materials.net, &session->materials.inverse);
 }
 
 static inv_status check_invert(const cli_session *session, inv_net *untrained)
 {
-    const inv_inverse_spec *spec = &session->experiment->inverse;
+    const inv_inverse_spec *spec = &session->file.experiment->inverse;
     inv_net *inverse = NULL;
     inv_status status = inv_inverse_build(spec, untrained, &inverse);
     inv_net_free(inverse);
-    if (status == INV_OK && spec->batch > session->data->train.count)
+    if (status == INV_OK && spec->batch > session->materials.data->train.count)
         status = INV_ERROR(INV_ECONFIG, "inverse.batch: %zu, but there are %zu images to train on",
-                           spec->batch, session->data->train.count);
+                           spec->batch, session->materials.data->train.count);
     return status;
 }
 
 static inv_status invert(cli_session *session)
 {
-    const inv_inverse_spec *spec = &session->experiment->inverse;
-    cli_learning l = {.session = session, .stage = "inverse"};
+    const inv_inverse_spec *spec = &session->file.experiment->inverse;
+    cli_learning l = {.file = &session->file, .progress = &session->progress, .stage = "inverse"};
     size_t point = 0;
     inv_status status = INV_OK;
     snprintf(l.path, sizeof l.path, "/inverse/%s", spec->name);
-    memcpy(session->result, l.path, sizeof l.path);
+    memcpy(session->file.result, l.path, sizeof l.path);
     memcpy(l.net_path, l.path, sizeof l.path);
-    INV_TRY(cli_session_net(session));
-    INV_TRY(inv_inverse_point(session->net, spec->at, &point));
+    INV_TRY(cli_load_net(&session->file, &session->materials));
+    INV_TRY(inv_inverse_point(session->materials.net, spec->at, &point));
     INV_TRY(make_inverse(session));
     INV_TRY(describe_inverse(session, l.path, point));
-    INV_TRY(inv_inverter_alloc(spec, session->net, session->inverse, session->data, session->seed,
-                               &l.learner));
-    l.net = session->inverse;
+    INV_TRY(inv_inverter_alloc(spec, session->materials.net, session->materials.inverse,
+                               session->materials.data, session->file.seed, &l.learner));
+    l.net = session->materials.inverse;
     INV_TRY(cli_learn(&l));
     INV_TRY(measure_inverse(session, l.path, point));
 done:

@@ -41,13 +41,14 @@ done:
 /* How many test images are projected. */
 static size_t test_count(const cli_session *session)
 {
-    const size_t wanted = session->experiment->project.images, all = session->data->test.count;
+    const size_t wanted = session->file.experiment->project.images,
+                 all = session->materials.data->test.count;
     return wanted < all ? wanted : all;
 }
 
 static inv_status take_test_images(cli_session *session, projection *p)
 {
-    const inv_part *test = &session->data->test;
+    const inv_part *test = &session->materials.data->test;
     const size_t n = test_count(session);
     void *label = NULL;
     inv_status status = INV_OK;
@@ -64,8 +65,8 @@ done:
 /* PNG files count one each; an IDX file may fill what the count leaves. */
 static inv_status take_given_images(cli_session *session, projection *p)
 {
-    const size_t files = session->options->operand_count - 1;
-    const size_t wanted = session->experiment->project.images;
+    const size_t files = session->file.options->operand_count - 1;
+    const size_t wanted = session->file.experiment->project.images;
     const size_t maximum = files > wanted ? files : wanted;
     cli_images images = {0};
     size_t used = 0;
@@ -73,8 +74,8 @@ static inv_status take_given_images(cli_session *session, projection *p)
     if (files == 0)
         return INV_ERROR(INV_EINVAL, "--images: no image is given; usage: invproj project RUN.h5 "
                                      "--images IMAGE...");
-    INV_TRY(projection_open(p, maximum, inv_net_units(session->net, 0)));
-    INV_TRY(cli_images_open(session, &images));
+    INV_TRY(projection_open(p, maximum, inv_net_units(session->materials.net, 0)));
+    INV_TRY(cli_images_open(&session->file, session->materials.net, &images));
     INV_TRY(cli_images_next(&images, maximum, p->originals, NULL, &used));
     p->originals->size1 = p->images->size1 = used;
 done:
@@ -82,43 +83,47 @@ done:
     return status;
 }
 
-static inv_status check_pictures(const cli_session *session, inv_shape shape, size_t n)
+static inv_status check_pictures(const cli_file *file, inv_shape shape, size_t n)
 {
-    const inv_experiment *e = session->experiment;
+    const inv_experiment *e = file->experiment;
     inv_status status =
-        cli_picture_check(session, shape, e->project.name, "originals", &e->project_sheet, n);
-    return status == INV_OK ? cli_picture_check(session, shape, e->project.name, "projections",
+        cli_picture_check(file, shape, e->project.name, "originals", &e->project_sheet, n);
+    return status == INV_OK ? cli_picture_check(file, shape, e->project.name, "projections",
                                                 &e->project_sheet, n)
                             : status;
 }
 
 static inv_status project(cli_session *session)
 {
-    const inv_experiment *experiment = session->experiment;
+    const inv_experiment *experiment = session->file.experiment;
     const inv_project_spec *spec = &experiment->project;
     char path[PATH_BYTES], *at = NULL, inverse_path[PATH_BYTES];
     projection p = {0};
     size_t point = 0;
     inv_status status = INV_OK;
-    INV_TRY(cli_session_inverse(session, spec->inverse));
+    INV_TRY(cli_load_inverse(&session->file, &session->materials, spec->inverse));
     snprintf(inverse_path, sizeof inverse_path, "/inverse/%s", spec->inverse);
-    INV_TRY(inv_run_text(session->run, inverse_path, "at", &at));
-    INV_TRY(inv_inverse_point(session->net, at, &point));
-    INV_TRY(session->options->images ? take_given_images(session, &p)
-                                     : take_test_images(session, &p));
-    INV_TRY(check_pictures(session, inv_net_shape(session->net, 0), p.originals->size1));
-    INV_TRY(inv_inverse_project(session->net, session->inverse, point, p.originals, p.images,
-                                p.confidence, p.predicted));
+    INV_TRY(inv_run_text(session->file.run, inverse_path, "at", &at));
+    INV_TRY(inv_inverse_point(session->materials.net, at, &point));
+    INV_TRY(session->file.options->images ? take_given_images(session, &p)
+                                          : take_test_images(session, &p));
+    INV_TRY(check_pictures(&session->file, inv_net_shape(session->materials.net, 0),
+                           p.originals->size1));
+    INV_TRY(inv_inverse_project(session->materials.net, session->materials.inverse, point,
+                                p.originals, p.images, p.confidence, p.predicted));
     const size_t n = p.originals->size1;
-    INV_TRY(cli_result_open(session, "projections", spec->name, spec->inverse, inv_project_fields,
-                            spec, path));
-    INV_TRY(cli_put_images(session, path, "original", p.originals));
-    INV_TRY(cli_put_images(session, path, "image", p.images));
+    INV_TRY(cli_result_open(&session->file, "projections", spec->name, spec->inverse,
+                            inv_project_fields, spec, path));
+    INV_TRY(cli_put_images(session->file.run, path, "original",
+                           inv_net_shape(session->materials.net, 0), p.originals));
+    INV_TRY(cli_put_images(session->file.run, path, "image",
+                           inv_net_shape(session->materials.net, 0), p.images));
     if (p.label)
-        INV_TRY(cli_put_classes(session, path, "label", p.label, n));
-    INV_TRY(cli_put_classes(session, path, "predicted", p.predicted, n));
-    INV_TRY(cli_put(session, path, "confidence", INV_FLOAT32, 1, &n, p.confidence, INV_RUN_PLAIN));
-    INV_TRY(cli_session_save(session));
+        INV_TRY(cli_put_classes(session->file.run, path, "label", p.label, n));
+    INV_TRY(cli_put_classes(session->file.run, path, "predicted", p.predicted, n));
+    INV_TRY(cli_put(session->file.run, path, "confidence", INV_FLOAT32, 1, &n, p.confidence,
+                    INV_RUN_PLAIN));
+    INV_TRY(cli_file_save(&session->file));
     INV_TRY(cli_draw(session, path, "original", "originals", &experiment->project_sheet));
     INV_TRY(cli_draw(session, path, "image", "projections", &experiment->project_sheet));
 done:
@@ -129,9 +134,9 @@ done:
 
 static inv_status check_project(const cli_session *session, inv_net *untrained)
 {
-    const inv_status status = cli_stage_need_inverse(session, "project");
+    const inv_status status = cli_stage_need_inverse(session->file.experiment, "project");
     return status == INV_OK
-               ? check_pictures(session, inv_net_shape(untrained, 0), test_count(session))
+               ? check_pictures(&session->file, inv_net_shape(untrained, 0), test_count(session))
                : status;
 }
 

@@ -12,20 +12,20 @@
 /* @best_step: the step whose parameters are kept; @stopped: why it ended before all steps. */
 static inv_status describe_training(const cli_learning *l)
 {
-    const inv_stop_spec *stop = &l->session->experiment->training.stop;
+    const inv_stop_spec *stop = &l->file->experiment->training.stop;
     const size_t step = inv_learner_count(l->learner), steps = inv_learner_steps(l->learner);
     const size_t best = inv_trainer_best(l->learner);
     char why[INV_TEXT_MAX];
     inv_status status = INV_OK;
     if (best > 0)
-        INV_TRY(inv_run_set_size(l->session->run, l->path, "best_step", best));
+        INV_TRY(inv_run_set_size(l->file->run, l->path, "best_step", best));
     if (inv_learner_done(l->learner) && step < steps) {
         snprintf(why, sizeof why,
                  "after step %zu of %zu: the validation images' %s was best after step %zu, and no "
                  "better in %zu measurements since",
                  step, steps, stop->by, best, stop->patience);
-        INV_TRY(inv_run_set_text(l->session->run, l->path, "stopped", why));
-        cli_note(&l->session->progress, "          stopped %s", why);
+        INV_TRY(inv_run_set_text(l->file->run, l->path, "stopped", why));
+        cli_note(l->progress, "          stopped %s", why);
     }
 done:
     return status;
@@ -33,16 +33,16 @@ done:
 
 static inv_status make_net(cli_session *session)
 {
-    const inv_dataset *data = session->data;
+    const inv_dataset *data = session->materials.data;
     gsl_rng *rng = NULL;
     inv_status status = INV_OK;
-    INV_TRY(inv_net_build(session->config, "network.layers", data->shape, data->classes,
-                          &session->net));
-    INV_TRY(inv_rng_alloc(session->seed, "network", &rng));
-    inv_net_init(session->net, rng);
-    INV_TRY(inv_run_set_size(session->run, "/network", "height", data->shape.height));
-    INV_TRY(inv_run_set_size(session->run, "/network", "width", data->shape.width));
-    INV_TRY(inv_run_set_size(session->run, "/network", "channels", data->shape.channels));
+    INV_TRY(inv_net_build(session->file.config, "network.layers", data->shape, data->classes,
+                          &session->materials.net));
+    INV_TRY(inv_rng_alloc(session->file.seed, "network", &rng));
+    inv_net_init(session->materials.net, rng);
+    INV_TRY(inv_run_set_size(session->file.run, "/network", "height", data->shape.height));
+    INV_TRY(inv_run_set_size(session->file.run, "/network", "width", data->shape.width));
+    INV_TRY(inv_run_set_size(session->file.run, "/network", "channels", data->shape.channels));
 done:
     inv_rng_free(rng);
     return status;
@@ -52,13 +52,15 @@ static inv_status measure_net(cli_session *session)
 {
     double accuracy = 0.0, validation = 0.0;
     inv_status status = INV_OK;
-    INV_TRY(inv_measure_accuracy(session->net, &session->data->test, &accuracy));
-    INV_TRY(inv_run_set_real(session->run, "/network", "accuracy", accuracy));
-    if (session->data->validation.count > 0) {
-        INV_TRY(inv_measure_accuracy(session->net, &session->data->validation, &validation));
-        INV_TRY(inv_run_set_real(session->run, "/network", "validation_accuracy", validation));
+    INV_TRY(
+        inv_measure_accuracy(session->materials.net, &session->materials.data->test, &accuracy));
+    INV_TRY(inv_run_set_real(session->file.run, "/network", "accuracy", accuracy));
+    if (session->materials.data->validation.count > 0) {
+        INV_TRY(inv_measure_accuracy(session->materials.net, &session->materials.data->validation,
+                                     &validation));
+        INV_TRY(inv_run_set_real(session->file.run, "/network", "validation_accuracy", validation));
     }
-    INV_TRY(cli_session_save(session));
+    INV_TRY(cli_file_save(&session->file));
     cli_note(&session->progress, "          accuracy %.4f on the test images", accuracy);
 done:
     return status;
@@ -68,7 +70,7 @@ done:
  * the shorter one is marked at the next save (cause.h). */
 static inv_status forget_figures(const cli_learning *l)
 {
-    inv_run *run = l->session->run;
+    inv_run *run = l->file->run;
     uint64_t done = 0;
     inv_status status = INV_OK;
     if (inv_learner_count(l->learner) > 0 && !inv_learner_done(l->learner))
@@ -83,16 +85,17 @@ done:
 static inv_status check_train(const cli_session *session, inv_net *untrained)
 {
     inv_learner *trainer = NULL;
-    inv_status status = inv_trainer_alloc(&session->experiment->training, untrained, session->data,
-                                          session->seed, &trainer);
+    inv_status status = inv_trainer_alloc(&session->file.experiment->training, untrained,
+                                          session->materials.data, session->file.seed, &trainer);
     inv_learner_free(trainer);
     return status;
 }
 
 static inv_status train(cli_session *session)
 {
-    const inv_train_spec *spec = &session->experiment->training;
-    cli_learning l = {.session = session,
+    const inv_train_spec *spec = &session->file.experiment->training;
+    cli_learning l = {.file = &session->file,
+                      .progress = &session->progress,
                       .stage = "training",
                       .path = "/training",
                       .net_path = "/network",
@@ -100,8 +103,9 @@ static inv_status train(cli_session *session)
                       .describe = describe_training};
     inv_status status = INV_OK;
     INV_TRY(make_net(session));
-    l.net = session->net;
-    INV_TRY(inv_trainer_alloc(spec, session->net, session->data, session->seed, &l.learner));
+    l.net = session->materials.net;
+    INV_TRY(inv_trainer_alloc(spec, session->materials.net, session->materials.data,
+                              session->file.seed, &l.learner));
     l.epoch = spec->epochs ? inv_trainer_epoch(l.learner) : 0;
     INV_TRY(cli_learn(&l));
     INV_TRY(measure_net(session));
