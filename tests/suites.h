@@ -54,6 +54,7 @@
     X(stream)                                                                                      \
     X(seal)                                                                                        \
     X(fit)                                                                                         \
+    X(centre)                                                                                      \
     X(png)                                                                                         \
     X(experiment)                                                                                  \
     X(experiment_help)                                                                             \

@@ -12,6 +12,7 @@
 #ifndef INVPROJ_DATASET_H
 #define INVPROJ_DATASET_H
 
+#include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -69,6 +70,27 @@ typedef struct inv_pixels {
     double ground;       /* of a place where nothing is: the median along the images' borders */
 } inv_pixels;
 
+/* What an image looks like (inv_look_at), each a part: of the whole image, of its edge, of the height,
+ * of the width, of the longer side. */
+enum {
+    INV_LOOK_INK,  /* the mean ink */
+    INV_LOOK_EDGE, /* that of the outermost rows and columns */
+    INV_LOOK_Y,    /* its centre of mass */
+    INV_LOOK_X,
+    INV_LOOK_SPREAD, /* its standard deviation from there */
+    INV_LOOKS
+};
+
+/* The lowest and the highest of each that some images have. */
+typedef struct inv_looks {
+    double low[INV_LOOKS], high[INV_LOOKS];
+} inv_looks;
+
+/* Of no image. */
+#define INV_LOOKS_NONE                                                                             \
+    ((inv_looks){{INFINITY, INFINITY, INFINITY, INFINITY, INFINITY},                               \
+                 {-INFINITY, -INFINITY, -INFINITY, -INFINITY, -INFINITY}})
+
 typedef struct inv_dataset {
     char name[64]; /* "MNIST", "Fashion-MNIST" when the bytes are theirs, else the folder's name */
     inv_shape shape;
@@ -78,6 +100,7 @@ typedef struct inv_dataset {
     double low, high;                  /* least and largest pixel, before the division */
     double scale;                      /* pixels are divided by it */
     inv_pixels pixels;                 /* what comes of that */
+    inv_looks looks;                   /* of some thousand of the training images */
     char axes[8];          /* that images of four axes were read by; "": they have none */
     bool transposed;       /* whether rows and columns have changed places */
     bool sideways;         /* by their name they lie on their side, and were left so */

@@ -28,6 +28,9 @@ typedef struct inv_pack_spec {
                              which are all of one size then */
     bool grey;            /* colours are made grey; else the images stay as they are, and have three
                              channels once one pixel of them has a colour */
+    bool invert;          /* light and dark change places first */
+    bool centre;          /* what is written is found, and laid in as in MNIST's images, in grey
+                             (inv_centre_image), 28 x 28 where no size is given */
     double test;          /* part of each class set aside to test on, 0 to below 1; not where the
                              folder says */
     uint64_t seed;        /* of what is set aside, and of the order */
@@ -38,6 +41,7 @@ typedef struct inv_pack_report {
     size_t classes;
     bool divided;    /* the folder itself says what is to test on */
     size_t skipped;  /* other files in the folders of classes */
+    size_t blank;    /* of those centred, images that nothing was found in */
     inv_shape shape; /* of the images, once the first was read */
 } inv_pack_report;
 

@@ -138,6 +138,8 @@ INV_MUST_CHECK inv_status cli_data_remember(const cli_file *file, const char *da
 INV_MUST_CHECK inv_status cli_data_describe(inv_run *run, const inv_dataset *data);
 /* What values of pixels mean to the run's net. INV_EFORMAT. */
 INV_MUST_CHECK inv_status cli_data_pixels(const inv_run *run, inv_pixels *out);
+/* What the run's training images look like. INV_EFORMAT. */
+INV_MUST_CHECK inv_status cli_data_looks(const inv_run *run, inv_looks *out);
 void cli_data_note(const inv_dataset *data, const cli_progress *progress);
 
 /* Sets the classes of the command's group to those that --classes lists, by number or by the names in
@@ -223,27 +225,40 @@ typedef struct cli_images {
     size_t next;       /* image of it */
     double idx_scale;  /* its pixels are divided by this, */
     double idx_black;  /* and this is added */
+    inv_looks looks;   /* of the images trained on */
+    size_t seen;       /* images so far, and of them, */
+    size_t blank;      /* those that are all of one brightness, */
+    size_t ground;     /* else those on a ground of the other brightness, */
+    size_t unlike;     /* else those whose ink lies otherwise than in those trained on */
 } cli_images;
 
 /* Reads the files named by the operands after the first, for the net.
  * Pixels become what they were in training: a PNG's black and white are black and white; those of
  * an IDX file are divided by the run's scale where they are of the type trained on, else brought
  * from 0 and their white to black and white. Images of another size or number of channels are fitted (inv_fit_image). With
- * --invert, light and dark change places first. */
+ * --invert, light and dark change places first; with --centre, they are prepared as handwriting is
+ * (inv_centre_image), INV_EINVAL where the net's images are lines. */
 INV_MUST_CHECK inv_status cli_images_open(const cli_file *file, const inv_net *net,
                                           cli_images *images);
 /* The next *n images, at most `maximum` and 0 at the end, as rows; `from` may be NULL. */
 INV_MUST_CHECK inv_status cli_images_next(cli_images *images, size_t maximum,
                                           gsl_matrix_float *rows, cli_image *from, size_t *n);
+/* Says in one line, if anything, how many of the images are unlike those trained on, and which options
+ * may mend that. */
+void cli_images_advise(const cli_images *images, const cli_progress *progress);
 void cli_images_close(cli_images *images);
 
 /* What help says of it, for the commands that take images. */
 #define CLI_FITTING_NOTES                                                                          \
     "Images of any size, grey or coloured, are fitted to the net's: in the middle, with their "    \
-    "proportions kept and black beside them; averaged where they get smaller, interpolated "       \
+    "proportions kept and their ground beside them; averaged where they get smaller, "             \
+    "interpolated "                                                                                \
     "where larger; colours become grey (0.299 red + 0.587 green + 0.114 blue) where the net has "  \
     "one channel. What is transparent is black, or with --invert white before the inversion. "     \
-    "A PNG's white is the white of the images trained on."
+    "A PNG's white is the white of the images trained on. --centre finds what is written on a "    \
+    "page or photograph of whatever size and light, makes it as large as the digits of MNIST are " \
+    "in their images, and lays it in the middle; ink must be as in the images trained on, light "  \
+    "on dark (--invert) or dark on light."
 
 /* ---- pictures, from the run file alone ---- */
 

@@ -47,6 +47,9 @@ static void tell(const inv_pack *pack, const char *out)
     if (told->skipped > 0)
         fprintf(stderr, "%zu other files were left out: only PNG files in a class's folder count\n",
                 told->skipped);
+    if (told->blank > 0)
+        fprintf(stderr, "of %zu images, %zu are blank: nothing was found in them to centre\n",
+                told->images, told->blank);
 }
 
 typedef struct own {
@@ -59,6 +62,8 @@ static const cli_option own_options[] = {
     {0, "size", "HxW", "fit every image into H x W pixels", CLI_TEXT,
      .offset = offsetof(own, size)},
     {0, "grey", NULL, "make colours grey", CLI_FLAG, .offset = offsetof(own, grey)},
+    {.shared = CLI_INVERT},
+    {.shared = CLI_CENTRE},
     {0, "test", "PART", "part of each class to set aside for testing (default 0.2; 0: none)",
      CLI_TEXT, .offset = offsetof(own, test)},
     {.shared = CLI_SEED},
@@ -71,6 +76,8 @@ static inv_status run(const cli_options *options)
     inv_pack_spec spec = {.out = options->out,
                           .folder = options->operands[0],
                           .grey = given->grey,
+                          .invert = options->invert,
+                          .centre = options->centre,
                           .test = TEST_DEFAULT,
                           .seed = options->has_seed ? options->seed : 1};
     inv_pack *pack = NULL;
@@ -105,7 +112,10 @@ const cli_command cli_command_pack = {
         "FOLDER/CLASS/*.png, or FOLDER/train/CLASS/*.png and FOLDER/test/CLASS/*.png. Classes are "
         "numbered in the order of their names, which are kept (DIR/classes.txt). All images must "
         "be of one size, or are fitted with --size: in the middle, with their proportions kept and "
-        "black beside them. What is transparent is black. The order of images is random, by the "
+        "their ground beside them. What is transparent is black. --centre finds what is written, "
+        "on a page or photograph of whatever size and light, and lays it into the middle of images "
+        "of --size (28x28), as MNIST's were made; with --invert, ink that is dark on light becomes "
+        "light on dark. The order of images is random, by the "
         "seed.",
     .minimum = 1,
     .maximum = 1,

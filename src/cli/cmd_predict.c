@@ -24,6 +24,7 @@ static const cli_option own_options[] = {
     {0, "labels", "IDX", "file of the true classes, for the accuracy", CLI_TEXT,
      .offset = offsetof(own, labels)},
     {.shared = CLI_INVERT},
+    {.shared = CLI_CENTRE},
     {.shared = CLI_JSON},
     {.shared = CLI_THREADS},
     {.shared = CLI_HELP},
@@ -289,6 +290,7 @@ static inv_status run(const cli_options *options)
     inv_status status = INV_OK;
     INV_TRY(prediction_open(options, &p));
     INV_TRY(predict_all(&p));
+    cli_images_advise(&p.images, &p.session.progress);
     if (options->json)
         INV_TRY(print_json(&p));
     else

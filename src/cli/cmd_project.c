@@ -5,6 +5,7 @@ static const cli_option own_options[] = {
     {0, "count", "N", "number of images", CLI_KEY_NUMBER, .key = "images"},
     {.shared = CLI_IMAGES},
     {.shared = CLI_INVERT},
+    {.shared = CLI_CENTRE},
     {.shared = CLI_INVERSE},
     {.shared = CLI_NAME},
     {.shared = CLI_SINGLE},

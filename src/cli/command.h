@@ -66,6 +66,7 @@ typedef enum cli_shared {
     CLI_SINGLE,
     CLI_IMAGES,
     CLI_INVERT,
+    CLI_CENTRE,
     CLI_JSON,
     CLI_HELP
 } cli_shared;
@@ -112,6 +113,7 @@ typedef struct cli_options {
     bool single;     /* a PNG file an image, in place of a sheet */
     bool images;     /* the operands after the first are images */
     bool invert;     /* dark on white becomes light on black */
+    bool centre;     /* images are prepared as handwriting is (inv_centre_image) */
     void *own;       /* owned */
     char **operands; /* in argv */
     size_t operand_count;

@@ -200,6 +200,34 @@ static inv_status put_class_names(inv_run *run, const inv_dataset *data)
     return inv_run_set_texts(run, "/", "class_names", names, data->classes);
 }
 
+#define LOOKS "/data/looks"
+
+static inv_status put_looks(inv_run *run, const inv_dataset *data)
+{
+    const size_t dims[] = {2, INV_LOOKS};
+    double both[2][INV_LOOKS];
+    if (data->looks.high[0] < data->looks.low[0])
+        return INV_OK;
+    memcpy(both[0], data->looks.low, sizeof both[0]);
+    memcpy(both[1], data->looks.high, sizeof both[1]);
+    return inv_run_put(run, LOOKS, INV_FLOAT64, 2, dims, both, INV_RUN_PLAIN);
+}
+
+/* Older files say nothing of it. */
+inv_status cli_data_looks(const inv_run *run, inv_looks *out)
+{
+    double both[2][INV_LOOKS];
+    *out = INV_LOOKS_NONE;
+    if (!inv_run_has(run, LOOKS))
+        return INV_OK;
+    inv_status status = inv_run_get(run, LOOKS, INV_FLOAT64, (size_t)2 * INV_LOOKS, both);
+    if (status != INV_OK)
+        return status;
+    memcpy(out->low, both[0], sizeof out->low);
+    memcpy(out->high, both[1], sizeof out->high);
+    return INV_OK;
+}
+
 /* How the images were read. What another command needs to read images alike, @scale and
  * @class_names, stands at the root. */
 inv_status cli_data_describe(inv_run *run, const inv_dataset *data)
@@ -225,6 +253,7 @@ inv_status cli_data_describe(inv_run *run, const inv_dataset *data)
     INV_TRY(inv_run_set_real(run, "/", "scale", data->scale));
     INV_TRY(put_class_names(run, data));
     INV_TRY(cli_put_class_images(run, data));
+    INV_TRY(put_looks(run, data));
 done:
     return status;
 }

@@ -1,10 +1,13 @@
 /* Images that a command is given, as rows for the net.
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
+#include "invproj/centre.h"
 #include "invproj/fit.h"
+#include "invproj/look.h"
 #include "invproj/png.h"
 
 /* ---- what the run file says of the images it was trained on ---- */
@@ -36,6 +39,12 @@ inv_status cli_images_open(const cli_file *file, const inv_net *net, cli_images 
     INV_TRY(read_scale(file, &images->scale));
     INV_TRY(read_type(file, &images->type));
     INV_TRY(cli_data_pixels(file->run, &images->pixels));
+    INV_TRY(cli_data_looks(file->run, &images->looks));
+    if (file->options->centre && (images->shape.height < 2 || images->shape.width < 2))
+        INV_FAIL(INV_EINVAL,
+                 "--centre: the net's images are lines of %zu values, in which nothing can be "
+                 "centred; leave it out",
+                 inv_shape_size(images->shape));
     if (!(images->scale > 0.0))
         INV_FAIL(INV_EFORMAT, "%s: /: pixels cannot be divided by a scale of %g", file->path,
                  images->scale);
@@ -61,26 +70,98 @@ static bool is_row(inv_shape given, inv_shape wanted)
                     inv_shape_size(given) == inv_shape_size(wanted));
 }
 
+#define CONTRAST_MIN 0.1 /* of black to white: an image with less is blank */
+
+/* Counts what is unusual of an image, as it was given and as a row. */
+static inv_status judge(cli_images *images, inv_shape given, const float *values, const float *row)
+{
+    const inv_pixels *pixels = &images->pixels;
+    const double span = pixels->white - pixels->black;
+    float low = values[0], high = values[0], ground = (float)pixels->ground;
+    double look[INV_LOOKS];
+    inv_status status = INV_OK;
+    for (size_t j = 1; j < inv_shape_size(given); j++) {
+        low = values[j] < low ? values[j] : low;
+        high = values[j] > high ? values[j] : high;
+    }
+    if (given.height > 1 && given.width > 1)
+        status = inv_fit_ground(given, values, &ground);
+    images->seen++;
+    if (high - low < CONTRAST_MIN * span)
+        images->blank++;
+    else if (fabs(ground - pixels->ground) > span / 2)
+        images->ground++;
+    else if (inv_look_at(images->shape, row, pixels, look) && !inv_looks_hold(&images->looks, look))
+        images->unlike++;
+    return status;
+}
+
+#define RARE 1000 /* one of so many is among the images trained on, too */
+
+/* What to try: a ground of the other brightness is one only where most images have it; else it is ink
+ * that touches an image's edges. */
+static const char *what_to_try(const cli_options *options, bool other_ground)
+{
+    if (options->centre)
+        return !other_ground     ? ""
+               : options->invert ? "; try it without --invert"
+                                 : "; try --invert";
+    if (!other_ground)
+        return "; try --centre";
+    return options->invert ? "; try --centre without --invert" : "; try --invert --centre";
+}
+
+void cli_images_advise(const cli_images *images, const cli_progress *progress)
+{
+    const inv_pixels *pixels = &images->pixels;
+    const bool on_dark = pixels->ground < (pixels->black + pixels->white) / 2;
+    const bool centre = images->options->centre;
+    const bool other_ground = 2 * images->ground > images->seen;
+    const struct {
+        size_t count;
+        const char *what;
+    } list[] = {{images->blank, "blank"},
+                {other_ground ? images->ground : 0,
+                 on_dark ? "on a light ground, those trained on a dark one"
+                         : "on a dark ground, those trained on a light one"},
+                {images->unlike + (other_ground || centre ? 0 : images->ground),
+                 "larger, smaller or elsewhere than those trained on"}};
+    char text[256] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+        if (list[i].count * RARE > images->seen)
+            used += (size_t)snprintf(text + used, sizeof text - used, "%s%zu %s", used ? "; " : "",
+                                     list[i].count, list[i].what);
+    if (used > 0)
+        cli_note(progress, "of %zu images: %s%s", images->seen, text,
+                 images->blank == images->seen || images->shape.height < 2
+                     ? ""
+                     : what_to_try(images->options, other_ground));
+}
+
 /* Fits `values`, which it may change, into a row. */
-static inv_status make_row(const cli_images *images, const char *file, inv_shape given,
-                           float *values, float *row)
+static inv_status make_row(cli_images *images, const char *file, inv_shape given, float *values,
+                           float *row)
 {
     const size_t size = inv_shape_size(given);
     const inv_pixels *pixels = &images->pixels;
     for (size_t j = 0; images->options->invert && j < size; j++)
         values[j] = (float)(pixels->black + pixels->white) - values[j];
-    if (is_row(given, images->shape)) {
+    inv_status status = INV_OK;
+    bool found = true;
+    if (images->options->centre)
+        status = inv_centre_image(given, values, images->shape, pixels, row, &found);
+    else if (is_row(given, images->shape))
         memcpy(row, values, size * sizeof *row);
-        return INV_OK;
-    }
-    inv_status status = inv_fit_image(given, values, images->shape, (float)pixels->ground, row);
-    if (status == INV_EDATA)
+    else
+        status = inv_fit_image(given, values, images->shape, (float)pixels->ground, row);
+    if (status == INV_EDATA || status == INV_EINVAL)
         return INV_ERROR(status, "%s: %s", file, inv_error_message());
-    return status;
+    return status == INV_OK ? judge(images, given, values, row) : status;
 }
 
 /* What is transparent is ground in the row, so its opposite before an inversion. */
-static inv_status take_png(const cli_images *images, const char *file, float *row)
+static inv_status take_png(cli_images *images, const char *file, float *row)
 {
     const inv_pixels *pixels = &images->pixels;
     const double span = pixels->white - pixels->black;

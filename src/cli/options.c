@@ -55,6 +55,9 @@ static const cli_option shared_options[] = {
                     CLI_FLAG, .offset = MEMBER(images)},
     [CLI_INVERT] = {0, "invert", NULL, "swap light and dark first, for digits drawn dark on white",
                     CLI_FLAG, .offset = MEMBER(invert)},
+    [CLI_CENTRE] = {0, "centre", NULL,
+                    "prepare handwriting as MNIST was: ground away, cropped, centred", CLI_FLAG,
+                    .offset = MEMBER(centre)},
     [CLI_JSON] = {0, "json", NULL, "print JSON", CLI_FLAG, .offset = MEMBER(json)},
     [CLI_HELP] = {'h', "help", NULL, "print this help", CLI_FLAG, .offset = MEMBER(help)},
 };

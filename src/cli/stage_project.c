@@ -77,6 +77,7 @@ static inv_status take_given_images(cli_session *session, projection *p)
     INV_TRY(projection_open(p, maximum, inv_net_units(session->materials.net, 0)));
     INV_TRY(cli_images_open(&session->file, session->materials.net, &images));
     INV_TRY(cli_images_next(&images, maximum, p->originals, NULL, &used));
+    cli_images_advise(&images, &session->progress);
     p->originals->size1 = p->images->size1 = used;
 done:
     cli_images_close(&images);

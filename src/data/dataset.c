@@ -16,6 +16,7 @@
 
 #include "data/names.h"
 #include "data/sources.h"
+#include "invproj/look.h"
 #include "invproj/rng.h"
 #include "kernels/kernels.h"
 
@@ -406,6 +407,25 @@ static inv_status find_ground(inv_dataset *data)
     return status;
 }
 
+#define LOOK_IMAGES 5000 /* that are looked at */
+
+/* What the training images look like. */
+static inv_status find_looks(inv_dataset *data)
+{
+    const size_t step = data->train.count / LOOK_IMAGES + 1;
+    gsl_matrix_float *image = NULL;
+    inv_status status = inv_mat_alloc(1, data->train.pixels, "an image", &image);
+    data->looks = INV_LOOKS_NONE;
+    for (size_t i = 0; i < data->train.count && status == INV_OK; i += step) {
+        double look[INV_LOOKS];
+        inv_part_rows(&data->train, i, 1, image);
+        if (inv_look_at(data->shape, image->data, &data->pixels, look))
+            inv_looks_add(&data->looks, look);
+    }
+    inv_mat_free(image);
+    return status;
+}
+
 /* What pixels are divided by, and what comes of it: value[b] = b / scale, rounded once to float. */
 static inv_status set_scale(const char *folder, inv_dataset *data, double scale)
 {
@@ -678,6 +698,7 @@ inv_status inv_dataset_load(const inv_data_spec *spec, const char *path, uint64_
         INV_TRY(shuffle(data, seed));
     INV_TRY(inv_dataset_set_validation(data, spec->validation));
     INV_TRY(find_ground(data));
+    INV_TRY(find_looks(data));
     *out = data;
     data = NULL;
 done:

@@ -13,13 +13,15 @@
 
 #include <gsl/gsl_randist.h>
 
+#include "invproj/centre.h"
 #include "invproj/dataset.h"
 #include "invproj/file.h"
 #include "invproj/fit.h"
 #include "invproj/png.h"
 #include "invproj/rng.h"
 
-#define DIGITS "0123456789"
+#define DIGITS       "0123456789"
+#define CENTRED_SIDE 28 /* where no size is given */
 
 enum { TRAIN, TEST, PARTS };
 
@@ -327,6 +329,8 @@ inv_status inv_pack_alloc(const inv_pack_spec *spec, inv_pack **out)
     INV_TRY(inv_calloc(1, sizeof *pack, "packing", &memory));
     pack = memory;
     pack->spec = *spec;
+    if (spec->centre && spec->height == 0)
+        pack->spec.height = pack->spec.width = CENTRED_SIDE;
     INV_TRY(inv_calloc(INV_CLASSES_MAX, sizeof *pack->classes, "classes", &memory));
     pack->classes = memory;
     INV_TRY(list_all(pack));
@@ -427,6 +431,19 @@ static inv_status check_size(const inv_pack *pack, const char *path, inv_shape g
         path, given.height, given.width, shape.height, shape.width, shape.height, shape.width);
 }
 
+/* On black or on white, whichever is nearer to what the image's ground is like. */
+static inv_status centre(inv_pack *pack, const char *path, inv_shape given, const float *values,
+                         float ground)
+{
+    const inv_pixels pixels = {0.0, 1.0, ground < 0.5f ? 0.0 : 1.0};
+    bool found = false;
+    inv_status status =
+        inv_centre_image(given, values, pack->report.shape, &pixels, pack->fitted, &found);
+    pack->report.blank += !found;
+    return status == INV_EINVAL ? INV_ERROR(INV_EDATA, "%s: %s", path, inv_error_message())
+                                : status;
+}
+
 inv_status inv_pack_step(inv_pack *pack)
 {
     const item *it = &pack->items[pack->done];
@@ -434,14 +451,20 @@ inv_status inv_pack_step(inv_pack *pack)
     inv_shape given = {0};
     float *values = NULL, ground = 0.0f;
     inv_status status = INV_OK;
-    INV_TRY(inv_png_read(it->path, 0.0f, &given, &values));
+    INV_TRY(inv_png_read(it->path, pack->spec.invert ? 1.0f : 0.0f, &given, &values));
+    for (size_t i = 0; pack->spec.invert && i < inv_shape_size(given); i++)
+        values[i] = 1.0f - values[i];
     if (pack->done == 0)
         INV_TRY(begin(pack, given));
     INV_TRY(check_size(pack, it->path, given));
-    if (!pack->spec.grey && pack->report.shape.channels == 1 && has_colour(given, values))
+    if (!pack->spec.grey && !pack->spec.centre && pack->report.shape.channels == 1 &&
+        has_colour(given, values))
         INV_TRY(turn_to_colour(pack));
     INV_TRY(inv_fit_ground(given, values, &ground));
-    INV_TRY(inv_fit_image(given, values, pack->report.shape, ground, pack->fitted));
+    if (pack->spec.centre)
+        INV_TRY(centre(pack, it->path, given, values, ground));
+    else
+        INV_TRY(inv_fit_image(given, values, pack->report.shape, ground, pack->fitted));
     const size_t size = inv_shape_size(pack->report.shape);
     unsigned char *to = pack->bytes + (part_first(pack, part) + pack->placed[part]) * size;
     for (size_t i = 0; i < size; i++)

@@ -154,14 +154,22 @@ static double number(const json_t *image, size_t k, const char *key)
     return number_of(json_array_get(json_object_get(image, "classes"), k), key);
 }
 
-static json_t *json_of(program *p)
+/* Whatever is said beside it, of an image that is unlike those trained on. */
+static json_t *json_of_unlike(program *p)
 {
     ck_assert_program(p, 0);
-    ck_assert_str_eq(p->err, "");
+    ck_assert_uint_le(program_lines(p->err), 1);
     json_t *all = json_loads(p->out, JSON_REJECT_DUPLICATES, NULL);
     ck_assert_ptr_nonnull(all);
     program_free(p);
     return all;
+}
+
+static json_t *json_of(program *p)
+{
+    ck_assert_program(p, 0);
+    ck_assert_str_eq(p->err, "");
+    return json_of_unlike(p);
 }
 
 /* The same classes, as probable. */
@@ -192,9 +200,10 @@ static void assert_kinds(const inv_dataset *of, const char *file, const char *fo
         unsigned char *grey = malloc(height * width);
         memcpy(grey, test_image(of, i), height * width);
         write_kind(path, kind, grey, height, width);
-        json_t *all = json_of(program_run(NULL, "predict %s %s --json --threads 1", file, path));
-        json_t *inverted =
-            json_of(program_run(NULL, "predict %s %s --json --threads 1 --invert", file, path));
+        program *p = program_run(NULL, "predict %s %s --json --threads 1", file, path);
+        json_t *all = dark ? json_of_unlike(p) : json_of(p);
+        p = program_run(NULL, "predict %s %s --json --threads 1 --invert", file, path);
+        json_t *inverted = dark ? json_of(p) : json_of_unlike(p);
         assert_same(json_image(dark ? inverted : all, 0), expected, 2e-5);
         ck_assert_ptr_null(json_object_get(json_image(all, 0), "index"));
         ck_assert_str_eq(json_string_value(json_object_get(json_image(all, 0), "file")), path);
