@@ -34,6 +34,10 @@ INV_MUST_CHECK inv_status inv_file_fill(const char *path, int fd, void *data, si
 INV_MUST_CHECK inv_status inv_file_read(const char *path, size_t limit, unsigned char **data,
                                         size_t *size);
 
+/* The SHA-256 of the bytes of `count` files, one behind the other, as 64 hexadecimal digits. INV_EIO
+ * as inv_file_open. */
+INV_MUST_CHECK inv_status inv_files_sha256(const char *const *paths, size_t count, char sha256[65]);
+
 /* Where the bytes of `path` belong: the end of its symbolic links, or itself, whether it is there
  * or not. The caller frees *target. INV_EIO for a link that leads nowhere, and for what is there
  * and is no regular file. */

@@ -20,6 +20,7 @@
  * of them NUL. It is records, each with its kind as the first byte:
  *
  *     'S'  u8 version (1), u8 1 (or 0: not) sealed      the start
+ *     'M'  TEXT format                                  of a model file: a row of the formats' table
  *     'G'  TEXT path                                    a group; "/" is the first
  *     'D'  TEXT path, u8 storage, HEAD                  an array (inv_run_storage; 3: one that grows)
  *     'B'  u64 size, so many bytes                      the array's next rows, whole ones
@@ -30,7 +31,7 @@
  *
  *     HEAD is u8 type, u8 flags, u32 bytes of a value, u8 rank, u64 each of so many sizes.
  *     Types: 'u' whole numbers from 0 on (of 1, 2, 4 or 8 bytes), 'i' whole numbers, 'f' IEEE floats
- *     (2, 4 or 8), 's' texts of that many bytes, 't' texts of any length (0 bytes; each value is a
+ *     (2, 4 or 8), 'o' bytes (2), 's' texts of that many bytes, 't' texts of any length (0 bytes; each value is a
  *     TEXT). Flags, of texts: 1 UTF-8, 2 filled up with NUL, 4 with blanks. Rank 255: no value at
  *     all, HDF5's null space.
  *

@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <nettle/sha2.h>
+
 #define TEMP_ATTEMPTS  100
 #define TEMP_NAME_KEPT 200 /* bytes of the file's own name, so that all of it fits in NAME_MAX */
 #define TEMP_NAME_SIZE 256
@@ -93,6 +95,37 @@ done:
 }
 
 /* ---- replacing ---- */
+
+static inv_status add_to_sha256(const char *path, struct sha256_ctx *context, unsigned char *block,
+                                size_t room)
+{
+    size_t size = 0, got = room;
+    int fd = -1;
+    inv_status status = inv_file_open(path, &fd, &size);
+    while (status == INV_OK && got == room) {
+        status = inv_file_fill(path, fd, block, room, &got);
+        if (status == INV_OK)
+            sha256_update(context, got, block);
+    }
+    if (fd >= 0)
+        close(fd);
+    return status;
+}
+
+inv_status inv_files_sha256(const char *const *paths, size_t count, char sha256[65])
+{
+    struct sha256_ctx context;
+    unsigned char block[1 << 16];
+    uint8_t digest[SHA256_DIGEST_SIZE];
+    inv_status status = INV_OK;
+    sha256_init(&context);
+    for (size_t i = 0; i < count && status == INV_OK; i++)
+        status = add_to_sha256(paths[i], &context, block, sizeof block);
+    sha256_digest(&context, sizeof digest, digest);
+    for (size_t i = 0; i < sizeof digest; i++)
+        snprintf(sha256 + 2 * i, 3, "%02x", digest[i]);
+    return status;
+}
 
 /* The system's reason, and what the user can do about it. */
 static inv_status write_error(const char *path, int code)

@@ -12,12 +12,14 @@
 #include "invproj/file.h"
 
 #define DEFLATE_RATIO_MAX 1032 /* no deflate stream grows more: 258 bytes for two bits */
+#define MODEL_RATIO_MAX   1000 /* no network's numbers do */
 
 struct inv_zip {
     zip_t *archive;
     char *path;
     size_t file_size, count;
-    const char **sorted; /* [count]: the names, to find two that are equal */
+    zip_uint64_t ratio_max; /* of what is deflated */
+    const char **sorted;    /* [count]: the names, to find two that are equal */
 };
 
 static inv_status damaged(const inv_zip *zip, const char *why)
@@ -91,6 +93,7 @@ inv_status inv_zip_open(const char *path, inv_zip **out)
     *out = NULL;
     INV_TRY(inv_calloc(1, sizeof *zip, path, &memory));
     zip = memory;
+    zip->ratio_max = DEFLATE_RATIO_MAX;
     zip->path = strdup(path);
     if (!zip->path)
         INV_FAIL(INV_ENOMEM, "%s: no memory for its name", path);
@@ -103,6 +106,65 @@ done:
     inv_zip_close(zip);
     if (fd >= 0)
         close(fd);
+    return status;
+}
+
+/* Whether a name stays where an archive is unpacked. */
+static bool stays(const char *name)
+{
+    if (name[0] == '/' || name[0] == '\\')
+        return false;
+    for (const char *at = name; *at;) {
+        const size_t length = strcspn(at, "/\\");
+        if (length == 2 && at[0] == '.' && at[1] == '.')
+            return false;
+        at += length + (at[length] != 0);
+    }
+    return true;
+}
+
+static inv_status open_bytes(inv_zip *zip, const unsigned char *bytes)
+{
+    zip_error_t error;
+    zip_error_init(&error);
+    zip_source_t *source = zip_source_buffer_create(bytes, zip->file_size, 0, &error);
+    inv_status status = INV_OK;
+    if (source)
+        zip->archive = zip_open_from_source(source, ZIP_RDONLY, &error);
+    if (!zip->archive)
+        status = zip_error_code_zip(&error) == ZIP_ER_MEMORY
+                     ? INV_ERROR(INV_ENOMEM, "%s: no memory to list the archive", zip->path)
+                     : damaged(zip, zip_error_strerror(&error));
+    if (!zip->archive && source)
+        zip_source_free(source);
+    zip_error_fini(&error);
+    return status;
+}
+
+inv_status inv_zip_open_bytes(const char *name, const unsigned char *bytes, size_t size,
+                              inv_zip **out)
+{
+    void *memory = NULL;
+    inv_zip *zip = NULL;
+    inv_status status = INV_OK;
+    *out = NULL;
+    INV_TRY(inv_calloc(1, sizeof *zip, name, &memory));
+    zip = memory;
+    zip->file_size = size;
+    zip->ratio_max = MODEL_RATIO_MAX;
+    zip->path = strdup(name);
+    if (!zip->path)
+        INV_FAIL(INV_ENOMEM, "%s: no memory for its name", name);
+    INV_TRY(open_bytes(zip, bytes));
+    INV_TRY(list_names(zip));
+    for (size_t i = 0; i < zip->count; i++)
+        if (!stays(zip->sorted[i]))
+            INV_FAIL(INV_EFORMAT, "%s: a member is named %.100s, which leads out of the archive",
+                     name, zip->sorted[i]);
+    *out = zip;
+    zip = NULL;
+done:
+    inv_zip_close(zip);
     return status;
 }
 
@@ -151,7 +213,7 @@ static inv_status check_member(const inv_zip *zip, size_t member, size_t limit, 
         return INV_ERROR(INV_EFORMAT,
                          "%s: %.100s: packed by method %d; stored and deflated members are read",
                          zip->path, name, it.comp_method);
-    const zip_uint64_t ratio = it.comp_method == ZIP_CM_STORE ? 1 : DEFLATE_RATIO_MAX;
+    const zip_uint64_t ratio = it.comp_method == ZIP_CM_STORE ? 1 : zip->ratio_max;
     if (it.comp_size > zip->file_size || it.size / ratio > it.comp_size)
         return INV_ERROR(INV_EFORMAT,
                          "%s: %.100s: said to unpack to more bytes (%llu) than it can hold; the "

@@ -25,6 +25,10 @@ typedef struct inv_zip inv_zip;
  * ZIP archive, or damaged, or two members of one name, which two programs may read differently. The
  * caller closes. */
 INV_MUST_CHECK inv_status inv_zip_open(const char *path, inv_zip **out);
+/* The same of an archive in memory, whose bytes must stay until it is closed; no member's name may
+ * lead elsewhere ("/a", "../a"). */
+INV_MUST_CHECK inv_status inv_zip_open_bytes(const char *name, const unsigned char *bytes,
+                                             size_t size, inv_zip **out);
 void inv_zip_close(inv_zip *zip);
 
 /* Its members, from 0, and the number of the one of that name. */

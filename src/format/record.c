@@ -44,6 +44,8 @@ bool inv_value_is_known(const inv_value_head *head)
         return size == 1 || size == 2 || size == 4 || size == 8;
     case INV_VALUE_FLOAT:
         return size == 2 || size == 4 || size == 8;
+    case INV_VALUE_OPAQUE:
+        return size == 2;
     case INV_VALUE_TEXT:
         return size > 0 && size <= FIXED_TEXT_MAX;
     case INV_VALUE_TEXTS:
@@ -233,7 +235,7 @@ inv_status inv_record_take(inv_source *from, inv_record *r)
 {
     inv_status status = INV_OK;
     INV_TRY(take_byte(from, &r->kind));
-    if (r->kind == 0 || !strchr("SGDBALEF", r->kind))
+    if (r->kind == 0 || !strchr("SMGDBALEF", r->kind))
         return wrong("a record of no known kind");
     if (r->kind == INV_RECORD_START)
         INV_TRY(take_byte(from, &r->version));

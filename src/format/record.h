@@ -25,6 +25,7 @@
 
 typedef enum inv_record_kind {
     INV_RECORD_START = 'S',
+    INV_RECORD_FORMAT = 'M', /* of a model file: its row of the table */
     INV_RECORD_GROUP = 'G',
     INV_RECORD_ARRAY = 'D',
     INV_RECORD_BLOCK = 'B',
@@ -38,6 +39,7 @@ typedef enum inv_value_kind {
     INV_VALUE_UNSIGNED = 'u',
     INV_VALUE_SIGNED = 'i',
     INV_VALUE_FLOAT = 'f',
+    INV_VALUE_OPAQUE = 'o', /* two bytes of no declared meaning: bfloat16 */
     INV_VALUE_TEXT = 's', /* of `size` bytes */
     INV_VALUE_TEXTS = 't' /* of any length */
 } inv_value_kind;

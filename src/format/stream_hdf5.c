@@ -1,4 +1,4 @@
-/* A run file, as a stream: what runs where it may come to harm. HDF5 may crash on what it reads
+/* A run file or another HDF5 file, as a stream: what runs where it may come to harm. HDF5 may crash on what it reads
  * here; what must not be is that it believes sizes that no file of that length can hold, or follows
  * links and names of files out of it.
  * SPDX-License-Identifier: GPL-3.0-or-later */
@@ -9,6 +9,7 @@
 
 #include <hdf5.h>
 
+#include "format/hdf5.h"
 #include "format/image.h"
 #include "format/record.h"
 #include "format/seal.h"
@@ -30,8 +31,10 @@ uint64_t inv_stream_max(uint64_t size)
 }
 
 typedef struct sending {
-    const char *name; /* of the file */
-    const char *path; /* of the group or array whose turn it is */
+    const char *name;   /* of the file */
+    const char *path;   /* of the group or array whose turn it is */
+    const char *prefix; /* before each path in the stream */
+    bool is_model;      /* a model file, of which nothing may be elsewhere */
     hid_t file;
     uint64_t size, array_max;
     const inv_sink *to;
@@ -49,6 +52,17 @@ static inv_status unreadable(const sending *s)
     return INV_ERROR(INV_EFORMAT, "%s: damaged: HDF5 cannot read all of it: %s", s->name, s->path);
 }
 
+/* An attribute of what stands at the path or, with "", all of that. */
+static inv_status leave_out(sending *s, const char *attribute, const char *why)
+{
+    inv_record *r = &s->record;
+    r->kind = INV_RECORD_LEFT_OUT;
+    snprintf(r->text, sizeof r->text, "%s%s%s%s", s->prefix, s->path, *attribute ? " @" : "",
+             attribute);
+    snprintf(r->why, sizeof r->why, "%s", why);
+    return inv_record_put(s->to, r);
+}
+
 static void set_text(sending *s, const char *text)
 {
     const size_t length = strnlen(text, sizeof s->record.text - 1);
@@ -56,14 +70,20 @@ static void set_text(sending *s, const char *text)
     s->record.text[length] = 0;
 }
 
-/* An attribute of what stands at the path or, with "", all of that. */
-static inv_status leave_out(sending *s, const char *attribute, const char *why)
+/* The path as the stream says it: the root of a file with a prefix is the prefix. */
+static void set_path(sending *s)
 {
-    inv_record *r = &s->record;
-    r->kind = INV_RECORD_LEFT_OUT;
-    snprintf(r->text, sizeof r->text, "%s%s%s", s->path, *attribute ? " @" : "", attribute);
-    snprintf(r->why, sizeof r->why, "%s", why);
-    return inv_record_put(s->to, r);
+    snprintf(s->record.text, sizeof s->record.text, "%s%s", s->prefix,
+             *s->prefix && s->path[1] == 0 ? "" : s->path);
+}
+
+/* Values or links that lead out of the file: a run file goes on without, a model is not whole. */
+static inv_status leads_out(sending *s, const char *why)
+{
+    if (!s->is_model)
+        return leave_out(s, "", strstr(why, "link") ? "a link" : why);
+    return INV_ERROR(INV_EFORMAT, "%s: %s: %s; only what is in the file itself is read", s->name,
+                     s->path, why);
 }
 
 /* ---- sizes ---- */
@@ -266,14 +286,16 @@ static inv_status send_texts(sending *s, hid_t array)
     return status;
 }
 
-/* Why an array cannot be said; NULL: it can. */
-static const char *what_array(hid_t array, hid_t properties, inv_value_head *head)
+/* Why an array cannot be said; NULL: it can. Keras stores bfloat16 as two bytes of no meaning. */
+static const char *what_array(const sending *s, hid_t array, inv_value_head *head)
 {
     hid_t type = H5Dget_type(array);
     const char *why = inv_value_classify(type, head);
+    if (why && s->is_model && H5Tget_class(type) == H5T_OPAQUE && head->size == 2) {
+        head->kind = INV_VALUE_OPAQUE;
+        why = NULL;
+    }
     H5Tclose(type);
-    if (H5Pget_layout(properties) == H5D_VIRTUAL || H5Pget_external_count(properties) > 0)
-        return "values in another file";
     return why;
 }
 
@@ -282,7 +304,9 @@ static inv_status send_open_array(sending *s, hid_t array, hid_t properties)
     inv_record *r = &s->record;
     uint64_t chunk_rows = 1;
     inv_status status = INV_OK;
-    const char *why = what_array(array, properties, &r->head);
+    if (H5Pget_layout(properties) == H5D_VIRTUAL || H5Pget_external_count(properties) > 0)
+        return leads_out(s, "values in another file");
+    const char *why = what_array(s, array, &r->head);
     if (why)
         return leave_out(s, "", why);
     hid_t space = H5Dget_space(array);
@@ -295,7 +319,7 @@ static inv_status send_open_array(sending *s, hid_t array, hid_t properties)
     if (inv_value_bytes(&r->head, count) > s->array_max)
         return INV_OK;
     r->kind = INV_RECORD_ARRAY;
-    set_text(s, s->path);
+    set_path(s);
     INV_TRY(inv_record_put(s->to, r));
     if (count > 0)
         INV_TRY(r->head.kind == INV_VALUE_TEXTS ? send_texts(s, array)
@@ -326,7 +350,7 @@ static inv_status send_group(sending *s)
     if (group < 0)
         return unreadable(s);
     s->record.kind = INV_RECORD_GROUP;
-    set_text(s, s->path);
+    set_path(s);
     inv_status status = inv_record_put(s->to, &s->record);
     if (status == INV_OK)
         status = send_attributes(s, group);
@@ -354,6 +378,8 @@ static inv_status send_object(sending *s)
     if (H5Oget_info_by_name(s->file, s->path, &info, H5P_DEFAULT) < 0)
         return unreadable(s);
     const bool is_root = s->path[1] == 0;
+    if (s->is_model && strncmp(s->path, "/optimizer", 10) == 0)
+        return INV_OK; /* of the training, as large as the network or twice that */
     if ((is_root || info.rc > 1) && was_met(s, info.addr))
         return leave_out(s, "", "another name of what is there");
     if (info.type == H5O_TYPE_GROUP)
@@ -373,7 +399,9 @@ static herr_t visit_link(hid_t root, const char *name, const H5L_info_t *info, v
     if (length < 0 || (size_t)length >= sizeof path)
         s->status = unreadable(s); /* groups within groups without an end */
     else
-        s->status = info->type == H5L_TYPE_HARD ? send_object(s) : leave_out(s, "", "a link");
+        s->status = info->type == H5L_TYPE_HARD   ? send_object(s)
+                    : info->type == H5L_TYPE_SOFT ? leave_out(s, "", "a link")
+                                                  : leads_out(s, "a link to another file");
     s->path = "/";
     return s->status == INV_OK ? 0 : -1;
 }
@@ -383,35 +411,83 @@ static inv_status send_all(sending *s)
     inv_status status = send_object(s);
     if (status == INV_OK && H5Lvisit(s->file, H5_INDEX_NAME, H5_ITER_INC, visit_link, s) < 0)
         status = s->status != INV_OK ? s->status : unreadable(s);
-    s->record.kind = INV_RECORD_END;
-    return status == INV_OK ? inv_record_put(s->to, &s->record) : status;
+    return status;
+}
+
+/* All that is in the HDF5 file, which `it` tells of. */
+static inv_status send_file(const sending *it, unsigned char *bytes)
+{
+    void *memory = NULL;
+    inv_status status = inv_calloc(1, sizeof *it, it->name, &memory);
+    sending *s = memory;
+    if (status != INV_OK)
+        return status;
+    *s = *it;
+    errno = 0;
+    s->file = inv_image_view(bytes, (size_t)s->size);
+    status = s->file < 0 ? unreadable(s) : send_all(s);
+    H5Fclose(s->file);
+    free(s->shared);
+    free(s);
+    return status;
+}
+
+inv_status inv_stream_start(const inv_sink *to, bool is_sealed, const char *format)
+{
+    inv_record r = {.kind = INV_RECORD_START, .status = is_sealed};
+    inv_status status = inv_record_put(to, &r);
+    if (status != INV_OK || !format)
+        return status;
+    r.kind = INV_RECORD_FORMAT;
+    snprintf(r.text, sizeof r.text, "%s", format);
+    return inv_record_put(to, &r);
+}
+
+inv_status inv_stream_end(const inv_sink *to)
+{
+    const inv_record r = {.kind = INV_RECORD_END};
+    return inv_record_put(to, &r);
 }
 
 inv_status inv_stream_send(const char *name, unsigned char *bytes, size_t size, uint64_t array_max,
                            const inv_sink *to)
 {
     inv_seal seal;
-    void *memory = NULL;
-    sending *s = NULL;
     inv_status status = INV_OK;
     INV_TRY(inv_seal_check(name, bytes, size, &seal));
-    INV_TRY(inv_calloc(1, sizeof *s, name, &memory));
-    s = memory;
-    *s = (sending){.name = name, .path = "/", .size = seal.size, .array_max = array_max, .to = to};
-    s->record = (inv_record){.kind = INV_RECORD_START, .status = seal.is_right};
-    INV_TRY(inv_record_put(to, &s->record));
-    errno = 0;
-    s->file = inv_image_view(seal.body, seal.size);
-    if (s->file < 0)
-        INV_RAISE(unreadable(s));
-    INV_TRY(send_all(s));
+    INV_TRY(inv_stream_start(to, seal.is_right, NULL));
+    const sending it = {.name = name,
+                        .path = "/",
+                        .prefix = "",
+                        .size = seal.size,
+                        .array_max = array_max,
+                        .to = to};
+    INV_TRY(send_file(&it, seal.body));
+    INV_TRY(inv_stream_end(to));
 done:
-    if (s) {
-        H5Fclose(s->file);
-        free(s->shared);
-    }
-    free(s);
     return status;
+}
+
+inv_status inv_hdf5_send(const char *name, const char *prefix, unsigned char *bytes, size_t size,
+                         uint64_t array_max, const inv_sink *to)
+{
+    const sending it = {.name = name,
+                        .path = "/",
+                        .prefix = prefix,
+                        .is_model = true,
+                        .size = size,
+                        .array_max = array_max,
+                        .to = to};
+    return send_file(&it, bytes);
+}
+
+bool inv_hdf5_is(const unsigned char *first, size_t size)
+{
+    static const unsigned char mark[] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
+    for (size_t at = 0; at + sizeof mark <= size; at = at ? 2 * at : 512) /* behind a user block */
+        if (memcmp(first + at, mark, sizeof mark) == 0)
+            return true;
+    return false;
 }
 
 inv_status inv_stream_fail(const inv_sink *to, inv_status why, const char *message)
@@ -419,4 +495,24 @@ inv_status inv_stream_fail(const inv_sink *to, inv_status why, const char *messa
     inv_record r = {.kind = INV_RECORD_FAILED, .status = (uint8_t)why};
     snprintf(r.text, sizeof r.text, "%s", message);
     return inv_record_put(to, &r);
+}
+
+inv_status inv_text_send(const char *path, const char *attribute, const unsigned char *text,
+                         size_t size, const inv_sink *to)
+{
+    inv_record r = {.kind = INV_RECORD_GROUP, .bytes = sizeof(uint32_t) + size};
+    inv_status status = INV_OK;
+    if (size > INV_RECORD_TEXT_MAX || memchr(text, 0, size))
+        return INV_ERROR(INV_EFORMAT, "%s: %s", path,
+                         size > INV_RECORD_TEXT_MAX ? "too long a text"
+                                                    : "a text with a NUL in it");
+    snprintf(r.text, sizeof r.text, "%s", path);
+    INV_TRY(inv_record_put(to, &r));
+    r.kind = INV_RECORD_ATTRIBUTE;
+    snprintf(r.text, sizeof r.text, "%s", attribute);
+    r.head = (inv_value_head){.kind = INV_VALUE_TEXTS, .flags = INV_VALUE_UTF8};
+    INV_TRY(inv_record_put(to, &r));
+    INV_TRY(inv_record_put_text(to, (const char *)text, size));
+done:
+    return status;
 }

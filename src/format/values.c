@@ -42,6 +42,8 @@ hid_t inv_value_type(const inv_value_head *head)
 {
     if (head->kind == INV_VALUE_TEXT || head->kind == INV_VALUE_TEXTS)
         return text_type(head);
+    if (head->kind == INV_VALUE_OPAQUE)
+        return H5Tcreate(H5T_OPAQUE, head->size);
     if (head->kind == INV_VALUE_FLOAT && head->size == 2)
         return half_type();
     if (head->kind == INV_VALUE_FLOAT)

@@ -1,0 +1,52 @@
+/* format.h - the table of formats of model files. To add one: write src/format/NAME.c, and add its
+ * line here.
+ *
+ * A file is known by its content: each row says whether the first bytes may be its own, and a zip
+ * archive is the first row's whose member is in it. `send` runs in the process that may come to harm
+ * and turns the file into a stream; `import` runs in the program, sees nothing but the tree which
+ * that made, and describes the net in a sketch (sketch.h).
+ *
+ *     const inv_format *format = inv_format_find(inv_tree_format(tree));
+ *     status = format->import(tree, how, model, sketch);
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef INVPROJ_FORMAT_H
+#define INVPROJ_FORMAT_H
+
+#include "format/sketch.h"
+#include "invproj/model.h"
+
+typedef struct inv_format {
+    const char *name;    /* the row's, and what the stream says: "keras-h5" */
+    const char *what;    /* for people: "Keras" */
+    const char *endings; /* that its files usually have: ".h5 .hdf5" */
+    bool (*probe)(const unsigned char *first, size_t size);
+    const char *member; /* of a zip archive: a pattern (fnmatch) that one of its names fits; NULL:
+                           no zip archive */
+    /* Between inv_stream_start and inv_stream_end, which the caller writes. */
+    inv_status (*send)(const char *name, unsigned char *bytes, size_t size, uint64_t array_max,
+                       const inv_sink *to);
+    /* See inv_model_beside; NULL: all is in one file. */
+    inv_status (*beside)(const inv_tree *tree, size_t i, char name[INV_TEXT_MAX], bool *found);
+    /* Describes the net, and says in the model all but the net itself. */
+    inv_status (*import)(const inv_tree *tree, const inv_import *how, inv_model *model,
+                         inv_sketch *sketch);
+} inv_format;
+
+/* X(name): src/format/NAME.c defines `const inv_format inv_format_NAME`. */
+#define INV_FORMATS(X)                                                                             \
+    X(keras_h5)                                                                                    \
+    X(keras_zip)                                                                                   \
+    X(keras_json)
+
+#define INV_FORMAT_DECLARE(name) extern const inv_format inv_format_##name;
+INV_FORMATS(INV_FORMAT_DECLARE)
+#undef INV_FORMAT_DECLARE
+
+/* The row of that name, or NULL. */
+const inv_format *inv_format_find(const char *name);
+
+/* Whether the bytes begin as a zip archive does: the probe of all rows with a member. */
+bool inv_zip_is(const unsigned char *first, size_t size);
+
+#endif

@@ -1,0 +1,318 @@
+/* Keras models: .h5, .keras, folders, and weights in several files.
+ *
+ * An .h5 file is HDF5 with its architecture in @model_config, or none; a .keras file a zip archive of
+ * metadata.json, config.json and model.weights.h5, which saved with zipped=False are three files of a
+ * folder; weights in several files have a JSON file that says what is where. In the tree, each member
+ * or file is a group of its name; of JSON, @text.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "format/keras.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "data/zip.h"
+#include "format/hdf5.h"
+
+#define MEMBER_MAX ((size_t)1 << 32)
+
+/* ---- the process that reads ---- */
+
+static inv_status send_h5(const char *name, unsigned char *bytes, size_t size, uint64_t array_max,
+                          const inv_sink *to)
+{
+    return inv_hdf5_send(name, "", bytes, size, array_max, to);
+}
+
+static inv_status send_member(const char *name, inv_zip *zip, const char *member,
+                              uint64_t array_max, const inv_sink *to)
+{
+    char path[64];
+    unsigned char *bytes = NULL;
+    size_t at = 0, size = 0;
+    if (!inv_zip_find(zip, member, &at))
+        return INV_OK;
+    inv_status status = inv_zip_read(zip, at, MEMBER_MAX, &bytes, &size);
+    snprintf(path, sizeof path, "/%s", member);
+    if (status == INV_OK)
+        status = strstr(member, ".json") ? inv_text_send(path, "text", bytes, size, to)
+                                         : inv_hdf5_send(name, path, bytes, size, array_max, to);
+    free(bytes);
+    return status;
+}
+
+static inv_status send_zip(const char *name, unsigned char *bytes, size_t size, uint64_t array_max,
+                           const inv_sink *to)
+{
+    static const char *const members[] = {"metadata.json", "config.json", "model.weights.h5"};
+    inv_zip *zip = NULL;
+    inv_status status = inv_zip_open_bytes(name, bytes, size, &zip);
+    for (size_t i = 0; status == INV_OK && i < sizeof members / sizeof *members; i++)
+        status = send_member(name, zip, members[i], array_max, to);
+    inv_zip_close(zip);
+    return status;
+}
+
+static bool is_json(const unsigned char *first, size_t size)
+{
+    size_t i = 0;
+    while (i < size && isspace(first[i]))
+        i++;
+    return i < size && first[i] == '{';
+}
+
+static inv_status send_json(const char *name, unsigned char *bytes, size_t size, uint64_t array_max,
+                            const inv_sink *to)
+{
+    (void)name, (void)array_max;
+    return inv_text_send("/", "text", bytes, size, to);
+}
+
+/* ---- JSON texts ---- */
+
+/* The JSON in @text of a group; *out is NULL where there is none. */
+static inv_status read_json(const inv_tree *tree, const char *path, const char *attribute,
+                            json_t **out)
+{
+    char *text = NULL;
+    json_error_t error;
+    *out = NULL;
+    inv_status status = inv_tree_text(tree, path, attribute, 0, &text);
+    if (status != INV_OK || !text)
+        return status;
+    *out = json_loads(text, 0, &error);
+    free(text);
+    if (*out)
+        return INV_OK;
+    return INV_ERROR(INV_EFORMAT, "%s: %s @%s: line %d: %s", inv_tree_name(tree), path, attribute,
+                     error.line, error.text);
+}
+
+/* The i-th file of a map of weights, each once, in the order of the map. */
+static const char *shard_name(json_t *map, size_t number)
+{
+    const char *key;
+    json_t *value, *seen = json_object();
+    const char *found = NULL;
+    json_object_foreach(map, key, value)
+    {
+        const size_t count = json_is_array(value) ? json_array_size(value) : 1;
+        for (size_t i = 0; i < count && !found; i++) {
+            const char *name =
+                json_string_value(json_is_array(value) ? json_array_get(value, i) : value);
+            if (!name || json_object_get(seen, name))
+                continue;
+            if (json_object_size(seen) == number)
+                found = name;
+            json_object_set_new(seen, name, json_true());
+        }
+    }
+    json_decref(seen);
+    return found;
+}
+
+static inv_status beside_json(const inv_tree *tree, size_t i, char name[INV_TEXT_MAX], bool *found)
+{
+    static const char *const folder[] = {"metadata.json", "model.weights.h5"};
+    json_t *root = NULL;
+    inv_status status = read_json(tree, "/", "text", &root);
+    json_t *map = json_object_get(root, "weight_map");
+    const char *file = NULL;
+    if (map)
+        file = shard_name(map, i);
+    else if (json_object_get(root, "class_name") && i < 2)
+        file = folder[i];
+    *found = file != NULL;
+    if (file)
+        snprintf(name, INV_TEXT_MAX, "%s", file);
+    json_decref(root);
+    return status;
+}
+
+/* ---- opening ---- */
+
+/* The user's architecture, else the file's own. */
+static inv_status read_architecture(const inv_tree *tree, const inv_import *how, json_t **out)
+{
+    json_error_t error;
+    *out = NULL;
+    if (how->arch) {
+        *out = json_loads(how->arch, 0, &error);
+        return *out ? INV_OK
+                    : INV_ERROR(INV_ECONFIG,
+                                "%s: line %d: %s; the architecture of a Keras model is JSON, as "
+                                "model.to_json() gives it",
+                                how->arch_name ? how->arch_name : "--arch", error.line, error.text);
+    }
+    inv_status status = read_json(tree, "/", "model_config", out);
+    if (status == INV_OK && !*out)
+        status = read_json(tree, "/config.json", "text", out);
+    if (status == INV_OK && !*out)
+        status = read_json(tree, "/", "text", out);
+    if (status != INV_OK || json_object_get(*out, "class_name"))
+        return status;
+    json_decref(*out);
+    *out = NULL;
+    return INV_ERROR(
+        INV_EFORMAT,
+        "%s: holds no architecture, weights at most; give it with --arch FILE, JSON as "
+        "model.to_json() gives it",
+        inv_tree_name(tree));
+}
+
+static inv_status read_version(const inv_tree *tree, json_t *arch, char **out)
+{
+    json_t *metadata = NULL;
+    inv_status status = inv_tree_text(tree, "/", "keras_version", 0, out);
+    if (status == INV_OK && !*out)
+        status = inv_tree_text(tree, "/model_weights", "keras_version", 0, out);
+    if (status == INV_OK && !*out)
+        status = read_json(tree, "/metadata.json", "text", &metadata);
+    const char *text = json_string_value(json_object_get(metadata, "keras_version"));
+    if (!text)
+        text = json_string_value(json_object_get(arch, "keras_version"));
+    if (status == INV_OK && !*out && text) {
+        *out = strdup(text);
+        if (!*out)
+            status = INV_ERROR(INV_ENOMEM, "%s: no memory", inv_tree_name(tree));
+    }
+    json_decref(metadata);
+    return status;
+}
+
+/* What a file that tells no version was written by, by the keys of its architecture. */
+static int guess_version(const keras *k, json_t *arch)
+{
+    static const struct {
+        const char *key;
+        int version;
+    } keys[] = {{"\"nb_filter\"", 1},   {"\"output_dim\"", 1},  {"\"border_mode\"", 1},
+                {"\"DTypePolicy\"", 3}, {"\"batch_shape\"", 3}, {"\"kernel_initializer\"", 2},
+                {"\"use_bias\"", -1}};
+    char *text = json_dumps(arch, JSON_COMPACT);
+    int version = -1;
+    if (k->layout == KERAS_NUMBERED)
+        version = 0;
+    for (size_t i = 0; text && version < 0 && i < sizeof keys / sizeof *keys; i++)
+        if (strstr(text, keys[i].key)) {
+            version = keys[i].version;
+            break;
+        }
+    free(text);
+    return version;
+}
+
+static inv_status find_version(keras *k, json_t *arch)
+{
+    char *text = NULL, *backend = NULL;
+    inv_status status = INV_OK;
+    INV_TRY(read_version(k->tree, arch, &text));
+    if (text)
+        snprintf(k->model->version, sizeof k->model->version, "%.32s", text);
+    k->version = text && isdigit((unsigned char)*text) ? *text - '0' : guess_version(k, arch);
+    INV_TRY(inv_tree_text(k->tree, "/", "backend", 0, &backend));
+    k->is_theano = backend && strcmp(backend, "theano") == 0;
+done:
+    free(text);
+    free(backend);
+    return status;
+}
+
+/* All keys of all layers as they are called today. */
+static void update_all(json_t *value)
+{
+    json_t *item;
+    size_t i;
+    const char *key;
+    if (json_is_array(value))
+        json_array_foreach(value, i, item) update_all(item);
+    if (!json_is_object(value))
+        return;
+    json_object_foreach(value, key, item) update_all(item);
+    keras_update(value);
+}
+
+/* ---- importing ---- */
+
+/* The names of layers are those of groups with weights; else they go by their order, as in Keras. */
+static void match_names(keras *k, json_t *arch)
+{
+    json_t *config = json_object_get(arch, "config"), *entry, *group;
+    json_t *layers = json_is_array(config) ? config : json_object_get(config, "layers");
+    size_t i, n;
+    json_array_foreach(layers, i, entry)
+    {
+        const char *class = json_string_value(json_object_get(entry, "class_name"));
+        const char *name =
+            json_string_value(json_object_get(json_object_get(entry, "config"), "name"));
+        bool found = !class || !name || !keras_has_weights(class);
+        json_array_foreach(k->weighted, n, group) found =
+            found || strcmp(json_string_value(group), name) == 0;
+        k->by_order = k->by_order || !found;
+    }
+}
+
+static inv_status import_architecture(keras *k, json_t *arch)
+{
+    keras_tensor out = {0};
+    inv_status status = INV_OK;
+    INV_TRY(keras_weights_open(k));
+    INV_TRY(find_version(k, arch));
+    update_all(arch);
+    k->turns_input = keras_is_channels_first(arch);
+    if (k->layout == KERAS_NAMED)
+        match_names(k, arch);
+    INV_TRY(keras_walk(k, arch, NULL, &out));
+    if (k->layout == KERAS_NO_WEIGHTS)
+        INV_FAIL(INV_EFORMAT, "%s: holds no weights", k->file);
+    INV_TRY(keras_in_order(k, &out));
+    INV_TRY(inv_sketch_build(k->sketch, &out.at, &k->model->net));
+done:
+    return status;
+}
+
+static inv_status import_keras(const inv_tree *tree, const inv_import *how, inv_model *model,
+                               inv_sketch *sketch)
+{
+    json_t *arch = NULL, *map = NULL;
+    keras k = {.tree = tree,
+               .how = how,
+               .model = model,
+               .sketch = sketch,
+               .file = inv_tree_name(tree),
+               .version = -1};
+    inv_status status = INV_OK;
+    INV_TRY(read_json(tree, "/", "text", &map));
+    k.shards = json_object_get(map, "weight_map");
+    INV_TRY(read_architecture(tree, how, &arch));
+    INV_TRY(import_architecture(&k, arch));
+done:
+    json_decref(k.weighted);
+    json_decref(map);
+    json_decref(arch);
+    return status;
+}
+
+const inv_format inv_format_keras_h5 = {.name = "keras-h5",
+                                        .what = "Keras",
+                                        .endings = ".h5 .hdf5",
+                                        .probe = inv_hdf5_is,
+                                        .send = send_h5,
+                                        .import = import_keras};
+
+const inv_format inv_format_keras_zip = {.name = "keras",
+                                         .what = "Keras",
+                                         .endings = ".keras",
+                                         .probe = inv_zip_is,
+                                         .member = "config.json",
+                                         .send = send_zip,
+                                         .import = import_keras};
+
+const inv_format inv_format_keras_json = {.name = "keras-json",
+                                          .what = "Keras",
+                                          .endings = ".weights.json",
+                                          .probe = is_json,
+                                          .send = send_json,
+                                          .beside = beside_json,
+                                          .import = import_keras};

@@ -1,0 +1,207 @@
+/* Models, and the table of their formats. SPDX-License-Identifier: GPL-3.0-or-later */
+#include "invproj/model.h"
+
+#include <fnmatch.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/sniff.h"
+#include "data/zip.h"
+#include "format/format.h"
+#include "format/hdf5.h"
+
+/* ---- the table ---- */
+
+#define POINTER_TO(name) &inv_format_##name,
+static const inv_format *const formats[] = {INV_FORMATS(POINTER_TO)};
+enum { FORMATS = sizeof formats / sizeof *formats };
+
+const inv_format *inv_format_find(const char *name)
+{
+    for (size_t i = 0; i < FORMATS; i++)
+        if (strcmp(formats[i]->name, name) == 0)
+            return formats[i];
+    return NULL;
+}
+
+bool inv_zip_is(const unsigned char *first, size_t size)
+{
+    return size >= 4 && memcmp(first, "PK\3\4", 4) == 0;
+}
+
+bool inv_model_probe(const unsigned char *first, size_t size)
+{
+    for (size_t i = 0; i < FORMATS; i++)
+        if (formats[i]->probe(first, size))
+            return true;
+    return false;
+}
+
+/* ---- sending ---- */
+
+static bool has_member(const inv_zip *zip, const char *pattern)
+{
+    for (size_t i = 0; i < inv_zip_count(zip); i++)
+        if (fnmatch(pattern, inv_zip_name(zip, i), 0) == 0)
+            return true;
+    return false;
+}
+
+/* The row of the archive, by its members' names. */
+static inv_status find_zip(const char *name, unsigned char *bytes, size_t size,
+                           const inv_format **out)
+{
+    inv_zip *zip = NULL;
+    inv_status status = inv_zip_open_bytes(name, bytes, size, &zip);
+    *out = NULL;
+    for (size_t i = 0; status == INV_OK && !*out && i < FORMATS; i++)
+        if (formats[i]->member && formats[i]->probe(bytes, size) &&
+            has_member(zip, formats[i]->member))
+            *out = formats[i];
+    inv_zip_close(zip);
+    return status;
+}
+
+static inv_status find_format(const char *name, unsigned char *bytes, size_t size,
+                              const inv_format **out)
+{
+    *out = NULL;
+    if (inv_zip_is(bytes, size))
+        return find_zip(name, bytes, size, out);
+    for (size_t i = 0; !*out && i < FORMATS; i++)
+        if (!formats[i]->member && formats[i]->probe(bytes, size))
+            *out = formats[i];
+    return INV_OK;
+}
+
+static inv_status unknown(const char *name, const unsigned char *bytes, size_t size)
+{
+    const inv_kind *kind = inv_sniff(bytes, size < INV_SNIFF_BYTES ? size : INV_SNIFF_BYTES);
+    return INV_ERROR(INV_EFORMAT, "%s: neither a run file nor a model of a known format%s%s", name,
+                     kind ? " but " : "", kind ? kind->what : "");
+}
+
+inv_status inv_model_send(const char *name, unsigned char *bytes, size_t size, uint64_t array_max,
+                          const inv_sink *to)
+{
+    const inv_format *format = NULL;
+    inv_status status = INV_OK;
+    INV_TRY(find_format(name, bytes, size, &format));
+    if (!format)
+        INV_RAISE(unknown(name, bytes, size));
+    INV_TRY(inv_stream_start(to, false, format->name));
+    INV_TRY(format->send(name, bytes, size, array_max, to));
+    INV_TRY(inv_stream_end(to));
+done:
+    return status;
+}
+
+/* ---- importing ---- */
+
+static inv_status format_of(const inv_tree *tree, const inv_format **out)
+{
+    *out = inv_format_find(inv_tree_format(tree));
+    if (*out)
+        return INV_OK;
+    return INV_ERROR(INV_EFORMAT, "%s: a model of no known format", inv_tree_name(tree));
+}
+
+inv_status inv_model_beside(const inv_tree *tree, size_t i, char name[INV_TEXT_MAX], bool *found)
+{
+    const inv_format *format = NULL;
+    inv_status status = format_of(tree, &format);
+    *found = false;
+    if (status != INV_OK || !format->beside)
+        return status;
+    status = format->beside(tree, i, name, found);
+    if (status == INV_OK && *found &&
+        (strchr(name, '/') || strcmp(name, "..") == 0 || strcmp(name, ".") == 0 || !*name))
+        return INV_ERROR(INV_EFORMAT, "%s: names '%s', which is no file beside it",
+                         inv_tree_name(tree), name);
+    return status;
+}
+
+/* Pixels of 0 to 255 as the user says they are prepared; else as the importer found. */
+static inv_status prepare(const inv_tree *tree, const inv_import *how, inv_model *model)
+{
+    if (how->scale < 0.0)
+        return INV_ERROR(INV_EINVAL, "%s: pixels cannot be divided by %g", inv_tree_name(tree),
+                         how->scale);
+    if (how->scale > 0.0) {
+        model->scale = how->scale;
+        model->is_prepared = true;
+    }
+    model->black = 0.0;
+    model->white = 255.0 / model->scale;
+    if (!model->is_prepared)
+        inv_model_note(model,
+                       "preparation unverified: pixels are taken as bytes divided by %g (--scale)",
+                       model->scale);
+    return INV_OK;
+}
+
+static inv_status check_outputs(const inv_tree *tree, const inv_net *net)
+{
+    const size_t outputs = inv_net_units(net, inv_net_depth(net));
+    if (outputs <= INV_MODEL_OUTPUTS_MAX)
+        return INV_OK;
+    return INV_ERROR(INV_EFORMAT, "%s: ends in %zu values; a classifier has at most %d",
+                     inv_tree_name(tree), outputs, INV_MODEL_OUTPUTS_MAX);
+}
+
+inv_status inv_model_import(const inv_tree *tree, const inv_import *how, inv_model **out)
+{
+    const inv_format *format = NULL;
+    inv_sketch *sketch = NULL;
+    inv_model *model = NULL;
+    void *memory = NULL;
+    inv_status status = INV_OK;
+    *out = NULL;
+    INV_TRY(format_of(tree, &format));
+    INV_TRY(inv_sketch_alloc(inv_tree_name(tree), &sketch));
+    INV_TRY(inv_calloc(1, sizeof *model, inv_tree_name(tree), &memory));
+    model = memory;
+    snprintf(model->format, sizeof model->format, "%s", format->what);
+    model->scale = 255.0;
+    INV_TRY(format->import(tree, how, model, sketch));
+    INV_TRY(check_outputs(tree, model->net));
+    INV_TRY(prepare(tree, how, model));
+    *out = model;
+    model = NULL;
+done:
+    inv_model_free(model);
+    inv_sketch_free(sketch);
+    return status;
+}
+
+void inv_model_free(inv_model *model)
+{
+    if (model)
+        inv_net_free(model->net);
+    free(model);
+}
+
+void inv_model_row(const inv_model *model, const float *image, float *row)
+{
+    const inv_shape shape = inv_net_shape(model->net, 0);
+    const size_t places = shape.height * shape.width, channels = shape.channels;
+    if (!model->channels_first) {
+        memcpy(row, image, places * channels * sizeof *row);
+        return;
+    }
+    for (size_t p = 0; p < places; p++)
+        for (size_t k = 0; k < channels; k++)
+            row[p * channels + k] = image[k * places + p];
+}
+
+void inv_model_note(inv_model *model, const char *format, ...)
+{
+    va_list list;
+    if (model->note_count == INV_MODEL_NOTES_MAX)
+        return;
+    va_start(list, format);
+    vsnprintf(model->notes[model->note_count++], INV_TEXT_MAX, format, list);
+    va_end(list);
+}

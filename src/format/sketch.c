@@ -1,0 +1,330 @@
+/* A net while it is described. SPDX-License-Identifier: GPL-3.0-or-later */
+#include "format/sketch.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAME_ROOM  (INV_NAME_MAX - 16) /* for a number and an ending */
+#define BLOCKS_MAX (INV_BLOCKS_MAX * INV_LAYERS_MAX)
+
+/* Where a block of parameters comes from. */
+typedef struct origin {
+    size_t layer; /* in the list */
+    char block[INV_NAME_MAX];
+    const inv_tree_array *array;
+    inv_sketch_fill fill;
+    const void *context;
+} origin;
+
+struct inv_sketch {
+    char *file;
+    inv_shape input;
+    json_t *layers;
+    origin *origins;
+    size_t origin_count, origin_room;
+    void **kept;
+    size_t kept_count;
+};
+
+static inv_status no_memory(const inv_sketch *s)
+{
+    return INV_ERROR(INV_ENOMEM, "%s: no memory for its network", s->file);
+}
+
+inv_status inv_sketch_alloc(const char *file, inv_sketch **out)
+{
+    void *memory = NULL;
+    inv_status status = inv_calloc(1, sizeof(inv_sketch), file, &memory);
+    *out = memory;
+    if (status != INV_OK)
+        return status;
+    (*out)->file = strdup(file);
+    (*out)->layers = json_array();
+    if ((*out)->file && (*out)->layers)
+        return INV_OK;
+    inv_sketch_free(*out);
+    *out = NULL;
+    return INV_ERROR(INV_ENOMEM, "%s: no memory for its network", file);
+}
+
+void inv_sketch_free(inv_sketch *sketch)
+{
+    if (!sketch)
+        return;
+    for (size_t i = 0; i < sketch->kept_count; i++)
+        free(sketch->kept[i]);
+    free(sketch->kept);
+    free(sketch->origins);
+    json_decref(sketch->layers);
+    free(sketch->file);
+    free(sketch);
+}
+
+inv_status inv_sketch_keep(inv_sketch *sketch, size_t count, size_t size, void **out)
+{
+    void **more = reallocarray(sketch->kept, sketch->kept_count + 1, sizeof *more);
+    if (!more)
+        return no_memory(sketch);
+    sketch->kept = more;
+    inv_status status = inv_calloc(count, size, sketch->file, out);
+    if (status == INV_OK)
+        sketch->kept[sketch->kept_count++] = *out;
+    return status;
+}
+
+inv_place inv_sketch_input(inv_sketch *sketch, inv_shape shape)
+{
+    sketch->input = shape;
+    return (inv_place){.shape = shape};
+}
+
+/* ---- names ---- */
+
+static const char *name_of(const inv_sketch *s, size_t i)
+{
+    return json_string_value(json_object_get(json_array_get(s->layers, i), "name"));
+}
+
+/* The layer of that name, or the number of all layers. */
+static size_t find_layer(const inv_sketch *s, const char *name)
+{
+    size_t i = 0;
+    while (i < json_array_size(s->layers) && strcmp(name_of(s, i), name) != 0)
+        i++;
+    return i;
+}
+
+static bool is_taken(const inv_sketch *s, const char *name)
+{
+    static const char *const taken[] = {"", "input", "history", "state", "output", "output.pre"};
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+        if (strcmp(name, taken[i]) == 0)
+            return true;
+    return find_layer(s, name) < json_array_size(s->layers);
+}
+
+/* Of letters, digits, '_' and '-', and of no other layer. An ending's owner keeps its name. */
+static void make_name(const inv_sketch *s, const char *wanted, const char *ending,
+                      char name[INV_NAME_MAX])
+{
+    char stem[NAME_ROOM];
+    snprintf(stem, sizeof stem, "%s", *wanted ? wanted : "layer");
+    for (char *c = stem; *c; c++)
+        if (!isalnum((unsigned char)*c) && *c != '-')
+            *c = '_';
+    snprintf(name, INV_NAME_MAX, "%s%.7s", stem, ending);
+    for (size_t n = 2; is_taken(s, name); n++)
+        snprintf(name, INV_NAME_MAX, "%s_%zu%.7s", stem, n, ending);
+}
+
+/* ---- layers ---- */
+
+/* The shape that a layer makes of another, as a net of it alone has it. */
+static inv_status find_shape(const inv_sketch *s, const json_t *settings, inv_shape in,
+                             inv_shape *out)
+{
+    json_t *list = json_pack("[O]", settings);
+    char *text = list ? json_dumps(list, JSON_COMPACT) : NULL;
+    inv_config *config = NULL;
+    inv_net *net = NULL;
+    inv_status status = INV_OK;
+    if (!text)
+        INV_RAISE(no_memory(s));
+    INV_TRY(inv_config_read_json("settings", text, &config));
+    INV_TRY(inv_net_build(config, "", in, 0, &net));
+    *out = inv_net_shape(net, inv_net_depth(net));
+done:
+    inv_net_free(net);
+    inv_config_free(config);
+    free(text);
+    json_decref(list);
+    return status;
+}
+
+/* Where layers meet, shapes are alike, or their channels are put side by side. */
+static inv_shape join_shape(const json_t *settings, const inv_place *from, size_t count)
+{
+    const char *type = json_string_value(json_object_get(settings, "type"));
+    inv_shape shape = from[0].shape;
+    for (size_t i = 1; type && strcmp(type, "concat") == 0 && i < count; i++)
+        shape.channels += from[i].shape.channels;
+    return shape;
+}
+
+/* Says what comes before, unless that is the layer before. */
+static bool say_inputs(const inv_sketch *s, json_t *settings, const inv_place *from, size_t count)
+{
+    const size_t last = json_array_size(s->layers);
+    const char *before = last ? name_of(s, last - 1) : "";
+    if (count == 1 && strcmp(from->name, before) == 0)
+        return true;
+    json_t *inputs = json_array();
+    bool good = inputs;
+    for (size_t i = 0; good && i < count; i++)
+        good =
+            json_array_append_new(inputs, json_string(*from[i].name ? from[i].name : "input")) == 0;
+    return json_object_set_new(settings, "inputs", inputs) == 0 && good;
+}
+
+/* What the net's builder says of settings, said of the file and the layer. */
+static inv_status unfit(const inv_sketch *s, const char *name, inv_status status)
+{
+    const char *message = inv_error_message(),
+               *why = strncmp(message, "settings: ", 10) ? message : message + 10;
+    if (status != INV_ECONFIG && status != INV_EINVAL)
+        return status;
+    return INV_ERROR(INV_EFORMAT, "%s: layer '%s': %s", s->file, name, why);
+}
+
+inv_status inv_sketch_add(inv_sketch *s, const char *wanted, const char *ending, json_t *settings,
+                          const inv_place *from, size_t count, inv_place *out)
+{
+    inv_place place = {0};
+    inv_status status = INV_OK;
+    make_name(s, wanted, ending, place.name);
+    if (!settings || json_object_set_new(settings, "name", json_string(place.name)) != 0)
+        INV_RAISE(no_memory(s));
+    if (json_array_size(s->layers) >= INV_LAYERS_MAX)
+        INV_FAIL(INV_EFORMAT, "%s: more than %d layers", s->file, INV_LAYERS_MAX);
+    if (count == 1)
+        INV_TRY(unfit(s, place.name, find_shape(s, settings, from->shape, &place.shape)));
+    else
+        place.shape = join_shape(settings, from, count);
+    if (!say_inputs(s, settings, from, count) || json_array_append(s->layers, settings) != 0)
+        INV_RAISE(no_memory(s));
+    *out = place;
+done:
+    json_decref(settings);
+    return status;
+}
+
+/* ---- parameters ---- */
+
+inv_status inv_sketch_block(inv_sketch *s, const inv_place *at, const char *block,
+                            const inv_tree_array *array, inv_sketch_fill fill, const void *context)
+{
+    if (s->origin_count == s->origin_room) {
+        const size_t room = 2 * s->origin_room + 16;
+        origin *more = reallocarray(s->origins, room, sizeof *more);
+        if (!more)
+            return no_memory(s);
+        s->origins = more;
+        s->origin_room = room;
+    }
+    origin *o = &s->origins[s->origin_count++];
+    *o = (origin){find_layer(s, at->name), "", array, fill, context};
+    snprintf(o->block, sizeof o->block, "%s", block);
+    return INV_OK;
+}
+
+static inv_status fill_block(const inv_sketch *s, const origin *o, inv_net *net, size_t *filled)
+{
+    const char *name = name_of(s, o->layer);
+    const inv_block *block = inv_net_block(net, name, o->block);
+    if (!block)
+        return INV_ERROR(INV_EFORMAT, "%s: layer '%s' has no %s", s->file, name, o->block);
+    float *to = inv_net_params(net) + block->offset;
+    if (!o->fill && o->array->count != block->size)
+        return INV_ERROR(INV_EFORMAT, "%s: %s: %s has %zu values in the file; the layer needs %zu",
+                         s->file, name, o->block, o->array->count, block->size);
+    inv_status status =
+        o->fill ? o->fill(o->context, o->array, to, block->size) : inv_tree_floats(o->array, to);
+    if (status != INV_OK)
+        return INV_ERROR(status, "%s: %s: %s: %s", s->file, name, o->block, inv_error_message());
+    if (!inv_all_finite(to, block->size))
+        return INV_ERROR(
+            INV_EDATA,
+            "%s: %s: %s holds numbers that are not finite; nothing can be made of such "
+            "a network",
+            s->file, name, o->block);
+    *filled += block->size;
+    return INV_OK;
+}
+
+/* ---- the end ---- */
+
+static bool is_used_once(const inv_sketch *s, size_t layer)
+{
+    const char *name = name_of(s, layer);
+    size_t i = 0, uses = 0, k = 0;
+    json_t *element, *input;
+    json_array_foreach(s->layers, i, element)
+    {
+        json_t *inputs = json_object_get(element, "inputs");
+        uses += !inputs && i == layer + 1;
+        json_array_foreach(inputs, k, input) uses += strcmp(json_string_value(input), name) == 0;
+    }
+    return uses == 1;
+}
+
+static bool is_activation(const json_t *element)
+{
+    const char *type = json_string_value(json_object_get(element, "type"));
+    for (const inv_choice *a = inv_activations; a->name; a++)
+        if (type && strcmp(type, a->name) == 0)
+            return json_object_size(element) == 2; /* with name and type alone */
+    return false;
+}
+
+/* An activation at the end becomes that of the layer before, whose point is then the logits: the
+ * last two are "output.pre" and "output", as in any net of this program. */
+static bool name_output(inv_sketch *s, const inv_place *last)
+{
+    size_t at = find_layer(s, last->name);
+    json_t *element = json_array_get(s->layers, at), *before = NULL;
+    if (at > 0 && is_activation(element) && is_used_once(s, at - 1))
+        before = json_array_get(s->layers, at - 1);
+    if (before && !json_object_get(before, "activation") && !is_activation(before) &&
+        !strchr(name_of(s, at - 1), '.')) {
+        bool good = json_object_set(before, "activation", json_object_get(element, "type")) == 0 &&
+                    json_array_remove(s->layers, at) == 0;
+        if (!good)
+            return false;
+        element = before;
+    }
+    return json_object_set_new(element, "name", json_string("output")) == 0;
+}
+
+static inv_status fill_all(const inv_sketch *s, inv_net *net)
+{
+    size_t filled = 0;
+    for (size_t i = 0; i < s->origin_count; i++) {
+        inv_status status = fill_block(s, &s->origins[i], net, &filled);
+        if (status != INV_OK)
+            return status;
+    }
+    if (filled != inv_net_size(net))
+        return INV_ERROR(INV_EFORMAT, "%s: %zu parameters are in the file; its network has %zu",
+                         s->file, filled, inv_net_size(net));
+    return INV_OK;
+}
+
+inv_status inv_sketch_build(inv_sketch *s, const inv_place *last, inv_net **out)
+{
+    char *text = NULL;
+    inv_config *config = NULL;
+    inv_net *net = NULL;
+    inv_status status = INV_OK;
+    *out = NULL;
+    if (!*last->name)
+        INV_FAIL(INV_EFORMAT, "%s: a network of no layers", s->file);
+    if (!name_output(s, last))
+        INV_RAISE(no_memory(s));
+    text = json_dumps(s->layers, JSON_COMPACT);
+    if (!text)
+        INV_RAISE(no_memory(s));
+    INV_TRY(inv_config_read_json(s->file, text, &config));
+    INV_TRY(inv_net_build(config, "", s->input, 0, &net));
+    INV_TRY(fill_all(s, net));
+    *out = net;
+    net = NULL;
+done:
+    if (status == INV_ECONFIG || status == INV_EINVAL)
+        status = INV_EFORMAT;
+    inv_net_free(net);
+    inv_config_free(config);
+    free(text);
+    return status;
+}
