@@ -12,7 +12,6 @@
 #define SUITES(X)                                                                                  \
     X(status)                                                                                      \
     X(file)                                                                                        \
-    X(text)                                                                                        \
     X(sniff)                                                                                       \
     X(kernels)                                                                                     \
     X(signs)                                                                                       \
@@ -22,7 +21,6 @@
     X(config)                                                                                      \
     X(help)                                                                                        \
     X(idx)                                                                                         \
-    X(font)                                                                                        \
     X(zip)                                                                                         \
     X(npy)                                                                                         \
     X(arrange)                                                                                     \
@@ -69,7 +67,6 @@
     X(cli_completion)                                                                              \
     X(cli_terminal)                                                                                \
     X(cli_signals)                                                                                 \
-    X(cli_printed)                                                                                 \
     X(cli_file)                                                                                    \
     X(cli_walk)                                                                                    \
     X(cli_bad)                                                                                     \

@@ -92,6 +92,8 @@ INV_MUST_CHECK inv_status cli_lock_take(const char *path, cli_lock **out);
 bool cli_lock_holds(const cli_lock *lock);
 void cli_lock_free(cli_lock *lock);
 
+/* Whether it is a run file, of whatever format and state, by its bytes. */
+INV_MUST_CHECK inv_status cli_is_run(const char *path, bool *is);
 /* INV_EINVAL where the file that is there is no run file, of whatever format and state: --force does
  * not write over it. */
 INV_MUST_CHECK inv_status cli_check_replaces_run(const char *path);
@@ -101,11 +103,12 @@ INV_MUST_CHECK inv_status cli_check_replaces_run(const char *path);
     "unsealed: another program has opened it for writing; it is sealed again when it is next "     \
     "saved"
 
-/* Opens a run file for a command, which it is read for by a process of its own (reader.h). One that
+/* Opens a run file for a command, which it is read for by a process of its own (reader.h). To be
+ * read only, it may be a model of another program, with what `options` (or NULL) tell of it. One that
  * is unsealed is told of, in a line, unless `progress` is NULL; so is what will be lost when it is
  * saved. */
-INV_MUST_CHECK inv_status cli_open_run(const cli_progress *progress, const char *path,
-                                       cli_reading how, inv_run **out);
+INV_MUST_CHECK inv_status cli_open_run(const cli_options *options, const cli_progress *progress,
+                                       const char *path, cli_reading how, inv_run **out);
 
 /* Puts down what this start runs on: in /environment, or, where that was another, in the next of
  * /environment/2, /environment/3, ... Says what of it may change bits. */

@@ -8,7 +8,7 @@
 
 #include "cli.h"
 #include "invproj/loss.h"
-#include "printed.h"
+#include "outputs.h"
 
 #define TOP_DEFAULT 2
 #define ROWS        100 /* that go through the net at once */
@@ -16,6 +16,8 @@
 typedef struct own {
     uint64_t top;       /* classes to tell; 0: not given */
     const char *labels; /* NULL: not given */
+    bool outputs;
+    const char *at;
 } own;
 
 static const cli_option own_options[] = {
@@ -23,6 +25,14 @@ static const cli_option own_options[] = {
      .offset = offsetof(own, top)},
     {0, "labels", "IDX", "file of the true classes, for the accuracy", CLI_TEXT,
      .offset = offsetof(own, labels)},
+    {0, "outputs", NULL,
+     "print the net's outputs for arrays (.npy, IDX) as they are, a line of JSON each", CLI_FLAG,
+     .offset = offsetof(own, outputs)},
+    {0, "at", "POINT", "with --outputs: the values at a point, as output.pre for the logits",
+     CLI_TEXT, .offset = offsetof(own, at)},
+    {.shared = CLI_ARCH},
+    {.shared = CLI_SCALE},
+    {.shared = CLI_CLASS_NAMES},
     {.shared = CLI_INVERT},
     {.shared = CLI_CENTRE},
     {.shared = CLI_JSON},
@@ -79,8 +89,6 @@ static inv_status prediction_open(const cli_options *options, prediction *p)
     INV_TRY(inv_calloc(p->classes, sizeof(char *), "names", &names));
     p->names = names;
     INV_TRY(cli_class_names(p->session.file.run, p->classes, p->names));
-    for (size_t c = 0; !options->json && c < p->classes; c++)
-        cli_one_line(p->names[c]);
     INV_TRY(cli_images_open(&p->session.file, p->session.materials.net, &p->images));
     INV_TRY(inv_mat_alloc(ROWS, inv_net_units(net, 0), "images", &p->rows));
     INV_TRY(inv_pass_alloc(net, 0, inv_net_logits(net), ROWS, INV_PASS_FORWARD, &p->pass));
@@ -190,10 +198,9 @@ static const char *class_text(const prediction *p, size_t class, char number[32]
 /* "digit.png", or "digits.idx:3". */
 static int image_text(const cli_image *image, char *out, size_t size)
 {
-    const int length = image->in_idx ? snprintf(out, size, "%s:%zu", image->file, image->index)
-                                     : snprintf(out, size, "%s", image->file);
-    cli_one_line(out);
-    return length;
+    if (image->in_idx)
+        return snprintf(out, size, "%s:%zu", image->file, image->index);
+    return snprintf(out, size, "%s", image->file);
 }
 
 static void print_table(const prediction *p)
@@ -229,6 +236,14 @@ static void print_table(const prediction *p)
 
 /* ---- as JSON ---- */
 
+/* A file name need not be UTF-8, nor a name in a file that others made: it is null then. */
+static json_t *json_text(const char *file)
+{
+    errno = 0;
+    json_t *text = json_string(file);
+    return text || errno == ENOMEM ? text : json_null();
+}
+
 /* Gives `value` to the object. A lack of memory shows as false; NULL counts as one. */
 static bool give(json_t *object, const char *key, json_t *value)
 {
@@ -239,7 +254,7 @@ static json_t *json_guess(const prediction *p, const guess *g)
 {
     json_t *object =
         json_pack("{s:I, s:f}", "class", (json_int_t)g->class, "probability", g->probability);
-    if (object && p->names[g->class] && !give(object, "name", cli_json_text(p->names[g->class]))) {
+    if (object && p->names[g->class] && !give(object, "name", json_text(p->names[g->class]))) {
         json_decref(object);
         object = NULL;
     }
@@ -250,7 +265,7 @@ static json_t *json_image(const prediction *p, size_t i)
 {
     const cli_image *from = &p->from[i];
     json_t *object = json_object(), *list = json_array();
-    bool good = object && list && give(object, "file", cli_json_text(from->file));
+    bool good = object && list && give(object, "file", json_text(from->file));
     if (good && from->in_idx)
         good = give(object, "index", json_integer((json_int_t)from->index));
     if (good && p->labels)
@@ -288,6 +303,10 @@ static inv_status run(const cli_options *options)
 {
     prediction p = {.given = options->own};
     inv_status status = INV_OK;
+    if (p.given->at && !p.given->outputs)
+        return INV_ERROR(INV_EINVAL, "--at: is for --outputs");
+    if (p.given->outputs)
+        return cli_outputs(options, p.given->at);
     INV_TRY(prediction_open(options, &p));
     INV_TRY(predict_all(&p));
     cli_images_advise(&p.images, &p.session.progress);

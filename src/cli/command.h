@@ -67,6 +67,12 @@ typedef enum cli_shared {
     CLI_IMAGES,
     CLI_INVERT,
     CLI_CENTRE,
+    CLI_ARCH,
+    CLI_SCALE,
+    CLI_MEAN,
+    CLI_STD,
+    CLI_CHANNELS_FIRST,
+    CLI_CLASS_NAMES,
     CLI_JSON,
     CLI_HELP
 } cli_shared;
@@ -86,8 +92,8 @@ typedef struct cli_option {
 /* Tables of options end with {0}. These are what most commands have. */
 /* clang-format off */
 #define CLI_RUN_FILE_OPTIONS                                                                       \
-    {.shared = CLI_DATA}, {.shared = CLI_THREADS}, {.shared = CLI_SET}, {.shared = CLI_QUIET},     \
-    {.shared = CLI_HELP}
+    {.shared = CLI_DATA}, {.shared = CLI_ARCH}, {.shared = CLI_THREADS}, {.shared = CLI_SET},      \
+    {.shared = CLI_QUIET}, {.shared = CLI_HELP}
 #define CLI_EXPERIMENT_OPTIONS                                                                     \
     {.shared = CLI_DATA}, {.shared = CLI_SEED}, {.shared = CLI_THREADS}, {.shared = CLI_SET},      \
     {.shared = CLI_CHECKPOINT}, {.shared = CLI_RESUME}, {.shared = CLI_FORCE},                     \
@@ -114,6 +120,9 @@ typedef struct cli_options {
     bool images;     /* the operands after the first are images */
     bool invert;     /* dark on white becomes light on black */
     bool centre;     /* images are prepared as handwriting is (inv_centre_image) */
+    /* of a model of another program: */
+    const char *arch, *scale, *mean, *std, *class_names;
+    bool channels_first;
     void *own;       /* owned */
     char **operands; /* in argv */
     size_t operand_count;

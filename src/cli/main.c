@@ -13,7 +13,6 @@
 #include "cli.h"
 #include "invproj/mat.h"
 #include "invproj/version.h"
-#include "printed.h"
 
 enum { EXIT_WORK = 1, EXIT_USAGE = 2, EXIT_SIGNAL = 128 };
 
@@ -27,6 +26,7 @@ enum { EXIT_WORK = 1, EXIT_USAGE = 2, EXIT_SIGNAL = 128 };
     X(features)                                                                                    \
     X(exemplars)                                                                                   \
     X(predict)                                                                                     \
+    X(import)                                                                                      \
     X(pack)                                                                                        \
     X(info)                                                                                        \
     X(help)
@@ -180,10 +180,6 @@ int main(int argc, char **argv)
         return cli_reader_main();
     open_standard_files();
     start_again(argv);
-    if (!cli_printed_open()) {
-        fprintf(stderr, "invproj: no memory to print anything\n");
-        return EXIT_WORK;
-    }
     if (check_kernels())
         return 2;
     const char *word = argc > 1 ? argv[1] : "";

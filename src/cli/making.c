@@ -175,7 +175,7 @@ static inv_status open_judge(const cli_session *session, inv_net **judge, inv_pi
     const char *path = session->file.options->judge;
     inv_run *run = NULL;
     inv_status status = INV_OK;
-    INV_TRY(cli_open_run(&session->progress, path, CLI_READ, &run));
+    INV_TRY(cli_open_run(NULL, &session->progress, path, CLI_READ, &run));
     if (!inv_run_has(run, "/network"))
         INV_FAIL(INV_EDATA, "%s: holds no network to judge by", path);
     INV_TRY(cli_data_pixels(run, pixels));

@@ -32,7 +32,7 @@ static inv_status find_name(const char *path, int fd, unsigned char *block, size
 
 /* Format 1 begins with its name; later ones are plain HDF5 with the name inside. Neither a look
  * through HDF5 nor a checksum: a damaged run may be written over too. */
-static inv_status is_run(const char *path, bool *is)
+inv_status cli_is_run(const char *path, bool *is)
 {
     void *memory = NULL;
     size_t size = 0, got = 0;
@@ -56,7 +56,7 @@ done:
 inv_status cli_check_replaces_run(const char *path)
 {
     bool is = false;
-    inv_status status = is_run(path, &is);
+    inv_status status = cli_is_run(path, &is);
     if (status == INV_OK && !is)
         return INV_ERROR(INV_EINVAL,
                          "%s: is there already and is no run file, so it is not written over; "

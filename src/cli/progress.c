@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "cli.h"
-#include "printed.h"
 
 #define BAR           30   /* characters of the bar, where there is room */
 #define BAR_LEAST     5    /* before it gets shorter, something beside it goes */
@@ -128,7 +127,7 @@ static void draw_bar(const cli_progress *p, size_t done, double rate)
     if (!bar_stands)
         return;
     print_bar(p, done, rate, count_columns() - 1, line); /* the last column may start a new line */
-    dprintf(STDERR_FILENO, "\r%s\033[J\r", line);        /* past the filter of what is printed */
+    fprintf(stderr, "\r%s\033[J\r", line);
 }
 
 /* ---- a stage's progress ---- */
@@ -181,14 +180,12 @@ void cli_progress_end(cli_progress *progress, size_t done)
 
 void cli_note(const cli_progress *progress, const char *format, ...)
 {
-    char line[INV_MESSAGE_MAX];
     va_list args;
     if (progress->quiet)
         return;
-    va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
-    va_end(args);
-    cli_one_line(line);
     cli_progress_clear();
-    fprintf(stderr, "%s\n", line);
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
 }

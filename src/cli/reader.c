@@ -324,15 +324,32 @@ static inv_status tell_end(const cli_reader *reader, const char *path, int state
 
 /* ---- a file ---- */
 
-static inv_status listen_to(cli_reader *reader, const char *path, cli_reading how, size_t size,
-                            inv_run **out)
+/* Who takes what the process says of one file. */
+typedef struct taker {
+    inv_status (*take)(const struct taker *taker, const char *path, inv_source *source);
+    inv_stream_purpose purpose; /* of a run */
+    inv_run **run;
+    const char *prefix; /* of a model */
+    inv_tree *tree;
+} taker;
+
+static inv_status take_run(const taker *t, const char *path, inv_source *source)
+{
+    return inv_run_from_stream(path, t->purpose, source, t->run);
+}
+
+static inv_status take_model(const taker *t, const char *path, inv_source *source)
+{
+    (void)path;
+    return inv_tree_add(t->tree, t->prefix, source);
+}
+
+static inv_status listen_to(cli_reader *reader, const char *path, size_t size, const taker *t)
 {
     inv_source source = {.read = read_bytes, .context = reader, .left = inv_stream_max(size)};
-    const inv_stream_purpose purpose =
-        how == CLI_READ_TO_SAVE ? INV_STREAM_TO_SAVE : INV_STREAM_TO_READ;
     inv_status status = await_ready(reader);
     if (status == INV_OK)
-        status = inv_run_from_stream(path, purpose, &source, out);
+        status = t->take(t, path, &source);
     if (reader->is_gone || reader->is_late)
         return tell_end(reader, path, stop(reader));
     if (!source.is_at_end) /* what else it says would be taken for the next file's */
@@ -340,22 +357,39 @@ static inv_status listen_to(cli_reader *reader, const char *path, cli_reading ho
     return status;
 }
 
-inv_status cli_reader_run(cli_reader *reader, const char *path, cli_reading how, inv_run **out)
+static inv_status read_file(cli_reader *reader, const char *path, cli_request *request,
+                            const taker *t)
 {
-    cli_request request = {.array_max = how == CLI_READ_ATTRIBUTES ? 0 : UINT64_MAX};
     size_t size = 0;
     int file = -1;
-    *out = NULL;
     inv_status status = inv_file_open(path, &file, &size);
     if (status != INV_OK)
         return status;
-    request.size = size;
-    snprintf(request.name, sizeof request.name, "%s", path);
+    request->size = size;
+    snprintf(request->name, sizeof request->name, "%s", path);
     reader->is_gone = reader->is_late = false;
     reader->deadline = seconds_now() + reader->spec.seconds;
-    status = ask(reader, &request, file);
+    status = ask(reader, request, file);
     close(file);
-    return status == INV_OK ? listen_to(reader, path, how, size, out) : status;
+    return status == INV_OK ? listen_to(reader, path, size, t) : status;
+}
+
+inv_status cli_reader_run(cli_reader *reader, const char *path, cli_reading how, inv_run **out)
+{
+    cli_request request = {.array_max = how == CLI_READ_ATTRIBUTES ? 0 : UINT64_MAX};
+    const taker t = {.take = take_run,
+                     .purpose = how == CLI_READ_TO_SAVE ? INV_STREAM_TO_SAVE : INV_STREAM_TO_READ,
+                     .run = out};
+    *out = NULL;
+    return read_file(reader, path, &request, &t);
+}
+
+inv_status cli_reader_model(cli_reader *reader, const char *path, const char *prefix,
+                            inv_tree *tree)
+{
+    cli_request request = {.array_max = UINT64_MAX, .is_model = 1};
+    const taker t = {.take = take_model, .prefix = prefix, .tree = tree};
+    return read_file(reader, path, &request, &t);
 }
 
 inv_status cli_read_run(const char *path, cli_reading how, inv_run **out)

@@ -14,6 +14,7 @@
 #include <hdf5.h>
 
 #include "invproj/file.h"
+#include "invproj/model.h"
 #include "invproj/stream.h"
 #include "reader.h"
 
@@ -113,8 +114,8 @@ static void answer_request(answer *a, const cli_request *request, int file)
     cli_confine_for(request->size);
     inv_status status = read_file(request, file, &bytes);
     if (status == INV_OK)
-        status =
-            inv_stream_send(request->name, bytes, (size_t)request->size, request->array_max, &sink);
+        status = (request->is_model ? inv_model_send : inv_stream_send)(
+            request->name, bytes, (size_t)request->size, request->array_max, &sink);
     if (status != INV_OK && inv_stream_fail(&sink, status, inv_error_message()) != INV_OK)
         a->is_cut = true;
     flush(a);

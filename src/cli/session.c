@@ -10,6 +10,7 @@
 #include "cli.h"
 #include "invproj/file.h"
 #include "invproj/version.h"
+#include "model.h"
 
 /* ---- opening ---- */
 
@@ -80,13 +81,16 @@ static inv_status read_kept(cli_file *file, const cli_progress *progress, const 
 inv_status cli_session_open(const cli_options *options, const char *path, bool data,
                             cli_session *session)
 {
-    char *text = NULL;
+    char *text = NULL, *place = NULL;
     inv_status status = INV_OK;
     *session = (cli_session){0};
     if (access(path, F_OK) != 0)
         return INV_ERROR(INV_EIO, "%s: %s", path, strerror(errno));
+    cli_progress_open(&session->progress, options->quiet);
+    INV_TRY(cli_model_place(options, &session->progress, path, &place));
+    path = place ? place : path;
     INV_TRY(begin(options, path, session));
-    INV_TRY(cli_open_run(&session->progress, path, CLI_READ_TO_SAVE, &session->file.run));
+    INV_TRY(cli_open_run(NULL, &session->progress, path, CLI_READ_TO_SAVE, &session->file.run));
     INV_TRY(cli_data_pixels(session->file.run, &session->file.pixels));
     INV_TRY(inv_run_text(session->file.run, "/", "experiment", &text));
     INV_TRY(inv_run_size(session->file.run, "/", "seed", &session->file.seed));
@@ -94,6 +98,7 @@ inv_status cli_session_open(const cli_options *options, const char *path, bool d
     if (data)
         INV_TRY(cli_load_data(&session->file, &session->materials));
 done:
+    free(place);
     free(text);
     return status;
 }
@@ -107,7 +112,7 @@ inv_status cli_session_read(const cli_options *options, const char *path, cli_se
     session->file.path = strdup(path);
     if (!session->file.path)
         INV_FAIL(INV_ENOMEM, "%s: no memory", path);
-    INV_TRY(cli_open_run(&session->progress, path, CLI_READ, &session->file.run));
+    INV_TRY(cli_open_run(options, &session->progress, path, CLI_READ, &session->file.run));
     INV_TRY(cli_data_pixels(session->file.run, &session->file.pixels));
     if (inv_run_has_attribute(session->file.run, "/", "experiment")) {
         INV_TRY(inv_run_text(session->file.run, "/", "experiment", &text));
@@ -158,8 +163,8 @@ done:
 static inv_status resume_run(cli_session *session)
 {
     inv_status status = INV_OK;
-    INV_TRY(
-        cli_open_run(&session->progress, session->file.path, CLI_READ_TO_SAVE, &session->file.run));
+    INV_TRY(cli_open_run(NULL, &session->progress, session->file.path, CLI_READ_TO_SAVE,
+                         &session->file.run));
     INV_TRY(cli_resume_check(&session->file));
     INV_TRY(cli_data_open(&session->file, &session->materials));
 done:

@@ -1,0 +1,383 @@
+/* Model files of other programs. SPDX-License-Identifier: GPL-3.0-or-later */
+#include "model.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "invproj/file.h"
+#include "invproj/version.h"
+
+#define FIRST_BYTES 4096
+#define ARCH_MAX    ((size_t)1 << 24)
+#define BESIDE_MAX  1000 /* files of one model */
+
+/* ---- what it is ---- */
+
+static bool is_folder(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+/* Saved with zipped=False, a Keras model is a folder of three files, of which one says the rest. */
+static inv_status file_of(const char *path, char **out)
+{
+    if (asprintf(out, is_folder(path) ? "%s/config.json" : "%s", path) >= 0)
+        return INV_OK;
+    *out = NULL;
+    return INV_ERROR(INV_ENOMEM, "%s: no memory", path);
+}
+
+inv_status cli_model_is(const char *path, bool *out)
+{
+    unsigned char first[FIRST_BYTES];
+    char *file = NULL;
+    size_t size = 0, got = 0;
+    int fd = -1;
+    bool is_run = false;
+    inv_status status = file_of(path, &file);
+    *out = false;
+    if (status != INV_OK)
+        return status;
+    if (access(file, R_OK) == 0 && inv_file_open(file, &fd, &size) == INV_OK) {
+        status = inv_file_fill(file, fd, first, sizeof first, &got);
+        close(fd);
+        if (status == INV_OK && inv_model_probe(first, got))
+            status = cli_is_run(file, &is_run);
+        *out = status == INV_OK && inv_model_probe(first, got) && !is_run;
+    }
+    free(file);
+    return status;
+}
+
+/* ---- what the options tell of it ---- */
+
+static inv_status read_number(const char *option, const char *text, double *out)
+{
+    char *end = NULL;
+    *out = strtod(text, &end);
+    if (end != text && *end == 0 && *out > 0.0 && *out < 1e30)
+        return INV_OK;
+    return INV_ERROR(INV_EINVAL, "--%s: '%.100s' is no positive number", option, text);
+}
+
+static inv_status read_numbers(const char *option, const char *text, inv_reals *out)
+{
+    char *end = NULL;
+    out->count = 0;
+    for (const char *at = text; at && out->count < INV_LIST_MAX; at = *end ? end + 1 : NULL) {
+        const double value = strtod(at, &end);
+        if (end == at || (*end && *end != ',') || !(value > -1e30 && value < 1e30))
+            return INV_ERROR(INV_EINVAL, "--%s: '%.100s' is no list of numbers, as 0.48,0.45,0.41",
+                             option, text);
+        out->values[out->count++] = value;
+    }
+    return INV_OK;
+}
+
+static inv_status read_import(const cli_options *options, inv_import *how, unsigned char **arch)
+{
+    size_t size = 0;
+    inv_status status = INV_OK;
+    if (!options)
+        return INV_OK;
+    how->invert = options->invert;
+    how->channels_first = options->channels_first;
+    if (options->scale)
+        INV_TRY(read_number("scale", options->scale, &how->scale));
+    if (options->mean)
+        INV_TRY(read_numbers("mean", options->mean, &how->mean));
+    if (options->std)
+        INV_TRY(read_numbers("std", options->std, &how->std));
+    if (options->arch) {
+        INV_TRY(inv_file_read(options->arch, ARCH_MAX, arch, &size));
+        how->arch = (const char *)*arch;
+        how->arch_name = options->arch;
+    }
+done:
+    return status;
+}
+
+/* ---- reading ---- */
+
+/* The file, and those that belong to it. */
+static inv_status read_tree(const char *file, inv_tree *tree)
+{
+    cli_reader *reader = NULL;
+    char name[INV_TEXT_MAX], *beside = NULL, prefix[INV_TEXT_MAX + 1];
+    bool found = true;
+    inv_status status = INV_OK;
+    INV_TRY(cli_reader_open(NULL, &reader));
+    INV_TRY(cli_reader_model(reader, file, "", tree));
+    for (size_t i = 0; i < BESIDE_MAX; i++) {
+        INV_TRY(inv_model_beside(tree, i, name, &found));
+        if (!found)
+            break;
+        INV_TRY(inv_file_beside(file, name, &beside));
+        snprintf(prefix, sizeof prefix, "/%s", name);
+        INV_TRY(cli_reader_model(reader, beside, prefix, tree));
+        free(beside);
+        beside = NULL;
+    }
+done:
+    free(beside);
+    cli_reader_close(reader);
+    return status;
+}
+
+inv_status cli_model_read(const cli_options *options, const char *path, inv_model **out)
+{
+    void *how = NULL;
+    unsigned char *arch = NULL;
+    char *file = NULL;
+    inv_tree *tree = NULL;
+    inv_status status = INV_OK;
+    *out = NULL;
+    INV_TRY(inv_calloc(1, sizeof(inv_import), path, &how));
+    INV_TRY(read_import(options, how, &arch));
+    INV_TRY(file_of(path, &file));
+    INV_TRY(inv_tree_alloc(file, &tree));
+    INV_TRY(read_tree(file, tree));
+    INV_TRY(inv_model_import(tree, how, out));
+done:
+    inv_tree_free(tree);
+    free(file);
+    free(arch);
+    free(how);
+    return status;
+}
+
+inv_status cli_model_sha256(const char *path, char sha256[INV_SHA256_TEXT])
+{
+    static const char *const folder[] = {"config.json", "metadata.json", "model.weights.h5"};
+    char *files[3] = {NULL};
+    size_t count = 0;
+    inv_status status = INV_OK;
+    for (size_t i = 0; i < (is_folder(path) ? 3 : 1); i++) {
+        if (asprintf(&files[i], "%s%s%s", path, is_folder(path) ? "/" : "",
+                     is_folder(path) ? folder[i] : "") < 0)
+            INV_FAIL(INV_ENOMEM, "%s: no memory", path);
+        count++;
+    }
+    INV_TRY(inv_files_sha256((const char *const *)files, count, sha256));
+done:
+    for (size_t i = 0; i < count; i++)
+        free(files[i]);
+    return status;
+}
+
+/* ---- a run of it ---- */
+
+static const char *name_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash && slash[1] ? slash + 1 : path;
+}
+
+/* Where it is from, under /source. */
+static inv_status put_source(inv_run *run, const inv_model *model, const char *path)
+{
+    char sha256[INV_SHA256_TEXT];
+    const char *notes[INV_MODEL_NOTES_MAX];
+    inv_status status = INV_OK;
+    for (size_t i = 0; i < model->note_count; i++)
+        notes[i] = model->notes[i];
+    INV_TRY(cli_model_sha256(path, sha256));
+    INV_TRY(inv_run_set_text(run, "/source", "format", model->format));
+    INV_TRY(inv_run_set_text(run, "/source", "version", model->version));
+    INV_TRY(inv_run_set_text(run, "/source", "file", name_of(path)));
+    INV_TRY(inv_run_set_text(run, "/source", "sha256", sha256));
+    INV_TRY(inv_run_set_size(run, "/source", "prepared", model->is_prepared));
+    INV_TRY(inv_run_set_size(run, "/source", "channels_first", model->channels_first));
+    INV_TRY(inv_run_set_size(run, "/source", "note_count", model->note_count));
+    if (model->note_count > 0)
+        INV_TRY(inv_run_set_texts(run, "/source", "notes", notes, model->note_count));
+done:
+    return status;
+}
+
+/* What its images are, in the words that a run trained here has for them. */
+static inv_status put_data(inv_run *run, const inv_model *model)
+{
+    const inv_shape shape = inv_net_shape(model->net, 0);
+    const struct {
+        const char *name;
+        size_t value;
+    } sizes[] = {{"height", shape.height},
+                 {"width", shape.width},
+                 {"channels", shape.channels},
+                 {"classes", inv_net_units(model->net, inv_net_depth(model->net))}};
+    inv_status status = INV_OK;
+    for (size_t i = 0; i < 4; i++)
+        INV_TRY(inv_run_set_size(run, "/data", sizes[i].name, sizes[i].value));
+    for (size_t i = 0; i < 3; i++)
+        INV_TRY(inv_run_set_size(run, "/network", sizes[i].name, sizes[i].value));
+    INV_TRY(inv_run_set_text(run, "/data", "type", inv_idx_type_name(INV_IDX_UBYTE)));
+    INV_TRY(inv_run_set_real(run, "/data", "low", 0.0));
+    INV_TRY(inv_run_set_real(run, "/data", "high", 255.0));
+    INV_TRY(inv_run_set_real(run, "/data", "black", model->black));
+    INV_TRY(inv_run_set_real(run, "/data", "white", model->white));
+    INV_TRY(inv_run_set_real(run, "/data", "ground", model->black));
+    INV_TRY(inv_run_set_real(run, "/", "scale", model->scale));
+done:
+    return status;
+}
+
+/* The experiment of an imported net: how its data are read, when they are given. */
+static inv_status put_experiment(inv_run *run, const inv_model *model, const char *path)
+{
+    char *text = NULL, created[32];
+    const time_t now = time(NULL);
+    struct tm utc;
+    inv_status status = INV_OK;
+    char title[INV_NAME_MAX];
+    snprintf(title, sizeof title, "%s", name_of(path));
+    for (char *c = title; *c; c++)
+        if (*c == '"' || *c == '\\' || (unsigned char)*c < ' ')
+            *c = '_';
+    if (asprintf(&text, "title = \"%s, imported\";\ndata: { scale = %.9g; };\n", title,
+                 model->scale) < 0)
+        INV_FAIL(INV_ENOMEM, "%s: no memory", path);
+    strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
+    INV_TRY(inv_run_set_text(run, "/", "program_version", INV_VERSION));
+    INV_TRY(inv_run_set_text(run, "/", "experiment", text));
+    INV_TRY(inv_run_set_size(run, "/", "seed", 1));
+    INV_TRY(inv_run_set_text(run, "/", "created", created));
+done:
+    free(text);
+    return status;
+}
+
+/* A line a class. */
+static inv_status put_class_names(inv_run *run, const char *path, size_t classes)
+{
+    unsigned char *text = NULL;
+    const char *names[INV_CLASSES_MAX];
+    size_t size = 0, count = 0;
+    char *at = NULL, *line = NULL;
+    inv_status status = INV_OK;
+    INV_TRY(inv_file_read(path, ARCH_MAX, &text, &size));
+    for (line = strtok_r((char *)text, "\r\n", &at); line && count < INV_CLASSES_MAX;
+         line = strtok_r(NULL, "\r\n", &at)) {
+        if (!inv_class_name_good(line, strlen(line)))
+            INV_FAIL(INV_EDATA, "%s: line %zu is no name of a class", path, count + 1);
+        names[count++] = line;
+    }
+    if (count != classes)
+        INV_FAIL(INV_EDATA, "%s: %zu names of classes; the model has %zu outputs", path, count,
+                 classes);
+    INV_TRY(inv_run_set_texts(run, "/", "class_names", names, count));
+done:
+    free(text);
+    return status;
+}
+
+inv_status cli_model_run(const cli_options *options, const char *path, inv_run **out)
+{
+    inv_model *model = NULL;
+    inv_run *run = NULL;
+    inv_status status = INV_OK;
+    *out = NULL;
+    INV_TRY(cli_model_read(options, path, &model));
+    INV_TRY(inv_run_create(&run));
+    INV_TRY(put_experiment(run, model, path));
+    INV_TRY(put_data(run, model));
+    INV_TRY(put_source(run, model, path));
+    INV_TRY(inv_run_put_net(run, "/network", model->net));
+    if (options && options->class_names)
+        INV_TRY(put_class_names(run, options->class_names,
+                                inv_net_units(model->net, inv_net_depth(model->net))));
+    *out = run;
+    run = NULL;
+done:
+    inv_run_free(run);
+    inv_model_free(model);
+    return status;
+}
+
+inv_status cli_notes(const inv_run *run, char *notes[INV_MODEL_NOTES_MAX], size_t *count)
+{
+    *count = 0;
+    if (!inv_run_has_attribute(run, "/source", "notes"))
+        return INV_OK;
+    uint64_t n = 0;
+    inv_status status = inv_run_size(run, "/source", "note_count", &n);
+    if (status == INV_OK && n <= INV_MODEL_NOTES_MAX)
+        status = inv_run_texts(run, "/source", "notes", notes, (size_t)n);
+    *count = status == INV_OK ? (size_t)n : 0;
+    return status;
+}
+
+/* ---- a run file of it ---- */
+
+/* "DIR/mnist.weights.h5" is "mnist.weights.run.h5" in the current folder. */
+static inv_status run_name(const char *path, char **out)
+{
+    const char *name = name_of(path), *dot = strrchr(name, '.');
+    const size_t length = dot && dot > name ? (size_t)(dot - name) : strcspn(name, "/");
+    if (asprintf(out, "%.*s.run.h5", (int)length, name) >= 0)
+        return INV_OK;
+    *out = NULL;
+    return INV_ERROR(INV_ENOMEM, "%s: no memory", path);
+}
+
+/* The run file that is there must be of this very model. */
+static inv_status check_place(const char *path, const char *place)
+{
+    inv_run *run = NULL;
+    char sha256[INV_SHA256_TEXT], *recorded = NULL;
+    inv_status status = INV_OK;
+    INV_TRY(cli_read_run(place, CLI_READ_ATTRIBUTES, &run));
+    if (inv_run_has_attribute(run, "/source", "sha256"))
+        INV_TRY(inv_run_text(run, "/source", "sha256", &recorded));
+    INV_TRY(cli_model_sha256(path, sha256));
+    if (!recorded || strcmp(recorded, sha256) != 0)
+        INV_FAIL(INV_EINVAL,
+                 "%s: is there already and is not of this model; import it under another name: "
+                 "invproj import %s -o NAME.h5",
+                 place, path);
+done:
+    free(recorded);
+    inv_run_free(run);
+    return status;
+}
+
+static inv_status make_place(const cli_options *options, const cli_progress *progress,
+                             const char *path, const char *place)
+{
+    inv_run *run = NULL;
+    inv_status status = cli_model_run(options, path, &run);
+    if (status == INV_OK)
+        status = inv_run_save(run, place);
+    if (status == INV_OK)
+        cli_note(progress, "import    %s is in %s now", path, place);
+    inv_run_free(run);
+    return status;
+}
+
+inv_status cli_model_place(const cli_options *options, const cli_progress *progress,
+                           const char *path, char **run_path)
+{
+    bool is_model = false;
+    char *place = NULL;
+    inv_status status = INV_OK;
+    *run_path = NULL;
+    INV_TRY(cli_model_is(path, &is_model));
+    if (!is_model)
+        return INV_OK;
+    INV_TRY(run_name(path, &place));
+    if (access(place, F_OK) == 0)
+        INV_TRY(check_place(path, place));
+    else
+        INV_TRY(make_place(options, progress, path, place));
+    *run_path = place;
+    place = NULL;
+done:
+    free(place);
+    return status;
+}
