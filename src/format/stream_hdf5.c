@@ -15,11 +15,12 @@
 #include "format/seal.h"
 #include "format/values.h"
 
-#define BLOCK_BYTES    ((uint64_t)1 << 20) /* of an array that are sent at once; or one row */
-#define UNPACKED_MOST  ((uint64_t)1 << 29) /* bytes of one array, however well it packs */
-#define EXPANSION_MOST 1032                /* deflate's best: what a file of some size can hold */
-#define STREAM_MORE    ((uint64_t)1 << 30)
-#define STREAM_TIMES   4
+#define BLOCK_BYTES      ((uint64_t)1 << 20) /* of an array that are sent at once; or one row */
+#define UNPACKED_MOST    ((uint64_t)1 << 29) /* bytes of one array, however well it packs */
+#define EXPANSION_MOST   1032                /* deflate's best: what a file of some size can hold */
+#define SUPERBLOCK_BYTES 48                  /* the shortest there is: no file is shorter */
+#define STREAM_MORE      ((uint64_t)1 << 30)
+#define STREAM_TIMES     4
 
 uint64_t inv_stream_max(uint64_t size)
 {
@@ -484,6 +485,8 @@ inv_status inv_hdf5_send(const char *name, const char *prefix, unsigned char *by
 bool inv_hdf5_is(const unsigned char *first, size_t size)
 {
     static const unsigned char mark[] = {0x89, 'H', 'D', 'F', '\r', '\n', 0x1a, '\n'};
+    if (size < SUPERBLOCK_BYTES)
+        return false;
     for (size_t at = 0; at + sizeof mark <= size; at = at ? 2 * at : 512) /* behind a user block */
         if (memcmp(first + at, mark, sizeof mark) == 0)
             return true;
