@@ -74,6 +74,11 @@ bool inv_seal_ends_at(const unsigned char *body, size_t size)
     return end_of_file(body, size) == size;
 }
 
+bool inv_seal_is_cut(const unsigned char *body, size_t size)
+{
+    return end_of_file(body, size) > size;
+}
+
 /* ---- checking ---- */
 
 static inv_status damaged(const char *path, const char *what)

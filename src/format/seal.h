@@ -45,6 +45,9 @@ INV_MUST_CHECK inv_status inv_seal_check_format(const char *path, unsigned long 
 /* Whether the end-of-file address in the superblock of an HDF5 file is `size`. */
 bool inv_seal_ends_at(const unsigned char *body, size_t size);
 
+/* Whether that address lies beyond them: a part of the file is missing. */
+bool inv_seal_is_cut(const unsigned char *body, size_t size);
+
 /* The seal of `size` bytes of HDF5, to stand behind them. */
 void inv_seal_write(const unsigned char *body, size_t size, char seal[INV_SEAL_BYTES]);
 

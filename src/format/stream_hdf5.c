@@ -479,6 +479,8 @@ inv_status inv_hdf5_send(const char *name, const char *prefix, unsigned char *by
                         .size = size,
                         .array_max = array_max,
                         .to = to};
+    if (inv_seal_is_cut(bytes, size))
+        return INV_ERROR(INV_EFORMAT, "%s: damaged: cut short; copy or download it again", name);
     return send_file(&it, bytes);
 }
 
