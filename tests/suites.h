@@ -21,6 +21,7 @@
     X(config)                                                                                      \
     X(help)                                                                                        \
     X(idx)                                                                                         \
+    X(font)                                                                                        \
     X(zip)                                                                                         \
     X(npy)                                                                                         \
     X(arrange)                                                                                     \

@@ -60,7 +60,7 @@ static const struct bad_place {
     {"run " GOOD " -o r2rt.cfg/x", 1, {"r2rt.cfg/x", "r2rt.cfg is not a folder"}},
     {"run " GOOD " -o run/run.h5", 1, {"run/run.h5: is there already and is not a folder"}},
     {"run " GOOD " -o /proc/none", 1, {"/proc/none"}},
-    {"run " GOOD " -o /sys/none/x", 1, {"/sys/none"}},
+    {"run " GOOD " -o /proc/none/x", 1, {"/proc/none"}},
     {"run " GOOD " -o run", 2, {"run/run.h5: holds a run already", "--force"}},
     {"train " GOOD " -o run/run.h5", 2, {"run/run.h5: holds a run already", "--force"}},
     {"train " GOOD " -o data", 1, {"data: is a folder, not a file"}},

@@ -324,7 +324,7 @@ START_TEST(a_job_in_the_background_draws_no_bar)
     char *invproj = realpath(getenv("INVPROJ") ? getenv("INVPROJ") : "build/invproj", NULL);
     for (int background = 0; background < 2; background++) {
         char script[1024];
-        snprintf(script, sizeof script, "%s " TRAIN "--set training.epochs=20000 %s", invproj,
+        snprintf(script, sizeof script, "'%s' " TRAIN "--set training.epochs=20000 %s", invproj,
                  "long.cfg", background ? "& wait" : "; true");
         program *p = program_start(&how, "-m -c %s", script);
         program_wait_for(p, "training  100000 steps");

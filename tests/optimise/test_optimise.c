@@ -354,6 +354,23 @@ START_TEST(starts_are_as_told)
 }
 END_TEST
 
+/* Noise is added to each row's own values: as good as none of it changes as good as nothing. */
+START_TEST(a_trace_of_noise_changes_nothing)
+{
+    inv_optimise_spec spec = plain();
+    inv_optimisation *without = open_at(&spec, 0);
+    run(without, 10);
+    spec.noise = 1e-12;
+    inv_optimisation *with = open_at(&spec, 0);
+    run(with, 10);
+    for (size_t i = 0; i < SMALL_CLASSES * inv_net_units(net, 0); i++)
+        ck_assert_float_eq_tol(inv_optimisation_values(with)->data[i],
+                               inv_optimisation_values(without)->data[i], 1e-5f);
+    inv_optimisation_free(with);
+    inv_optimisation_free(without);
+}
+END_TEST
+
 START_TEST(another_seed_another_start)
 {
     inv_optimise_spec spec = written_as("whitened");
@@ -457,6 +474,7 @@ Suite *optimise_suite(void)
     tcase_add_test(tests, the_best_values_are_kept);
     tcase_add_test(tests, dead_starts_are_drawn_anew);
     tcase_add_test(tests, starts_are_as_told);
+    tcase_add_test(tests, a_trace_of_noise_changes_nothing);
     tcase_add_test(tests, another_seed_another_start);
     tcase_add_test(tests, what_does_not_go_together_is_refused);
     tcase_add_test(tests, bad_settings_and_sizes_are_refused);
