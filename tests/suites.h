@@ -12,6 +12,7 @@
 #define SUITES(X)                                                                                  \
     X(status)                                                                                      \
     X(file)                                                                                        \
+    X(text)                                                                                        \
     X(sniff)                                                                                       \
     X(kernels)                                                                                     \
     X(signs)                                                                                       \
@@ -68,6 +69,7 @@
     X(cli_completion)                                                                              \
     X(cli_terminal)                                                                                \
     X(cli_signals)                                                                                 \
+    X(cli_printed)                                                                                 \
     X(cli_file)                                                                                    \
     X(cli_walk)                                                                                    \
     X(cli_bad)                                                                                     \

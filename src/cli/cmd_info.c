@@ -1,5 +1,4 @@
 /* info: what a run file holds. SPDX-License-Identifier: GPL-3.0-or-later */
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,30 +7,49 @@
 
 #include "cli.h"
 #include "invproj/figure.h"
+#include "printed.h"
 
 #define PATH_BYTES (4 * INV_NAME_MAX)
 
 /* ---- gathered as JSON, which the plain text is made of ---- */
 
-/* What is missing, or not what it must be, is left out; only a lack of memory is a failure. */
+/* What is missing, or not what it must be, is left out; only a lack of memory is a failure. A number
+ * that is none (NaN, infinite) is null. */
 typedef struct gathering {
     const inv_run *run;
+    bool plain; /* each text is to stand in a line with others */
     inv_status status;
 } gathering;
 
-/* Takes over `value`, which is NULL where jansson refuses it, as it does NaN. */
+static void check_memory(gathering *g, bool there)
+{
+    if (!there)
+        g->status = INV_ERROR(INV_ENOMEM, "%s: no memory to tell of it", inv_run_name(g->run));
+}
+
+static json_t *text_value(const gathering *g, const char *text)
+{
+    char *copy = strdup(text);
+    if (copy && g->plain)
+        cli_one_line(copy);
+    json_t *value = copy ? cli_json_text(copy) : NULL;
+    free(copy);
+    return value;
+}
+
+/* Takes over `value`, which is NULL where memory was short. The name may be that of a group. */
 static void give(gathering *g, json_t *to, const char *name, json_t *value)
 {
-    if (json_object_set_new(to, name, value) && errno == ENOMEM)
-        g->status = INV_ERROR(INV_ENOMEM, "%s: no memory to tell of it", inv_run_name(g->run));
-    errno = 0;
+    json_t *key = text_value(g, name);
+    check_memory(g, key && json_object_set(to, json_string_value(key), value) == 0);
+    json_decref(key);
+    json_decref(value);
 }
 
 static json_t *new_object(gathering *g)
 {
     json_t *object = json_object();
-    if (!object)
-        g->status = INV_ERROR(INV_ENOMEM, "%s: no memory to tell of it", inv_run_name(g->run));
+    check_memory(g, object);
     return object;
 }
 
@@ -40,7 +58,6 @@ static bool is_got(gathering *g, inv_status status)
 {
     if (status == INV_ENOMEM)
         g->status = status;
-    errno = 0;
     return status == INV_OK;
 }
 
@@ -49,7 +66,7 @@ static void take_text(gathering *g, const char *path, const char *name, json_t *
     char *text = NULL;
     if (inv_run_has_attribute(g->run, path, name) &&
         is_got(g, inv_run_text(g->run, path, name, &text)))
-        give(g, to, name, json_string(text));
+        give(g, to, name, text_value(g, text));
     free(text);
 }
 
@@ -58,7 +75,7 @@ static void take_real(gathering *g, const char *path, const char *name, json_t *
     double value = 0.0;
     if (inv_run_has_attribute(g->run, path, name) &&
         is_got(g, inv_run_real(g->run, path, name, &value)))
-        give(g, to, name, json_real(value));
+        give(g, to, name, cli_json_real(value));
 }
 
 static void take_size(gathering *g, const char *path, const char *name, json_t *to)
@@ -66,7 +83,7 @@ static void take_size(gathering *g, const char *path, const char *name, json_t *
     uint64_t value = 0;
     if (inv_run_has_attribute(g->run, path, name) &&
         is_got(g, inv_run_size(g->run, path, name, &value)))
-        give(g, to, name, json_integer((json_int_t)value));
+        give(g, to, name, cli_json_count(value));
 }
 
 static void take_floats(gathering *g, const char *path, const char *name, json_t *to)
@@ -83,9 +100,8 @@ static void take_floats(gathering *g, const char *path, const char *name, json_t
     }
     json_t *list = json_array();
     for (size_t i = 0; i < dims[0]; i++)
-        if (json_array_append_new(list, json_real(((const float *)values)[i])) && errno == ENOMEM)
-            (void)is_got(g,
-                         INV_ERROR(INV_ENOMEM, "%s: no memory for %s", inv_run_name(g->run), full));
+        check_memory(g,
+                     json_array_append_new(list, cli_json_real(((const float *)values)[i])) == 0);
     free(values);
     give(g, to, name, list);
 }
@@ -138,9 +154,7 @@ static void take_class_names(gathering *g, json_t *to)
         return;
     json_t *list = json_array();
     for (size_t c = 0; c < classes; c++) {
-        if (json_array_append_new(list, json_string(names[c])) && errno == ENOMEM)
-            (void)is_got(g, INV_ERROR(INV_ENOMEM, "%s: no memory for the names of classes",
-                                      inv_run_name(g->run)));
+        check_memory(g, json_array_append_new(list, text_value(g, names[c])) == 0);
         free(names[c]);
     }
     give(g, to, "class_names", list);
@@ -173,7 +187,7 @@ static void take_title(gathering *g, json_t *to)
     if (is_got(g, inv_run_text(g->run, "/", "experiment", &text)) &&
         is_got(g, inv_config_read_text("experiment", text, &config)) &&
         inv_config_text_at(config, "title"))
-        give(g, to, "title", json_string(inv_config_text_at(config, "title")));
+        give(g, to, "title", text_value(g, inv_config_text_at(config, "title")));
     inv_config_free(config);
     free(text);
 }
@@ -333,9 +347,16 @@ static const char *text_of(const json_t *object, const char *key)
     return text ? text : "";
 }
 
-static long long whole_of(const json_t *object, const char *key)
+/* NaN where there is none: of what is not there, only numbers that are known to be are asked for. */
+static double number_of(const json_t *value)
 {
-    return (long long)json_integer_value(json_object_get(object, key));
+    return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+/* A count: 0 where there is none, exact up to 2^53. */
+static double whole_of(const json_t *object, const char *key)
+{
+    return json_number_value(json_object_get(object, key));
 }
 
 static void print_figures_of(const char *group, const json_t *object)
@@ -345,7 +366,7 @@ static void print_figures_of(const char *group, const json_t *object)
         if (strcmp(f->group, group) != 0 || !value)
             continue;
         printf("  %-26s ", f->label);
-        printf(f->format, json_number_value(value));
+        printf(f->format, number_of(value));
         printf("%s%s\n", *f->unit ? " " : "", f->unit);
     }
 }
@@ -356,7 +377,7 @@ static void print_layers(const json_t *layers)
         const json_t *layer = json_array_get(layers, i);
         printf("  %-10s %s", text_of(layer, "name"), text_of(layer, "type"));
         if (json_object_get(layer, "units"))
-            printf(" %lld", whole_of(layer, "units"));
+            printf(" %.0f", whole_of(layer, "units"));
         printf("%s%s\n", *text_of(layer, "activation") ? ", " : "", text_of(layer, "activation"));
     }
 }
@@ -364,7 +385,7 @@ static void print_layers(const json_t *layers)
 static void print_progress(const char *name, const json_t *stage)
 {
     if (json_object_get(stage, "step"))
-        printf("%-11s %lld steps, %s\n", name, whole_of(stage, "step"),
+        printf("%-11s %.0f steps, %s\n", name, whole_of(stage, "step"),
                whole_of(stage, "done") ? "done" : "not done: --resume goes on");
 }
 
@@ -374,7 +395,7 @@ static void print_training(const json_t *training)
     if (*text_of(training, "stopped"))
         printf("  stopped    %s\n", text_of(training, "stopped"));
     if (json_object_get(training, "best_step"))
-        printf("  kept       the parameters after step %lld\n", whole_of(training, "best_step"));
+        printf("  kept       the parameters after step %.0f\n", whole_of(training, "best_step"));
 }
 
 static void print_inverses(gathering *g, const json_t *inverses)
@@ -394,6 +415,12 @@ static void print_inverses(gathering *g, const json_t *inverses)
     }
 }
 
+/* NaN where either is: a value that is no number is not to be overlooked. */
+static double least(double a, double b)
+{
+    return isnan(a) || a < b ? a : b;
+}
+
 static void print_results(const json_t *all)
 {
     for (size_t g = 1; g < COUNT(result_groups); g++) { /* the first are the inverses */
@@ -404,7 +431,7 @@ static void print_results(const json_t *all)
             double minimum = 1.0;
             const json_t *confidence = json_object_get(one, "confidence");
             for (size_t i = 0; i < json_array_size(confidence); i++)
-                minimum = fmin(minimum, json_number_value(json_array_get(confidence, i)));
+                minimum = least(minimum, number_of(json_array_get(confidence, i)));
             printf("%-11s %s", result_groups[g], name);
             if (*text_of(one, "inverse"))
                 printf(", by inverse %s", text_of(one, "inverse"));
@@ -413,10 +440,10 @@ static void print_results(const json_t *all)
                        minimum);
             if (json_object_get(one, "judge_same"))
                 printf("; %.4f as meant, says %s, with confidence %.4f",
-                       json_number_value(json_object_get(one, "judge_same")), text_of(one, "judge"),
-                       json_number_value(json_object_get(one, "judge_mean")));
-            if (json_integer_value(json_object_get(one, "unsettled")) > 0)
-                printf("; %lld did not converge", whole_of(one, "unsettled"));
+                       number_of(json_object_get(one, "judge_same")), text_of(one, "judge"),
+                       number_of(json_object_get(one, "judge_mean")));
+            if (whole_of(one, "unsettled") > 0)
+                printf("; %.0f did not converge", whole_of(one, "unsettled"));
             if (*text_of(one, "stale"))
                 printf("; STALE: %s", text_of(one, "stale"));
             putchar('\n');
@@ -426,14 +453,14 @@ static void print_results(const json_t *all)
 
 static double real_of(const json_t *object, const char *key)
 {
-    return json_number_value(json_object_get(object, key));
+    return number_of(json_object_get(object, key));
 }
 
 static void print_data(const json_t *data)
 {
     if (!json_object_get(data, "type")) /* a run file of before this was kept */
         return;
-    printf("            %lld x %lld x %lld, %ss from %g to %g, divided by %g\n",
+    printf("            %.0f x %.0f x %.0f, %ss from %g to %g, divided by %g\n",
            whole_of(data, "height"), whole_of(data, "width"), whole_of(data, "channels"),
            text_of(data, "type"), real_of(data, "low"), real_of(data, "high"),
            real_of(data, "scale"));
@@ -441,7 +468,7 @@ static void print_data(const json_t *data)
         printf("            read channels first\n");
     if (whole_of(data, "transposed"))
         printf("            rows and columns have changed places\n");
-    printf("            %lld to train on, %lld to validate, %lld to test; %lld classes",
+    printf("            %.0f to train on, %.0f to validate, %.0f to test; %.0f classes",
            whole_of(data, "train"), whole_of(data, "validation"), whole_of(data, "test"),
            whole_of(data, "classes"));
     const json_t *names = json_object_get(data, "class_names");
@@ -474,7 +501,7 @@ static void print_all(gathering *g, const json_t *all)
     print_seal(all);
     printf("experiment  %s\ndata        %s\n", text_of(all, "title"), text_of(all, "dataset"));
     print_data(json_object_get(all, "data"));
-    printf("made        %s by invproj %s, seed %lld\n", text_of(all, "created"),
+    printf("made        %s by invproj %s, seed %.0f\n", text_of(all, "created"),
            text_of(all, "program_version"), whole_of(all, "seed"));
     printf("\nnetwork\n");
     print_layers(json_object_get(network, "layers"));
@@ -503,8 +530,7 @@ static inv_status run(const cli_options *options)
     inv_status status = cli_open_run(options, NULL, options->operands[0], CLI_READ, &run);
     if (status != INV_OK)
         return status;
-    gathering g = {.run = run};
-    errno = 0;
+    gathering g = {.run = run, .plain = !options->json};
     json_t *all = gather(&g);
     if (g.status == INV_OK && options->json)
         print_json(&g, all);

@@ -9,6 +9,7 @@
 #include "cli.h"
 #include "invproj/loss.h"
 #include "outputs.h"
+#include "printed.h"
 
 #define TOP_DEFAULT 2
 #define ROWS        100 /* that go through the net at once */
@@ -89,6 +90,8 @@ static inv_status prediction_open(const cli_options *options, prediction *p)
     INV_TRY(inv_calloc(p->classes, sizeof(char *), "names", &names));
     p->names = names;
     INV_TRY(cli_class_names(p->session.file.run, p->classes, p->names));
+    for (size_t c = 0; !options->json && c < p->classes; c++)
+        cli_one_line(p->names[c]);
     INV_TRY(cli_images_open(&p->session.file, p->session.materials.net, &p->images));
     INV_TRY(inv_mat_alloc(ROWS, inv_net_units(net, 0), "images", &p->rows));
     INV_TRY(inv_pass_alloc(net, 0, inv_net_logits(net), ROWS, INV_PASS_FORWARD, &p->pass));
@@ -198,9 +201,10 @@ static const char *class_text(const prediction *p, size_t class, char number[32]
 /* "digit.png", or "digits.idx:3". */
 static int image_text(const cli_image *image, char *out, size_t size)
 {
-    if (image->in_idx)
-        return snprintf(out, size, "%s:%zu", image->file, image->index);
-    return snprintf(out, size, "%s", image->file);
+    const int length = image->in_idx ? snprintf(out, size, "%s:%zu", image->file, image->index)
+                                     : snprintf(out, size, "%s", image->file);
+    cli_one_line(out);
+    return length;
 }
 
 static void print_table(const prediction *p)
@@ -236,14 +240,6 @@ static void print_table(const prediction *p)
 
 /* ---- as JSON ---- */
 
-/* A file name need not be UTF-8, nor a name in a file that others made: it is null then. */
-static json_t *json_text(const char *file)
-{
-    errno = 0;
-    json_t *text = json_string(file);
-    return text || errno == ENOMEM ? text : json_null();
-}
-
 /* Gives `value` to the object. A lack of memory shows as false; NULL counts as one. */
 static bool give(json_t *object, const char *key, json_t *value)
 {
@@ -254,7 +250,7 @@ static json_t *json_guess(const prediction *p, const guess *g)
 {
     json_t *object =
         json_pack("{s:I, s:f}", "class", (json_int_t)g->class, "probability", g->probability);
-    if (object && p->names[g->class] && !give(object, "name", json_text(p->names[g->class]))) {
+    if (object && p->names[g->class] && !give(object, "name", cli_json_text(p->names[g->class]))) {
         json_decref(object);
         object = NULL;
     }
@@ -265,7 +261,7 @@ static json_t *json_image(const prediction *p, size_t i)
 {
     const cli_image *from = &p->from[i];
     json_t *object = json_object(), *list = json_array();
-    bool good = object && list && give(object, "file", json_text(from->file));
+    bool good = object && list && give(object, "file", cli_json_text(from->file));
     if (good && from->in_idx)
         good = give(object, "index", json_integer((json_int_t)from->index));
     if (good && p->labels)

@@ -13,6 +13,7 @@
 #include "cli.h"
 #include "invproj/mat.h"
 #include "invproj/version.h"
+#include "printed.h"
 
 enum { EXIT_WORK = 1, EXIT_USAGE = 2, EXIT_SIGNAL = 128 };
 
@@ -180,6 +181,10 @@ int main(int argc, char **argv)
         return cli_reader_main();
     open_standard_files();
     start_again(argv);
+    if (!cli_printed_open()) {
+        fprintf(stderr, "invproj: no memory to print anything\n");
+        return EXIT_WORK;
+    }
     if (check_kernels())
         return 2;
     const char *word = argc > 1 ? argv[1] : "";

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "printed.h"
 
 #define BAR           30   /* characters of the bar, where there is room */
 #define BAR_LEAST     5    /* before it gets shorter, something beside it goes */
@@ -127,7 +128,7 @@ static void draw_bar(const cli_progress *p, size_t done, double rate)
     if (!bar_stands)
         return;
     print_bar(p, done, rate, count_columns() - 1, line); /* the last column may start a new line */
-    fprintf(stderr, "\r%s\033[J\r", line);
+    dprintf(STDERR_FILENO, "\r%s\033[J\r", line);        /* past the filter of what is printed */
 }
 
 /* ---- a stage's progress ---- */
@@ -180,12 +181,14 @@ void cli_progress_end(cli_progress *progress, size_t done)
 
 void cli_note(const cli_progress *progress, const char *format, ...)
 {
+    char line[INV_MESSAGE_MAX];
     va_list args;
     if (progress->quiet)
         return;
-    cli_progress_clear();
     va_start(args, format);
-    vfprintf(stderr, format, args);
+    vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    fputc('\n', stderr);
+    cli_one_line(line);
+    cli_progress_clear();
+    fprintf(stderr, "%s\n", line);
 }

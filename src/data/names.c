@@ -9,33 +9,19 @@
 
 #include "base/sniff.h"
 #include "invproj/file.h"
+#include "invproj/text.h"
 
 #define NAMES_BYTES_MAX ((size_t)1 << 20)
 
 /* ---- texts ---- */
 
-/* Bytes of the UTF-8 character that starts at s[0], of which `left` are there; 0: it is none. RFC
- * 3629, section 4: neither longer than need be, nor a surrogate, nor beyond U+10FFFF. */
-static size_t utf8_character(const unsigned char *s, size_t left)
-{
-    const size_t length = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-    if (length == 0 || length > left || s[0] > 0xf4)
-        return 0;
-    for (size_t i = 1; i < length; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-        (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-        return 0;
-    return length;
-}
-
 bool inv_class_name_good(const char *text, size_t length)
 {
-    const unsigned char *s = (const unsigned char *)text;
     size_t at = 0, step = 1;
     while (at < length && step > 0) {
-        step = s[at] < ' ' || s[at] == 0x7f ? 0 : utf8_character(s + at, length - at);
+        uint32_t point = 0;
+        step = inv_utf8(text + at, length - at, &point);
+        step = point < ' ' || point == 0x7f ? 0 : step;
         at += step;
     }
     return length > 0 && length < INV_NAME_MAX && step > 0;
