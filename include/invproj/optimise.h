@@ -162,7 +162,10 @@ INV_MUST_CHECK inv_status inv_optimisation_finish(inv_optimisation *o, inv_optim
 const gsl_matrix_float *inv_optimisation_values(const inv_optimisation *o);
 /* [rows]: the sum of each row's objectives when it was last worked out. */
 const double *inv_optimisation_row_values(const inv_optimisation *o);
-/* Whether the row came to rest: always, where no rule says when. */
+/* Whether no start led the row anywhere, as with a unit whose ReLU no image wakes: the gradient of the
+ * objective, without terms and prior, was 0 wherever the row was drawn, and is where it ended. */
+bool inv_optimisation_dead(const inv_optimisation *o, size_t row);
+/* Whether the row came to rest: always, where no rule says when, unless it is dead. */
 bool inv_optimisation_settled(const inv_optimisation *o, size_t row);
 
 /* p[i] = sum over classes of mix softmax(logits), of the values as they are. */

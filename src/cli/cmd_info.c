@@ -109,7 +109,7 @@ static void take_floats(gathering *g, const char *path, const char *name, json_t
 static const char *const result_groups[] = {"inverse", "projections", "generated", "features",
                                             "exemplars"};
 static const char *const texts[] = {"kind", "at", "inverse", "layer", "judge", "settings", "stale"};
-static const char *const sizes[] = {"step", "done", "unsettled"};
+static const char *const sizes[] = {"step", "done", "unsettled", "dead"};
 
 /* The figures of the result at `path`. */
 static void take_figures(gathering *g, const char *group, const char *path, json_t *to)
@@ -442,6 +442,8 @@ static void print_results(const json_t *all)
                 printf("; %.4f as meant, says %s, with confidence %.4f",
                        number_of(json_object_get(one, "judge_same")), text_of(one, "judge"),
                        number_of(json_object_get(one, "judge_mean")));
+            if (whole_of(one, "dead") > 0)
+                printf("; %.0f are dead", whole_of(one, "dead"));
             if (whole_of(one, "unsettled") > 0)
                 printf("; %.0f did not converge", whole_of(one, "unsettled"));
             if (*text_of(one, "stale"))

@@ -91,8 +91,8 @@ typedef struct rows {
     gsl_matrix_float *images;
     float *confidence, *value, *judge_confidence;
     unsigned *reclassified, *judged;
-    unsigned char *settled;
-    size_t unsettled;
+    unsigned char *settled, *dead;
+    size_t unsettled, dead_count;
 } rows;
 
 static void rows_close(rows *r)
@@ -104,11 +104,12 @@ static void rows_close(rows *r)
     free(r->reclassified);
     free(r->judged);
     free(r->settled);
+    free(r->dead);
 }
 
 static inv_status rows_open(rows *r, size_t n, size_t pixels)
 {
-    void *floats[3] = {NULL}, *classes[2] = {NULL}, *settled = NULL;
+    void *floats[3] = {NULL}, *classes[2] = {NULL}, *flags[2] = {NULL};
     inv_status status = INV_OK;
     *r = (rows){.n = n};
     INV_TRY(inv_mat_alloc(n, pixels, "images", &r->images));
@@ -121,9 +122,10 @@ static inv_status rows_open(rows *r, size_t n, size_t pixels)
         status = inv_calloc(n, sizeof(unsigned), "classes", &classes[i]);
     r->reclassified = classes[0];
     r->judged = classes[1];
-    if (status == INV_OK)
-        status = inv_calloc(n, 1, "images", &settled);
-    r->settled = settled;
+    for (int i = 0; i < 2 && status == INV_OK; i++)
+        status = inv_calloc(n, 1, "images", &flags[i]);
+    r->settled = flags[0];
+    r->dead = flags[1];
 done:
     return status;
 }
@@ -155,7 +157,9 @@ static inv_status read_rows(const cli_materials *materials, inv_generator *gener
     for (size_t i = 0; i < r->n; i++) {
         r->value[i] = (float)(sign * inv_optimisation_row_values(o)[i]);
         r->settled[i] = inv_optimisation_settled(o, i);
-        r->unsettled += !r->settled[i];
+        r->dead[i] = inv_optimisation_dead(o, i);
+        r->dead_count += r->dead[i];
+        r->unsettled += !r->settled[i] && !r->dead[i];
     }
     if (inv_generator_has_classes(generator))
         inv_generator_confidence(generator, r->confidence);
@@ -222,13 +226,17 @@ static inv_status judge_rows(cli_session *session, const inv_generator *generato
     INV_TRY(open_judge(session, &judge, &pixels));
     INV_TRY(translate(r->images, &session->file.pixels, &pixels, &images));
     INV_TRY(classify(judge, images, meant, r->judged, r->judge_confidence));
+    const size_t alive = r->n - r->dead_count;
     for (size_t i = 0; i < r->n; i++) {
-        same += r->judged[i] == meant[i];
-        confidence += r->judge_confidence[i];
+        same += !r->dead[i] && r->judged[i] == meant[i];
+        confidence += r->dead[i] ? 0.0 : (double)r->judge_confidence[i];
     }
     INV_TRY(inv_run_set_text(session->file.run, path, "judge", session->file.options->judge));
-    INV_TRY(inv_run_set_real(session->file.run, path, "judge_same", same / (double)r->n));
-    INV_TRY(inv_run_set_real(session->file.run, path, "judge_mean", confidence / (double)r->n));
+    if (alive > 0) {
+        INV_TRY(inv_run_set_real(session->file.run, path, "judge_same", same / (double)alive));
+        INV_TRY(
+            inv_run_set_real(session->file.run, path, "judge_mean", confidence / (double)alive));
+    }
     INV_TRY(cli_put_classes(session->file.run, path, "judged", r->judged, r->n));
     INV_TRY(cli_put(session->file.run, path, "judge_confidence", INV_FLOAT32, 1, &r->n,
                     r->judge_confidence, INV_RUN_PLAIN));
@@ -287,8 +295,8 @@ static inv_status put_distance(cli_session *session, const cli_making *m,
     const unsigned *label = inv_generator_labels(generator);
     const size_t n = m->spec->count;
     double real[INV_CLASSES_MAX], sum = 0.0;
-    if (n < 2 || !inv_generator_has_classes(generator))
-        return INV_OK;
+    if (n < 2 || !inv_generator_has_classes(generator) || r->dead_count > 0)
+        return INV_OK; /* there is no distance from what is none */
     if (real_spreads(&session->file, &session->materials,
                      inv_net_units(session->materials.net, inv_net_depth(session->materials.net)),
                      real) != INV_OK) {
@@ -344,6 +352,10 @@ static inv_status put_rows(cli_session *session, const cli_making *m,
     INV_TRY(cli_put(session->file.run, path, "value", INV_FLOAT32, 1, &n, r->value, INV_RUN_PLAIN));
     INV_TRY(
         cli_put(session->file.run, path, "settled", INV_UINT8, 1, &n, r->settled, INV_RUN_PLAIN));
+    if (r->dead_count > 0) {
+        INV_TRY(inv_run_set_size(session->file.run, path, "dead", r->dead_count));
+        INV_TRY(cli_put(session->file.run, path, "dead", INV_UINT8, 1, &n, r->dead, INV_RUN_PLAIN));
+    }
     INV_TRY(put_classes_of(session->file.run, generator, r, path));
 done:
     return status;
@@ -355,6 +367,11 @@ static void note_report(const cli_progress *progress, const cli_making *m, const
     if (report->restarted > 0)
         cli_note(progress, "%-9s %zu of %zu starts led nowhere (dead units) and were drawn anew",
                  m->stage, report->restarted, r->n);
+    if (r->dead_count > 0)
+        cli_note(progress,
+                 "%-9s %zu of %zu are dead: no image that was tried leads towards them; they are "
+                 "marked in /%s/%s/dead, and left out of the figures",
+                 m->stage, r->dead_count, r->n, m->group, m->spec->name);
     if (r->unsettled > 0)
         cli_note(progress,
                  "%-9s %zu of %zu did not converge in %zu steps; the objective is %.6g; they are "

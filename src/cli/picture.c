@@ -151,7 +151,8 @@ done:
 
 /* What an image is of: a class, by its name where it has one, or a unit. */
 static void write_captions(captions *c, const unsigned *label, const unsigned *unit,
-                           const float *confidence, const float *judged, const float *value)
+                           const float *confidence, const float *judged, const float *value,
+                           const unsigned char *dead)
 {
     for (size_t i = 0; i < c->n; i++) {
         char *text = c->text[i];
@@ -160,6 +161,11 @@ static void write_captions(captions *c, const unsigned *label, const unsigned *u
             used += (size_t)snprintf(text, CAPTION_MAX, "%.20s", c->names[label[i]]);
         else if (label || unit)
             used += (size_t)snprintf(text, CAPTION_MAX, "%u", label ? label[i] : unit[i]);
+        c->lines[i] = text;
+        if (dead && dead[i]) {
+            snprintf(text + used, CAPTION_MAX - used, " dead");
+            continue;
+        }
         if (confidence)
             used += (size_t)snprintf(text + used, CAPTION_MAX - used, " %.3f", confidence[i]);
         if (judged)
@@ -168,7 +174,6 @@ static void write_captions(captions *c, const unsigned *label, const unsigned *u
             snprintf(text + used, CAPTION_MAX - used, " made");
         else if (value && !confidence)
             snprintf(text + used, CAPTION_MAX - used, " %.3g", value[i]);
-        c->lines[i] = text;
     }
 }
 
@@ -176,7 +181,8 @@ static inv_status captions_open(const inv_run *run, const inv_net *net, const ch
                                 captions *c)
 {
     void *text = NULL, *lines = NULL;
-    void *label = NULL, *unit = NULL, *confidence = NULL, *judged = NULL, *value = NULL;
+    void *label = NULL, *unit = NULL, *confidence = NULL, *judged = NULL, *value = NULL,
+         *dead = NULL;
     inv_status status = INV_OK;
     c->n = n;
     INV_TRY(inv_calloc(n, sizeof *c->text, "captions", &text));
@@ -189,13 +195,15 @@ static inv_status captions_open(const inv_run *run, const inv_net *net, const ch
     INV_TRY(read_numbers(run, path, "confidence", INV_FLOAT32, n, &confidence));
     INV_TRY(read_numbers(run, path, "judge_confidence", INV_FLOAT32, n, &judged));
     INV_TRY(read_numbers(run, path, "value", INV_FLOAT32, n, &value));
-    write_captions(c, label, unit, confidence, judged, value);
+    INV_TRY(read_numbers(run, path, "dead", INV_UINT8, n, &dead));
+    write_captions(c, label, unit, confidence, judged, value, dead);
 done:
     free(label);
     free(unit);
     free(confidence);
     free(judged);
     free(value);
+    free(dead);
     return status;
 }
 

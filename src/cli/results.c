@@ -42,11 +42,25 @@ static void print_group(const cli_file *file, const char *group, const char *pat
     }
 }
 
+/* Which of the n images of a result are dead, which makes them none of a figure; the caller frees. */
+static inv_status read_dead(const cli_file *file, const char *group, size_t n, unsigned char **dead)
+{
+    char path[PATH_BYTES + INV_NAME_MAX];
+    void *memory = NULL;
+    snprintf(path, sizeof path, "%s/dead", group);
+    inv_status status = inv_calloc(n, 1, path, &memory);
+    if (status == INV_OK && inv_run_has(file->run, path))
+        status = inv_run_get(file->run, path, INV_UINT8, n, memory);
+    *dead = memory;
+    return status;
+}
+
 static inv_status print_confidences(const cli_file *file, const char *group)
 {
     char path[PATH_BYTES + INV_NAME_MAX];
     size_t rank = 0, dims[INV_RUN_RANK_MAX] = {0};
     void *memory = NULL;
+    unsigned char *dead = NULL;
     inv_range here = {1.0, 0.0};
     inv_status status = INV_OK;
     snprintf(path, sizeof path, "%s/confidence", group);
@@ -56,12 +70,16 @@ static inv_status print_confidences(const cli_file *file, const char *group)
     INV_TRY(inv_calloc(dims[0], sizeof(float), path, &memory));
     INV_TRY(inv_run_get(file->run, path, INV_FLOAT32, dims[0], memory));
     const float *values = memory;
+    INV_TRY(read_dead(file, group, dims[0], &dead));
     for (size_t i = 0; i < dims[0]; i++) {
+        if (dead[i])
+            continue;
         here.low = fmin(here.low, values[i]);
         here.high = fmax(here.high, values[i]);
     }
     print_figure(file, "generated: confidence, lowest to highest", "confidence", here);
 done:
+    free(dead);
     free(memory);
     return status;
 }

@@ -259,8 +259,10 @@ static inv_status check(const inv_inverse_spec *spec, const inv_net *net, const 
     INV_TRY(inv_inverse_check(net, inverse, *point));
     INV_TRY(inv_encode_check(net, &data->train));
     if (spec->batch > data->train.count)
-        INV_FAIL(INV_ECONFIG, "inverse.batch: %zu, but there are %zu images to train on",
-                 spec->batch, data->train.count);
+        INV_FAIL(INV_ECONFIG,
+                 "inverse.batch: %zu, but there are %zu images to train on; make it smaller, as "
+                 "with --set inverse.batch=%zu",
+                 spec->batch, data->train.count, data->train.count);
 done:
     return status;
 }

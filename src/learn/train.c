@@ -91,6 +91,19 @@ typedef struct inv_trainer {
 
 /* ---- what it needs ---- */
 
+/* The layer, if there is one, that normalises a batch of one image to nothing: it works by the
+ * statistics of the batch, of which it sees each channel once. */
+static const char *lone_value(const inv_net *net)
+{
+    for (size_t i = 0; i < inv_net_depth(net); i++) {
+        const inv_layer *layer = inv_net_layer(net, i);
+        if (layer->type->keep && !layer->blocks[0].frozen &&
+            layer->in.height * layer->in.width == 1)
+            return layer->name;
+    }
+    return NULL;
+}
+
 static inv_status check(const inv_train_spec *spec, const inv_net *net, const inv_dataset *data)
 {
     const size_t outputs = inv_net_units(net, inv_net_depth(net));
@@ -107,8 +120,15 @@ static inv_status check(const inv_train_spec *spec, const inv_net *net, const in
         return INV_ERROR(INV_ECONFIG, "network: ends in %zu units, %s has %zu classes", outputs,
                          data->name, data->classes);
     if (spec->batch > data->train.count)
-        return INV_ERROR(INV_ECONFIG, "training.batch: %zu, but there are %zu images to train on",
-                         spec->batch, data->train.count);
+        return INV_ERROR(INV_ECONFIG,
+                         "training.batch: %zu, but there are %zu images to train on; make it "
+                         "smaller, as with --set training.batch=%zu",
+                         spec->batch, data->train.count, data->train.count);
+    if (spec->batch == 1 && lone_value(net))
+        return INV_ERROR(INV_ECONFIG,
+                         "training.batch: %s has one value of each unit in a batch of one image, "
+                         "less its mean 0: nothing is learned; set training.batch=100 or so",
+                         lone_value(net));
     if ((spec->stop.patience > 0 || spec->validate > 0) && data->validation.count == 0)
         return INV_ERROR(INV_ECONFIG,
                          "training.%s: there are no images to validate on; set some aside with "

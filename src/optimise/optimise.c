@@ -22,6 +22,8 @@ typedef struct row {
     rest rest;
     double best;  /* the least value so far */
     size_t since; /* steps without a better one */
+    bool flat;    /* nothing leads from here towards what is asked for, whatever the terms and the
+                     prior do; and so it was wherever it was drawn */
 } row;
 
 struct inv_optimisation {
@@ -201,6 +203,45 @@ static void go_back(inv_optimisation *o)
     add_penalty(o);
 }
 
+static bool is_flat(const inv_optimisation *o, size_t i)
+{
+    const float *gradient = o->dvariables->data + i * o->dvariables->tda;
+    for (size_t j = 0; j < o->dvariables->size2; j++)
+        if (gradient[j] != 0.0f)
+            return false;
+    return true;
+}
+
+static bool any_flat(const inv_optimisation *o)
+{
+    for (size_t i = 0; i < o->rows; i++)
+        if (o->row[i].flat)
+            return true;
+    return false;
+}
+
+/* Sees which rows are flat, by the gradient of the first objective alone, at the newest forward;
+ * then all is as evaluate left it. Rows that were not flat stay so. Returns how many are. */
+static size_t find_flat(inv_optimisation *o)
+{
+    const size_t objectives = o->objective_count;
+    const double penalty = o->spec.parametrisation.penalty;
+    size_t flat = 0;
+    o->objective_count = 1;
+    o->spec.parametrisation.penalty = 0.0;
+    add_objectives(o);
+    go_back(o);
+    for (size_t i = 0; i < o->rows; i++) {
+        o->row[i].flat = o->row[i].flat && is_flat(o, i);
+        flat += o->row[i].flat;
+    }
+    o->objective_count = objectives;
+    o->spec.parametrisation.penalty = penalty;
+    add_objectives(o);
+    go_back(o);
+    return flat;
+}
+
 /* Of the values as written; returns the sum of the rows'. */
 static double evaluate(inv_optimisation *o)
 {
@@ -243,37 +284,36 @@ static void start_rows(inv_optimisation *o)
     project(o);
 }
 
-static bool is_flat(const inv_optimisation *o, size_t i)
+/* How far from where it was a row is drawn anew at first: of pixels, in parts of their range. */
+static double first_spread(const inv_optimisation *o)
 {
-    const float *gradient = o->dvariables->data + i * o->dvariables->tda;
-    for (size_t j = 0; j < o->dvariables->size2; j++)
-        if (gradient[j] != 0.0f)
-            return false;
-    return true;
+    const inv_range bounds = o->spec.bounds;
+    const double range = has_bounds(o) && is(o->spec.parametrisation.type, "direct")
+                             ? bounds.high - bounds.low
+                             : 1.0;
+    return o->spec.spread > 0.0 ? o->spec.spread : 0.1 * range;
 }
 
 /* Rows from which nothing leads anywhere are drawn anew, each time further from where they were. */
 static double restart_flat(inv_optimisation *o, double value)
 {
-    const double minimum = o->spec.spread > 0.0 ? o->spec.spread : 0.1;
+    for (size_t i = 0; i < o->rows; i++)
+        o->row[i].flat = true;
     for (int tries = 0; tries < STARTS_MOST; tries++) {
-        const double spread = minimum * pow(1.2, tries);
-        size_t flat = 0;
-        for (size_t i = 0; i < o->rows; i++) {
-            float *v = o->variables->data + i * o->variables->tda;
-            if (!is_flat(o, i))
-                continue;
-            for (size_t j = 0; j < o->variables->size2; j++)
-                v[j] += (float)gsl_ran_gaussian_ziggurat(o->rng, spread);
-            flat++;
-        }
+        const double spread = first_spread(o) * pow(1.2, tries);
+        const size_t flat = find_flat(o);
         if (flat == 0)
             break;
+        for (size_t i = 0; i < o->rows; i++)
+            for (size_t j = 0; o->row[i].flat && j < o->variables->size2; j++)
+                o->variables->data[i * o->variables->tda + j] +=
+                    (float)gsl_ran_gaussian_ziggurat(o->rng, spread);
         o->restarted = tries == 0 ? flat : o->restarted;
         project(o);
         write_values(o);
         value = evaluate(o);
     }
+    (void)find_flat(o);
     return value;
 }
 
@@ -511,6 +551,8 @@ inv_status inv_optimisation_finish(inv_optimisation *o, inv_optimise_report *rep
     write_values(o);
     if (back)
         value = evaluate(o);
+    if (any_flat(o))
+        (void)find_flat(o); /* one may have come to where something leads on */
     *report = (inv_optimise_report){o->step, value, running, o->restarted};
     return check_finite(o, value);
 }
@@ -527,8 +569,15 @@ const double *inv_optimisation_row_values(const inv_optimisation *o)
     return o->row_values;
 }
 
+bool inv_optimisation_dead(const inv_optimisation *o, size_t i)
+{
+    return o->row[i].flat;
+}
+
 bool inv_optimisation_settled(const inv_optimisation *o, size_t i)
 {
+    if (o->row[i].flat)
+        return false;
     if (o->spec.until > 0.0)
         return o->row[i].rest == SURE;
     return o->spec.patience == 0 || o->row[i].rest == STALE;

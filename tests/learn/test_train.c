@@ -723,6 +723,12 @@ START_TEST(refuses_what_does_not_fit)
     spec.batch = SMALL_TRAIN + 1;
     assert_refused(&spec, small_net(SMALL_TWO), INV_ECONFIG,
                    "training.batch: 301, but there are 300 images");
+    ck_assert_message_has("--set training.batch=300");
+    spec.batch = 1;
+    assert_refused(&spec,
+                   small_net("{ name = \"a\"; type = \"dense\"; units = 7; }, "
+                             "{ name = \"norm\"; type = \"batch_norm\"; }, " SMALL_ONE),
+                   INV_ECONFIG, "training.batch: norm has one value of each unit");
     spec = adagrad;
     spec.stop.patience = 2;
     assert_refused(&spec, small_net(SMALL_TWO), INV_ECONFIG,

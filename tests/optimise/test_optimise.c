@@ -326,6 +326,55 @@ START_TEST(dead_starts_are_drawn_anew)
 }
 END_TEST
 
+/* A prior leads back to the mean, and terms lead elsewhere: neither wakes a unit. */
+START_TEST(a_prior_wakes_nothing)
+{
+    inv_net *dead = small_net("{ name = \"a\"; type = \"dense\"; units = 9; activation = \"relu\"; "
+                              "bias = { type = \"constant\"; value = -0.75; }; }," SMALL_ONE);
+    inv_optimise_spec spec = plain();
+    inv_optimise_task task = task_at(0);
+    inv_optimise_report report;
+    inv_optimisation *o = NULL;
+    task.net = dead;
+    strcpy(spec.parametrisation.type, "whitened");
+    strcpy(spec.parametrisation.of, "all");
+    spec.parametrisation.penalty = 0.5;
+    strcpy(spec.from, "normal");
+    spec.spread = 0.01;
+    spec.terms.count = 1;
+    spec.terms.items[0] = (inv_objective_spec){"norm", "input", 0.5, 0, 2.0};
+    ck_assert_status(inv_optimisation_alloc(&spec, &task, &o), INV_OK);
+    ck_assert_status(inv_optimisation_step(o, &report), INV_OK);
+    ck_assert_uint_eq(report.restarted, SMALL_CLASSES);
+    inv_optimisation_free(o);
+    inv_net_free(dead);
+}
+END_TEST
+
+START_TEST(what_nothing_wakes_is_dead)
+{
+    inv_net *dead = small_net("{ name = \"a\"; type = \"dense\"; units = 9; activation = \"relu\"; "
+                              "bias = { type = \"constant\"; value = -9000.0; }; }," SMALL_ONE);
+    inv_optimise_spec spec = plain();
+    inv_optimise_task task = task_at(0);
+    inv_optimisation *o = open_at(&spec, 0);
+    (void)run(o, 3);
+    ck_assert(!inv_optimisation_dead(o, 1));
+    ck_assert(inv_optimisation_settled(o, 1)); /* no rule says when */
+    inv_optimisation_free(o);
+    task.net = dead;
+    spec.patience = 2;
+    ck_assert_status(inv_optimisation_alloc(&spec, &task, &o), INV_OK);
+    ck_assert_uint_eq(run(o, 30).running, 0);
+    for (size_t i = 0; i < SMALL_CLASSES; i++) {
+        ck_assert(inv_optimisation_dead(o, i));
+        ck_assert(!inv_optimisation_settled(o, i));
+    }
+    inv_optimisation_free(o);
+    inv_net_free(dead);
+}
+END_TEST
+
 START_TEST(starts_are_as_told)
 {
     inv_optimise_spec spec = plain();
@@ -473,6 +522,8 @@ Suite *optimise_suite(void)
     tcase_add_test(tests, rows_rest_once_they_are_sure);
     tcase_add_test(tests, the_best_values_are_kept);
     tcase_add_test(tests, dead_starts_are_drawn_anew);
+    tcase_add_test(tests, a_prior_wakes_nothing);
+    tcase_add_test(tests, what_nothing_wakes_is_dead);
     tcase_add_test(tests, starts_are_as_told);
     tcase_add_test(tests, a_trace_of_noise_changes_nothing);
     tcase_add_test(tests, another_seed_another_start);

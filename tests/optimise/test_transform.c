@@ -15,39 +15,45 @@ static const inv_move moves[] = {{0, 0, 0, 1},     {1, 0, 0, 1},   {0, -2, 0, 1}
                                  {0, 0, 0, 1.3}};
 #define MOVES (sizeof moves / sizeof *moves)
 
-/* The value between four pixels, 0 outside. */
-static double between(const float *image, inv_shape s, double y, double x, size_t channel)
+/* The value between four pixels, `ground` outside. */
+static double between(const float *image, inv_shape s, double ground, double y, double x,
+                      size_t channel)
 {
     double sum = 0.0;
     for (long r = (long)floor(y); r <= (long)floor(y) + 1; r++)
         for (long c = (long)floor(x); c <= (long)floor(x) + 1; c++)
-            if (r >= 0 && c >= 0 && r < (long)s.height && c < (long)s.width)
-                sum += (1.0 - fabs(y - (double)r)) * (1.0 - fabs(x - (double)c)) *
-                       image[((size_t)r * s.width + (size_t)c) * s.channels + channel];
+            sum += (1.0 - fabs(y - (double)r)) * (1.0 - fabs(x - (double)c)) *
+                   (r >= 0 && c >= 0 && r < (long)s.height && c < (long)s.width
+                        ? image[((size_t)r * s.width + (size_t)c) * s.channels + channel]
+                        : ground);
     return sum;
 }
 
-static double naive_move(const inv_move *m, const float *image, inv_shape s, size_t i)
+static double naive_move(const inv_move *m, const float *image, inv_shape s, double ground,
+                         size_t i)
 {
     const double row = (double)(i / s.channels / s.width),
                  column = (double)(i / s.channels % s.width);
     const double middle_y = 0.5 * ((double)s.height - 1), middle_x = 0.5 * ((double)s.width - 1);
     const double x = (column - middle_x - m->right) / m->zoom;
     const double y = (row - middle_y - m->down) / m->zoom;
-    return between(image, s, middle_y - sin(m->turn) * x + cos(m->turn) * y,
+    return between(image, s, ground, middle_y - sin(m->turn) * x + cos(m->turn) * y,
                    middle_x + cos(m->turn) * x + sin(m->turn) * y, i % s.channels);
 }
 
 START_TEST(moves_as_the_formula)
 {
-    for (size_t k = 0; k < 3; k++) {
-        const size_t n = inv_shape_size(shapes[k]);
+    static const float grounds[] = {0.0f, -0.9375f, 2.8215f};
+    for (size_t k = 0; k < 9; k++) {
+        const inv_shape shape = shapes[k % 3];
+        const float ground = grounds[k / 3];
+        const size_t n = inv_shape_size(shape);
         float image[120], moved[120];
         double expected[120];
         gradient_fill(image, n, -1.0, 1.0, 9 + k);
         for (size_t i = 0; i < n; i++)
-            expected[i] = naive_move(&moves[_i], image, shapes[k], i);
-        inv_move_apply(&moves[_i], shapes[k], 0.0f, image, moved);
+            expected[i] = naive_move(&moves[_i], image, shape, (double)ground, i);
+        inv_move_apply(&moves[_i], shape, ground, image, moved);
         gradient_assert_near(moved, expected, n, 1e-6, "moved");
     }
 }
