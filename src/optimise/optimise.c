@@ -111,11 +111,16 @@ static void draw_moves(inv_optimisation *o)
                                 draw(o->rng, s->turn * M_PI / 180.0), 1.0 + draw(o->rng, s->zoom)};
 }
 
+static bool moves_about(const inv_optimise_spec *s)
+{
+    return s->jitter > 0.0 || s->turn > 0.0 || s->zoom > 0.0;
+}
+
 /* What goes up: the values, or those moved about and with noise. */
 static const gsl_matrix_float *disturb(inv_optimisation *o)
 {
     const inv_shape shape = inv_net_shape(o->task.net, o->task.at);
-    const bool moves = o->spec.jitter > 0.0 || o->spec.turn > 0.0 || o->spec.zoom > 0.0;
+    const bool moves = moves_about(&o->spec);
     if (!o->moves)
         return o->values;
     draw_moves(o);
@@ -144,7 +149,7 @@ static void unmask(inv_optimisation *o)
 static void undisturb(inv_optimisation *o)
 {
     const inv_shape shape = inv_net_shape(o->task.net, o->task.at);
-    const bool moves = o->spec.jitter > 0.0 || o->spec.turn > 0.0 || o->spec.zoom > 0.0;
+    const bool moves = moves_about(&o->spec);
 #pragma omp parallel for schedule(static) if (moves)
     for (size_t i = 0; i < o->rows; i++)
         if (moves)
@@ -614,7 +619,7 @@ static inv_status check(const inv_optimisation *o)
     const inv_optimise_spec *s = &o->spec;
     const char *stage = o->task.stage, *at = inv_net_point_name(o->task.net, o->task.at);
     const inv_shape shape = inv_net_shape(o->task.net, o->task.at);
-    const bool moves = s->jitter > 0.0 || s->turn > 0.0 || s->zoom > 0.0;
+    const bool moves = moves_about(s);
     const bool image = shape.height > 1 && shape.width > 1;
     if ((moves || s->blur_every > 0) && !image)
         return INV_ERROR(INV_ECONFIG,
@@ -740,7 +745,7 @@ inv_status inv_optimisation_alloc(const inv_optimise_spec *spec, const inv_optim
     o->task = *task;
     o->rows = task->goal.rows;
     o->units = inv_net_units(task->net, task->at);
-    o->moves = spec->jitter > 0.0 || spec->turn > 0.0 || spec->zoom > 0.0 || spec->noise > 0.0;
+    o->moves = moves_about(spec) || spec->noise > 0.0;
     o->projects = has_bounds(o) && is(spec->parametrisation.type, "direct") && !spec->bfgs;
     INV_TRY(check(o));
     INV_TRY(add_objectives_of(o));

@@ -420,6 +420,26 @@ START_TEST(a_trace_of_noise_changes_nothing)
 }
 END_TEST
 
+/* Each way to move images about does so by itself, and by little already. */
+START_TEST(each_disturbance_disturbs_alone)
+{
+    inv_optimise_spec spec = plain();
+    double *const alone[] = {&spec.jitter, &spec.turn, &spec.zoom};
+    inv_optimisation *still = open_at(&spec, 0);
+    run(still, 10);
+    *alone[_i] = 0.5 * (_i == 2 ? 0.1 : 1.0);
+    inv_optimisation *moved = open_at(&spec, 0);
+    run(moved, 10);
+    size_t changed = 0;
+    for (size_t i = 0; i < SMALL_CLASSES * inv_net_units(net, 0); i++)
+        changed +=
+            inv_optimisation_values(moved)->data[i] != inv_optimisation_values(still)->data[i];
+    ck_assert_uint_gt(changed, SMALL_CLASSES * inv_net_units(net, 0) / 2);
+    inv_optimisation_free(moved);
+    inv_optimisation_free(still);
+}
+END_TEST
+
 START_TEST(another_seed_another_start)
 {
     inv_optimise_spec spec = written_as("whitened");
@@ -526,6 +546,7 @@ Suite *optimise_suite(void)
     tcase_add_test(tests, what_nothing_wakes_is_dead);
     tcase_add_test(tests, starts_are_as_told);
     tcase_add_test(tests, a_trace_of_noise_changes_nothing);
+    tcase_add_loop_test(tests, each_disturbance_disturbs_alone, 0, 3);
     tcase_add_test(tests, another_seed_another_start);
     tcase_add_test(tests, what_does_not_go_together_is_refused);
     tcase_add_test(tests, bad_settings_and_sizes_are_refused);
