@@ -127,11 +127,6 @@ ifeq ($(FLAVOUR),clang-asan)
 $(filter $B/src/kernels/kernels_%,$(LIB_OBJ)): INSTRUMENT += -O0
 endif
 
-# clang takes minutes over these loops with its sanitizers; gcc's watch them.
-ifeq ($(FLAVOUR),clang-asan)
-$(patsubst %.c,$B/%.o,$(wildcard src/kernels/kernels_*.c)): EXTRA += -fno-sanitize=all
-endif
-
 $B/libinvproj.a: $(LIB_OBJ)
 	$(call say,AR,$@)
 	$Qrm -f $@ && $(AR) rcs $@ $^
@@ -229,6 +224,7 @@ all_of = pids=; for part in $(1); do { $(2); } & pids="$$pids $$!"; done; bad=0;
 
 run-check: check-programs
 	@sh tests/levels.sh $(LEVELS)
+	@sh tests/comments.sh
 	@$(TEST_ENV) sh tests/suites.sh $B/check $(LONG_SUITES) $(filter-out $(LONG_SUITES),$(SUITES))
 
 check: ## build and run all tests (FLAVOUR=asan, clang-asan: under the sanitizers)
@@ -287,7 +283,7 @@ lint: format-check ## clang-tidy, cppcheck and shellcheck; a warning is an error
 	$(call say,CPPC,$(words $(C_FILES)) files)
 	$Qcppcheck --quiet --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	  --std=c11 -D_GNU_SOURCE -DH5_USE_110_API -Iinclude -Isrc -Itests -j $$(nproc) $(C_FILES)
-	shellcheck data/fetch.sh .ci/deps.sh .ci/in-debian .ci/run tests/levels.sh tests/suites.sh
+	shellcheck data/fetch.sh .ci/deps.sh .ci/in-debian .ci/run tests/levels.sh tests/comments.sh tests/suites.sh
 
 # ---- installing -----------------------------------------------------------------------------------
 D = $(call quote,$(DESTDIR)$(PREFIX))

@@ -1,5 +1,6 @@
 /* Runs the suites that the arguments name, or all: build/check [SUITE...]. CK_FORK=no, CK_VERBOSITY
- * and CK_RUN_CASE are Check's own. SPDX-License-Identifier: GPL-3.0-or-later */
+ * and CK_RUN_CASE are Check's own.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>

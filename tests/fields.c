@@ -128,6 +128,9 @@ static void try_field(spoilt *s, const inv_field *field, void *in)
     case INV_FIELD_LIST:
         try_list(s, field, in);
         break;
+    case INV_FIELD_PART:
+        try_fields(s, field->group(at), at);
+        break;
     case INV_FIELD_BOOL:
     case INV_FIELD_OTHER:
         break;

@@ -1,9 +1,10 @@
 /* gradient.h - what the numeric suites share: irregular values, matrices inside larger ones, twins
  * of the layers worked in double, and gradients by differences of those twins.
  *
- *     inv_net *net = gradient_net("layers = ({name = \"a\"; type = \"dense\"; units = 3;});",
- * shape, 0); twin *t = twin_alloc(net, 0, 1, x, dy); twin_objective(t); (t->y is what x becomes)
- *     twin_check_each(t, t->x, 7 * 5, dx, "dx");    (dx: what the library makes of dy)
+ *     inv_net *net = gradient_net(layers, shape, 0);   (layers: text of a configuration)
+ *     twin *t = twin_alloc(net, 0, 1, x, dy);
+ *     twin_objective(t);                               (t->y is what x becomes)
+ *     twin_check_each(t, t->x, 7 * 5, dx, "dx");       (dx: what the library makes of dy)
  *     twin_free(t);
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */

@@ -20,6 +20,7 @@
     X(mat)                                                                                         \
     X(rng)                                                                                         \
     X(config)                                                                                      \
+    X(fields)                                                                                      \
     X(help)                                                                                        \
     X(idx)                                                                                         \
     X(font)                                                                                        \

@@ -1,5 +1,5 @@
-/* The README says what the program, the Makefile and the example say. SPDX-License-Identifier:
- * GPL-3.0-or-later */
+/* The README says what the program, the Makefile and the example say.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

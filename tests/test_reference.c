@@ -3,7 +3,8 @@
  * is, where not here; INVPROJ_VERBOSE prints how far each array is off.
  *
  * In that file, `similarity` is sum |x - x_inv|, `excess` is the range penalty, and a loss of the
- * inverse is their sum. SPDX-License-Identifier: GPL-3.0-or-later */
+ * inverse is their sum.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "support.h"
 
 #include <math.h>

@@ -1,6 +1,7 @@
 /* encode.h - what a net makes of every image of a part: values at a point, class, confidence.
  *
- *     float *confidence = ...;  unsigned *predicted = ...;   (part->count of each)
+ *     float *confidence = ...;   (part->count of each)
+ *     unsigned *predicted = ...;
  *     status = inv_encode(net, &data->test, 0, NULL, confidence, predicted);
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */

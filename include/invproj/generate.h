@@ -7,8 +7,9 @@
  *     while (status == INV_OK && report.step < spec.optimise.steps && report.running > 0)
  *         status = inv_generator_step(generator, &report);
  *     status = status ? status : inv_generator_finish(generator, &report);
- *     status = status ? status : inv_inverse_apply(inverse, inv_generator_values(generator),
- * images);
+ *     values = inv_generator_values(generator);
+ *     status = status ? status : inv_inverse_apply(inverse, values, images);
+ *     inv_generator_free(generator);
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef INVPROJ_GENERATE_H

@@ -25,14 +25,16 @@ typedef struct inv_key {
     const char *path; /* "training.optimiser.rate" */
     const inv_field *field;
     const void *holder; /* the struct that has it, with its defaults; NULL: they are not told */
-    const char *types;  /* the types of its group that have it: "cosine, step"; NULL: all */
+    const char *by;     /* where not every type of its group has it: the key that names the type, */
+    const char *types;  /* and those that have it, "cosine, step"; NULL: all */
 } inv_key;
 
 typedef void inv_key_visitor(const inv_key *key, void *context);
 
 /* Visits each key of a table, of the groups in it, and of the elements of its lists, which are "N".
  * Where keys depend on a group's type, those of every type are visited; but where a type has
- * defaults of its own (`start`), those of the type that it has here. `prefix` begins each path. */
+ * defaults of its own (`start`), those of the type that it has here. A part's keys are visited as
+ * the table's own, with the defaults that `defaults` has. `prefix` begins each path. */
 void inv_fields_visit(const inv_field *fields, const void *defaults, const char *prefix,
                       inv_key_visitor *visit, void *context);
 

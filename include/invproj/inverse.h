@@ -29,8 +29,9 @@ extern "C" {
 #endif
 
 typedef struct inv_inverse_spec {
+    char
+        kind[INV_NAME_MAX]; /* one of inv_inverse_kinds; what follows `at` goes with some of them */
     char name[INV_NAME_MAX]; /* under which it stands in the run file */
-    char kind[INV_NAME_MAX]; /* learned */
     char at[INV_NAME_MAX];   /* the point it starts from */
     size_t steps, batch;
     double confidence;       /* only images whose top class is more probable than this */
@@ -40,8 +41,17 @@ typedef struct inv_inverse_spec {
     inv_optim_spec optimiser;
 } inv_inverse_spec;
 
-extern const inv_inverse_spec inv_inverse_defaults;
-extern const inv_field inv_inverse_fields[];
+extern const inv_choice inv_inverse_kinds[];
+extern const inv_inverse_spec inv_inverse_defaults;         /* of the kind learned */
+extern const inv_field inv_inverse_fields[];                /* those of its kind among them */
+const inv_field *inv_inverse_kind_fields(const char *kind); /* those alone; NULL: no such kind */
+
+/* Sets the inv_inverse_spec at `spec` to the kind's defaults. A kind that does not exist leaves it. */
+void inv_inverse_start(const char *kind, void *spec);
+
+/* Whether inverses of that kind learn in steps (inv_inverter_alloc), not at one go
+ * (inv_inverse_fit). */
+bool inv_inverse_learns(const char *kind);
 
 /* The point called `name`, moved down to before its activation, where the activation is one that
  * mirroring undoes. INV_ECONFIG where there is no such point, or none to invert: the input, or
@@ -60,15 +70,20 @@ typedef struct inv_inverse_report {
     size_t kept; /* images of the batch that were confident enough */
 } inv_inverse_report;
 
-/* Draws the kernels of `inverse` (stream "inverse" of `seed`) and gets ready to train them on the
+/* For a kind that learns: draws the kernels of `inverse` (stream "inverse" of `seed`) and gets ready to train them on the
  * training part. net, inverse and data stay the caller's. The net is frozen, so what it makes of
- * each image is worked out once, here. INV_EINVAL: a spec that inv_fields_check refuses, or an
- * inverse of another net; INV_EDATA: images of another size, or none that is confident enough. It
+ * each image is worked out once, here. INV_EINVAL: a spec that inv_fields_check refuses, an
+ * inverse of another net, or a kind that does not learn; INV_EDATA: images of another size, or none that is confident enough. It
  * reports by inv_inverse_report; a batch without a confident image changes nothing. The caller frees
  * with inv_learner_free. */
 INV_MUST_CHECK inv_status inv_inverter_alloc(const inv_inverse_spec *spec, const inv_net *net,
                                              inv_net *inverse, const inv_dataset *data,
                                              uint64_t seed, inv_learner **out);
+
+/* For a kind that does not learn: gives `inverse` its parameters, from the training part. Fails as
+ * inv_inverter_alloc does. */
+INV_MUST_CHECK inv_status inv_inverse_fit(const inv_inverse_spec *spec, const inv_net *net,
+                                          inv_net *inverse, const inv_dataset *data, uint64_t seed);
 
 /* Whether `inverse` leads from point `at` of `net` to its images; INV_EINVAL where not. */
 INV_MUST_CHECK inv_status inv_inverse_check(const inv_net *net, const inv_net *inverse, size_t at);

@@ -7,9 +7,12 @@
  *
  *     inv_objective *objective = NULL;
  *     inv_objective_spec spec = inv_objective_defaults;
- *     strcpy(spec.type, "unit");  strcpy(spec.at, "hidden1.pre");
- *     status = inv_objective_alloc(&spec, net, 0, &(inv_goal){.rows = 5, .index = units}, "",
- * &objective); inv_objective_add(objective, activations, row_values, gradients);
+ *     const inv_goal goal = {.rows = 5, .index = units};
+ *     strcpy(spec.type, "unit");
+ *     strcpy(spec.at, "hidden1.pre");
+ *     status = inv_objective_alloc(&spec, net, 0, &goal, "", &objective);
+ *     inv_objective_add(objective, activations, row_values, gradients);
+ *     inv_objective_free(objective);
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef INVPROJ_OBJECTIVE_H

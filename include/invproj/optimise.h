@@ -58,61 +58,13 @@ typedef struct inv_optimise_spec {
     }
 extern const inv_choice inv_optimise_starts[];
 
-/* The keys of an inv_optimise_spec that is the member `m` of the struct `S`. */
-#define INV_OPTIMISE_KEY(S, m, key, type, ...)                                                     \
+/* The keys of an inv_optimise_spec, and the field by which a table has them among its own, of one
+ * that is at `offset` of its struct. */
+const inv_field *inv_optimise_fields(const char *type);
+#define INV_OPTIMISE_PART(offset)                                                                  \
     {                                                                                              \
-#key, type, offsetof(S, m.key), __VA_ARGS__                                                \
+        "", INV_FIELD_PART, offset, .group = inv_optimise_fields                                   \
     }
-#define INV_OPTIMISE_FIELDS(S, m)                                                                  \
-    INV_OPTIMISE_KEY(S, m, steps, INV_FIELD_SIZE, 1, 1e9, .help = "number of steps, at most"),     \
-        INV_OPTIM_FIELD(offsetof(S, m.optimiser)),                                                 \
-        INV_OPTIMISE_KEY(S, m, bfgs, INV_FIELD_BOOL,                                               \
-                         .help = "whether GSL's vector_bfgs2 takes the place of the optimiser"),   \
-        INV_OPTIMISE_KEY(S, m, unit_gradient, INV_FIELD_BOOL,                                      \
-                         .help = "whether each image's gradient is brought to length 1"),          \
-        INV_OPTIMISE_KEY(S, m, parametrisation, INV_FIELD_GROUP,                                   \
-                         .choices = inv_parametrisation_types, .topic = "parametrisations",        \
-                         .group = inv_parametrisation_fields,                                      \
-                         .help = "how values are made of the variables that are optimised"),       \
-        INV_OPTIMISE_KEY(                                                                          \
-            S, m, bounds, INV_FIELD_RANGE, -1e30, 1e30,                                            \
-            .help = "bounds of the values at every step, as in [0, 1]; none where not given"),     \
-        INV_OPTIMISE_KEY(S, m, from, INV_FIELD_NAME, .choices = inv_optimise_starts,               \
-                         .topic = "starts", .help = "where the variables start"),                  \
-        INV_OPTIMISE_KEY(S, m, start, INV_FIELD_REAL, -1e6, 1e6,                                   \
-                         .help = "value that variables start at, or around"),                      \
-        INV_OPTIMISE_KEY(S, m, spread, INV_FIELD_REAL, 0.0, 1e6,                                   \
-                         .help = "how far from there they start, at most or as a deviation"),      \
-        INV_OPTIMISE_KEY(S, m, jitter, INV_FIELD_REAL, 0.0, 100.0,                                 \
-                         .help = "pixels by which images are shifted at random, at most"),         \
-        INV_OPTIMISE_KEY(S, m, turn, INV_FIELD_REAL, 0.0, 180.0,                                   \
-                         .help = "degrees by which images are turned at random, at most"),         \
-        INV_OPTIMISE_KEY(S, m, zoom, INV_FIELD_REAL, 0.0, 0.9,                                     \
-                         .help =                                                                   \
-                             "part of their size by which images are zoomed at random, at most"),  \
-        INV_OPTIMISE_KEY(S, m, noise, INV_FIELD_REAL, 0.0, 1e6,                                    \
-                         .help =                                                                   \
-                             "deviation of the noise that is added to the values at each step"),   \
-        INV_OPTIMISE_KEY(S, m, blur_every, INV_FIELD_SIZE, 0, 1e9,                                 \
-                         .help = "steps between two blurs of the values; 0: no blur"),             \
-        INV_OPTIMISE_KEY(S, m, blur, INV_FIELD_REAL, 0.05, 100.0,                                  \
-                         .help = "deviation of the blur, in pixels"),                              \
-        INV_OPTIMISE_KEY(S, m, minimum, INV_FIELD_SIZE, 0, 1e9,                                    \
-                         .help = "steps that every image takes at least"),                         \
-        INV_OPTIMISE_KEY(S, m, until, INV_FIELD_REAL, 0.0, 1.0,                                    \
-                         .help = "probability of its class at which an image is done; 0: none"),   \
-        INV_OPTIMISE_KEY(                                                                          \
-            S, m, patience, INV_FIELD_SIZE, 0, 1e9,                                                \
-            .help = "steps without a better value after which an image is done; 0: none"),         \
-        INV_OPTIMISE_KEY(S, m, tolerance, INV_FIELD_REAL, 0.0, 1.0,                                \
-                         .help =                                                                   \
-                             "part of the value by which a new one must be smaller to be better"), \
-        INV_OPTIMISE_KEY(                                                                          \
-            S, m, terms, INV_FIELD_LIST, .high = INV_TERMS_MAX,                                    \
-            .items = offsetof(S, m.terms.items), .item_size = sizeof(inv_objective_spec),          \
-            .item_default = &inv_objective_defaults, .group = inv_objective_fields,                \
-            .choices = inv_objective_types, .topic = "objectives",                                 \
-            .help = "further objectives and priors: what is made small is the weighted sum")
 
 /* What is to be done; the caller's, as all that it points at, and kept. */
 typedef struct inv_optimise_task {

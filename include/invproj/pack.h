@@ -1,9 +1,11 @@
 /* pack.h - a folder of PNG files, one folder a class, made into the IDX files of a data set.
  *
  *     inv_pack *pack = NULL;
- *     status = inv_pack_alloc(&(inv_pack_spec){.folder = "letters", .test = 0.2, .seed = 1},
- * &pack); for (size_t i = 0; status == INV_OK && i < inv_pack_told(pack)->images; i++) status =
- * inv_pack_step(pack); status = status ? status : inv_pack_save(pack);
+ *     const inv_pack_spec spec = {.folder = "letters", .out = "out", .test = 0.2, .seed = 1};
+ *     status = inv_pack_alloc(&spec, &pack);
+ *     for (size_t i = 0; status == INV_OK && i < inv_pack_told(pack)->images; i++)
+ *         status = inv_pack_step(pack);
+ *     status = status ? status : inv_pack_save(pack);
  *     inv_pack_free(pack);
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */

@@ -4,7 +4,8 @@
  *     inv_parametrisation *p = NULL;
  *     status = inv_parametrisation_alloc(&spec, units, rows, &(inv_writing){.of = gaussians}, &p);
  *     inv_parametrisation_values(p, variables, values);
- *     inv_parametrisation_slopes(p, variables, values, dvalues, dvariables);
+ *     inv_parametrisation_gradients(p, variables, values, dvalues, dvariables);
+ *     inv_parametrisation_free(p);
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef INVPROJ_PARAMETRISE_H

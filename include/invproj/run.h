@@ -9,11 +9,15 @@
  *     const size_t dims[2] = {10, 784};
  *     status = inv_run_create(&run);
  *     status = status ? status : inv_run_put(run, "/things/kernel", INV_FLOAT32, 2, dims, values,
- * INV_RUN_PLAIN); status = status ? status : inv_run_save(run, "run.h5"); inv_run_free(run);
+ *                                            INV_RUN_PLAIN);
+ *     status = status ? status : inv_run_save(run, "run.h5");
+ *     inv_run_free(run);
  *
  * Paths are absolute, "/network/hidden1/kernel"; groups on the way are made. Errors: INV_EIO,
  * INV_ENOMEM; what a file does not hold as it must is INV_EFORMAT, with the file's name and the
- * path in it. SPDX-License-Identifier: GPL-3.0-or-later */
+ * path in it.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef INVPROJ_RUN_H
 #define INVPROJ_RUN_H
 

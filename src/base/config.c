@@ -1,9 +1,9 @@
-/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The text of an experiment: libconfig or JSON, what is set on top of it, and what it says where.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "invproj/config.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -12,12 +12,12 @@
 #include <jansson.h>
 #include <libconfig.h>
 
+#include "base/config.h"
 #include "base/sniff.h"
 #include "invproj/file.h"
 
 #define CONFIG_BYTES_MAX ((size_t)1 << 20) /* an experiment file is a page of text */
-#define CHOICES_MAX      64
-#define DEPTH_MAX        32 /* nesting; a deeper file is a mistake or an attack */
+#define DEPTH_MAX        32                /* nesting; a deeper file is a mistake or an attack */
 
 /* All reading goes through `root`; `lines` is kept only to turn a path back into a line number. */
 struct inv_config {
@@ -271,6 +271,15 @@ void inv_config_free(inv_config *config)
 
 /* ---- paths ---- */
 
+void inv_path_join(const char *path, const char *key, char out[INV_TEXT_MAX])
+{
+    size_t used = (size_t)snprintf(out, INV_TEXT_MAX, "%s", path);
+    if (used > 0 && used < INV_TEXT_MAX)
+        used += (size_t)snprintf(out + used, INV_TEXT_MAX - used, ".");
+    if (used < INV_TEXT_MAX) /* a path too long to print is cut: it stands only in messages */
+        snprintf(out + used, INV_TEXT_MAX - used, "%s", key);
+}
+
 /* Whether a step of a path is the number of an element: digits and no more. */
 static bool is_index(const char *step, size_t *index)
 {
@@ -292,7 +301,7 @@ static json_t *child_of(json_t *node, const char *key, size_t length)
     return is_index(name, &index) ? json_array_get(node, index) : NULL;
 }
 
-static json_t *node_at(const inv_config *config, const char *path)
+json_t *inv_config_node(const inv_config *config, const char *path)
 {
     json_t *node = config->root;
     while (node && *path) {
@@ -305,17 +314,17 @@ static json_t *node_at(const inv_config *config, const char *path)
 
 bool inv_config_has(const inv_config *config, const char *path)
 {
-    return node_at(config, path) != NULL;
+    return inv_config_node(config, path) != NULL;
 }
 
 size_t inv_config_length(const inv_config *config, const char *path)
 {
-    return json_array_size(node_at(config, path));
+    return json_array_size(inv_config_node(config, path));
 }
 
 const char *inv_config_text_at(const inv_config *config, const char *path)
 {
-    return json_string_value(node_at(config, path));
+    return json_string_value(inv_config_node(config, path));
 }
 
 static int line_of(const inv_config *config, const char *path)
@@ -402,7 +411,7 @@ static json_t *make_group(inv_config *config, const char *path)
     const char *dot = strrchr(path, '.');
     if (dot)
         snprintf(above, sizeof above, "%.*s", (int)(dot - path), path);
-    json_t *parent = dot ? node_at(config, above) : config->root;
+    json_t *parent = dot ? inv_config_node(config, above) : config->root;
     json_t *group = json_is_object(parent) ? json_object() : NULL;
     if (!group || json_object_set_new(parent, dot ? dot + 1 : path, group))
         return NULL;
@@ -416,7 +425,7 @@ static bool put_value(inv_config *config, char *path, json_t *value)
     char *dot = strrchr(path, '.'), *key = dot ? dot + 1 : path;
     if (dot)
         *dot = 0;
-    json_t *parent = dot ? node_at(config, path) : config->root;
+    json_t *parent = dot ? inv_config_node(config, path) : config->root;
     if (!parent && *key)
         parent = make_group(config, path);
     if (json_is_object(parent) && *key)
@@ -533,279 +542,6 @@ inv_status inv_config_text(const inv_config *config, char **out)
     return *out ? INV_OK : INV_ERROR(INV_ENOMEM, "%s: no memory for its text", config->name);
 }
 
-/* ---- reading one field ---- */
-
-static void join_path(const char *path, const char *key, char out[INV_TEXT_MAX])
-{
-    size_t used = (size_t)snprintf(out, INV_TEXT_MAX, "%s", path);
-    if (used > 0 && used < INV_TEXT_MAX)
-        used += (size_t)snprintf(out + used, INV_TEXT_MAX - used, ".");
-    if (used < INV_TEXT_MAX) /* a path too long to print is cut: it stands only in messages */
-        snprintf(out + used, INV_TEXT_MAX - used, "%s", key);
-}
-
-/* As it is, never as a double, which would round one over 2^53 before it is compared. */
-static inv_status read_whole(const inv_config *config, const char *path, const inv_field *field,
-                             const json_t *node, size_t *out)
-{
-    if (!json_is_integer(node)) /* or one of over 64 bits, which --set takes for a word */
-        return inv_config_error(config, path, "must be a whole number from %.0f to %.0f",
-                                field->low, field->high);
-    const long long value = json_integer_value(node);
-    if (value < (long long)field->low || value > (long long)field->high)
-        return inv_config_error(config, path, "%lld is not from %.0f to %.0f", value, field->low,
-                                field->high);
-    *out = (size_t)value;
-    return INV_OK;
-}
-
-static inv_status read_number(const inv_config *config, const char *path, const inv_field *field,
-                              const json_t *node, double *out)
-{
-    if (!json_is_number(node))
-        return inv_config_error(config, path, "must be a number");
-    double value = json_number_value(node);
-    if (!isfinite(value) || value < field->low || value > field->high)
-        return inv_config_error(config, path, "%.10g is not from %.10g to %.10g", value, field->low,
-                                field->high);
-    *out = value;
-    return INV_OK;
-}
-
-static inv_status check_choice(const inv_config *config, const char *path,
-                               const inv_choice *choices, const char *value)
-{
-    size_t count = 0;
-    char list[INV_TEXT_MAX] = "";
-    const char *names[CHOICES_MAX];
-    for (; count < CHOICES_MAX && choices[count].name; count++) {
-        names[count] = choices[count].name;
-        if (strcmp(names[count], value) == 0)
-            return INV_OK;
-        size_t used = strlen(list);
-        snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", names[count]);
-    }
-    const char *near = inv_nearest(value, names, count);
-    if (near)
-        return inv_config_error(config, path, "there is no '%s'; did you mean '%s'?", value, near);
-    return inv_config_error(config, path, "there is no '%s'; known: %s", value, list);
-}
-
-static inv_status read_string(const inv_config *config, const char *path, const inv_field *field,
-                              const json_t *node, char *out)
-{
-    size_t size = field->type == INV_FIELD_NAME ? INV_NAME_MAX : INV_TEXT_MAX;
-    const char *text = json_string_value(node);
-    if (!text)
-        return inv_config_error(config, path, "must be text in quotes");
-    if (strlen(text) >= size)
-        return inv_config_error(config, path, "longer than %zu characters", size - 1);
-    for (const char *c = text; field->type == INV_FIELD_NAME && *c; c++)
-        if (!isalnum((unsigned char)*c) && !strchr("_-.", *c))
-            return inv_config_error(config, path, "'%s' may hold only letters, digits, _ - and .",
-                                    text);
-    if (field->choices) {
-        inv_status status = check_choice(config, path, field->choices, text);
-        if (status != INV_OK)
-            return status;
-    }
-    strcpy(out, text);
-    return INV_OK;
-}
-
-static inv_status read_sizes(const inv_config *config, const char *path, const inv_field *field,
-                             const json_t *node, inv_sizes *out)
-{
-    if (!json_is_array(node) || json_array_size(node) > INV_LIST_MAX)
-        return inv_config_error(config, path, "must be a list of at most %d numbers", INV_LIST_MAX);
-    out->count = json_array_size(node);
-    for (size_t i = 0; i < out->count; i++) {
-        inv_status status =
-            read_whole(config, path, field, json_array_get(node, i), &out->values[i]);
-        if (status != INV_OK)
-            return status;
-    }
-    return INV_OK;
-}
-
-static inv_status read_reals(const inv_config *config, const char *path, const inv_field *field,
-                             const json_t *node, inv_reals *out)
-{
-    if (!json_is_array(node) || json_array_size(node) > INV_LIST_MAX)
-        return inv_config_error(config, path, "must be a list of at most %d numbers", INV_LIST_MAX);
-    out->count = json_array_size(node);
-    for (size_t i = 0; i < out->count; i++) {
-        inv_status status =
-            read_number(config, path, field, json_array_get(node, i), &out->values[i]);
-        if (status != INV_OK)
-            return status;
-    }
-    return INV_OK;
-}
-
-static inv_status read_range(const inv_config *config, const char *path, const inv_field *field,
-                             const json_t *node, inv_range *out)
-{
-    bool pair = json_is_array(node) && json_array_size(node) == 2;
-    inv_status status =
-        read_number(config, path, field, pair ? json_array_get(node, 0) : node, &out->low);
-    if (status == INV_OK)
-        status =
-            read_number(config, path, field, pair ? json_array_get(node, 1) : node, &out->high);
-    if (status == INV_OK && out->low > out->high)
-        status = inv_config_error(config, path, "the first of the two must be the smaller");
-    return status;
-}
-
-static inv_status read_group(const inv_config *config, const char *path, const inv_field *field,
-                             const json_t *node, void *out)
-{
-    if (!json_is_object(node))
-        return inv_config_error(config, path, "must be a group { ... }");
-    const char *type = json_string_value(json_object_get(node, "type"));
-    if (type && field->choices) {
-        char type_path[INV_TEXT_MAX];
-        join_path(path, "type", type_path);
-        inv_status status = check_choice(config, type_path, field->choices, type);
-        if (status != INV_OK)
-            return status;
-    }
-    if (type && field->start && strcmp(type, out) != 0)
-        field->start(type, out);
-    /* where no type is given, the default that `out` starts with decides: its first member */
-    return inv_config_group(config, path, field->group(type ? type : (const char *)out), out);
-}
-
-static inv_status read_list(const inv_config *config, const char *path, const inv_field *field,
-                            const json_t *node, void *out)
-{
-    size_t *count = (size_t *)(void *)((char *)out + field->offset);
-    char *items = (char *)out + field->items;
-    if (!json_is_array(node) || (double)json_array_size(node) > field->high)
-        return inv_config_error(config, path, "must be a list of at most %.0f groups, ( { ... } )",
-                                field->high);
-    *count = json_array_size(node);
-    for (size_t i = 0; i < *count; i++) {
-        char index[32], full[INV_TEXT_MAX];
-        snprintf(index, sizeof index, "%zu", i);
-        join_path(path, index, full);
-        memcpy(items + i * field->item_size, field->item_default, field->item_size);
-        inv_status status =
-            read_group(config, full, field, json_array_get(node, i), items + i * field->item_size);
-        if (status != INV_OK)
-            return status;
-    }
-    return INV_OK;
-}
-
-static inv_status read_field(const inv_config *config, const char *path, const inv_field *field,
-                             const json_t *node, void *out)
-{
-    void *at = (char *)out + field->offset;
-    switch (field->type) {
-    case INV_FIELD_SIZE:
-        return read_whole(config, path, field, node, at);
-    case INV_FIELD_REAL:
-        return read_number(config, path, field, node, at);
-    case INV_FIELD_BOOL:
-        if (!json_is_boolean(node))
-            return inv_config_error(config, path, "must be true or false");
-        *(bool *)at = json_is_true(node);
-        return INV_OK;
-    case INV_FIELD_NAME:
-    case INV_FIELD_TEXT:
-        return read_string(config, path, field, node, at);
-    case INV_FIELD_SIZES:
-        return read_sizes(config, path, field, node, at);
-    case INV_FIELD_REALS:
-        return read_reals(config, path, field, node, at);
-    case INV_FIELD_RANGE:
-        return read_range(config, path, field, node, at);
-    case INV_FIELD_GROUP:
-        return read_group(config, path, field, node, at);
-    case INV_FIELD_LIST:
-        return read_list(config, path, field, node, out);
-    case INV_FIELD_OTHER:
-        break;
-    }
-    return INV_OK;
-}
-
-/* ---- reading a group ---- */
-
-static const inv_field *find_field(const inv_field_set *sets, size_t count, const char *key)
-{
-    for (size_t s = 0; s < count; s++)
-        for (const inv_field *field = sets[s].fields; field && field->key; field++)
-            if (strcmp(field->key, key) == 0)
-                return field;
-    return NULL;
-}
-
-static inv_status unknown_key(const inv_config *config, const char *path, const char *key,
-                              const inv_field_set *sets, size_t count)
-{
-    const char *names[128];
-    char full[INV_TEXT_MAX], list[INV_MESSAGE_MAX / 2] = "";
-    size_t n = 0;
-    for (size_t s = 0; s < count; s++)
-        for (const inv_field *f = sets[s].fields; f && f->key && n < 128; f++) {
-            size_t used = strlen(list);
-            snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", f->key);
-            names[n++] = f->key;
-        }
-    const char *near = inv_nearest(key, names, n);
-    join_path(path, key, full);
-    if (near)
-        return inv_config_error(config, full, "unknown key; did you mean '%s'?", near);
-    return inv_config_error(config, full, "unknown key; known here: %s", list);
-}
-
-static inv_status read_set(const inv_config *config, const char *path, const json_t *object,
-                           const inv_field_set *set)
-{
-    for (const inv_field *field = set->fields; field && field->key; field++) {
-        const json_t *node = json_object_get(object, field->key);
-        char full[INV_TEXT_MAX];
-        join_path(path, field->key, full);
-        if (!node && field->required)
-            return inv_config_error(config, path, "the key '%s' is missing", field->key);
-        inv_status status = node ? read_field(config, full, field, node, set->out) : INV_OK;
-        if (status != INV_OK)
-            return status;
-    }
-    return INV_OK;
-}
-
-inv_status inv_config_sets(const inv_config *config, const char *path, const inv_field_set *sets,
-                           size_t count)
-{
-    json_t *object = node_at(config, path), *value = NULL;
-    const char *key = NULL;
-    if (!object)
-        return inv_config_error(config, path, "missing");
-    if (!json_is_object(object))
-        return inv_config_error(config, path, "must be a group { ... }");
-    json_object_foreach(object, key, value)
-    {
-        if (!find_field(sets, count, key))
-            return unknown_key(config, path, key, sets, count);
-    }
-    for (size_t s = 0; s < count; s++) {
-        inv_status status = read_set(config, path, object, &sets[s]);
-        if (status != INV_OK)
-            return status;
-    }
-    return INV_OK;
-}
-
-inv_status inv_config_group(const inv_config *config, const char *path, const inv_field *fields,
-                            void *out)
-{
-    const inv_field_set set = {fields, out};
-    return inv_config_sets(config, path, &set, 1);
-}
-
 /* ---- comparing ---- */
 
 static bool is_excepted(const char *path, const char *const *except)
@@ -829,7 +565,7 @@ static bool members_differ(const json_t *a, const json_t *b, const char *const *
     json_object_foreach((json_t *)a, key, value)
     {
         char full[INV_TEXT_MAX];
-        join_path(path, key, full);
+        inv_path_join(path, key, full);
         if (nodes_differ(value, json_object_get(b, key), except, full)) {
             memcpy(path, full, sizeof full);
             return true;
@@ -854,7 +590,7 @@ static bool nodes_differ(const json_t *a, const json_t *b, const char *const *ex
     for (size_t i = 0; i < json_array_size(a); i++) {
         char full[INV_TEXT_MAX], index[24];
         snprintf(index, sizeof index, "%zu", i);
-        join_path(path, index, full);
+        inv_path_join(path, index, full);
         if (nodes_differ(json_array_get(a, i), json_array_get(b, i), except, full)) {
             memcpy(path, full, sizeof full);
             return true;
@@ -872,198 +608,7 @@ bool inv_config_differs(const inv_config *a, const inv_config *b, const char *co
 
 inv_status inv_config_print(const inv_config *config, const char *path, char **out)
 {
-    const json_t *node = node_at(config, path);
+    const json_t *node = inv_config_node(config, path);
     *out = node ? json_dumps(node, JSON_ENCODE_ANY | JSON_REAL_PRECISION(10)) : strdup("nothing");
     return *out ? INV_OK : INV_ERROR(INV_ENOMEM, "%s: no memory", config->name);
-}
-
-/* ---- checking a struct that was filled by hand ---- */
-
-static inv_status bad_value(const char *path, double value, const inv_field *field)
-{
-    return INV_ERROR(INV_EINVAL, "%s: %.10g is not from %.10g to %.10g", path, value, field->low,
-                     field->high);
-}
-
-static inv_status check_size(const char *path, const inv_field *field, size_t value)
-{
-    const bool good = value >= (size_t)field->low && value <= (size_t)field->high;
-    return good ? INV_OK : bad_value(path, (double)value, field);
-}
-
-static inv_status check_real(const char *path, const inv_field *field, double value)
-{
-    const bool good = value >= field->low && value <= field->high; /* not where it is NaN */
-    return good ? INV_OK : bad_value(path, value, field);
-}
-
-static inv_status check_text(const char *path, const char *text, size_t size,
-                             const inv_field *field)
-{
-    if (!memchr(text, 0, size))
-        return INV_ERROR(INV_EINVAL, "%s: longer than %zu characters", path, size - 1);
-    for (const inv_choice *c = field->choices; c && c->name; c++)
-        if (strcmp(c->name, text) == 0)
-            return INV_OK;
-    if (!field->choices || (!*text && field->optional))
-        return INV_OK;
-    return *text ? INV_ERROR(INV_EINVAL, "%s: there is no '%s'", path, text)
-                 : INV_ERROR(INV_EINVAL, "%s: is not set; '%s' is one", path, field->choices->name);
-}
-
-/* A group whose kinds are told apart begins with the name of its own. */
-static inv_status check_struct(const char *path, const inv_field *field, const void *in)
-{
-    char type[INV_TEXT_MAX];
-    join_path(path, "type", type);
-    inv_status status = field->choices ? check_text(type, in, INV_NAME_MAX, field) : INV_OK;
-    return status == INV_OK ? inv_fields_check(field->group(in), in, path) : status;
-}
-
-static inv_status check_structs(const char *path, const inv_field *field, const void *in)
-{
-    const size_t count = *(const size_t *)(const void *)((const char *)in + field->offset);
-    char each[INV_TEXT_MAX], index[32];
-    if (count > (size_t)field->high)
-        return INV_ERROR(INV_EINVAL, "%s: %zu of them; at most %.0f", path, count, field->high);
-    for (size_t i = 0; i < count; i++) {
-        snprintf(index, sizeof index, "%zu", i);
-        join_path(path, index, each);
-        const char *item = (const char *)in + field->items + i * field->item_size;
-        inv_status status = check_struct(each, field, item);
-        if (status != INV_OK)
-            return status;
-    }
-    return INV_OK;
-}
-
-/* A list of `count` numbers: sizes, or else reals. */
-static inv_status check_list(const char *path, const inv_field *field, size_t count,
-                             const size_t *sizes, const double *reals)
-{
-    if (count > INV_LIST_MAX)
-        return INV_ERROR(INV_EINVAL, "%s: %zu numbers; at most %d", path, count, INV_LIST_MAX);
-    inv_status status = INV_OK;
-    for (size_t i = 0; sizes && i < count && status == INV_OK; i++)
-        status = check_size(path, field, sizes[i]);
-    for (size_t i = 0; reals && i < count && status == INV_OK; i++)
-        status = check_real(path, field, reals[i]);
-    return status;
-}
-
-static inv_status check_field(const char *path, const inv_field *field, const void *in)
-{
-    const void *at = (const char *)in + field->offset;
-    inv_status status = INV_OK;
-    switch (field->type) {
-    case INV_FIELD_SIZE:
-        return check_size(path, field, *(const size_t *)at);
-    case INV_FIELD_REAL:
-        return check_real(path, field, *(const double *)at);
-    case INV_FIELD_NAME:
-        return check_text(path, at, INV_NAME_MAX, field);
-    case INV_FIELD_TEXT:
-        return check_text(path, at, INV_TEXT_MAX, field);
-    case INV_FIELD_SIZES:
-        return check_list(path, field, ((const inv_sizes *)at)->count,
-                          ((const inv_sizes *)at)->values, NULL);
-    case INV_FIELD_REALS:
-        return check_list(path, field, ((const inv_reals *)at)->count, NULL,
-                          ((const inv_reals *)at)->values);
-    case INV_FIELD_RANGE: /* the lower may come second: that says that there is none */
-        status = check_real(path, field, ((const inv_range *)at)->low);
-        return status == INV_OK ? check_real(path, field, ((const inv_range *)at)->high) : status;
-    case INV_FIELD_GROUP:
-        return check_struct(path, field, at);
-    case INV_FIELD_LIST:
-        return check_structs(path, field, in);
-    case INV_FIELD_BOOL:
-    case INV_FIELD_OTHER:
-        break;
-    }
-    return INV_OK;
-}
-
-inv_status inv_fields_check(const inv_field *fields, const void *in, const char *where)
-{
-    for (const inv_field *field = fields; field && field->key; field++) {
-        char path[INV_TEXT_MAX];
-        join_path(where, field->key, path);
-        inv_status status = check_field(path, field, in);
-        if (status != INV_OK)
-            return status;
-    }
-    return INV_OK;
-}
-
-/* ---- writing ---- */
-
-static json_t *struct_to_json(const inv_field *field, const void *at)
-{
-    json_t *object = json_object();
-    if (object && inv_fields_write(field->group(at), at, object) != INV_OK) {
-        json_decref(object);
-        object = NULL;
-    }
-    return object;
-}
-
-static json_t *list_to_json(const inv_field *field, const void *in)
-{
-    const size_t count = *(const size_t *)(const void *)((const char *)in + field->offset);
-    json_t *array = json_array();
-    for (size_t i = 0; array && i < count; i++)
-        if (json_array_append_new(array, struct_to_json(field, (const char *)in + field->items +
-                                                                   i * field->item_size))) {
-            json_decref(array);
-            array = NULL;
-        }
-    return array;
-}
-
-static json_t *field_to_json(const inv_field *field, const void *in)
-{
-    const void *at = (const char *)in + field->offset;
-    if (field->type == INV_FIELD_SIZE)
-        return json_integer((json_int_t) * (const size_t *)at);
-    if (field->type == INV_FIELD_REAL)
-        return json_real(*(const double *)at);
-    if (field->type == INV_FIELD_BOOL)
-        return json_boolean(*(const bool *)at);
-    if (field->type == INV_FIELD_NAME || field->type == INV_FIELD_TEXT)
-        return json_string(at);
-    if (field->type == INV_FIELD_RANGE) {
-        const inv_range *range = at;
-        return json_pack("[ff]", range->low, range->high);
-    }
-    if (field->type == INV_FIELD_SIZES) {
-        const inv_sizes *sizes = at;
-        json_t *array = json_array();
-        for (size_t i = 0; array && i < sizes->count; i++)
-            if (json_array_append_new(array, json_integer((json_int_t)sizes->values[i]))) {
-                json_decref(array);
-                array = NULL;
-            }
-        return array;
-    }
-    if (field->type == INV_FIELD_REALS) {
-        const inv_reals *reals = at;
-        json_t *array = json_array();
-        for (size_t i = 0; array && i < reals->count; i++)
-            if (json_array_append_new(array, json_real(reals->values[i]))) {
-                json_decref(array);
-                array = NULL;
-            }
-        return array;
-    }
-    return field->type == INV_FIELD_LIST ? list_to_json(field, in) : struct_to_json(field, at);
-}
-
-inv_status inv_fields_write(const inv_field *fields, const void *in, json_t *object)
-{
-    for (const inv_field *field = fields; field && field->key; field++)
-        if (field->type != INV_FIELD_OTHER &&
-            json_object_set_new(object, field->key, field_to_json(field, in)))
-            return INV_ERROR(INV_ENOMEM, "%s: no memory to write it", field->key);
-    return INV_OK;
 }

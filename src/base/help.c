@@ -88,6 +88,7 @@ static void print_type(const inv_field *field, FILE *out)
         break;
     case INV_FIELD_GROUP:
     case INV_FIELD_LIST:
+    case INV_FIELD_PART:
     case INV_FIELD_OTHER:
         if (field->high > 0.0)
             fprintf(out, "list of at most %s groups", number_text(field->high, number));
@@ -105,6 +106,7 @@ static bool has_default(const inv_field *field, const void *holder)
     switch (field->type) {
     case INV_FIELD_GROUP:
     case INV_FIELD_LIST:
+    case INV_FIELD_PART:
     case INV_FIELD_OTHER:
         return false;
     case INV_FIELD_RANGE:
@@ -150,7 +152,7 @@ static void print_takes(const inv_key *key, FILE *out)
 static void print_meaning(const inv_key *key, FILE *out)
 {
     if (key->types)
-        fprintf(out, "with type %s: ", key->types);
+        fprintf(out, "with %s %s: ", key->by, key->types);
     fputs(key->field->help ? key->field->help : "", out);
     if (key->field->topic)
         fprintf(out, "; see invproj help %s", key->field->topic);
@@ -228,42 +230,55 @@ static bool list_types(const inv_field *group, const char *key, const char *type
     return first && strcmp(first, type) == 0;
 }
 
+static void visit_field(const inv_field *field, const void *holder, const char *prefix,
+                        const char *by, const char *types, inv_key_visitor *visit, void *context);
+
 /* Each key once, with the types that have it. */
 static void visit_types(const inv_field *group, const void *holder, const char *path,
                         inv_key_visitor *visit, void *context)
 {
     for (const inv_choice *c = group->choices; c->name; c++)
         for (const inv_field *f = group->group(c->name); f && f->key; f++) {
-            char full[INV_TEXT_MAX], types[INV_TEXT_MAX];
-            if (!list_types(group, f->key, c->name, types))
-                continue;
-            snprintf(full, sizeof full, "%s.%s", path, f->key);
-            visit(&(inv_key){full, f, holder, *types ? types : NULL}, context);
+            char types[INV_TEXT_MAX];
+            if (list_types(group, f->key, c->name, types))
+                visit_field(f, holder, path, group->by ? group->by : "type", *types ? types : NULL,
+                            visit, context);
         }
 }
 
 static void visit_group(const inv_field *group, const void *holder, const char *path,
                         inv_key_visitor *visit, void *context)
 {
-    if (group->choices && !group->start)
+    if (group->choices && (!group->start || group->type == INV_FIELD_PART))
         visit_types(group, holder, path, visit, context);
     else
         inv_fields_visit(group->group(holder), holder, path, visit, context);
 }
 
+/* A key, and what it has inside; `types` of its group, named by the key `by`, have it. */
+static void visit_field(const inv_field *field, const void *holder, const char *prefix,
+                        const char *by, const char *types, inv_key_visitor *visit, void *context)
+{
+    const void *at = holder ? (const char *)holder + field->offset : NULL;
+    char path[INV_TEXT_MAX], each[INV_TEXT_MAX + 2];
+    if (field->type == INV_FIELD_PART) {
+        visit_group(field, at, prefix, visit, context);
+        return;
+    }
+    snprintf(path, sizeof path, "%s%s%s", prefix, *prefix ? "." : "", field->key);
+    snprintf(each, sizeof each, "%s.N", path);
+    visit(&(inv_key){path, field, holder, by, types}, context);
+    if (field->type == INV_FIELD_GROUP)
+        visit_group(field, at, path, visit, context);
+    if (field->type == INV_FIELD_LIST)
+        visit_group(field, field->item_default, each, visit, context);
+}
+
 void inv_fields_visit(const inv_field *fields, const void *defaults, const char *prefix,
                       inv_key_visitor *visit, void *context)
 {
-    for (const inv_field *field = fields; field && field->key; field++) {
-        char path[INV_TEXT_MAX], each[INV_TEXT_MAX + 2];
-        snprintf(path, sizeof path, "%s%s%s", prefix, *prefix ? "." : "", field->key);
-        snprintf(each, sizeof each, "%s.N", path);
-        visit(&(inv_key){path, field, defaults, NULL}, context);
-        if (field->type == INV_FIELD_GROUP)
-            visit_group(field, (const char *)defaults + field->offset, path, visit, context);
-        if (field->type == INV_FIELD_LIST)
-            visit_group(field, field->item_default, each, visit, context);
-    }
+    for (const inv_field *field = fields; field && field->key; field++)
+        visit_field(field, defaults, prefix, NULL, NULL, visit, context);
 }
 
 static void help_key(const inv_key *key, void *context)

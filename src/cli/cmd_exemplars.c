@@ -1,4 +1,5 @@
-/* exemplars: real images that units like best. SPDX-License-Identifier: GPL-3.0-or-later */
+/* exemplars: real images that units like best.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "stage.h"
 
 static const cli_option own_options[] = {

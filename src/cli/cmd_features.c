@@ -1,4 +1,5 @@
-/* features: images of what units stand for. SPDX-License-Identifier: GPL-3.0-or-later */
+/* features: images of what units stand for.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "stage.h"
 
 static const cli_option own_options[] = {{.shared = CLI_AT},

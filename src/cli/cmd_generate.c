@@ -1,4 +1,5 @@
-/* generate: images of classes. SPDX-License-Identifier: GPL-3.0-or-later */
+/* generate: images of classes.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "stage.h"
 
 static const cli_option own_options[] = {

@@ -1,4 +1,5 @@
-/* help: the command table in words, and as a manual page. SPDX-License-Identifier: GPL-3.0-or-later
+/* help: the command table in words, and as a manual page.
+ * SPDX-License-Identifier: GPL-3.0-or-later
  */
 #include <stdlib.h>
 #include <string.h>

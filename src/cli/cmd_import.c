@@ -1,4 +1,5 @@
-/* import: a run file of a model of another program. SPDX-License-Identifier: GPL-3.0-or-later */
+/* import: a run file of a model of another program.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

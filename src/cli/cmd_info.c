@@ -1,4 +1,5 @@
-/* info: what a run file holds. SPDX-License-Identifier: GPL-3.0-or-later */
+/* info: what a run file holds.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,5 @@
-/* invert: an inverse of a run file's net. SPDX-License-Identifier: GPL-3.0-or-later */
+/* invert: an inverse of a run file's net.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "stage.h"
 
 static const cli_option own_options[] = {

@@ -1,4 +1,5 @@
-/* pack: PNG files, one folder a class, into IDX files. SPDX-License-Identifier: GPL-3.0-or-later */
+/* pack: PNG files, one folder a class, into IDX files.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,5 @@
-/* predict: the classes of images. SPDX-License-Identifier: GPL-3.0-or-later */
+/* predict: the classes of images.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>

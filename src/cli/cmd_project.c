@@ -1,4 +1,5 @@
-/* project: images, or those of the test set, there and back. SPDX-License-Identifier: GPL-3.0-or-later */
+/* project: images, or those of the test set, there and back.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "stage.h"
 
 static const cli_option own_options[] = {

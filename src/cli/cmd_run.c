@@ -1,4 +1,5 @@
-/* run: every stage of an experiment file. SPDX-License-Identifier: GPL-3.0-or-later */
+/* run: every stage of an experiment file.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

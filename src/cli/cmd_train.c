@@ -1,4 +1,5 @@
-/* train: the first stage of an experiment file. SPDX-License-Identifier: GPL-3.0-or-later */
+/* train: the first stage of an experiment file.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "stage.h"
 
 static const cli_option own_options[] = {{.shared = CLI_OUT}, CLI_EXPERIMENT_OPTIONS, {0}};

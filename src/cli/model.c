@@ -1,4 +1,5 @@
-/* Model files of other programs. SPDX-License-Identifier: GPL-3.0-or-later */
+/* Model files of other programs.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "model.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
-/* predict --outputs. SPDX-License-Identifier: GPL-3.0-or-later */
+/* predict --outputs.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "outputs.h"
 
 #include <math.h>

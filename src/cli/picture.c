@@ -1,5 +1,6 @@
 /* Pictures of what a run file holds: sheets, or with --single an image each. What they may be is
- * looked at before the work, not after it. SPDX-License-Identifier: GPL-3.0-or-later */
+ * looked at before the work, not after it.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

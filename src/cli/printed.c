@@ -1,5 +1,6 @@
 /* What the program prints: names and texts come from files of strangers, and a terminal obeys what
- * it is shown. SPDX-License-Identifier: GPL-3.0-or-later */
+ * it is shown.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* Figures, from the run file alone. SPDX-License-Identifier: GPL-3.0-or-later */
+/* Figures, from the run file alone.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

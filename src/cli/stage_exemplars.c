@@ -1,4 +1,5 @@
-/* The stage that looks for the nearest real images. SPDX-License-Identifier: GPL-3.0-or-later */
+/* The stage that looks for the nearest real images.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

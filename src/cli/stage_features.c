@@ -1,4 +1,5 @@
-/* The stage that shows what a layer's units stand for. SPDX-License-Identifier: GPL-3.0-or-later */
+/* The stage that shows what a layer's units stand for.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 #include <string.h>
 

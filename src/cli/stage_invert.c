@@ -1,4 +1,5 @@
-/* The stage that learns an inverse. SPDX-License-Identifier: GPL-3.0-or-later */
+/* The stage that learns an inverse.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,9 +123,40 @@ static inv_status check_invert(const cli_session *session, inv_net *untrained)
     inv_net *inverse = NULL;
     inv_status status = inv_inverse_build(spec, untrained, &inverse);
     inv_net_free(inverse);
-    if (status == INV_OK && spec->batch > session->materials.data->train.count)
+    if (status == INV_OK && inv_inverse_learns(spec->kind) &&
+        spec->batch > session->materials.data->train.count)
         status = INV_ERROR(INV_ECONFIG, "inverse.batch: %zu, but there are %zu images to train on",
                            spec->batch, session->materials.data->train.count);
+    return status;
+}
+
+/* At one go: there is nothing to resume, so the inverse is done once it is there. */
+static inv_status fit(cli_session *session, const char *path)
+{
+    const inv_inverse_spec *spec = &session->file.experiment->inverse;
+    inv_run *run = session->file.run;
+    inv_net *inverse = session->materials.inverse;
+    inv_status status = INV_OK;
+    INV_TRY(inv_inverse_fit(spec, session->materials.net, inverse, session->materials.data,
+                            session->file.seed));
+    INV_TRY(inv_run_put_net(run, path, inverse));
+    INV_TRY(inv_run_set_size(run, path, "done", 1));
+    INV_TRY(cli_file_save(&session->file));
+done:
+    return status;
+}
+
+/* Step by step, from where the run file is. */
+static inv_status learn(cli_session *session, cli_learning *l)
+{
+    const inv_inverse_spec *spec = &session->file.experiment->inverse;
+    inv_status status = INV_OK;
+    INV_TRY(inv_inverter_alloc(spec, session->materials.net, session->materials.inverse,
+                               session->materials.data, session->file.seed, &l->learner));
+    l->net = session->materials.inverse;
+    INV_TRY(cli_learn(l));
+done:
+    inv_learner_free(l->learner);
     return status;
 }
 
@@ -141,13 +173,9 @@ static inv_status invert(cli_session *session)
     INV_TRY(inv_inverse_point(session->materials.net, spec->at, &point));
     INV_TRY(make_inverse(session));
     INV_TRY(describe_inverse(session, l.path, point));
-    INV_TRY(inv_inverter_alloc(spec, session->materials.net, session->materials.inverse,
-                               session->materials.data, session->file.seed, &l.learner));
-    l.net = session->materials.inverse;
-    INV_TRY(cli_learn(&l));
+    INV_TRY(inv_inverse_learns(spec->kind) ? learn(session, &l) : fit(session, l.path));
     INV_TRY(measure_inverse(session, l.path, point));
 done:
-    inv_learner_free(l.learner);
     return status;
 }
 

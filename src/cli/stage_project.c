@@ -1,4 +1,5 @@
-/* The stage that projects images through the net and back. SPDX-License-Identifier: GPL-3.0-or-later */
+/* The stage that projects images through the net and back.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 #include <string.h>
 

@@ -70,23 +70,11 @@ static const inv_field *sheet_group(const char *type)
     return sheet_fields;
 }
 
-#define SHEET_FIELD(member)                                                                        \
-    {                                                                                              \
-        {"sheet",                                                                                  \
-         INV_FIELD_GROUP,                                                                          \
-         offsetof(inv_experiment, member),                                                         \
-         .group = sheet_group,                                                                     \
-         .help = "how the picture is laid out",                                                    \
-         .affects = INV_AFFECTS_NOTHING},                                                          \
-        {                                                                                          \
-            0                                                                                      \
-        }                                                                                          \
-    }
-
-static const inv_field project_sheet[] = SHEET_FIELD(project_sheet);
-static const inv_field generate_sheet[] = SHEET_FIELD(generate_sheet);
-static const inv_field features_sheet[] = SHEET_FIELD(features_sheet);
-static const inv_field exemplars_sheet[] = SHEET_FIELD(exemplars_sheet);
+/* Of the group that has a sheet, beside its own keys. */
+const inv_field inv_sheet_field[] = {{"sheet", INV_FIELD_GROUP, 0, .group = sheet_group,
+                                      .help = "how the picture is laid out",
+                                      .affects = INV_AFFECTS_NOTHING},
+                                     {0}};
 
 static const inv_field checkpoint_fields[] = {
     {"seconds", INV_FIELD_REAL, offsetof(inv_checkpoint_spec, seconds), 0.0, 1e9,
@@ -111,20 +99,21 @@ static const inv_field reference_fields[] = {
     {0}};
 
 const inv_group inv_experiment_groups[] = {
-    {"data", inv_data_fields, offsetof(inv_experiment, data), NULL, 0, NULL},
-    {"training", inv_train_fields, offsetof(inv_experiment, training), NULL, 0, NULL},
-    {"inverse", inv_inverse_fields, offsetof(inv_experiment, inverse), NULL,
+    {"data", inv_data_fields, offsetof(inv_experiment, data), 0, 0, NULL},
+    {"training", inv_train_fields, offsetof(inv_experiment, training), 0, 0, NULL},
+    {"inverse", inv_inverse_fields, offsetof(inv_experiment, inverse), 0,
      offsetof(inv_experiment, has_inverse), NULL},
-    {"project", inv_project_fields, offsetof(inv_experiment, project), project_sheet,
-     offsetof(inv_experiment, has_project), NULL},
-    {"generate", inv_generate_fields, offsetof(inv_experiment, generate), generate_sheet,
-     offsetof(inv_experiment, has_generate), inv_generate_start},
-    {"features", inv_features_fields, offsetof(inv_experiment, features), features_sheet,
-     offsetof(inv_experiment, has_features), NULL},
-    {"exemplars", inv_exemplars_fields, offsetof(inv_experiment, exemplars), exemplars_sheet,
-     offsetof(inv_experiment, has_exemplars), NULL},
-    {"checkpoint", checkpoint_fields, offsetof(inv_experiment, checkpoint), NULL, 0, NULL},
-    {"reference", reference_fields, offsetof(inv_experiment, reference), NULL, 0, NULL},
+    {"project", inv_project_fields, offsetof(inv_experiment, project),
+     offsetof(inv_experiment, project_sheet), offsetof(inv_experiment, has_project), NULL},
+    {"generate", inv_generate_fields, offsetof(inv_experiment, generate),
+     offsetof(inv_experiment, generate_sheet), offsetof(inv_experiment, has_generate),
+     inv_generate_start},
+    {"features", inv_features_fields, offsetof(inv_experiment, features),
+     offsetof(inv_experiment, features_sheet), offsetof(inv_experiment, has_features), NULL},
+    {"exemplars", inv_exemplars_fields, offsetof(inv_experiment, exemplars),
+     offsetof(inv_experiment, exemplars_sheet), offsetof(inv_experiment, has_exemplars), NULL},
+    {"checkpoint", checkpoint_fields, offsetof(inv_experiment, checkpoint), 0, 0, NULL},
+    {"reference", reference_fields, offsetof(inv_experiment, reference), 0, 0, NULL},
     {0}};
 
 void inv_experiment_defaults(inv_experiment *experiment)
@@ -140,7 +129,7 @@ void inv_experiment_defaults(inv_experiment *experiment)
 static inv_status read_stage(const inv_config *config, const inv_group *stage, inv_experiment *out)
 {
     const inv_field_set sets[] = {{stage->fields, (char *)out + stage->offset},
-                                  {stage->sheet, out}};
+                                  {inv_sheet_field, (char *)out + stage->sheet}};
     char path[2 * INV_NAME_MAX];
     if (!inv_config_has(config, stage->path))
         return INV_OK;
@@ -213,10 +202,15 @@ typedef struct paths {
 /* The keys of the group at `path` that do not decide what its stage makes. */
 static void list_uncounted(const inv_field *fields, const char *path, paths *list)
 {
-    for (; fields && fields->key; fields++)
-        if (fields->affects != INV_AFFECTS_STAGE && list->count < PATHS_MAX)
+    static const inv_choice untyped[] = {{"", NULL}, {0}};
+    for (const inv_field *f = fields; f && f->key; f++) {
+        const bool part = f->type == INV_FIELD_PART;
+        for (const inv_choice *c = f->choices ? f->choices : untyped; part && c->name; c++)
+            list_uncounted(f->group(c->name), path, list);
+        if (f->affects != INV_AFFECTS_STAGE && list->count < PATHS_MAX)
             snprintf(list->text[list->count++], sizeof *list->text, "%s%s%s", path,
-                     *path ? "." : "", fields->key);
+                     *path ? "." : "", f->key);
+    }
 }
 
 bool inv_experiment_differs(const inv_config *a, const inv_config *b, const char *const *besides,
@@ -228,7 +222,7 @@ bool inv_experiment_differs(const inv_config *a, const inv_config *b, const char
     list_uncounted(inv_experiment_fields, "", &list);
     for (const inv_group *stage = inv_experiment_groups; stage->path; stage++) {
         list_uncounted(stage->fields, stage->path, &list);
-        list_uncounted(stage->sheet, stage->path, &list);
+        list_uncounted(stage->sheet ? inv_sheet_field : NULL, stage->path, &list);
     }
     for (; count < list.count; count++)
         except[count] = list.text[count];

@@ -35,7 +35,7 @@ static void visit_stage(const inv_experiment *all, const char *path, inv_key_vis
         return;
     inv_fields_visit(group->fields, (const char *)all + group->offset, path, visit, context);
     if (group->sheet)
-        inv_fields_visit(group->sheet, all, path, visit, context);
+        inv_fields_visit(inv_sheet_field, (const char *)all + group->sheet, path, visit, context);
 }
 
 void inv_experiment_visit(inv_key_visitor *visit, void *context)
@@ -45,7 +45,7 @@ void inv_experiment_visit(inv_key_visitor *visit, void *context)
         return;
     inv_experiment_defaults(all);
     for (const inv_field *field = inv_experiment_fields; field->key; field++) {
-        visit(&(inv_key){field->key, field, all, NULL}, context);
+        visit(&(inv_key){.path = field->key, .field = field, .holder = all}, context);
         if (strcmp(field->key, "network") == 0)
             visit_network(visit, context);
         else
@@ -90,7 +90,7 @@ static void add_typed_keys(const inv_key *key, topics *all)
         for (const inv_field *f = key->field->group(c->name); f && f->key; f++) {
             char path[INV_TEXT_MAX];
             snprintf(path, sizeof path, "%.*s.%s", length, key->path, f->key);
-            add_place(&(inv_key){path, f, NULL, NULL}, all);
+            add_place(&(inv_key){.path = path, .field = f}, all);
         }
 }
 

@@ -1,4 +1,5 @@
-/* Parameters from what Keras stores. SPDX-License-Identifier: GPL-3.0-or-later */
+/* Parameters from what Keras stores.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "format/keras_fill.h"
 
 #include <stdlib.h>

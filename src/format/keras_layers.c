@@ -1,5 +1,6 @@
 /* Each class of Keras's layers, as layers of this program. Keys and defaults are those of Keras 3.15,
- * older ones brought to them by keras_update. SPDX-License-Identifier: GPL-3.0-or-later */
+ * older ones brought to them by keras_update.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* From layer to layer of a Keras model. SPDX-License-Identifier: GPL-3.0-or-later */
+/* From layer to layer of a Keras model.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,5 @@
-/* Where the weights of a Keras layer are. SPDX-License-Identifier: GPL-3.0-or-later */
+/* Where the weights of a Keras layer are.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* Models, and the table of their formats. SPDX-License-Identifier: GPL-3.0-or-later */
+/* Models, and the table of their formats.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "invproj/model.h"
 
 #include <fnmatch.h>

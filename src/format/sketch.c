@@ -1,4 +1,5 @@
-/* A net while it is described. SPDX-License-Identifier: GPL-3.0-or-later */
+/* A net while it is described.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "format/sketch.h"
 
 #include <ctype.h>

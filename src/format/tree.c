@@ -1,4 +1,5 @@
-/* A model file's arrays and attributes, in memory. SPDX-License-Identifier: GPL-3.0-or-later */
+/* A model file's arrays and attributes, in memory.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "invproj/tree.h"
 
 #include <stdint.h>

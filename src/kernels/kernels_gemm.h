@@ -4,7 +4,8 @@
  * copied, a panel of PANEL_MOST vectors and DEPTH_MOST rows at a time, so that the tile reads it in
  * order, and a is read where it stands, one value at a time. Goto, van de Geijn, "Anatomy of
  * High-Performance Matrix Multiplication", 2008, but for the copy of a: here a has few columns or
- * is read in order. SPDX-License-Identifier: GPL-3.0-or-later */
+ * is read in order.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 
 #define DEPTH_MOST 128
 #define ROWS_MOST  14

@@ -3,7 +3,8 @@
  *
  * Of the product: a tile of c, up to TILE_ROWS rows of up to TILE_VECTORS vectors, stays in
  * registers while all segments go by; a is read one value at a time, so that its rows may lie
- * anywhere and overlap. SPDX-License-Identifier: GPL-3.0-or-later */
+ * anywhere and overlap.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 
 #include <stdbool.h>
 

@@ -60,6 +60,61 @@ const inv_choice inv_optimise_starts[] = {
     {"image", "a training image of the class, and noise of deviation spread"},
     {0}};
 
+/* ---- keys ---- */
+
+static const inv_field fields[] = {
+    {"steps", INV_FIELD_SIZE, offsetof(inv_optimise_spec, steps), 1, 1e9,
+     .help = "number of steps, at most"},
+    INV_OPTIM_FIELD(offsetof(inv_optimise_spec, optimiser)),
+    {"bfgs", INV_FIELD_BOOL, offsetof(inv_optimise_spec, bfgs),
+     .help = "whether GSL's vector_bfgs2 takes the place of the optimiser"},
+    {"unit_gradient", INV_FIELD_BOOL, offsetof(inv_optimise_spec, unit_gradient),
+     .help = "whether each image's gradient is brought to length 1"},
+    {"parametrisation", INV_FIELD_GROUP, offsetof(inv_optimise_spec, parametrisation),
+     .choices = inv_parametrisation_types, .topic = "parametrisations",
+     .group = inv_parametrisation_fields,
+     .help = "how values are made of the variables that are optimised"},
+    {"bounds", INV_FIELD_RANGE, offsetof(inv_optimise_spec, bounds), -1e30, 1e30,
+     .help = "bounds of the values at every step, as in [0, 1]; none where not given"},
+    {"from", INV_FIELD_NAME, offsetof(inv_optimise_spec, from), .choices = inv_optimise_starts,
+     .topic = "starts", .help = "where the variables start"},
+    {"start", INV_FIELD_REAL, offsetof(inv_optimise_spec, start), -1e6, 1e6,
+     .help = "value that variables start at, or around"},
+    {"spread", INV_FIELD_REAL, offsetof(inv_optimise_spec, spread), 0.0, 1e6,
+     .help = "how far from there they start, at most or as a deviation"},
+    {"jitter", INV_FIELD_REAL, offsetof(inv_optimise_spec, jitter), 0.0, 100.0,
+     .help = "pixels by which images are shifted at random, at most"},
+    {"turn", INV_FIELD_REAL, offsetof(inv_optimise_spec, turn), 0.0, 180.0,
+     .help = "degrees by which images are turned at random, at most"},
+    {"zoom", INV_FIELD_REAL, offsetof(inv_optimise_spec, zoom), 0.0, 0.9,
+     .help = "part of their size by which images are zoomed at random, at most"},
+    {"noise", INV_FIELD_REAL, offsetof(inv_optimise_spec, noise), 0.0, 1e6,
+     .help = "deviation of the noise that is added to the values at each step"},
+    {"blur_every", INV_FIELD_SIZE, offsetof(inv_optimise_spec, blur_every), 0, 1e9,
+     .help = "steps between two blurs of the values; 0: no blur"},
+    {"blur", INV_FIELD_REAL, offsetof(inv_optimise_spec, blur), 0.05, 100.0,
+     .help = "deviation of the blur, in pixels"},
+    {"minimum", INV_FIELD_SIZE, offsetof(inv_optimise_spec, minimum), 0, 1e9,
+     .help = "steps that every image takes at least"},
+    {"until", INV_FIELD_REAL, offsetof(inv_optimise_spec, until), 0.0, 1.0,
+     .help = "probability of its class at which an image is done; 0: none"},
+    {"patience", INV_FIELD_SIZE, offsetof(inv_optimise_spec, patience), 0, 1e9,
+     .help = "steps without a better value after which an image is done; 0: none"},
+    {"tolerance", INV_FIELD_REAL, offsetof(inv_optimise_spec, tolerance), 0.0, 1.0,
+     .help = "part of the value by which a new one must be smaller to be better"},
+    {"terms", INV_FIELD_LIST, offsetof(inv_optimise_spec, terms), .high = INV_TERMS_MAX,
+     .items = offsetof(inv_optimise_spec, terms.items), .item_size = sizeof(inv_objective_spec),
+     .item_default = &inv_objective_defaults, .group = inv_objective_fields,
+     .choices = inv_objective_types, .topic = "objectives",
+     .help = "further objectives and priors: what is made small is the weighted sum"},
+    {0}};
+
+const inv_field *inv_optimise_fields(const char *type)
+{
+    (void)type;
+    return fields;
+}
+
 static bool is(const char *name, const char *other)
 {
     return strcmp(name, other) == 0;
@@ -590,17 +645,11 @@ bool inv_optimisation_settled(const inv_optimisation *o, size_t i)
 
 /* ---- making one ---- */
 
-/* The keys of a spec that is no part of another. */
-typedef struct alone {
-    inv_optimise_spec spec;
-} alone;
-static const inv_field fields[] = {INV_OPTIMISE_FIELDS(alone, spec), {0}};
-
 static inv_status check_task(const inv_optimise_spec *spec, const inv_optimise_task *task)
 {
     const gsl_matrix_float *start = task->start;
     const size_t depth = inv_net_depth(task->net), rows = task->goal.rows;
-    inv_status status = inv_fields_check(fields, spec, task->stage);
+    inv_status status = inv_fields_check(inv_optimise_fields(""), spec, task->stage);
     if (status != INV_OK)
         return status;
     if (task->at >= depth)

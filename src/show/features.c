@@ -38,7 +38,7 @@ const inv_field inv_features_fields[] = {
      .help = "point whose values are optimised to drive them; input: the image itself"},
     {"units", INV_FIELD_SIZES, offsetof(inv_features_spec, units), 0, 1e9,
      .help = "numbers of the layer's units or channels; empty: all"},
-    INV_OPTIMISE_FIELDS(inv_features_spec, optimise),
+    INV_OPTIMISE_PART(offsetof(inv_features_spec, optimise)),
     {0}};
 
 inv_status inv_features_generate(const inv_features_spec *spec, const inv_net *net,

@@ -48,7 +48,7 @@ const inv_field inv_generate_fields[] = {
      .help = "in place of classes: numbers of test images that are to be matched"},
     {"count", INV_FIELD_SIZE, offsetof(inv_generate_spec, count), 1, 100000,
      .help = "number of images of each class, unit, mix or target"},
-    INV_OPTIMISE_FIELDS(inv_generate_spec, optimise),
+    INV_OPTIMISE_PART(offsetof(inv_generate_spec, optimise)),
     {0}};
 
 const inv_generate_spec inv_generate_defaults = {

@@ -1,5 +1,5 @@
-/* Help on keys: what it tells of each kind of key, and how it breaks lines. SPDX-License-Identifier:
- * GPL-3.0-or-later */
+/* Help on keys: what it tells of each kind of key, and how it breaks lines.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 #include <string.h>
 
@@ -237,8 +237,8 @@ START_TEST(a_long_path_moves_what_it_takes)
 {
     FILE *out = start();
     const inv_field field = {"colour", INV_FIELD_NAME, offsetof(car, colour), .choices = colours};
-    inv_key_help(&(inv_key){"a.path.that.goes.well.beyond.the.column", &field, &defaults, NULL},
-                 out);
+    inv_key_help(
+        &(inv_key){"a.path.that.goes.well.beyond.the.column", &field, &defaults, NULL, NULL}, out);
     ck_assert_int_eq(fclose(out), 0);
     const char *want =
         "  a.path.that.goes.well.beyond.the.column  one of red, ultramarine (default\n"
@@ -250,7 +250,7 @@ END_TEST
 START_TEST(no_default_is_told_where_none_is_known)
 {
     FILE *out = start();
-    inv_key_help(&(inv_key){"wheels", &fields[0], NULL, NULL}, out);
+    inv_key_help(&(inv_key){"wheels", &fields[0], NULL, NULL, NULL}, out);
     ck_assert_int_eq(fclose(out), 0);
     ck_assert_str_eq(text, "  wheels                      whole number, 3 to 1e9\n"
                            "      number of wheels\n");

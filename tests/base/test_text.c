@@ -1,4 +1,5 @@
-/* UTF-8, held to the encoding of every code point. SPDX-License-Identifier: GPL-3.0-or-later */
+/* UTF-8, held to the encoding of every code point.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdbool.h>
 #include <string.h>
 

@@ -9,8 +9,8 @@
  * same shapes and threads, done by OpenBLAS in this same run: in blocks of one thread each, or by
  * OpenBLAS's own threads, whichever is faster, with the kernels that fit the processor. $REPEATS
  * times (3), medians, and how far the repeats spread. With --time, the seconds of one phase of any
- * experiment, for comparisons with other programs (torch_bench.py). SPDX-License-Identifier:
- * GPL-3.0-or-later */
+ * experiment, for comparisons with other programs (torch_bench.py).
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,6 @@
 /* The program, from the command line to its files: the whole experiment, shortened; its stages one
- * by one; the experiment itself on MNIST. SPDX-License-Identifier: GPL-3.0-or-later */
+ * by one; the experiment itself on MNIST.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>

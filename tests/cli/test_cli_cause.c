@@ -1,5 +1,6 @@
 /* Results and what they were made from: every way to change a cause, and what becomes of every
- * result. SPDX-License-Identifier: GPL-3.0-or-later */
+ * result.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

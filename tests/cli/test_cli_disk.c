@@ -1,5 +1,6 @@
 /* Where the program writes: folders that cannot be written, disks that fill, files that are there
- * already, other processes. What was there must stay. SPDX-License-Identifier: GPL-3.0-or-later */
+ * already, other processes. What was there must stay.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>

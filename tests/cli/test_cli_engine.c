@@ -1,5 +1,6 @@
 /* The program's commands that optimise values: generate from the input, features of a layer,
- * exemplars. SPDX-License-Identifier: GPL-3.0-or-later */
+ * exemplars.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

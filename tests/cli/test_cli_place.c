@@ -1,5 +1,6 @@
 /* Where the data are: what a run file remembers of it, where else they are looked for, and what is
- * said where they are nowhere. SPDX-License-Identifier: GPL-3.0-or-later */
+ * said where they are nowhere.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,6 @@
 /* What the program prints of texts and numbers that others wrote: nothing that a terminal obeys,
- * and JSON that is whole. SPDX-License-Identifier: GPL-3.0-or-later */
+ * and JSON that is whole.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* What the program does in a terminal: the bar, in windows of any width. SPDX-License-Identifier:
- * GPL-3.0-or-later */
+/* What the program does in a terminal: the bar, in windows of any width.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,7 @@
 /* Runs that survive: killed, stopped, out of disk, out of memory, together with others, they end in
  * the same bits or say why not. `make check` does little of each, `make torture`
- * (INVPROJ_TORTURE_LONG set) much, and prints how much. SPDX-License-Identifier: GPL-3.0-or-later
+ * (INVPROJ_TORTURE_LONG set) much, and prints how much.
+ * SPDX-License-Identifier: GPL-3.0-or-later
  */
 #include <errno.h>
 #include <fcntl.h>

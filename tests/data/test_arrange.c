@@ -1,4 +1,5 @@
-/* The axes of images. SPDX-License-Identifier: GPL-3.0-or-later */
+/* The axes of images.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "support.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* Every letter of the font, drawn. SPDX-License-Identifier: GPL-3.0-or-later */
+/* Every letter of the font, drawn.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "support.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* Help on experiment files: every key, whatever its type, and every topic. SPDX-License-Identifier:
- * GPL-3.0-or-later */
+/* Help on experiment files: every key, whatever its type, and every topic.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,6 @@
 /* What a file holds as a stream, and a run built of one: the same again, and never more than a
- * stream may say. SPDX-License-Identifier: GPL-3.0-or-later */
+ * stream may say.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "support.h"
 
 #include <math.h>

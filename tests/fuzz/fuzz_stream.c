@@ -1,5 +1,6 @@
 /* Any bytes, as the stream that the process for strangers' files could send: refused, or a run that
- * can be looked through. SPDX-License-Identifier: GPL-3.0-or-later */
+ * can be looked through.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -742,6 +742,35 @@ START_TEST(other_nets_and_images_are_refused)
 }
 END_TEST
 
+/* A kind has keys and defaults of its own, and learns in steps or is fitted, never both. */
+START_TEST(kinds_have_their_own)
+{
+    inv_inverse_spec spec = {0};
+    size_t kinds = 0;
+    for (const inv_choice *kind = inv_inverse_kinds; kind->name; kind++, kinds++) {
+        inv_inverse_start(kind->name, &spec);
+        ck_assert_str_eq(spec.kind, kind->name);
+        ck_assert_ptr_nonnull(inv_inverse_kind_fields(kind->name));
+    }
+    ck_assert_uint_ge(kinds, 1);
+    ck_assert_ptr_null(inv_inverse_kind_fields("magic"));
+    inv_inverse_start("magic", &spec);
+    ck_assert_str_ne(spec.kind, "magic");
+    ck_assert(inv_inverse_learns("learned"));
+    ck_assert(!inv_inverse_learns("magic"));
+}
+END_TEST
+
+START_TEST(what_learns_is_not_fitted)
+{
+    inv_inverse_spec spec = spec_at("hidden2.pre");
+    inv_net *inverse = build(&spec);
+    ck_assert_status(inv_inverse_fit(&spec, net, inverse, data, 5), INV_EINVAL);
+    ck_assert_message_has("inverse.kind: learned learns in steps");
+    inv_net_free(inverse);
+}
+END_TEST
+
 Suite *inverse_suite(void)
 {
     Suite *suite = suite_create("inverse");
@@ -768,6 +797,8 @@ Suite *inverse_suite(void)
     tcase_add_test(tests, applies_to_any_values);
     tcase_add_test(tests, bad_settings_are_refused);
     tcase_add_test(tests, other_nets_and_images_are_refused);
+    tcase_add_test(tests, kinds_have_their_own);
+    tcase_add_test(tests, what_learns_is_not_fitted);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -1,5 +1,6 @@
 /* The steps that an inverse is made of, for every layer that has a mirror, and what is said of
- * those that have none. SPDX-License-Identifier: GPL-3.0-or-later */
+ * those that have none.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "support.h"
 
 #include <math.h>

@@ -1,5 +1,6 @@
 /* Products with a matrix of which all values have one size: held to sums in double, for every
- * instruction set that has them. SPDX-License-Identifier: GPL-3.0-or-later */
+ * instruction set that has them.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "support.h"
 
 #include <math.h>

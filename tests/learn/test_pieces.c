@@ -1,4 +1,5 @@
-/* Batches in pieces are the batch as a whole. SPDX-License-Identifier: GPL-3.0-or-later */
+/* Batches in pieces are the batch as a whole.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

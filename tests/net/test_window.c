@@ -1,6 +1,6 @@
 /* The layers that move windows over images, or have a weight a channel or a pixel, on images: held
- * to their twins in tests/gradient.c and to differences of those. SPDX-License-Identifier:
- * GPL-3.0-or-later */
+ * to their twins in tests/gradient.c and to differences of those.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "support.h"
 
 #include <math.h>

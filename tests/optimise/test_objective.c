@@ -1,5 +1,6 @@
 /* Each objective against the formula at its name in objective.h, in double, and its gradient
- * against differences of that. SPDX-License-Identifier: GPL-3.0-or-later */
+ * against differences of that.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "support.h"
 
 #include <math.h>

@@ -1,5 +1,6 @@
 /* The engine: the gradient down to the values, bounds, rests, starts, BFGS. The twins are
- * small.c's. SPDX-License-Identifier: GPL-3.0-or-later */
+ * small.c's.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "support.h"
 
 #include <math.h>
@@ -500,14 +501,11 @@ static inv_status use_alloc(const void *spec)
 
 START_TEST(bad_settings_and_sizes_are_refused)
 {
-    static const inv_field fields[] = {INV_OPTIMISE_FIELDS(
-                                           struct { inv_optimise_spec all; }, all),
-                                       {0}};
     inv_optimise_spec spec = plain();
     inv_optimise_task task = task_at(0);
     inv_optimisation *o = NULL;
     gsl_matrix_float *start = small_matrix(SMALL_CLASSES, SMALL_PIXELS + 1);
-    fields_must_be_checked(fields, &spec, sizeof spec, use_alloc);
+    fields_must_be_checked(inv_optimise_fields(""), &spec, sizeof spec, use_alloc);
     task.start = start;
     ck_assert_status(inv_optimisation_alloc(&spec, &task, &o), INV_EINVAL);
     ck_assert_message_has("test.from: constant needs 4 starts of 63 values");

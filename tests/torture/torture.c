@@ -1,6 +1,7 @@
 /* The library that is preloaded into the program under torture: see serve.h. Faults happen only in
  * calls that the program makes itself; allocations also in those of libraries that cope with a
- * failure. SPDX-License-Identifier: GPL-3.0-or-later */
+ * failure.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "serve.h"
 
 #include <dlfcn.h>

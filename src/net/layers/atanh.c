@@ -1,6 +1,7 @@
 /* atanh: y = log((1 + x) / (1 - x)) / 2, the inverse of tanh;  dx = dy / (1 - x^2)
  *
- * x lies inside (-1, 1), as squash leaves it. SPDX-License-Identifier: GPL-3.0-or-later */
+ * x lies inside (-1, 1), as squash leaves it.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "kernels/kernels.h"
 #include "net/layers.h"
 

@@ -6,7 +6,8 @@
  *         dx[i stride + r, j stride + c, k] += sum over out of dy[i, j, out] kernel[r, c, k, out]
  *
  * The kernel's axes are Keras's. A row of a window stands in one piece in an image, so that windows
- * are read where they are, without a copy of each. SPDX-License-Identifier: GPL-3.0-or-later */
+ * are read where they are, without a copy of each.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
 #include "net/layers.h"

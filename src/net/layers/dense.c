@@ -1,7 +1,8 @@
 /* dense: y[rows, out] = x[rows, in] kernel[in, out] + bias[out]
  *        dkernel = transpose(x) dy;  dbias = sums of dy's columns;  dx = dy transpose(kernel)
  *
- * The kernel's axes are in Keras's order. SPDX-License-Identifier: GPL-3.0-or-later */
+ * The kernel's axes are in Keras's order.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <jansson.h>
 
 #include "kernels/sparse.h"

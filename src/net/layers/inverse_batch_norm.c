@@ -2,7 +2,8 @@
  *                     inverse of batch_norm in inference mode;  dx = dy sqrt(variance + epsilon) / gamma
  *
  * The blocks are those of the batch_norm layer, frozen. A gamma of 0 (less than TINY) lets nothing
- * through: there y is the mean, and dx is 0. SPDX-License-Identifier: GPL-3.0-or-later */
+ * through: there y is the mean, and dx is 0.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 #include <stddef.h>
 

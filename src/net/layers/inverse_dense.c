@@ -2,8 +2,8 @@
  *                dkernel = transpose(x - bias) dy;  dx = dy transpose(kernel);  the bias is frozen
  *
  * Source: r2rt, "Inverting a Neural Net": l1_inv = (logit(l2) - b2) W2inv. The bias is that of the
- * dense layer it inverts, whose output x is an estimate of. SPDX-License-Identifier:
- * GPL-3.0-or-later */
+ * dense layer it inverts, whose output x is an estimate of.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "kernels/kernels.h"
 #include "kernels/signs.h"
 #include "net/layers.h"

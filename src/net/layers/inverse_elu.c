@@ -3,7 +3,8 @@
  *
  * and below -alpha / 2 straight on, y = 1 - log 2 + 2 x / alpha, dx = 2 dy / alpha: x is an
  * estimate, which may lie below -alpha, and whose errors the logarithm there would make many times
- * as large. SPDX-License-Identifier: GPL-3.0-or-later */
+ * as large.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 #include <stddef.h>
 

@@ -1,7 +1,8 @@
 /* inverse_scale: y = x / kernel, value by value, the inverse of scale;  dx = dy / kernel
  *
  * The kernel is that of the scale layer, frozen. A weight of 0 (less than TINY) lets nothing
- * through: there y is 0, and dx, too. SPDX-License-Identifier: GPL-3.0-or-later */
+ * through: there y is 0, and dx, too.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 
 #include "net/layers.h"

@@ -2,7 +2,8 @@
  *
  * worked as x + log(1 - exp(-x)), which does not overflow; and below log 2 straight on, y =
  * 2 (x - log 2), dx = 2 dy: x is an estimate, which may lie below 0, and whose errors the logarithm
- * there would make many times as large. SPDX-License-Identifier: GPL-3.0-or-later */
+ * there would make many times as large.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "kernels/kernels.h"
 #include "net/layers.h"
 

@@ -1,6 +1,7 @@
 /* logit: y = log(x / (1 - x)), the inverse of sigmoid;  dx = dy / (x (1 - x))
  *
- * x lies inside (0, 1), as squash leaves it. SPDX-License-Identifier: GPL-3.0-or-later */
+ * x lies inside (0, 1), as squash leaves it.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "kernels/kernels.h"
 #include "net/layers.h"
 

@@ -1,7 +1,8 @@
 /* max_pool: y[i, j, k] = the largest of x[i stride + r, j stride + c, k] over the window's rows r
  * and columns c, those outside the image left out;  dx = dy at the first of the largest, else 0
  *
- * The state is where in its window that was. SPDX-License-Identifier: GPL-3.0-or-later */
+ * The state is where in its window that was.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
 #include "net/layers.h"

@@ -3,7 +3,8 @@
  * One weight for each value of a row, height x width x channels, and no bias: a mask over the image
  * that can be learnt. On one channel it is Keras's LocallyConnected2D with a 1 x 1 kernel, one
  * filter and no bias; with several, each channel of a pixel has a weight of its own and none are
- * mixed. SPDX-License-Identifier: GPL-3.0-or-later */
+ * mixed.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stddef.h>
 #include <string.h>
 

@@ -1,0 +1,33 @@
+/* kind.h - the table of kinds of inverses. A new one is a file src/inverse/NAME.c and a line here.
+ *
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#ifndef INVPROJ_SRC_INVERSE_KIND_H
+#define INVPROJ_SRC_INVERSE_KIND_H
+
+#include "invproj/inverse.h"
+
+/* X(name, what it does): src/inverse/NAME.c defines `const inv_inverse_kind inv_inverse_NAME`. */
+#define INV_INVERSE_KINDS(X)                                                                       \
+    X(learned, "mirrors the layers, with kernels of its own that learn to bring images back")
+
+/* What the functions of a kind are given has been checked (inv_inverse_build, inv_inverter_alloc,
+ * inv_inverse_fit). An inverse gets its values in steps or at one go: one of the last two is NULL. */
+typedef struct inv_inverse_kind {
+    const char *name;
+    const inv_field *fields; /* keys of its own, beside name, kind and at */
+    const inv_inverse_spec *defaults;
+    /* The inverse of `net` from `point` down, before it knows anything. */
+    inv_status (*build)(const inv_inverse_spec *spec, const inv_net *net, size_t point,
+                        inv_net **out);
+    inv_status (*learner)(const inv_inverse_spec *spec, const inv_net *net, size_t point,
+                          inv_net *inverse, const inv_dataset *data, uint64_t seed,
+                          inv_learner **out);
+    inv_status (*fit)(const inv_inverse_spec *spec, const inv_net *net, size_t point,
+                      inv_net *inverse, const inv_dataset *data, uint64_t seed);
+} inv_inverse_kind;
+
+#define INV_INVERSE_DECLARE(name, help) extern const inv_inverse_kind inv_inverse_##name;
+INV_INVERSE_KINDS(INV_INVERSE_DECLARE)
+#undef INV_INVERSE_DECLARE
+
+#endif
