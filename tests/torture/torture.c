@@ -132,8 +132,11 @@ static bool fails(const void *caller, bool writes)
 
 /* NOLINTBEGIN(readability-inconsistent-declaration-parameter-name) */
 
+/* What is printed goes to no disk: it is let through, and not counted. */
 ssize_t write(int fd, const void *data, size_t size)
 {
+    if (fd == STDOUT_FILENO || fd == STDERR_FILENO)
+        return syscall(SYS_write, fd, data, size);
     const bool struck = strikes(CALLER, true);
     const uint32_t fault = struck ? shared->request.fault : TORTURE_NOTHING;
     if (struck && fault != TORTURE_SHORT && fault != TORTURE_KILL) {
