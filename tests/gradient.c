@@ -249,9 +249,14 @@ static void twin_tanh(const inv_layer *layer, const double *params, const double
 static void twin_relu(const inv_layer *layer, const double *params, const double *x, size_t rows,
                       double *y, double *penalty)
 {
+    const double limit = setting(layer, "max_value"), slope = setting(layer, "negative_slope");
+    const double threshold = setting(layer, "threshold");
     (void)params, (void)penalty;
-    for (size_t i = 0; i < rows * inv_shape_size(layer->in); i++)
-        y[i] = fmax(x[i], 0.0);
+    for (size_t i = 0; i < rows * inv_shape_size(layer->in); i++) {
+        y[i] = x[i] < threshold ? slope * (x[i] - threshold) : x[i];
+        if (limit > 0.0 && y[i] > limit)
+            y[i] = limit;
+    }
 }
 
 static void twin_leaky_relu(const inv_layer *layer, const double *params, const double *x,
@@ -275,9 +280,256 @@ static void twin_elu(const inv_layer *layer, const double *params, const double 
 static void twin_softplus(const inv_layer *layer, const double *params, const double *x,
                           size_t rows, double *y, double *penalty)
 {
+    const double beta = setting(layer, "beta"), threshold = setting(layer, "threshold");
     (void)params, (void)penalty;
     for (size_t i = 0; i < rows * inv_shape_size(layer->in); i++)
-        y[i] = log(1.0 + exp(x[i]));
+        y[i] =
+            threshold > 0.0 && beta * x[i] > threshold ? x[i] : log(1.0 + exp(beta * x[i])) / beta;
+}
+
+/* ---- activations that are a formula a value ---- */
+
+/* A setting, or 0 where the type has none of that name. */
+static double maybe(const inv_layer *layer, const char *key)
+{
+    for (const inv_field *f = layer->type->fields; f && f->key; f++)
+        if (strcmp(f->key, key) == 0 && f->type == INV_FIELD_REAL)
+            return setting(layer, key);
+    return 0.0;
+}
+
+static bool approximate(const inv_layer *layer)
+{
+    json_t *object = json_object();
+    ck_assert_status(inv_fields_write(layer->type->fields, layer->spec, object), INV_OK);
+    const bool yes = json_is_true(json_object_get(object, "approximate"));
+    json_decref(object);
+    return yes;
+}
+
+static double sigma(double x)
+{
+    return 1.0 / (1.0 + exp(-x));
+}
+
+static double clip(double x, double low, double high)
+{
+    return fmin(fmax(x, low), high);
+}
+
+static void twin_formula(const inv_layer *layer, const double *params, const double *x, size_t rows,
+                         double *y, double *penalty)
+{
+    const char *type = layer->type->name;
+    const double a = maybe(layer, "alpha"), b = maybe(layer, "beta"), s = maybe(layer, "scale");
+    const double l = maybe(layer, "lambda"), low = maybe(layer, "low"), high = maybe(layer, "high");
+    const double slope = maybe(layer, "slope"), offset = maybe(layer, "offset");
+    const double limit = maybe(layer, "threshold"), value = maybe(layer, "value");
+    const double round = maybe(layer, "b");
+    const bool by_tanh = strcmp(type, "gelu") == 0 && approximate(layer);
+    (void)params, (void)penalty;
+#define IS(name, formula)                                                                          \
+    if (strcmp(type, name) == 0)                                                                   \
+        for (size_t i = 0; i < rows * inv_shape_size(layer->in); i++) {                            \
+            const double v = x[i];                                                                 \
+            y[i] = formula;                                                                        \
+        }
+    IS("hard_sigmoid", clip(slope * v + offset, 0.0, 1.0))
+    IS("hard_tanh", clip(v, low, high))
+    IS("hard_silu", v * clip(v + 3.0, 0.0, 6.0) / 6.0)
+    IS("silu", v * sigma(b * v))
+    IS("gelu", by_tanh ? v * sigma(2.0 * sqrt(2.0 / M_PI) * (v + 0.044715 * pow(v, 3.0)))
+                       : v * 0.5 * erfc(-v / sqrt(2.0)))
+    IS("selu", v > 0.0 ? s * v : s * (a * exp(v) - a))
+    IS("celu", fmax(v, 0.0) + fmin(0.0, a * (exp(v / a) - 1.0)))
+    IS("mish", v * tanh(log(1.0 + exp(v))))
+    IS("softsign", v / (fabs(v) + 1.0))
+    IS("squareplus", (v + hypot(v, sqrt(round))) / 2.0)
+    IS("sparse_plus", v >= 1.0 ? v : v <= -1.0 ? 0.0 : pow(v + 1.0, 2.0) / 4.0)
+    IS("sparse_sigmoid", clip((v + 1.0) / 2.0, 0.0, 1.0))
+    IS("tanh_shrink", v - tanh(v))
+    IS("soft_shrink", copysign(fmax(fabs(v) - l, 0.0), v))
+    IS("hard_shrink", v >= -l && v <= l ? 0.0 : v)
+    IS("threshold", v > limit ? v : value)
+    IS("log_sigmoid", log(sigma(v)))
+    IS("exponential", exp(v))
+    IS("log", log(v))
+    IS("square", v * v)
+    IS("sqrt", pow(v, 0.5))
+    IS("abs", v < 0.0 ? -v : v)
+    IS("erf", 1.0 - erfc(v))
+#undef IS
+}
+
+static void twin_log_softmax(const inv_layer *layer, const double *params, const double *x,
+                             size_t rows, double *y, double *penalty)
+{
+    const size_t n = inv_shape_size(layer->in);
+    (void)params, (void)penalty;
+    for (size_t i = 0; i < rows; i++, x += n, y += n) {
+        double sum = 0.0;
+        for (size_t j = 0; j < n; j++)
+            sum += exp(x[j]);
+        for (size_t j = 0; j < n; j++)
+            y[j] = log(exp(x[j]) / sum);
+    }
+}
+
+/* Which of a block's values goes with value k of an image: axes of length 1 are for all. */
+static size_t index_in(const inv_block *b, inv_shape in, size_t k)
+{
+    const size_t c = k % in.channels, j = k / in.channels % in.width,
+                 i = k / in.channels / in.width;
+    if (b->rank == 1)
+        return c;
+    return ((b->dims[0] > 1 ? i : 0) * b->dims[1] + (b->dims[1] > 1 ? j : 0)) * b->dims[2] +
+           (b->dims[2] > 1 ? c : 0);
+}
+
+static const inv_block *find_block(const inv_layer *layer, const char *name)
+{
+    for (size_t b = 0; b < layer->block_count; b++)
+        if (strcmp(layer->blocks[b].name, name) == 0)
+            return &layer->blocks[b];
+    return NULL;
+}
+
+/* The block's value that goes with value k; `without`, where there is no such block. */
+static double own(const inv_layer *layer, const double *params, const char *name, size_t k,
+                  double without)
+{
+    const inv_block *b = find_block(layer, name);
+    return b ? params[b->offset + index_in(b, layer->in, k)] : without;
+}
+
+/* The threshold by bisection: the sum of what is over it falls as it rises. */
+static void twin_sparsemax(const inv_layer *layer, const double *params, const double *x,
+                           size_t rows, double *y, double *penalty)
+{
+    const size_t n = inv_shape_size(layer->in);
+    (void)params, (void)penalty;
+    for (size_t i = 0; i < rows; i++, x += n, y += n) {
+        double low = x[0] - 1.0, high = x[0];
+        for (size_t j = 1; j < n; j++) {
+            low = fmin(low, x[j] - 1.0);
+            high = fmax(high, x[j]);
+        }
+        for (int step = 0; step < 100; step++) {
+            const double middle = 0.5 * (low + high);
+            double sum = 0.0;
+            for (size_t j = 0; j < n; j++)
+                sum += fmax(x[j] - middle, 0.0);
+            *(sum > 1.0 ? &low : &high) = middle;
+        }
+        for (size_t j = 0; j < n; j++)
+            y[j] = fmax(x[j] - low, 0.0);
+    }
+}
+
+static void twin_glu(const inv_layer *layer, const double *params, const double *x, size_t rows,
+                     double *y, double *penalty)
+{
+    const size_t half = layer->in.channels / 2;
+    (void)params, (void)penalty;
+    for (size_t p = 0; p < rows * layer->in.height * layer->in.width; p++, x += 2 * half)
+        for (size_t k = 0; k < half; k++)
+            *y++ = x[k] * sigma(x[half + k]);
+}
+
+static void twin_prelu(const inv_layer *layer, const double *params, const double *x, size_t rows,
+                       double *y, double *penalty)
+{
+    const size_t n = inv_shape_size(layer->in);
+    (void)penalty;
+    for (size_t i = 0; i < rows * n; i++)
+        y[i] = fmax(x[i], 0.0) + own(layer, params, "alpha", i % n, 0.0) * fmin(x[i], 0.0);
+}
+
+static void twin_rescale(const inv_layer *layer, const double *params, const double *x, size_t rows,
+                         double *y, double *penalty)
+{
+    const size_t n = inv_shape_size(layer->in);
+    const double scale = setting(layer, "scale"), offset = setting(layer, "offset");
+    (void)penalty;
+    for (size_t i = 0; i < rows * n; i++)
+        y[i] = x[i] * own(layer, params, "scale", i % n, scale) +
+               own(layer, params, "offset", i % n, offset);
+}
+
+static bool setting_true(const inv_layer *layer, const char *key)
+{
+    json_t *object = json_object();
+    ck_assert_status(inv_fields_write(layer->type->fields, layer->spec, object), INV_OK);
+    ck_assert_msg(json_is_boolean(json_object_get(object, key)), "no %s", key);
+    const bool yes = json_is_true(json_object_get(object, key));
+    json_decref(object);
+    return yes;
+}
+
+/* Normalises the values of an image that are in the same set as each, by whether `same` says so. */
+typedef bool same_set(const inv_layer *layer, const bool over[3], size_t groups, size_t a,
+                      size_t b);
+
+static bool same_of_layer_norm(const inv_layer *layer, const bool over[3], size_t groups, size_t a,
+                               size_t b)
+{
+    const inv_shape in = layer->in;
+    (void)groups;
+    return (over[2] || a % in.channels == b % in.channels) &&
+           (over[1] || a / in.channels % in.width == b / in.channels % in.width) &&
+           (over[0] || a / in.channels / in.width == b / in.channels / in.width);
+}
+
+static bool same_of_group_norm(const inv_layer *layer, const bool over[3], size_t groups, size_t a,
+                               size_t b)
+{
+    const size_t each = layer->in.channels / groups;
+    (void)over;
+    return a % layer->in.channels / each == b % layer->in.channels / each;
+}
+
+static void normalise(const inv_layer *layer, const double *params, const double *x, size_t rows,
+                      double *y, same_set *same, const bool over[3], size_t groups, bool centred)
+{
+    const size_t n = inv_shape_size(layer->in);
+    const double epsilon = setting(layer, "epsilon");
+    bool *in_set = get(n * n, sizeof *in_set);
+    for (size_t k = 0; k < n * n; k++)
+        in_set[k] = same(layer, over, groups, k / n, k % n);
+    for (size_t i = 0; i < rows; i++, x += n, y += n)
+        for (size_t k = 0; k < n; k++) {
+            double sum = 0.0, squares = 0.0, count = 0.0;
+            for (size_t j = 0; j < n; j++)
+                if (in_set[k * n + j])
+                    count++, sum += x[j];
+            const double mean = centred ? sum / count : 0.0;
+            for (size_t j = 0; j < n; j++)
+                if (in_set[k * n + j])
+                    squares += (x[j] - mean) * (x[j] - mean);
+            y[k] = own(layer, params, "gamma", k, 1.0) * (x[k] - mean) /
+                       sqrt(squares / count + epsilon) +
+                   own(layer, params, "beta", k, 0.0);
+        }
+    free(in_set);
+}
+
+static void twin_layer_norm(const inv_layer *layer, const double *params, const double *x,
+                            size_t rows, double *y, double *penalty)
+{
+    const bool over[3] = {setting_true(layer, "over_height"), setting_true(layer, "over_width"),
+                          setting_true(layer, "over_channels")};
+    (void)penalty;
+    normalise(layer, params, x, rows, y, same_of_layer_norm, over, 0,
+              setting_true(layer, "subtract_mean"));
+}
+
+static void twin_group_norm(const inv_layer *layer, const double *params, const double *x,
+                            size_t rows, double *y, double *penalty)
+{
+    const size_t groups = (size_t)setting(layer, "groups");
+    (void)penalty;
+    normalise(layer, params, x, rows, y, same_of_group_norm, NULL,
+              groups ? groups : layer->in.channels, true);
 }
 
 /* The mode of the twin at work: of the objective that is being worked out. */
@@ -349,7 +601,13 @@ static void twin_squash(const inv_layer *layer, const double *params, const doub
 
 typedef struct twin_window {
     int height, width, stride_y, stride_x, top, left; /* top, left: zeros before the image */
+    int gap_y, gap_x;                                 /* from one value of a window to the next */
 } twin_window;
+
+static int given(double first, double second, int usual)
+{
+    return first > 0.0 ? (int)first : second > 0.0 ? (int)second : usual;
+}
 
 /* TensorFlow's SAME: ceil(n / s) windows; the smaller half of the zeros they need stands before. */
 static int zeros_before(int n, int k, int s)
@@ -358,16 +616,35 @@ static int zeros_before(int n, int k, int s)
     return all > 0 ? all / 2 : 0;
 }
 
+static bool find_field(const inv_layer *layer, const char *key)
+{
+    for (const inv_field *f = layer->type->fields; f && f->key; f++)
+        if (strcmp(f->key, key) == 0)
+            return true;
+    return false;
+}
+
 static twin_window twin_window_of(const inv_layer *layer)
 {
-    const int stride = (int)setting(layer, "stride");
+    const double stride = setting(layer, "stride");
+    const bool gaps = find_field(layer, "dilation");
     twin_window w = {.height = (int)setting(layer, "height"),
-                     .width = (int)setting(layer, "width")};
-    w.stride_y = stride ? stride : w.height;
-    w.stride_x = stride ? stride : w.width;
+                     .width = (int)setting(layer, "width"),
+                     .gap_y = 1,
+                     .gap_x = 1};
+    w.stride_y = given(setting(layer, "stride_height"), stride, w.height);
+    w.stride_x = given(setting(layer, "stride_width"), stride, w.width);
+    if (gaps) {
+        const double gap = setting(layer, "dilation");
+        w.gap_y = given(setting(layer, "dilation_height"), gap, 1);
+        w.gap_x = given(setting(layer, "dilation_width"), gap, 1);
+    }
     if (setting_is(layer, "padding", "same")) {
-        w.top = zeros_before((int)layer->in.height, w.height, w.stride_y);
-        w.left = zeros_before((int)layer->in.width, w.width, w.stride_x);
+        w.top = zeros_before((int)layer->in.height, (w.height - 1) * w.gap_y + 1, w.stride_y);
+        w.left = zeros_before((int)layer->in.width, (w.width - 1) * w.gap_x + 1, w.stride_x);
+    } else if (setting_is(layer, "padding", "explicit")) {
+        w.top = (int)setting(layer, "top");
+        w.left = (int)setting(layer, "left");
     }
     return w;
 }
@@ -376,7 +653,8 @@ static twin_window twin_window_of(const inv_layer *layer)
 static const double *twin_pixel(const inv_layer *layer, const twin_window *w, const double *x,
                                 int i, int j, int r, int c)
 {
-    const int y = i * w->stride_y + r - w->top, z = j * w->stride_x + c - w->left;
+    const int y = i * w->stride_y + r * w->gap_y - w->top;
+    const int z = j * w->stride_x + c * w->gap_x - w->left;
     const int height = (int)layer->in.height, width = (int)layer->in.width;
     if (y < 0 || y >= height || z < 0 || z >= width)
         return NULL;
@@ -398,10 +676,27 @@ static double twin_window_sum(const inv_layer *layer, const twin_window *w, cons
     return sum;
 }
 
+/* The same of filter o of a convolution in groups, which reads the channels of its own group. */
+static double twin_group_sum(const inv_layer *layer, const twin_window *w, const double *x, int i,
+                             int j, const double *kernel, size_t o)
+{
+    const size_t groups = (size_t)setting(layer, "groups"), out = layer->out.channels;
+    const size_t each = layer->in.channels / groups, first = o / (out / groups) * each;
+    double sum = 0.0;
+    for (int r = 0; r < w->height; r++)
+        for (int c = 0; c < w->width; c++) {
+            const double *pixel = twin_pixel(layer, w, x, i, j, r, c);
+            for (size_t k = 0; pixel && k < each; k++)
+                sum += pixel[first + k] * kernel[((size_t)(r * w->width + c) * each + k) * out + o];
+        }
+    return sum;
+}
+
 static void twin_conv2d(const inv_layer *layer, const double *params, const double *x, size_t rows,
                         double *y, double *penalty)
 {
     const twin_window w = twin_window_of(layer);
+    const bool grouped = setting(layer, "groups") > 1.0;
     const double *kernel = block(layer, params, "kernel");
     const double *bias = layer->block_count > 1 ? block(layer, params, "bias") : NULL;
     (void)penalty;
@@ -409,7 +704,71 @@ static void twin_conv2d(const inv_layer *layer, const double *params, const doub
         for (int i = 0; i < (int)layer->out.height; i++)
             for (int j = 0; j < (int)layer->out.width; j++)
                 for (size_t o = 0; o < layer->out.channels; o++)
-                    *y++ = (bias ? bias[o] : 0.0) + twin_window_sum(layer, &w, x, i, j, kernel, o);
+                    *y++ = (bias ? bias[o] : 0.0) +
+                           (grouped ? twin_group_sum(layer, &w, x, i, j, kernel, o)
+                                    : twin_window_sum(layer, &w, x, i, j, kernel, o));
+}
+
+static void twin_depthwise_conv2d(const inv_layer *layer, const double *params, const double *x,
+                                  size_t rows, double *y, double *penalty)
+{
+    const twin_window w = twin_window_of(layer);
+    const size_t in = layer->in.channels, each = (size_t)setting(layer, "multiplier");
+    const double *kernel = block(layer, params, "kernel");
+    const double *bias = layer->block_count > 1 ? block(layer, params, "bias") : NULL;
+    (void)penalty;
+    for (size_t n = 0; n < rows; n++, x += inv_shape_size(layer->in))
+        for (int i = 0; i < (int)layer->out.height; i++)
+            for (int j = 0; j < (int)layer->out.width; j++)
+                for (size_t k = 0; k < in; k++)
+                    for (size_t m = 0; m < each; m++) {
+                        double sum = bias ? bias[k * each + m] : 0.0;
+                        for (int r = 0; r < w.height; r++)
+                            for (int c = 0; c < w.width; c++) {
+                                const double *pixel = twin_pixel(layer, &w, x, i, j, r, c);
+                                const size_t at = (size_t)(r * w.width + c) * in + k;
+                                sum += pixel ? pixel[k] * kernel[at * each + m] : 0.0;
+                            }
+                        *y++ = sum;
+                    }
+}
+
+/* What is cut off before an axis of a transposed convolution. */
+static int cut_before(const inv_layer *layer, const char *key, int reach, int stride)
+{
+    if (setting_is(layer, "padding", "explicit"))
+        return (int)setting(layer, key);
+    return setting_is(layer, "padding", "same") && reach > stride ? (reach - stride) / 2 : 0;
+}
+
+static void twin_conv2d_transpose(const inv_layer *layer, const double *params, const double *x,
+                                  size_t rows, double *y, double *penalty)
+{
+    const twin_window w = twin_window_of(layer);
+    const inv_shape in = layer->in, to = layer->out;
+    const size_t groups = (size_t)setting(layer, "groups"), each = to.channels / groups;
+    const double *kernel = block(layer, params, "kernel");
+    const double *bias = layer->block_count > 1 ? block(layer, params, "bias") : NULL;
+    const int top = cut_before(layer, "top", (w.height - 1) * w.gap_y + 1, w.stride_y);
+    const int left = cut_before(layer, "left", (w.width - 1) * w.gap_x + 1, w.stride_x);
+    (void)penalty;
+    for (size_t n = 0; n < rows; n++, x += inv_shape_size(in), y += inv_shape_size(to)) {
+        for (size_t k = 0; k < inv_shape_size(to); k++)
+            y[k] = bias ? bias[k % to.channels] : 0.0;
+        for (size_t p = 0; p < inv_shape_size(in); p++)
+            for (int r = 0; r < w.height; r++)
+                for (int c = 0; c < w.width; c++) {
+                    const size_t k = p % in.channels, pixel = p / in.channels;
+                    const int i = (int)(pixel / in.width) * w.stride_y + r * w.gap_y - top;
+                    const int j = (int)(pixel % in.width) * w.stride_x + c * w.gap_x - left;
+                    if (i < 0 || i >= (int)to.height || j < 0 || j >= (int)to.width)
+                        continue;
+                    for (size_t o = 0; o < each; o++)
+                        y[((size_t)i * to.width + (size_t)j) * to.channels +
+                          k / (in.channels / groups) * each + o] +=
+                            x[p] * kernel[((size_t)(r * w.width + c) * each + o) * in.channels + k];
+                }
+    }
 }
 
 static void twin_local(const inv_layer *layer, const double *params, const double *x, size_t rows,
@@ -431,7 +790,7 @@ static void twin_local(const inv_layer *layer, const double *params, const doubl
 
 /* The largest, or the mean, of one channel of the pixels under a window. */
 static double twin_window_pool(const inv_layer *layer, const twin_window *w, const double *x, int i,
-                               int j, size_t k, bool mean)
+                               int j, size_t k, bool mean, bool count_all)
 {
     double sum = 0.0, largest = -INFINITY;
     int count = 0;
@@ -444,17 +803,208 @@ static double twin_window_pool(const inv_layer *layer, const twin_window *w, con
             largest = fmax(largest, pixel[k]);
             count++;
         }
+    if (count_all)
+        count = w->height * w->width;
     return mean ? sum / count : largest;
+}
+
+/* ---- images of other sizes ---- */
+
+/* The pixel (i, j) of an image, with what is around it by `mode`; NULL: nothing. */
+static const double *twin_around(inv_shape in, const double *x, int i, int j, char mode)
+{
+    const int h = (int)in.height, w = (int)in.width;
+    if (mode == 'c' && (i < 0 || i >= h || j < 0 || j >= w))
+        return NULL;
+    if (mode == 'r') {
+        i = i < 0 ? -i : i >= h ? 2 * h - 2 - i : i;
+        j = j < 0 ? -j : j >= w ? 2 * w - 2 - j : j;
+    } else if (mode == 'w') {
+        i = (i + h) % h;
+        j = (j + w) % w;
+    }
+    i = i < 0 ? 0 : i >= h ? h - 1 : i;
+    j = j < 0 ? 0 : j >= w ? w - 1 : j;
+    return x + (size_t)(i * w + j) * in.channels;
+}
+
+static void twin_pad(const inv_layer *layer, const double *params, const double *x, size_t rows,
+                     double *y, double *penalty)
+{
+    const int top = (int)setting(layer, "top"), left = (int)setting(layer, "left");
+    const double value = setting(layer, "value");
+    const char mode = setting_is(layer, "mode", "constant")  ? 'c'
+                      : setting_is(layer, "mode", "reflect") ? 'r'
+                      : setting_is(layer, "mode", "wrap")    ? 'w'
+                                                             : 'e';
+    (void)params, (void)penalty;
+    for (size_t n = 0; n < rows; n++, x += inv_shape_size(layer->in))
+        for (int i = 0; i < (int)layer->out.height; i++)
+            for (int j = 0; j < (int)layer->out.width; j++) {
+                const double *pixel = twin_around(layer->in, x, i - top, j - left, mode);
+                for (size_t k = 0; k < layer->in.channels; k++)
+                    *y++ = pixel ? pixel[k] : value;
+            }
+}
+
+static void twin_crop(const inv_layer *layer, const double *params, const double *x, size_t rows,
+                      double *y, double *penalty)
+{
+    const int top = (int)setting(layer, "top"), left = (int)setting(layer, "left");
+    (void)params, (void)penalty;
+    for (size_t n = 0; n < rows; n++, x += inv_shape_size(layer->in))
+        for (int i = 0; i < (int)layer->out.height; i++)
+            for (int j = 0; j < (int)layer->out.width; j++)
+                for (size_t k = 0; k < layer->in.channels; k++)
+                    *y++ = twin_around(layer->in, x, i + top, j + left, 'c')[k];
+}
+
+/* Where row i of m lies among n. */
+static double twin_place(const inv_layer *layer, int i, size_t n, size_t m)
+{
+    if (setting_is(layer, "interpolation", "nearest"))
+        return floor((double)i * (double)n / (double)m);
+    if (setting_true(layer, "align_corners"))
+        return m > 1 ? (double)i * (double)(n - 1) / (double)(m - 1) : 0.0;
+    return ((double)i + 0.5) * (double)n / (double)m - 0.5;
+}
+
+static void twin_upsample(const inv_layer *layer, const double *params, const double *x,
+                          size_t rows, double *y, double *penalty)
+{
+    const inv_shape in = layer->in, out = layer->out;
+    (void)params, (void)penalty;
+    for (size_t n = 0; n < rows; n++, x += inv_shape_size(in))
+        for (int i = 0; i < (int)out.height; i++)
+            for (int j = 0; j < (int)out.width; j++) {
+                const double u = twin_place(layer, i, in.height, out.height);
+                const double v = twin_place(layer, j, in.width, out.width);
+                const int a = (int)floor(u), b = (int)floor(v);
+                const double s = u - a, t = v - b;
+                for (size_t k = 0; k < in.channels; k++)
+                    *y++ = (1 - s) * (1 - t) * twin_around(in, x, a, b, 'e')[k] +
+                           (1 - s) * t * twin_around(in, x, a, b + 1, 'e')[k] +
+                           s * (1 - t) * twin_around(in, x, a + 1, b, 'e')[k] +
+                           s * t * twin_around(in, x, a + 1, b + 1, 'e')[k];
+            }
+}
+
+static void twin_permute(const inv_layer *layer, const double *params, const double *x, size_t rows,
+                         double *y, double *penalty)
+{
+    static const char *const orders[] = {"hwc", "hcw", "whc", "wch", "chw", "cwh"};
+    const inv_shape in = layer->in, out = layer->out;
+    int which = 0;
+    (void)params, (void)penalty;
+    while (!setting_is(layer, "order", orders[which]))
+        which++;
+    for (size_t k = 0; k < rows * inv_shape_size(in); k++) {
+        const size_t size = inv_shape_size(in), at = k % size;
+        size_t place[3] = {0};
+        for (int a = 0; a < 3; a++)
+            place[a] = orders[which][a] == 'h'   ? at / in.channels / in.width
+                       : orders[which][a] == 'w' ? at / in.channels % in.width
+                                                 : at % in.channels;
+        y[k / size * size + (place[0] * out.width + place[1]) * out.channels + place[2]] = x[k];
+    }
+}
+
+static void twin_global(const inv_layer *layer, const double *params, const double *x, size_t rows,
+                        double *y, double *penalty)
+{
+    const bool mean = strcmp(layer->type->name, "global_avg_pool") == 0;
+    const size_t channels = layer->in.channels, pixels = layer->in.height * layer->in.width;
+    (void)params, (void)penalty;
+    for (size_t n = 0; n < rows; n++, x += pixels * channels)
+        for (size_t k = 0; k < channels; k++) {
+            double sum = 0.0, largest = -INFINITY;
+            for (size_t p = 0; p < pixels; p++) {
+                sum += x[p * channels + k];
+                largest = fmax(largest, x[p * channels + k]);
+            }
+            *y++ = mean ? sum / (double)pixels : largest;
+        }
+}
+
+/* ---- several inputs ---- */
+
+/* Value (i, j, c) of one image of an input, of which axes of length 1 are for all. */
+static double twin_value(inv_shape in, const double *x, size_t i, size_t j, size_t c)
+{
+    i = in.height > 1 ? i : 0;
+    j = in.width > 1 ? j : 0;
+    c = in.channels > 1 ? c : 0;
+    return x[(i * in.width + j) * in.channels + c];
+}
+
+static double twin_combine(const char *type, double so_far, double next)
+{
+    if (strcmp(type, "subtract") == 0)
+        return so_far - next;
+    if (strcmp(type, "multiply") == 0)
+        return so_far * next;
+    if (strcmp(type, "divide") == 0)
+        return so_far / next;
+    if (strcmp(type, "maximum") == 0)
+        return fmax(so_far, next);
+    if (strcmp(type, "minimum") == 0)
+        return fmin(so_far, next);
+    ck_assert(strcmp(type, "add") == 0 || strcmp(type, "average") == 0);
+    return so_far + next;
+}
+
+static void twin_merge(const inv_layer *layer, double *const *x, size_t rows, double *y)
+{
+    const inv_shape out = layer->out;
+    for (size_t n = 0; n < rows; n++)
+        for (size_t i = 0; i < out.height; i++)
+            for (size_t j = 0; j < out.width; j++)
+                for (size_t c = 0; c < out.channels; c++) {
+                    double value = 0.0;
+                    for (size_t k = 0; k < layer->input_count; k++) {
+                        const inv_shape in = layer->inputs[k].shape;
+                        const double *image = x[k] + n * inv_shape_size(in);
+                        const double next = twin_value(in, image, i, j, c);
+                        value = k ? twin_combine(layer->type->name, value, next) : next;
+                    }
+                    if (strcmp(layer->type->name, "average") == 0)
+                        value /= (double)layer->input_count;
+                    *y++ = value;
+                }
+}
+
+static void twin_concat(const inv_layer *layer, double *const *x, size_t rows, double *y)
+{
+    const inv_shape out = layer->out;
+    for (size_t n = 0; n < rows; n++) {
+        size_t i0 = 0, j0 = 0, c0 = 0;
+        for (size_t k = 0; k < layer->input_count; k++) {
+            const inv_shape in = layer->inputs[k].shape;
+            for (size_t v = 0; v < inv_shape_size(in); v++) {
+                const size_t c = v % in.channels, j = v / in.channels % in.width;
+                const size_t i = v / in.channels / in.width;
+                y[((n * out.height + i0 + i) * out.width + j0 + j) * out.channels + c0 + c] =
+                    x[k][n * inv_shape_size(in) + v];
+            }
+            if (setting_is(layer, "axis", "height"))
+                i0 += in.height;
+            else if (setting_is(layer, "axis", "width"))
+                j0 += in.width;
+            else
+                c0 += in.channels;
+        }
+    }
 }
 
 static void pool(const inv_layer *layer, const double *x, size_t rows, double *y, bool mean)
 {
     const twin_window w = twin_window_of(layer);
+    const bool count_all = mean && setting_true(layer, "count_padding");
     for (size_t n = 0; n < rows; n++, x += inv_shape_size(layer->in))
         for (int i = 0; i < (int)layer->out.height; i++)
             for (int j = 0; j < (int)layer->out.width; j++)
                 for (size_t k = 0; k < layer->out.channels; k++)
-                    *y++ = twin_window_pool(layer, &w, x, i, j, k, mean);
+                    *y++ = twin_window_pool(layer, &w, x, i, j, k, mean, count_all);
 }
 
 static void twin_max_pool(const inv_layer *layer, const double *params, const double *x,
@@ -475,12 +1025,11 @@ static void twin_batch_norm(const inv_layer *layer, const double *params, const 
                             size_t rows, double *y, double *penalty)
 {
     const size_t n = layer->in.channels, count = rows * inv_shape_size(layer->in) / n;
-    const double *gamma = block(layer, params, "gamma"), *beta = block(layer, params, "beta");
     (void)penalty;
     for (size_t c = 0; c < n; c++) {
         double mean = block(layer, params, "mean")[c];
         double variance = block(layer, params, "variance")[c];
-        if (mode_now.training && !layer->blocks[0].frozen) {
+        if (mode_now.training && !layer->frozen) {
             mean = variance = 0.0;
             for (size_t k = 0; k < count; k++)
                 mean += x[k * n + c] / (double)count;
@@ -489,7 +1038,8 @@ static void twin_batch_norm(const inv_layer *layer, const double *params, const 
         }
         const double deviation = sqrt(variance + setting(layer, "epsilon"));
         for (size_t k = 0; k < count; k++)
-            y[k * n + c] = gamma[c] * (x[k * n + c] - mean) / deviation + beta[c];
+            y[k * n + c] = own(layer, params, "gamma", c, 1.0) * (x[k * n + c] - mean) / deviation +
+                           own(layer, params, "beta", c, 0.0);
     }
 }
 
@@ -548,8 +1098,9 @@ static void twin_inverse_batch_norm(const inv_layer *layer, const double *params
     (void)penalty;
     for (size_t k = 0; k < rows * inv_shape_size(layer->in); k++) {
         const size_t c = k % n;
-        y[k] = (x[k] - block(layer, params, "beta")[c]) / block(layer, params, "gamma")[c] *
-                   sqrt(block(layer, params, "variance")[c] + epsilon) +
+        const double gamma = find_block(layer, "gamma") ? block(layer, params, "gamma")[c] : 1.0;
+        const double beta = find_block(layer, "beta") ? block(layer, params, "beta")[c] : 0.0;
+        y[k] = (x[k] - beta) / gamma * sqrt(block(layer, params, "variance")[c] + epsilon) +
                block(layer, params, "mean")[c];
     }
 }
@@ -581,7 +1132,55 @@ static const struct {
              {"inverse_elu", twin_inverse_elu},
              {"inverse_softplus", twin_inverse_softplus},
              {"inverse_scale", twin_inverse_scale},
-             {"inverse_batch_norm", twin_inverse_batch_norm}};
+             {"inverse_batch_norm", twin_inverse_batch_norm},
+             {"hard_sigmoid", twin_formula},
+             {"hard_tanh", twin_formula},
+             {"hard_silu", twin_formula},
+             {"silu", twin_formula},
+             {"gelu", twin_formula},
+             {"selu", twin_formula},
+             {"celu", twin_formula},
+             {"mish", twin_formula},
+             {"softsign", twin_formula},
+             {"squareplus", twin_formula},
+             {"sparse_plus", twin_formula},
+             {"sparse_sigmoid", twin_formula},
+             {"tanh_shrink", twin_formula},
+             {"soft_shrink", twin_formula},
+             {"hard_shrink", twin_formula},
+             {"threshold", twin_formula},
+             {"log_sigmoid", twin_formula},
+             {"exponential", twin_formula},
+             {"log", twin_formula},
+             {"square", twin_formula},
+             {"sqrt", twin_formula},
+             {"abs", twin_formula},
+             {"erf", twin_formula},
+             {"log_softmax", twin_log_softmax},
+             {"sparsemax", twin_sparsemax},
+             {"glu", twin_glu},
+             {"prelu", twin_prelu},
+             {"rescale", twin_rescale},
+             {"layer_norm", twin_layer_norm},
+             {"group_norm", twin_group_norm},
+             {"depthwise_conv2d", twin_depthwise_conv2d},
+             {"conv2d_transpose", twin_conv2d_transpose},
+             {"global_avg_pool", twin_global},
+             {"global_max_pool", twin_global},
+             {"pad", twin_pad},
+             {"crop", twin_crop},
+             {"upsample", twin_upsample},
+             {"reshape", twin_identity},
+             {"permute", twin_permute},
+             /* of one input; twin_joins has those of several */
+             {"add", twin_identity},
+             {"subtract", twin_identity},
+             {"multiply", twin_identity},
+             {"divide", twin_identity},
+             {"average", twin_identity},
+             {"maximum", twin_identity},
+             {"minimum", twin_identity},
+             {"concat", twin_identity}};
 
 static twin_function *find_twin(const char *type)
 {
@@ -600,17 +1199,16 @@ twin *twin_alloc(const inv_net *net, size_t first, size_t last, const gsl_matrix
                  const gsl_matrix_float *dy)
 {
     twin *t = get(1, sizeof *t);
-    size_t widest = 0;
     *t = (twin){.net = net, .first = first, .last = last, .rows = x->size1};
     ck_assert_uint_eq(x->size2, inv_net_units(net, first));
     ck_assert_uint_eq(dy->size2, inv_net_units(net, last));
-    for (size_t p = first; p <= last; p++)
-        widest = inv_net_units(net, p) > widest ? inv_net_units(net, p) : widest;
     t->params = gradient_doubles(inv_net_params(net), inv_net_size(net));
     t->x = frame_doubles(&(frame){NULL, *x});
     t->dy = frame_doubles(&(frame){NULL, *dy});
-    for (int i = 0; i < 2; i++)
-        t->work[i] = get(t->rows * widest, sizeof(double));
+    t->at = get(last - first + 1, sizeof *t->at);
+    t->at[0] = t->x;
+    for (size_t p = first + 1; p <= last; p++)
+        t->at[p - first] = get(t->rows * inv_net_units(net, p), sizeof(double));
     return t;
 }
 
@@ -619,23 +1217,38 @@ void twin_free(twin *t)
     free(t->params);
     free(t->x);
     free(t->dy);
-    free(t->work[0]);
-    free(t->work[1]);
+    for (size_t p = t->first + 1; p <= t->last; p++)
+        free(t->at[p - t->first]);
+    free(t->at);
     free(t);
+}
+
+/* y of a layer that joins several inputs. */
+static void twin_join(twin *t, const inv_layer *layer, double *y)
+{
+    double *x[INV_INPUTS_MAX];
+    for (size_t k = 0; k < layer->input_count; k++)
+        x[k] = t->at[layer->inputs[k].point - t->first];
+    if (strcmp(layer->type->name, "concat") == 0)
+        twin_concat(layer, x, t->rows, y);
+    else
+        twin_merge(layer, x, t->rows, y);
 }
 
 double twin_objective(twin *t)
 {
-    const double *x = t->x;
     t->penalty = 0.0;
     for (size_t p = t->first; p < t->last; p++) {
         const inv_layer *layer = inv_net_layer(t->net, p);
         twin_function *function = find_twin(layer->type->name);
         GRADIENT_HOLD(function != NULL, "tests/gradient.c has no twin of %s", layer->type->name);
-        t->y = t->work[p % 2];
+        t->y = t->at[p + 1 - t->first];
         mode_now = (inv_mode){t->mode.training, .key = inv_rng_mix(t->mode.key, p)};
-        function(layer, t->params, x, t->rows, t->y, &t->penalty);
-        x = t->y;
+        if (layer->input_count > 1)
+            twin_join(t, layer, t->y);
+        else
+            function(layer, t->params, t->at[layer->inputs[0].point - t->first], t->rows, t->y,
+                     &t->penalty);
     }
     double sum = t->penalty;
     for (size_t i = 0; i < t->rows * inv_net_units(t->net, t->last); i++)

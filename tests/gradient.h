@@ -75,7 +75,7 @@ typedef struct twin {
         mode; /* at rest unless changed; key is the step's, of which each layer makes its own */
     double *params, *x, *dy, *y;
     double penalty;
-    double *work[2];
+    double **at; /* [last - first + 1]: at each point; at[0] is x, at the last y */
 } twin;
 
 bool twin_exists(const char *type);

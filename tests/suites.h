@@ -33,6 +33,7 @@
     X(window)                                                                                      \
     X(norm)                                                                                        \
     X(net)                                                                                         \
+    X(graph)                                                                                       \
     X(loss)                                                                                        \
     X(optim)                                                                                       \
     X(schedule)                                                                                    \

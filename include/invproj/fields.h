@@ -105,6 +105,7 @@ typedef struct inv_field {
     const void *item_default;
     inv_affects affects;
     bool optional; /* INV_FIELD_NAME with choices: "" stands for none of them */
+    bool quiet;    /* a layer's key that its description leaves out where it has its default */
 } inv_field;
 
 /* A table and the struct it fills; several of them may share one group. */

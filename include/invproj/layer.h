@@ -1,4 +1,4 @@
-/* layer.h - what a layer is: one step of a chain, from a batch of rows to a batch of rows.
+/* layer.h - what a layer is: one step of a net, from a batch of rows to a batch of rows.
  *
  * A type of layer is a const struct of functions in a file of its own, src/net/layers/TYPE.c; the table
  * in src/net/layers.h lists them. To add one: write the file, add its line to the table.
@@ -47,10 +47,19 @@ typedef struct inv_mode {
 
 typedef struct inv_layer_type inv_layer_type;
 
+/* What a layer reads: the values at a point below it. */
+typedef struct inv_input {
+    size_t point;
+    inv_shape shape;
+} inv_input;
+
 typedef struct inv_layer {
     const inv_layer_type *type;
     char name[INV_NAME_MAX]; /* of the point where it ends: "hidden1.pre", "hidden1" */
-    inv_shape in, out;
+    inv_shape in, out;       /* in: the shape of the first input */
+    size_t input_count;      /* 1, but for types that join several */
+    inv_input *inputs;       /* owned by the net */
+    bool frozen;             /* training leaves its parameters as they are */
     size_t block_count;
     inv_block blocks[INV_BLOCKS_MAX];
     void *spec; /* type->spec_size bytes, owned by the net */
@@ -79,6 +88,11 @@ struct inv_layer_type {
     void (*backward)(const inv_layer *layer, const float *params, void *state,
                      const gsl_matrix_float *x, const gsl_matrix_float *y,
                      const gsl_matrix_float *dy, float *dparams, gsl_matrix_float *dx);
+    /* Of a layer that joins several inputs: y of x[0 .. input_count - 1], and dx of input `which`.
+     * forward and backward are then inv_join_forward and inv_join_backward, for one input. */
+    void (*join)(const inv_layer *layer, const gsl_matrix_float *const *x, gsl_matrix_float *y);
+    void (*part)(const inv_layer *layer, size_t which, const gsl_matrix_float *const *x,
+                 const gsl_matrix_float *y, const gsl_matrix_float *dy, gsl_matrix_float *dx);
     /* Of an elementwise layer, whose forward and backward are inv_elementwise_forward and
      * inv_elementwise_backward: n values and their gradients. */
     void (*map)(const inv_layer *layer, size_t n, const float *x, float *y);

@@ -1,9 +1,11 @@
-/* net.h - a net: a chain of layers over one flat vector of parameters.
+/* net.h - a net: layers over one flat vector of parameters, each reading the one before it, or those
+ * that it names: a chain, or a small graph.
  *
- * A point is a place in the chain, named after the layer that ends there: "input", "hidden1.pre"
+ * A point is a place in the net, named after the layer that ends there: "input", "hidden1.pre"
  * (before the activation), "hidden1", ..., "output.pre" (the logits), "output". Points are
  * numbered: 0 is the input, p is the place after p layers. A pass carries a batch from one point to
- * a later one, and a gradient back.
+ * a later one, and a gradient back. Where a net branches, a pass can start only at a point that no
+ * layer passes by: what lies above it must be a function of its values.
  *
  *     inv_pass *pass = NULL;
  *     status = inv_pass_alloc(net, 0, inv_net_depth(net), 100, INV_PASS_FORWARD, &pass);
@@ -26,8 +28,10 @@ typedef struct inv_net inv_net;
 /* Builds the net that the list at `path` of `config` describes, for rows of shape `input` and data
  * of `classes` classes. Each element holds name, type, the type's keys, and perhaps an activation,
  * which becomes a layer of its own: {name = "hidden1"; type = "dense"; units = 30; activation =
- * "sigmoid";} ends at "hidden1.pre" and "hidden1". `frozen` keeps a layer's parameters as they are
- * in training. Parameters are 0. INV_ECONFIG names the key at
+ * "sigmoid";} ends at "hidden1.pre" and "hidden1". `inputs = ["hidden1", "input"]` names the points
+ * that a layer reads, in place of the one before it: earlier ones, several for a type that joins
+ * (add, concat). Each point but the last must be read. `frozen` keeps a layer's parameters as they
+ * are in training. Parameters are 0. INV_ECONFIG names the key at
  * fault; INV_EINVAL for rows of no values or of more than INT_MAX; INV_ENOMEM. The caller frees. */
 INV_MUST_CHECK inv_status inv_net_build(const inv_config *config, const char *path, inv_shape input,
                                         size_t classes, inv_net **out);
@@ -39,6 +43,7 @@ INV_MUST_CHECK inv_status inv_net_build_within(const inv_config *config, const c
 void inv_net_free(inv_net *net);
 
 #define INV_LAYERS_MAX 1000 /* that an experiment file may have */
+#define INV_INPUTS_MAX 256  /* that a layer may have */
 
 /* The keys that a layer of any type has, and the struct that holds their defaults. */
 extern const inv_field inv_layer_common_fields[];
@@ -69,11 +74,17 @@ size_t inv_net_units(const inv_net *net, size_t point); /* the size of that shap
 /* The point of the logits: before a last softmax, else the last. */
 size_t inv_net_logits(const inv_net *net);
 
+/* Whether the layers from point `first` to `last` are a chain, each reading the one before it. */
+bool inv_net_is_chain(const inv_net *net, size_t first, size_t last);
+/* Whether a pass can start at `first` and end at `last`: no layer between reads what lies below. */
+bool inv_net_is_path(const inv_net *net, size_t first, size_t last);
+
 typedef struct inv_pass inv_pass;
 typedef enum inv_pass_kind { INV_PASS_FORWARD, INV_PASS_BOTH } inv_pass_kind;
 
 /* A pass from point `first` to point `last` (first < last) of at most `rows` rows; INV_PASS_BOTH
- * can also go back. Everything it needs is allocated here. The caller frees. */
+ * can also go back. Everything it needs is allocated here. INV_ECONFIG where layers between read
+ * what lies below `first`. The caller frees. */
 INV_MUST_CHECK inv_status inv_pass_alloc(const inv_net *net, size_t first, size_t last, size_t rows,
                                          inv_pass_kind kind, inv_pass **out);
 void inv_pass_free(inv_pass *pass);

@@ -12,7 +12,7 @@
 
 #include "base/config.h"
 
-#define CHOICES_MAX 64
+#define CHOICES_MAX 256
 
 /* ---- reading one field ---- */
 
@@ -47,20 +47,25 @@ static inv_status read_number(const inv_config *config, const char *path, const 
 static inv_status check_choice(const inv_config *config, const char *path,
                                const inv_choice *choices, const char *value)
 {
-    size_t count = 0;
-    char list[INV_TEXT_MAX] = "";
-    const char *names[CHOICES_MAX];
-    for (; count < CHOICES_MAX && choices[count].name; count++) {
-        names[count] = choices[count].name;
-        if (strcmp(names[count], value) == 0)
+    size_t count = 0, used = 0, listed = 0;
+    char list[2 * INV_TEXT_MAX] = "";
+    const char *names[CHOICES_MAX] = {NULL};
+    for (const inv_choice *c = choices; c->name; c++) {
+        if (strcmp(c->name, value) == 0)
             return INV_OK;
-        size_t used = strlen(list);
-        snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", names[count]);
+        if (count < CHOICES_MAX)
+            names[count++] = c->name;
     }
     const char *near = inv_nearest(value, names, count);
     if (near)
         return inv_config_error(config, path, "there is no '%s'; did you mean '%s'?", value, near);
-    return inv_config_error(config, path, "there is no '%s'; known: %s", value, list);
+    while (listed < count && used + strlen(names[listed]) + 3 < sizeof list) {
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "",
+                                 names[listed]);
+        listed++;
+    }
+    return inv_config_error(config, path, "there is no '%s'; known: %s%s", value, list,
+                            listed < count ? ", ..." : "");
 }
 
 static inv_status read_string(const inv_config *config, const char *path, const inv_field *field,

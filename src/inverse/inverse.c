@@ -61,7 +61,7 @@ inv_status inv_inverse_point(const inv_net *net, const char *name, size_t *point
     if (status != INV_OK)
         return status;
     if (*point > 1 && inv_net_layer(net, *point - 1)->type->one_to_one)
-        --*point;
+        *point = inv_net_layer(net, *point - 1)->inputs[0].point;
     if (*point == 0 || *point > inv_net_logits(net))
         return INV_ERROR(INV_ECONFIG, "%s: cannot be inverted; points from %s to %s can", name,
                          inv_net_point_name(net, 1), inv_net_point_name(net, inv_net_logits(net)));

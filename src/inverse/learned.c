@@ -47,6 +47,12 @@ static inv_status mirror_layers(const inv_inverse_spec *spec, const inv_net *net
                                 json_t *list)
 {
     const inv_mirror how = {spec->kernel, spec->squash, spec->range_penalty};
+    if (!inv_net_is_chain(net, 0, point))
+        return INV_ERROR(INV_ECONFIG,
+                         "inverse.at: below %s the net branches, and the inverse of a net that "
+                         "branches is not known; make images by optimisation instead: generate or "
+                         "features with at = \"input\"",
+                         inv_net_point_name(net, point));
     for (size_t p = point; p-- > 0;) {
         const inv_layer *layer = inv_net_layer(net, p);
         if (!layer->type->mirror)

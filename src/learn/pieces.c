@@ -42,12 +42,14 @@ static size_t share_count(size_t maximum, size_t rows)
 
 /* ---- making them ---- */
 
-/* Behind the last layer that looks at the whole batch. */
+/* Behind the last layer that looks at the whole batch, at a point that no branch passes by. */
 static size_t find_split(const inv_net *net, size_t last)
 {
     size_t split = last;
     while (split > 0 && !inv_net_layer(net, split - 1)->type->whole_batch)
         split--;
+    while (split < last && !inv_net_is_path(net, split, last))
+        split++;
     return split;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "invproj/layer.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -74,6 +75,36 @@ void inv_elementwise_backward(const inv_layer *layer, const float *params, void 
     for (size_t i = 0; i < x->size1; i++)
         layer->type->gradient(layer, x->size2, x->data + i * x->tda, y->data + i * y->tda,
                               dy->data + i * dy->tda, dx->data + i * dx->tda);
+}
+
+void inv_join_forward(const inv_layer *layer, const float *params, void *state,
+                      const inv_mode *mode, const gsl_matrix_float *x, gsl_matrix_float *y)
+{
+    (void)params, (void)state, (void)mode;
+    layer->type->join(layer, &x, y);
+}
+
+void inv_join_backward(const inv_layer *layer, const float *params, void *state,
+                       const gsl_matrix_float *x, const gsl_matrix_float *y,
+                       const gsl_matrix_float *dy, float *dparams, gsl_matrix_float *dx)
+{
+    (void)params, (void)state, (void)dparams;
+    if (dx)
+        layer->type->part(layer, 0, &x, y, dy, dx);
+}
+
+inv_status inv_layer_gives(inv_layer *layer, inv_shape out)
+{
+    size_t room = INT_MAX;
+    for (int d = 0; d < 3; d++) {
+        const size_t n = (size_t[]){out.height, out.width, out.channels}[d];
+        room = n ? room / n : 0;
+    }
+    if (room == 0)
+        return INV_ERROR(INV_ECONFIG, "%s: rows of %zu x %zu x %zu values", layer->name, out.height,
+                         out.width, out.channels);
+    layer->out = out;
+    return INV_OK;
 }
 
 void inv_identity_map(const inv_layer *layer, size_t n, const float *x, float *y)

@@ -3,51 +3,87 @@
 
 #include <string.h>
 
+#include "net/layers.h"
+
 const inv_choice inv_window_paddings[] = {
     {"valid", "nothing: windows lie inside the image"},
     {"same", "zeros, so many that there is a window for each pixel, or each stride-th"},
+    {"explicit", "zeros, as many rows and columns as top, bottom, left and right say"},
     {0}};
 
-/* How many windows of `size` there are along n values, and the zeros around them. */
-static size_t places(size_t n, size_t size, size_t stride, bool same, size_t *padding)
+/* What lies around n values along an axis. */
+typedef struct padding {
+    size_t before, after;
+} padding;
+
+/* How many windows of `size` there are along n values with that around them. */
+static size_t places(size_t n, size_t size, size_t stride, padding p)
 {
-    *padding = 0;
-    if (!same)
-        return n < size ? 0 : (n - size) / stride + 1;
+    const size_t all = p.before + n + p.after;
+    return all < size ? 0 : (all - size) / stride + 1;
+}
+
+/* So much that there are ceil(n / stride) windows. */
+static padding same_padding(size_t n, size_t size, size_t stride)
+{
     const size_t count = (n + stride - 1) / stride, reach = (count - 1) * stride + size;
-    *padding = reach > n ? reach - n : 0;
-    return count;
+    const size_t all = reach > n ? reach - n : 0;
+    return (padding){all / 2, all - all / 2};
+}
+
+static size_t first_of(size_t a, size_t b, size_t c)
+{
+    return a ? a : b ? b : c;
 }
 
 inv_window inv_window_over(inv_shape in, const inv_window_spec *spec)
 {
-    const bool same = strcmp(spec->padding, "same") == 0;
-    const size_t height = spec->height, width = spec->width;
-    inv_window w = {in,
-                    in,
-                    height,
-                    width,
-                    .stride_y = spec->stride ? spec->stride : height,
-                    .stride_x = spec->stride ? spec->stride : width};
-    size_t rows, columns;
-    w.out_height = places(in.height, height, w.stride_y, same, &rows);
-    w.out_width = places(in.width, width, w.stride_x, same, &columns);
-    w.padded.height += rows;
-    w.padded.width += columns;
-    w.top = rows / 2;
-    w.left = columns / 2;
+    inv_window w = {.in = in, .padded = in, .height = spec->height, .width = spec->width};
+    padding y = {0}, x = {0};
+    w.stride_y = first_of(spec->stride_height, spec->stride, spec->height);
+    w.stride_x = first_of(spec->stride_width, spec->stride, spec->width);
+    w.dilation_y = first_of(spec->dilation_height, spec->dilation, 1);
+    w.dilation_x = first_of(spec->dilation_width, spec->dilation, 1);
+    const size_t height = (w.height - 1) * w.dilation_y + 1;
+    const size_t width = (w.width - 1) * w.dilation_x + 1;
+    if (strcmp(spec->padding, "same") == 0) {
+        y = same_padding(in.height, height, w.stride_y);
+        x = same_padding(in.width, width, w.stride_x);
+    } else if (strcmp(spec->padding, "explicit") == 0) {
+        y = (padding){spec->top, spec->bottom};
+        x = (padding){spec->left, spec->right};
+    }
+    w.out_height = places(in.height, height, w.stride_y, y);
+    w.out_width = places(in.width, width, w.stride_x, x);
+    w.padded.height += y.before + y.after;
+    w.padded.width += x.before + x.after;
+    w.top = y.before;
+    w.left = x.before;
     return w;
 }
 
-inv_status inv_window_shape(const inv_layer *layer, inv_window_spec *spec, inv_window *out)
+inv_status inv_window_fill(const inv_layer *layer, inv_window_spec *spec)
 {
-    const inv_shape in = layer->in;
     spec->height = spec->height ? spec->height : spec->size;
     spec->width = spec->width ? spec->width : spec->size;
     if (spec->height == 0 || spec->width == 0)
         return INV_ERROR(INV_ECONFIG,
                          "%s: a window of no size; give it a size, or height and width",
                          layer->name);
+    if (strcmp(spec->padding, "explicit") != 0 &&
+        spec->top + spec->bottom + spec->left + spec->right > 0)
+        return INV_ERROR(INV_ECONFIG,
+                         "%s: top, bottom, left and right are for padding = \"explicit\"",
+                         layer->name);
+    return INV_OK;
+}
+
+inv_status inv_window_shape(const inv_layer *layer, inv_window_spec *spec, inv_window *out)
+{
+    const inv_shape in = layer->in;
+    inv_status status = inv_window_fill(layer, spec);
+    if (status != INV_OK)
+        return status;
     *out = inv_window_over(in, spec);
     if (out->out_height == 0 || out->out_width == 0)
         return INV_ERROR(
@@ -58,17 +94,32 @@ inv_status inv_window_shape(const inv_layer *layer, inv_window_spec *spec, inv_w
     return INV_OK;
 }
 
+inv_status inv_window_shape_inside(const inv_layer *layer, inv_window_spec *spec, inv_window *out)
+{
+    inv_status status = inv_window_shape(layer, spec, out);
+    const inv_window *w = out;
+    if (status != INV_OK)
+        return status;
+    if (w->top >= w->height || (w->out_height - 1) * w->stride_y >= w->top + w->in.height ||
+        w->left >= w->width || (w->out_width - 1) * w->stride_x >= w->left + w->in.width)
+        return INV_ERROR(INV_ECONFIG,
+                         "%s: a window would lie outside the image altogether; take a larger one, "
+                         "or less padding",
+                         layer->name);
+    return INV_OK;
+}
+
 const inv_field inv_pool_fields[] = {INV_WINDOW_FIELDS(0), {0}};
 const inv_window_spec inv_pool_defaults = {.size = 2, .padding = "valid"};
 
 inv_status inv_pool_shape(inv_layer *layer, size_t classes)
 {
     inv_window w;
-    inv_status status = inv_window_shape(layer, layer->spec, &w);
+    inv_status status = inv_window_shape_inside(layer, layer->spec, &w);
     (void)classes;
-    if (status == INV_OK)
-        layer->out = (inv_shape){w.out_height, w.out_width, layer->in.channels};
-    return status;
+    if (status != INV_OK)
+        return status;
+    return inv_layer_gives(layer, (inv_shape){w.out_height, w.out_width, layer->in.channels});
 }
 
 static inv_span span(size_t start, size_t size, size_t before, size_t n)

@@ -14,6 +14,10 @@ typedef struct inv_window_spec {
     size_t height, width; /* of the window */
     size_t stride;        /* 0: the window's height and width */
     char padding[INV_NAME_MAX];
+    size_t stride_height, stride_width; /* 0: stride */
+    size_t top, bottom, left, right;    /* where padding is "explicit" */
+    /* Pixels from one value of a window to the next, of layers that have those keys; 0 is 1. */
+    size_t dilation, dilation_height, dilation_width;
 } inv_window_spec;
 
 extern const inv_choice inv_window_paddings[];
@@ -34,9 +38,29 @@ extern const inv_choice inv_window_paddings[];
          0,                                                                                        \
          INV_WINDOW_MOST,                                                                          \
          .help = "pixels from one window to the next; 0: the window's size"},                      \
+        {"padding", INV_FIELD_NAME, (offset) + offsetof(inv_window_spec, padding),                 \
+         .choices = inv_window_paddings, .help = "what lies around the image"},                    \
+        INV_WINDOW_QUIET("stride_height", offset, stride_height,                                   \
+                         "rows from one window to the next; 0: stride"),                           \
+        INV_WINDOW_QUIET("stride_width", offset, stride_width,                                     \
+                         "columns from one window to the next; 0: stride"),                        \
+        INV_WINDOW_QUIET("top", offset, top, "rows above the image, of explicit padding"),         \
+        INV_WINDOW_QUIET("bottom", offset, bottom, "rows below the image"),                        \
+        INV_WINDOW_QUIET("left", offset, left, "columns left of the image"),                       \
+        INV_WINDOW_QUIET("right", offset, right, "columns right of the image")
+
+#define INV_DILATION_FIELDS(offset)                                                                \
+    INV_WINDOW_QUIET("dilation", offset, dilation,                                                 \
+                     "pixels from one value of a window to the next"),                             \
+        INV_WINDOW_QUIET("dilation_height", offset, dilation_height,                               \
+                         "rows from one value to the next; 0: dilation"),                          \
+        INV_WINDOW_QUIET("dilation_width", offset, dilation_width,                                 \
+                         "columns from one value to the next; 0: dilation")
+
+#define INV_WINDOW_QUIET(key, offset, member, text)                                                \
     {                                                                                              \
-        "padding", INV_FIELD_NAME, (offset) + offsetof(inv_window_spec, padding),                  \
-            .choices = inv_window_paddings, .help = "what lies around the image"                   \
+        key, INV_FIELD_SIZE, (offset) + offsetof(inv_window_spec, member), 0, INV_WINDOW_MOST,     \
+            .help = text, .quiet = true                                                            \
     }
 
 /* A pool's settings are those of its windows alone: its fields, defaults and shape. */
@@ -48,7 +72,7 @@ INV_MUST_CHECK inv_status inv_pool_shape(inv_layer *layer, size_t classes);
  * image, in which the image starts at row `top` and column `left`. */
 typedef struct inv_window {
     inv_shape in, padded;
-    size_t height, width, stride_y, stride_x;
+    size_t height, width, stride_y, stride_x, dilation_y, dilation_x;
     size_t top, left;
     size_t out_height, out_width;
 } inv_window;
@@ -59,13 +83,20 @@ typedef struct inv_span {
 
 /* Lays windows over images of shape `in`. valid: as many as fit, the rest of the image is left
  * over. same: ceil(n / stride) of them, max((ceil(n / stride) - 1) stride + size - n, 0) zeros
- * around the image, the odd one at the bottom and on the right (TensorFlow's convention). */
+ * around the image, the odd one at the bottom and on the right (TensorFlow's convention). Where the
+ * values of a window are d pixels apart, its size counts as (size - 1) d + 1. */
 inv_window inv_window_over(inv_shape in, const inv_window_spec *spec);
 
-/* Fills in height and width, and lays the windows. INV_ECONFIG where there is no window, or none
- * fits. */
+/* Fills in height and width. INV_ECONFIG where there is no window, or padding that is not used. */
+INV_MUST_CHECK inv_status inv_window_fill(const inv_layer *layer, inv_window_spec *spec);
+
+/* The same, and lays the windows. INV_ECONFIG also where none fits. */
 INV_MUST_CHECK inv_status inv_window_shape(const inv_layer *layer, inv_window_spec *spec,
                                            inv_window *out);
+/* The same, for a layer that leaves out what lies around the image: INV_ECONFIG too where a window
+ * would lie outside it altogether. */
+INV_MUST_CHECK inv_status inv_window_shape_inside(const inv_layer *layer, inv_window_spec *spec,
+                                                  inv_window *out);
 
 /* Whether the padded image is not the image itself. */
 static inline bool inv_window_pads(const inv_window *w)

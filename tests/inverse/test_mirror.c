@@ -196,6 +196,37 @@ START_TEST(affine_layers_are_undone)
 }
 END_TEST
 
+/* What other programs' nets have between their layers: numbers, and activations with settings, here
+ * where none of them loses anything. */
+START_TEST(settings_are_undone)
+{
+    static const char text[] =
+        "layers = ({name = \"a\"; type = \"rescale\"; scale = 1.5; offset = 0.25;},"
+        "{name = \"b\"; type = \"selu\";},"
+        "{name = \"c\"; type = \"softplus\"; beta = 2.0;},"
+        "{name = \"n\"; type = \"batch_norm\"; use_gamma = false; use_beta = false;},"
+        "{name = \"m\"; type = \"batch_norm\"; use_gamma = false;},"
+        "{name = \"d\"; type = \"relu\"; negative_slope = 0.25;},"
+        "{name = \"e\"; type = \"reshape\"; height = 6; width = 2;},"
+        "{name = \"unit\"; type = \"hard_sigmoid\"; slope = 0.01;});";
+    inv_net *net = gradient_net(text, (inv_shape){HEIGHT, WIDTH, CHANNELS}, 0), *inverse = NULL;
+    gsl_matrix_float *x = small_matrix(ROWS, VALUES), *images = small_matrix(ROWS, VALUES);
+    for (size_t i = 0; i < ROWS; i++)
+        gradient_fill(x->data + i * x->tda, VALUES, 0.0, 1.0, 3 + i);
+    ck_assert_status(build_at(net, "unit", &inverse), INV_OK);
+    ck_assert_status(inv_inverse_project(net, inverse, inv_net_depth(net), x, images, NULL, NULL),
+                     INV_OK);
+    for (size_t i = 0; i < ROWS; i++)
+        for (size_t j = 0; j < VALUES; j++)
+            ck_assert_float_eq_tol(gsl_matrix_float_get(images, i, j),
+                                   gsl_matrix_float_get(x, i, j), 1e-4f);
+    gsl_matrix_float_free(x);
+    gsl_matrix_float_free(images);
+    inv_net_free(inverse);
+    inv_net_free(net);
+}
+END_TEST
+
 /* ---- what cannot be ---- */
 
 START_TEST(refusals_say_why_and_what_instead)
@@ -212,6 +243,13 @@ START_TEST(refusals_say_why_and_what_instead)
          "of each window); make images by optimisation"},
         {"{ name = \"a\"; type = \"avg_pool\"; }", "b", "(it keeps only the mean of each window)"},
         {"{ name = \"a\"; type = \"softmax\"; }", "b", "(it keeps only ratios)"},
+        {"{ name = \"a\"; type = \"square\"; }", "b", "(it keeps no signs)"},
+        {"{ name = \"a\"; type = \"layer_norm\"; }", "b",
+         "(it keeps neither the mean nor the size"},
+        {"{ name = \"a\"; type = \"mish\"; }, { name = \"c\"; type = \"celu\"; }", "b",
+         "c is a celu layer, which has no inverse by weights; make"},
+        {"{ name = \"a\"; type = \"rescale\"; scale = 0.0; }", "b", "a rescales by more than one"},
+        {"{ name = \"a\"; type = \"rescale\"; per = \"channel\"; }", "b", "than one number"},
         {"{ name = \"a\"; type = \"squash\"; }", "b",
          "a is a squash layer, which has no inverse by weights; make"},
         {"{ name = \"a\"; type = \"flatten\"; }", "a",
@@ -263,6 +301,7 @@ Suite *mirror_suite(void)
     tcase_add_test(tcase, activations_are_undone);
     tcase_add_test(tcase, estimates_may_lie_outside);
     tcase_add_test(tcase, affine_layers_are_undone);
+    tcase_add_test(tcase, settings_are_undone);
     tcase_add_test(tcase, refusals_say_why_and_what_instead);
     tcase_add_test(tcase, bad_settings_are_refused);
     suite_add_tcase(suite, tcase);

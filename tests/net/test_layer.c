@@ -44,6 +44,53 @@ static const struct {
     {"local", "filters = %zu; size = 3; padding = \"same\";", true, -1.5, 1.0},
     {"batch_norm", "epsilon = 0.01;", false, -1.5, 1.0},
     {"scale", "", false, -1.5, 1.0},
+    {"hard_sigmoid", "slope = 0.375; offset = 0.25;", false, -3.0, 3.0},
+    {"hard_tanh", "low = -0.75; high = 0.5;", false, -1.5, 1.0},
+    {"hard_silu", "", false, -5.0, 4.0},
+    {"silu", "beta = 1.25;", false, -5.0, 3.0},
+    {"gelu", "", false, -4.0, 3.0},
+    {"selu", "", false, -4.0, 3.0},
+    {"celu", "alpha = 0.75;", false, -4.0, 3.0},
+    {"mish", "", false, -5.0, 3.0},
+    {"softsign", "", false, -5.0, 3.0},
+    {"squareplus", "b = 2.5;", false, -5.0, 3.0},
+    {"sparse_plus", "", false, -2.0, 2.0},
+    {"sparse_sigmoid", "", false, -2.0, 2.0},
+    {"tanh_shrink", "", false, -4.0, 3.0},
+    {"soft_shrink", "lambda = 0.375;", false, -1.5, 1.0},
+    {"hard_shrink", "lambda = 0.375;", false, -1.5, 1.0},
+    {"threshold", "threshold = -0.25; value = 1.5;", false, -1.5, 1.0},
+    {"log_sigmoid", "", false, -6.0, 6.0},
+    {"log_softmax", "", false, -3.0, 4.0},
+    {"exponential", "", false, -3.0, 2.0},
+    {"log", "", false, 0.25, 4.0},
+    {"square", "", false, -1.5, 1.0},
+    {"sqrt", "", false, 0.25, 4.0},
+    {"abs", "", false, -1.5, 1.0},
+    {"erf", "", false, -2.0, 1.5},
+    {"sparsemax", "", false, -1.0, 1.0},
+    {"glu", "", false, -1.5, 1.0},
+    {"prelu", "", false, -1.5, 1.0},
+    {"rescale", "scale = -1.75; offset = 0.375;", false, -1.5, 1.0},
+    {"layer_norm", "", false, -1.5, 1.0},
+    {"group_norm", "epsilon = 0.01;", false, -1.5, 1.0},
+    {"depthwise_conv2d", "size = 3; padding = \"same\";", false, -1.5, 1.0},
+    {"conv2d_transpose", "filters = %zu; size = 3; padding = \"same\";", true, -1.5, 1.0},
+    {"global_avg_pool", "", false, -1.5, 1.0},
+    {"global_max_pool", "", false, -1.5, 1.0},
+    {"pad", "", false, -1.5, 1.0},
+    {"crop", "", false, -1.5, 1.0},
+    {"upsample", "factor = 1;", false, -1.5, 1.0},
+    {"reshape", "", false, -1.5, 1.0},
+    {"permute", "order = \"whc\";", false, -1.5, 1.0},
+    {"add", "", false, -1.5, 1.0},
+    {"subtract", "", false, -1.5, 1.0},
+    {"multiply", "", false, -1.5, 1.0},
+    {"divide", "", false, -1.5, 1.0},
+    {"average", "", false, -1.5, 1.0},
+    {"maximum", "", false, -1.5, 1.0},
+    {"minimum", "", false, -1.5, 1.0},
+    {"concat", "", false, -1.5, 1.0},
 };
 #define CASES (sizeof cases / sizeof *cases)
 
@@ -123,15 +170,16 @@ static bench bench_alloc(int which, const size_t shape[3])
 {
     const char *type = inv_layer_types[which / 2].name;
     const size_t c = find(type), out = cases[c].any_out ? shape[2] : shape[1];
-    bench b = {.net = build(type, cases[c].settings, shape[1], shape[2]), .rows = shape[0]};
+    const size_t in = strcmp(type, "glu") == 0 ? 2 * shape[1] : shape[1]; /* it halves them */
+    bench b = {.net = build(type, cases[c].settings, in, shape[2]), .rows = shape[0]};
     b.step = (inv_mode){which % 2, .key = 20160405};
     b.layer = inv_net_layer(b.net, AT);
     ck_assert_str_eq(b.layer->type->name, type);
     b.state = stale_state(b.layer, b.rows);
-    b.x = frame_filled(b.rows, shape[1], cases[c].low, cases[c].high, 101);
+    b.x = frame_filled(b.rows, in, cases[c].low, cases[c].high, 101);
     b.dy = frame_filled(b.rows, out, -1.0, 1.7, 102);
     b.y = frame_alloc(b.rows, out);
-    b.dx = frame_alloc(b.rows, shape[1]);
+    b.dx = frame_alloc(b.rows, in);
     b.size = inv_net_size(b.net);
     b.dparams = malloc(b.size * sizeof(float));
     ck_assert_ptr_nonnull(b.dparams);
@@ -504,7 +552,20 @@ START_TEST(activations_far_from_0)
                {"relu", {0, 0, 30, 1e4}, {0, 0, 1, 1}},
                {"leaky_relu", {-3e3, 0, 30, 1e4}, {0.3, 0.3, 1, 1}}, /* Keras 2's alpha */
                {"elu", {-1, 0, 30, 1e4}, {0, 1, 1, 1}},
-               {"softplus", {0, 0.69314718056, 30, 1e4}, {0, 0.5, 1, 1}}};
+               {"softplus", {0, 0.69314718056, 30, 1e4}, {0, 0.5, 1, 1}},
+               {"hard_sigmoid", {0, 0.5, 1, 1}, {0, 1.0 / 6, 0, 0}}, /* Keras 3's slope */
+               {"hard_tanh", {-1, 0, 1, 1}, {0, 1, 0, 0}},
+               {"hard_silu", {0, 0, 30, 1e4}, {0, 0.5, 1, 1}},
+               {"silu", {0, 0, 30, 1e4}, {0, 0.5, 1, 1}},
+               {"gelu", {0, 0, 30, 1e4}, {0, 0.5, 1, 1}},
+               {"mish", {0, 0, 30, 1e4}, {0, 0.6, 1, 1}},
+               {"selu",
+                {-1.75809934, 0, 31.52102961, 10507.009873554805},
+                {0, 1.75809934, 1.05070099, 1.05070099}},
+               {"celu", {-1, 0, 30, 1e4}, {0, 1, 1, 1}},
+               {"softsign", {-0.99990001, 0, 30.0 / 31, 0.99990001}, {0, 1, 1.0 / 961, 0}},
+               {"log_sigmoid", {-1e4, -0.69314718056, -9.35762297e-14, 0}, {1, 0.5, 0, 0}},
+               {"squareplus", {1e-4, 1, 30.033296378, 10000.0001}, {0, 0.5, 0.998892579, 1}}};
     const float x[] = {-1e4f, 0.0f, 30.0f, 1e4f};
     for (size_t i = 0; i < sizeof far / sizeof *far; i++) {
         double gradients[4];
@@ -762,6 +823,7 @@ Suite *layer_suite(void)
     Suite *suite = suite_create("layer");
     TCase *each = tcase_create("every type"), *tests = tcase_create("some types");
     int types = 0;
+    tcase_set_timeout(each, 60);
     while (inv_layer_types[types].name)
         types++;
     tcase_add_loop_test(each, every_type_is_there, 0, types);

@@ -193,7 +193,9 @@ static const struct {
 } wrong[] = {
     {ELEMENT("name = \"b\"; type = \"dens\"; units = 3;"),
      "t.cfg:2: layers.1.type: ", "did you mean 'dense'?"},
-    {ELEMENT("name = \"b\"; type = \"convolution\";"), "layers.1.type: ", "inverse_dense"},
+    {ELEMENT("name = \"b\"; type = \"convolution\";"), "layers.1.type: ", "known: dense, linear"},
+    {ELEMENT("name = \"b\"; type = \"convolution\";"), "layers.1.type: ", ", rescale, "},
+    {ELEMENT("name = \"b\"; type = \"convolution\";"), "layers.1.type: ", ", ..."},
     {ELEMENT("name = \"b\"; type = \"dens\"; unit = 3;"), "layers.1.unit: ", "mean 'units'?"},
     {ELEMENT("name = \"b\"; units = 3;"), "layers.1: ", "'type' is missing"},
     {ELEMENT("type = \"dense\"; units = 3;"), "layers.1: ", "'name' is missing"},

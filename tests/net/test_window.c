@@ -68,6 +68,128 @@ static const struct {
      3},
     {"type = \"local\"; filters = 2; height = 1; width = 3; stride = 2;", {4, 7, 1}, {2, 3, 2}, 2},
     {"type = \"local\"; filters = 3; size = 2; stride = 3;", {5, 6, 2}, {2, 2, 3}, 9},
+    /* windows with gaps, groups, uneven strides, padding of any kind */
+    {"type = \"conv2d\"; filters = 3; size = 3; dilation = 2;", {7, 6, 2}, {3, 2, 3}, 4},
+    {"type = \"conv2d\"; filters = 2; size = 3; dilation_width = 2; padding = \"same\";",
+     {5, 6, 2},
+     {5, 6, 2},
+     3},
+    {"type = \"conv2d\"; filters = 6; size = 2; groups = 3;", {4, 5, 3}, {3, 4, 6}, 10},
+    {"type = \"conv2d\"; filters = 4; height = 3; width = 2; groups = 2; dilation = 2; stride = 2;"
+     "padding = \"same\"; use_bias = false;",
+     {5, 6, 6},
+     {3, 3, 4},
+     2},
+    {"type = \"conv2d\"; filters = 4; size = 1; groups = 4;", {2, 3, 4}, {2, 3, 4}, 2},
+    {"type = \"conv2d\"; filters = 3; size = 3; padding = \"explicit\"; top = 2; left = 1;"
+     "right = 3; stride_width = 2;",
+     {4, 5, 2},
+     {4, 4, 3},
+     3},
+    {"type = \"conv2d\"; filters = 2; size = 2; stride_height = 3; padding = \"explicit\";"
+     "bottom = 4;",
+     {4, 3, 1},
+     {3, 2, 2},
+     2},
+    {"type = \"max_pool\"; size = 3; stride = 2; padding = \"explicit\"; top = 1; right = 2;",
+     {6, 5, 2},
+     {3, 3, 2},
+     3},
+    {"type = \"max_pool\"; height = 2; width = 3; stride_width = 1;", {6, 5, 2}, {3, 3, 2}, 2},
+    {"type = \"avg_pool\"; size = 3; stride = 2; padding = \"explicit\"; top = 1; left = 1;"
+     "bottom = 1; right = 1; count_padding = true;",
+     {7, 5, 2},
+     {4, 3, 2},
+     3},
+    {"type = \"avg_pool\"; size = 2; padding = \"explicit\"; bottom = 1; left = 1;",
+     {5, 3, 3},
+     {3, 2, 3},
+     2},
+    {"type = \"global_avg_pool\";", {3, 4, 5}, {1, 1, 5}, 3},
+    {"type = \"global_max_pool\";", {3, 4, 5}, {1, 1, 5}, 3},
+    {"type = \"depthwise_conv2d\"; size = 3;", {5, 6, 4}, {3, 4, 4}, 9},
+    {"type = \"depthwise_conv2d\"; size = 3; multiplier = 3; stride = 2; padding = \"same\";",
+     {5, 6, 2},
+     {3, 3, 6},
+     3},
+    {"type = \"depthwise_conv2d\"; size = 2; dilation = 3; use_bias = false;",
+     {5, 4, 3},
+     {2, 1, 3},
+     2},
+    {"type = \"conv2d_transpose\"; filters = 3; height = 3; width = 2; stride = 2;",
+     {2, 3, 4},
+     {5, 6, 3},
+     3},
+    {"type = \"conv2d_transpose\"; filters = 2; size = 3; stride = 2; padding = \"same\";",
+     {3, 2, 3},
+     {6, 4, 2},
+     9},
+    {"type = \"conv2d_transpose\"; filters = 2; size = 2; stride = 3;", {2, 2, 1}, {6, 6, 2}, 2},
+    {"type = \"conv2d_transpose\"; filters = 4; size = 3; stride_height = 2; groups = 2;"
+     "padding = \"explicit\"; top = 1; bottom = 1; left = 1; right = 1; output_padding_height = 1;"
+     "use_bias = false;",
+     {3, 4, 6},
+     {6, 4, 4},
+     2},
+    {"type = \"conv2d_transpose\"; filters = 2; size = 2; dilation = 2;", {2, 3, 2}, {4, 5, 2}, 2},
+    {"type = \"batch_norm\"; use_gamma = false;", {3, 2, 3}, {3, 2, 3}, 4},
+    {"type = \"batch_norm\"; use_beta = false;", {3, 2, 3}, {3, 2, 3}, 4},
+    {"type = \"batch_norm\"; use_beta = false; use_gamma = false;", {3, 2, 3}, {3, 2, 3}, 4},
+    {"type = \"layer_norm\";", {3, 2, 5}, {3, 2, 5}, 4},
+    {"type = \"layer_norm\"; over_height = true; over_width = true;", {3, 2, 4}, {3, 2, 4}, 3},
+    {"type = \"layer_norm\"; over_height = true; over_width = true; over_channels = false;"
+     "use_beta = false;",
+     {3, 4, 2},
+     {3, 4, 2},
+     3},
+    {"type = \"layer_norm\"; over_width = true; over_channels = false; use_gamma = false;",
+     {3, 4, 2},
+     {3, 4, 2},
+     3},
+    {"type = \"layer_norm\"; subtract_mean = false; use_beta = false;", {2, 3, 4}, {2, 3, 4}, 3},
+    {"type = \"group_norm\"; groups = 3; epsilon = 0.01;", {3, 2, 6}, {3, 2, 6}, 4},
+    {"type = \"group_norm\"; groups = 0; use_gamma = false; use_beta = false;",
+     {3, 2, 4},
+     {3, 2, 4},
+     3},
+    {"type = \"glu\";", {3, 2, 6}, {3, 2, 3}, 5},
+    {"type = \"prelu\";", {3, 2, 4}, {3, 2, 4}, 5},
+    {"type = \"prelu\"; share_height = true;", {3, 2, 4}, {3, 2, 4}, 5},
+    {"type = \"prelu\"; share_height = true; share_width = true;", {3, 2, 4}, {3, 2, 4}, 5},
+    {"type = \"prelu\"; share_height = true; share_width = true; share_channels = true;",
+     {3, 2, 4},
+     {3, 2, 4},
+     5},
+    {"type = \"rescale\"; per = \"channel\";", {3, 2, 4}, {3, 2, 4}, 5},
+    {"type = \"rescale\"; per = \"value\";", {3, 2, 4}, {3, 2, 4}, 5},
+    {"type = \"pad\"; top = 1; bottom = 2; right = 3; value = -1.25;", {3, 2, 2}, {6, 5, 2}, 3},
+    {"type = \"pad\"; top = 2; left = 1; right = 2; mode = \"reflect\";", {3, 4, 2}, {5, 7, 2}, 3},
+    {"type = \"pad\"; bottom = 5; left = 1; mode = \"edge\";", {3, 4, 2}, {8, 5, 2}, 3},
+    {"type = \"pad\"; top = 3; right = 2; mode = \"wrap\";", {3, 4, 2}, {6, 6, 2}, 3},
+    {"type = \"crop\"; top = 1; left = 2; right = 1;", {3, 5, 2}, {2, 2, 2}, 3},
+    {"type = \"upsample\"; factor_width = 3;", {2, 3, 2}, {4, 9, 2}, 3},
+    {"type = \"upsample\"; interpolation = \"bilinear\"; factor_height = 3;",
+     {2, 3, 2},
+     {6, 6, 2},
+     3},
+    {"type = \"upsample\"; interpolation = \"bilinear\"; height = 7; width = 5; align_corners = "
+     "true;",
+     {3, 4, 2},
+     {7, 5, 2},
+     3},
+    {"type = \"upsample\"; height = 5; width = 2;", {3, 4, 2}, {5, 2, 2}, 3},
+    {"type = \"reshape\"; height = 4; width = 3;", {3, 2, 4}, {4, 3, 2}, 3},
+    {"type = \"permute\"; order = \"chw\";", {3, 2, 4}, {4, 3, 2}, 3},
+    {"type = \"permute\"; order = \"wch\";", {3, 2, 4}, {2, 4, 3}, 3},
+    {"type = \"permute\"; order = \"hcw\";", {3, 2, 4}, {3, 4, 2}, 3},
+    {"type = \"permute\"; order = \"cwh\";", {3, 2, 4}, {4, 2, 3}, 3},
+    {"type = \"relu\"; max_value = 0.75; negative_slope = 0.25; threshold = -0.5;",
+     {3, 2, 4},
+     {3, 2, 4},
+     3},
+    {"type = \"relu\"; max_value = 0.75;", {3, 2, 4}, {3, 2, 4}, 3},
+    {"type = \"softplus\"; beta = 2.0; threshold = 1.5;", {3, 2, 4}, {3, 2, 4}, 3},
+    {"type = \"gelu\"; approximate = true;", {3, 2, 4}, {3, 2, 4}, 3},
     /* large enough for several threads, and too large to change each value by itself */
     {"type = \"conv2d\"; filters = 32; size = 5; padding = \"same\";",
      {14, 15, 3},
@@ -79,8 +201,19 @@ static const struct {
     {"type = \"avg_pool\"; size = 3; stride = 2;", {17, 15, 8}, {8, 7, 8}, 19},
     {"type = \"batch_norm\";", {17, 15, 8}, {17, 15, 8}, 19},
     {"type = \"scale\";", {17, 15, 8}, {17, 15, 8}, 19},
+    {"type = \"conv2d\"; filters = 12; size = 3; dilation = 2; groups = 2;",
+     {13, 14, 6},
+     {9, 10, 12},
+     21},
+    {"type = \"depthwise_conv2d\"; size = 3; padding = \"same\";", {13, 14, 18}, {13, 14, 18}, 21},
+    {"type = \"conv2d_transpose\"; filters = 9; size = 3; stride = 2;",
+     {7, 6, 12},
+     {15, 13, 9},
+     13},
+    {"type = \"layer_norm\";", {9, 11, 8}, {9, 11, 8}, 13},
+    {"type = \"upsample\"; interpolation = \"bilinear\";", {9, 11, 8}, {18, 22, 8}, 13},
 };
-enum { CASES = sizeof cases / sizeof *cases, LARGE = 7 };
+enum { CASES = sizeof cases / sizeof *cases, LARGE = 12 };
 
 /* That layer below another, a batch, and room for its results. */
 typedef struct bench {
@@ -345,6 +478,67 @@ START_TEST(initial_values_know_the_window)
 }
 END_TEST
 
+/* What comes out of Keras 3.15's Conv2DTranspose, 6 x 9 with a kernel of 3 x 4, strides 2 x 3: with
+ * output_padding (1, 2) and "same"; 3 rows with 1 and "valid"; without, "same" and "valid". */
+START_TEST(transposed_sizes_are_keras_s)
+{
+    static const struct {
+        const char *settings;
+        inv_shape in, out;
+    } sizes[] = {
+        {"height = 3; width = 4; stride_height = 2; stride_width = 3; padding = \"explicit\";"
+         "top = 0; bottom = 1; left = 1; right = 1;",
+         {6, 9, 1},
+         {12, 26, 2}},
+        {"size = 3; stride = 2; output_padding_height = 1;", {3, 3, 1}, {8, 7, 2}},
+        {"size = 3; stride = 2; padding = \"same\";", {6, 9, 1}, {12, 18, 2}},
+        {"size = 2; stride = 3;", {6, 9, 1}, {18, 27, 2}},
+    };
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        char text[256];
+        snprintf(text, sizeof text, "type = \"conv2d_transpose\"; filters = 2; %s",
+                 sizes[i].settings);
+        inv_net *net = build(text, sizes[i].in);
+        const inv_shape out = inv_net_shape(net, 1);
+        ck_assert_uint_eq(out.height, sizes[i].out.height);
+        ck_assert_uint_eq(out.width, sizes[i].out.width);
+        ck_assert_uint_eq(out.channels, sizes[i].out.channels);
+        inv_net_free(net);
+    }
+}
+END_TEST
+
+/* Keras 3.15's UpSampling2D: of 1, 10 come 1, 3.25, 7.75, 10. */
+START_TEST(bilinear_has_half_pixel_centres)
+{
+    const float image[2] = {1.0f, 10.0f};
+    float y[4], dx[2];
+    run_image(
+        "type = \"upsample\"; interpolation = \"bilinear\"; factor_height = 1; factor_width = 2;",
+        (inv_shape){1, 2, 1}, NULL, image, y, dx);
+    ck_assert(y[0] == 1.0f && y[1] == 3.25f && y[2] == 7.75f && y[3] == 10.0f);
+    ck_assert(dx[0] == 2.0f && dx[1] == 2.0f);
+}
+END_TEST
+
+/* One row of 9 values, windows of 4, stride 3, the last over one value that is not there: left out
+ * as TensorFlow does, or a zero as in PyTorch. */
+START_TEST(averages_may_count_the_padding)
+{
+    const float image[9] = {1.0f, 2.0f, 3.0f, 4.0f, 5.0f, 6.0f, 7.0f, 8.0f, 9.0f};
+    float y[3], dx[9];
+    run_image("type = \"avg_pool\"; height = 1; width = 4; stride = 3; padding = \"explicit\"; "
+              "right = 1;",
+              (inv_shape){1, 9, 1}, NULL, image, y, dx);
+    ck_assert(y[0] == 2.5f && y[1] == 5.5f && fabsf(y[2] - 8.0f) < 1e-6f);
+    run_image("type = \"avg_pool\"; height = 1; width = 4; stride = 3; padding = \"explicit\"; "
+              "right = 1; count_padding = true;",
+              (inv_shape){1, 9, 1}, NULL, image, y, dx);
+    ck_assert(y[0] == 2.5f && y[1] == 5.5f && fabsf(y[2] - 6.0f) < 1e-6f);
+    ck_assert(dx[8] == 0.25f);
+}
+END_TEST
+
 /* ---- what cannot be built ---- */
 
 static const struct {
@@ -367,6 +561,36 @@ static const struct {
     {"type = \"conv2d\"; filters = 3; size = 2; strides = 2;", "did you mean 'stride'?"},
     {"type = \"conv2d\"; filters = 3; size = 1025;", "1024"},
     {"type = \"max_pool\"; filters = 3;", "filters: unknown key"},
+    {"type = \"conv2d\"; filters = 4; size = 2; groups = 3;",
+     "a: 2 channels and 4 filters are not in 3 groups"},
+    {"type = \"conv2d\"; filters = 4; size = 2; groups = 0;", "groups: "},
+    {"type = \"conv2d\"; filters = 4; size = 3; dilation = 2;", "a window of 3 x 3 does not fit"},
+    {"type = \"conv2d\"; filters = 4; size = 2; top = 1;", "are for padding = \"explicit\""},
+    {"type = \"conv2d_transpose\"; filters = 4; size = 2; groups = 3;", "not in 3 groups"},
+    {"type = \"conv2d_transpose\"; filters = 4; size = 2; padding = \"explicit\"; top = 9;",
+     "a: rows of 0 x 7 x 4 values"},
+    {"type = \"conv2d_transpose\"; filters = 1048576; size = 1024; stride = 1024;",
+     "a: rows of 4096 x 6144 x 1048576 values"},
+    {"type = \"depthwise_conv2d\"; size = 1; multiplier = 1048576; padding = \"explicit\";"
+     "top = 1024; left = 1024;",
+     "a: rows of 1028 x 1030 x 2097152 values"},
+    {"type = \"max_pool\"; size = 2; padding = \"explicit\"; top = 2;", "outside the image"},
+    {"type = \"avg_pool\"; size = 2; padding = \"explicit\"; right = 3;", "outside the image"},
+    {"type = \"group_norm\"; groups = 3;", "a: 2 channels are not in 3 groups"},
+    {"type = \"layer_norm\"; over_channels = false;", "a: over nothing"},
+    {"type = \"pad\"; top = 4; mode = \"reflect\";", "a: more padding than there is image, 4 x 6"},
+    {"type = \"pad\"; right = 7; mode = \"wrap\";", "to wrap"},
+    {"type = \"crop\"; top = 2; bottom = 2;", "a: nothing is left of an image of 4 x 6"},
+    {"type = \"upsample\"; height = 16777216; width = 16777216;",
+     "a: rows of 16777216 x 16777216 x 2 values"},
+    {"type = \"reshape\"; height = 5;", "a: 48 values do not make 5 x 1 x 9"},
+    {"type = \"reshape\"; height = 8; width = 2; channels = 4;", "do not make 8 x 2 x 4"},
+    {"type = \"reshape\"; height = 49;", "do not make 49 x 1 x 0"},
+    {"type = \"permute\";", "'order' is missing"},
+    {"type = \"reshape\"; channels = 3; height = 4; width = 4; activation = \"glu\";",
+     "'glu' is a layer, not an activation"},
+    {"type = \"permute\"; order = \"hww\";", "order: "},
+    {"type = \"rescale\"; per = \"pixel\";", "per: "},
 };
 
 START_TEST(wrong_settings_say_why)
@@ -413,6 +637,9 @@ Suite *window_suite(void)
     tcase_add_test(tests, pools_leave_out_what_is_outside);
     tcase_add_test(tests, blocks_have_their_shapes);
     tcase_add_test(tests, local_blocks_are_keras_s);
+    tcase_add_test(tests, transposed_sizes_are_keras_s);
+    tcase_add_test(tests, bilinear_has_half_pixel_centres);
+    tcase_add_test(tests, averages_may_count_the_padding);
     tcase_add_test(tests, initial_values_know_the_window);
     tcase_add_loop_test(tests, wrong_settings_say_why, 0, sizeof wrong / sizeof *wrong);
     suite_add_tcase(suite, each);

@@ -13,7 +13,8 @@
  *
  * PyTorch writes running = (1 - momentum) running + momentum batch's, momentum 0.1, epsilon 1e-5,
  * and there the batch's variance is over n - 1 (so it is in TensorFlow's kernel for images). A
- * frozen layer is always in inference mode, as in Keras. Source: Ioffe, Szegedy 2015.
+ * frozen layer is always in inference mode, as in Keras. Without use_gamma gamma is 1, without
+ * use_beta beta is 0, and neither is a block. Source: Ioffe, Szegedy 2015.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 #include <stddef.h>
@@ -25,28 +26,56 @@
 
 typedef struct norm_spec {
     double epsilon, momentum;
+    bool use_gamma, use_beta;
 } norm_spec;
 
-static const norm_spec defaults = {0.001, 0.99};
+static const norm_spec defaults = {0.001, 0.99, true, true};
 
 static const inv_field fields[] = {
     {"epsilon", INV_FIELD_REAL, offsetof(norm_spec, epsilon), 1e-12, 1.0,
      .help = "number that is added to the variance"},
     {"momentum", INV_FIELD_REAL, offsetof(norm_spec, momentum), 0.0, 1.0,
      .help = "part of the running mean and variance that each step keeps"},
+    {"use_gamma", INV_FIELD_BOOL, offsetof(norm_spec, use_gamma), .quiet = true,
+     .help = "whether it scales by a learned gamma"},
+    {"use_beta", INV_FIELD_BOOL, offsetof(norm_spec, use_beta), .quiet = true,
+     .help = "whether it shifts by a learned beta"},
     {0}};
 
 enum { GAMMA, BETA, MEAN, VARIANCE };
+
+static const char *const names[] = {
+    [GAMMA] = "gamma", [BETA] = "beta", [MEAN] = "mean", [VARIANCE] = "variance"};
+
+static bool has(const inv_layer *layer, int which)
+{
+    const norm_spec *spec = layer->spec;
+    return which == GAMMA ? spec->use_gamma : which == BETA ? spec->use_beta : true;
+}
+
+/* Where that block stands in the net's vector; it must be there. */
+static size_t offset_of(const inv_layer *layer, int which)
+{
+    size_t b = 0;
+    for (int earlier = 0; earlier < which; earlier++)
+        b += has(layer, earlier);
+    return layer->blocks[b].offset;
+}
+
+/* The block, or NULL. */
+static const float *block_of(const inv_layer *layer, const float *params, int which)
+{
+    return has(layer, which) ? params + offset_of(layer, which) : NULL;
+}
 
 static inv_status norm_shape(inv_layer *layer, size_t classes)
 {
     const size_t n = layer->in.channels;
     (void)classes;
-    layer->block_count = 4;
-    layer->blocks[GAMMA] = (inv_block){"gamma", 1, {n}, .size = n};
-    layer->blocks[BETA] = (inv_block){"beta", 1, {n}, .size = n};
-    layer->blocks[MEAN] = (inv_block){"mean", 1, {n}, .size = n, .frozen = true};
-    layer->blocks[VARIANCE] = (inv_block){"variance", 1, {n}, .size = n, .frozen = true};
+    for (int which = GAMMA; which <= VARIANCE; which++)
+        if (has(layer, which))
+            layer->blocks[layer->block_count++] =
+                (inv_block){names[which], 1, {n}, .size = n, .frozen = which >= MEAN};
     return INV_OK;
 }
 
@@ -54,9 +83,9 @@ static void norm_init(const inv_layer *layer, float *params, gsl_rng *rng)
 {
     static const float start[] = {[GAMMA] = 1.0f, [BETA] = 0.0f, [MEAN] = 0.0f, [VARIANCE] = 1.0f};
     (void)rng;
-    for (size_t b = 0; b < layer->block_count; b++)
-        for (size_t c = 0; c < layer->blocks[b].size; c++)
-            params[layer->blocks[b].offset + c] = start[b];
+    for (int which = GAMMA; which <= VARIANCE; which++)
+        for (size_t c = 0; has(layer, which) && c < layer->in.channels; c++)
+            params[offset_of(layer, which) + c] = start[which];
 }
 
 /* ---- state ---- */
@@ -149,8 +178,8 @@ static void find_statistics(const inv_layer *layer, norm_state *state, const gsl
 static void take_running(const inv_layer *layer, norm_state *state, const float *params)
 {
     const size_t size = layer->in.channels * sizeof(float);
-    memcpy(channels(layer, state, CENTRE), params + layer->blocks[MEAN].offset, size);
-    memcpy(channels(layer, state, SPREAD), params + layer->blocks[VARIANCE].offset, size);
+    memcpy(channels(layer, state, CENTRE), block_of(layer, params, MEAN), size);
+    memcpy(channels(layer, state, SPREAD), block_of(layer, params, VARIANCE), size);
 }
 
 static void norm_forward(const inv_layer *layer, const float *params, void *memory,
@@ -158,10 +187,12 @@ static void norm_forward(const inv_layer *layer, const float *params, void *memo
 {
     const norm_spec *spec = layer->spec;
     const size_t n = layer->in.channels;
-    const float *gamma = params + layer->blocks[GAMMA].offset;
-    const float *beta = params + layer->blocks[BETA].offset;
+    const float *gamma = block_of(layer, params, GAMMA), *beta = block_of(layer, params, BETA);
     norm_state *state = memory;
-    state->training = mode->training && !layer->blocks[GAMMA].frozen;
+    state->training = mode->training && !layer->frozen;
+    memset(channels(layer, state, NONE), 0, n * sizeof(float));
+    if (!beta)
+        beta = channels(layer, state, NONE);
     if (state->training)
         find_statistics(layer, state, x);
     else
@@ -170,7 +201,7 @@ static void norm_forward(const inv_layer *layer, const float *params, void *memo
     float *inverse = channels(layer, state, INVERSE), *factor = channels(layer, state, A);
     for (size_t c = 0; c < n; c++) {
         inverse[c] = (float)(1.0 / sqrt((double)spread[c] + spec->epsilon));
-        factor[c] = gamma[c] * inverse[c];
+        factor[c] = gamma ? gamma[c] * inverse[c] : inverse[c];
     }
 #pragma omp parallel for schedule(static) if (x->size1 * x->size2 > INV_PARALLEL_MIN)
     for (size_t i = 0; i < x->size1; i++)
@@ -207,7 +238,7 @@ static void norm_backward(const inv_layer *layer, const float *params, void *mem
     norm_state *state = memory;
     const size_t n = layer->in.channels;
     const double count = (double)x->size1 * (double)(x->size2 / n);
-    const float *gamma = params + layer->blocks[GAMMA].offset;
+    const float *gamma = block_of(layer, params, GAMMA);
     const float *inverse = channels(layer, state, INVERSE);
     float *a = channels(layer, state, A), *b = channels(layer, state, B);
     float *c = channels(layer, state, C);
@@ -216,13 +247,13 @@ static void norm_backward(const inv_layer *layer, const float *params, void *mem
     const double *sum = add_all(layer, state, dy, NONE, x, CENTRE);
     for (size_t k = 0; k < n; k++) {
         const double s = (double)inverse[k];
-        a[k] = gamma[k] * inverse[k];
+        a[k] = gamma ? gamma[k] * inverse[k] : inverse[k];
         b[k] = state->training ? (float)(s * s * sum[n + k] / count) : 0.0f;
         c[k] = state->training ? (float)(sum[k] / count) : 0.0f;
-        if (dparams) {
-            dparams[layer->blocks[GAMMA].offset + k] += (float)(s * sum[n + k]);
-            dparams[layer->blocks[BETA].offset + k] += (float)sum[k];
-        }
+        if (dparams && has(layer, GAMMA))
+            dparams[offset_of(layer, GAMMA) + k] += (float)(s * sum[n + k]);
+        if (dparams && has(layer, BETA))
+            dparams[offset_of(layer, BETA) + k] += (float)sum[k];
     }
     if (dx)
         norm_dx(layer, state, x, dy, dx);
@@ -234,8 +265,8 @@ static void norm_keep(const inv_layer *layer, const void *memory, float *params)
     const norm_state *state = memory;
     const float stays = (float)spec->momentum, comes = (float)(1.0 - spec->momentum);
     const float *centre = channels(layer, state, CENTRE), *spread = channels(layer, state, SPREAD);
-    float *mean = params + layer->blocks[MEAN].offset;
-    float *variance = params + layer->blocks[VARIANCE].offset;
+    float *mean = params + offset_of(layer, MEAN);
+    float *variance = params + offset_of(layer, VARIANCE);
     for (size_t c = 0; state->training && c < layer->in.channels; c++) {
         mean[c] = stays * mean[c] + comes * centre[c];
         variance[c] = stays * variance[c] + comes * spread[c];
@@ -249,8 +280,9 @@ static inv_status norm_mirror(const inv_layer *layer, const inv_mirror *how, boo
     const norm_spec *spec = layer->spec;
     (void)how, (void)last;
     return inv_mirror_add(layers, layer, "",
-                          json_pack("{ss sI sf}", "type", "inverse_batch_norm", "channels",
-                                    (json_int_t)layer->in.channels, "epsilon", spec->epsilon));
+                          json_pack("{ss sI sf sb sb}", "type", "inverse_batch_norm", "channels",
+                                    (json_int_t)layer->in.channels, "epsilon", spec->epsilon,
+                                    "use_gamma", spec->use_gamma, "use_beta", spec->use_beta));
 }
 
 const inv_layer_type inv_layer_batch_norm = {

@@ -6,21 +6,26 @@
  *         dx[i stride + r, j stride + c, k] += sum over out of dy[i, j, out] kernel[r, c, k, out]
  *
  * The kernel's axes are Keras's. A row of a window stands in one piece in an image, so that windows
- * are read where they are, without a copy of each.
+ * are read where they are, without a copy of each. With a dilation d the window's values are d
+ * pixels apart; with G groups, channels and filters are in G parts, each filter reading the channels
+ * of its own part (kernel [r, c, in / G, out]). Those take the plain loops of net/convolve.h.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
+#include "net/convolve.h"
 #include "net/layers.h"
 #include "net/window.h"
 
 typedef struct conv_spec {
     size_t filters;
     inv_window_spec window;
+    size_t groups;
     bool use_bias;
     inv_init kernel, bias;
 } conv_spec;
 
-static const conv_spec defaults = {.window = {.stride = 1, .padding = "valid"},
+static const conv_spec defaults = {.window = {.stride = 1, .padding = "valid", .dilation = 1},
+                                   .groups = 1,
                                    .use_bias = true,
                                    .kernel = {"truncated_normal", 0.1, 0.0},
                                    .bias = {"constant", 0.0, 0.0}};
@@ -29,6 +34,9 @@ static const inv_field fields[] = {
     {"filters", INV_FIELD_SIZE, offsetof(conv_spec, filters), 1, 1 << 20, .required = true,
      .help = "number of channels that come out"},
     INV_WINDOW_FIELDS(offsetof(conv_spec, window)),
+    INV_DILATION_FIELDS(offsetof(conv_spec, window)),
+    {"groups", INV_FIELD_SIZE, offsetof(conv_spec, groups), 1, 1 << 20, .quiet = true,
+     .help = "parts that channels and filters are in, each on its own"},
     {"use_bias", INV_FIELD_BOOL, offsetof(conv_spec, use_bias), .help = "whether a bias is added"},
     INV_INIT_FIELD("kernel", offsetof(conv_spec, kernel), "initial values of the kernels"),
     INV_INIT_FIELD("bias", offsetof(conv_spec, bias), "initial values of the biases"),
@@ -45,12 +53,16 @@ static inv_status conv_shape(inv_layer *layer, size_t classes)
     (void)classes;
     if (status != INV_OK)
         return status;
-    layer->out = (inv_shape){w.out_height, w.out_width, out};
+    if (in % spec->groups || out % spec->groups)
+        return INV_ERROR(INV_ECONFIG, "%s: %zu channels and %zu filters are not in %zu groups",
+                         layer->name, in, out, spec->groups);
     layer->block_count = spec->use_bias ? 2 : 1;
-    layer->blocks[KERNEL] =
-        (inv_block){"kernel", 4, {w.height, w.width, in, out}, .size = inv_window_size(&w) * out};
+    layer->blocks[KERNEL] = (inv_block){"kernel",
+                                        4,
+                                        {w.height, w.width, in / spec->groups, out},
+                                        .size = inv_window_size(&w) / spec->groups * out};
     layer->blocks[BIAS] = (inv_block){"bias", 1, {out}, .size = out};
-    return INV_OK;
+    return inv_layer_gives(layer, (inv_shape){w.out_height, w.out_width, out});
 }
 
 static void conv_init(const inv_layer *layer, float *params, gsl_rng *rng)
@@ -70,6 +82,21 @@ typedef struct workspace {
     size_t transposed, image, output_gradients, columns, gradient, block; /* floats of each */
     float *kernel, *blocks;
 } workspace;
+
+/* Windows with gaps, or groups. */
+static bool is_plain(const inv_layer *layer)
+{
+    const conv_spec *spec = layer->spec;
+    const inv_window w = inv_window_over(layer->in, &spec->window);
+    return spec->groups > 1 || w.dilation_y > 1 || w.dilation_x > 1;
+}
+
+static inv_convolution plain(const inv_layer *layer)
+{
+    const conv_spec *spec = layer->spec;
+    return (inv_convolution){inv_window_over(layer->in, &spec->window), layer->out.channels,
+                             spec->groups};
+}
 
 /* Its sizes alone. */
 static workspace measure(const inv_layer *layer)
@@ -117,6 +144,8 @@ static float *gradient_of(const workspace *r, size_t block)
 
 static size_t conv_state_size(const inv_layer *layer, size_t rows)
 {
+    if (is_plain(layer))
+        return inv_convolve_state_size(&layer->blocks[KERNEL], rows);
     const workspace r = measure(layer);
     const size_t floats = r.transposed + inv_window_blocks(rows) * r.block;
     return (floats + INV_LANES_MAX) * sizeof(float);
@@ -165,9 +194,14 @@ static void conv_forward(const inv_layer *layer, const float *params, void *stat
                          const inv_mode *mode, const gsl_matrix_float *x, gsl_matrix_float *y)
 {
     const conv_spec *spec = layer->spec;
-    const workspace r = workspace_of(layer, state);
     const float *bias = spec->use_bias ? params + layer->blocks[BIAS].offset : NULL;
     (void)mode;
+    if (is_plain(layer)) {
+        const inv_convolution c = plain(layer);
+        inv_convolve(&c, params + layer->blocks[KERNEL].offset, bias, x, y);
+        return;
+    }
+    const workspace r = workspace_of(layer, state);
     inv_kernels_best()->pad(r.size, r.out, params + layer->blocks[KERNEL].offset, r.out, r.kernel,
                             inv_whole_vectors(r.out));
 #pragma omp parallel for schedule(static) if (is_large(&r, x->size1))
@@ -257,12 +291,31 @@ static void add_parts(const inv_layer *layer, const workspace *r, size_t rows, f
         inv_mat_add_column_sums(&parts, dparams + bias->offset);
 }
 
+static void plain_backward(const inv_layer *layer, const float *params, void *state,
+                           const gsl_matrix_float *x, const gsl_matrix_float *dy, float *dparams,
+                           gsl_matrix_float *dx)
+{
+    const conv_spec *spec = layer->spec;
+    const inv_convolution c = plain(layer);
+    const inv_block *kernel = &layer->blocks[KERNEL];
+    if (dparams)
+        inv_convolve_gradient(&c, kernel->size, x, dy, state, dparams + kernel->offset);
+    if (dparams && spec->use_bias)
+        inv_convolve_bias(dy, c.out, dparams + layer->blocks[BIAS].offset);
+    if (dx)
+        inv_convolve_back(&c, params + kernel->offset, NULL, dy, dx);
+}
+
 static void conv_backward(const inv_layer *layer, const float *params, void *state,
                           const gsl_matrix_float *x, const gsl_matrix_float *y,
                           const gsl_matrix_float *dy, float *dparams, gsl_matrix_float *dx)
 {
-    const workspace r = workspace_of(layer, state);
     (void)y;
+    if (is_plain(layer)) {
+        plain_backward(layer, params, state, x, dy, dparams, dx);
+        return;
+    }
+    const workspace r = workspace_of(layer, state);
     if (dx)
         inv_window_transpose(params + layer->blocks[KERNEL].offset, r.size, r.out, r.kernel);
 #pragma omp parallel for schedule(static) if (is_large(&r, x->size1))

@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "net/layers.h"
 
@@ -14,30 +15,44 @@
 typedef struct inverse_spec {
     size_t channels;
     double epsilon;
+    bool use_gamma, use_beta;
 } inverse_spec;
 
-static const inverse_spec defaults = {0, 0.001};
+static const inverse_spec defaults = {0, 0.001, true, true};
 
 static const inv_field fields[] = {
     {"channels", INV_FIELD_SIZE, offsetof(inverse_spec, channels), 1, 1 << 24, .required = true,
      .help = "channels of the batch_norm that this undoes"},
     {"epsilon", INV_FIELD_REAL, offsetof(inverse_spec, epsilon), 1e-12, 1.0,
      .help = "epsilon of the batch_norm that this undoes"},
+    {"use_gamma", INV_FIELD_BOOL, offsetof(inverse_spec, use_gamma), .quiet = true,
+     .help = "whether that batch_norm has a gamma"},
+    {"use_beta", INV_FIELD_BOOL, offsetof(inverse_spec, use_beta), .quiet = true,
+     .help = "whether that batch_norm has a beta"},
     {0}};
 
-enum { GAMMA, BETA, MEAN, VARIANCE };
+/* The block of that name, or NULL. */
+static const float *block_of(const inv_layer *layer, const float *params, const char *name)
+{
+    for (size_t b = 0; b < layer->block_count; b++)
+        if (strcmp(layer->blocks[b].name, name) == 0)
+            return params + layer->blocks[b].offset;
+    return NULL;
+}
 
 static inv_status inverse_shape(inv_layer *layer, size_t classes)
 {
     static const char *const names[] = {"gamma", "beta", "mean", "variance"};
-    const size_t n = ((const inverse_spec *)layer->spec)->channels;
+    const inverse_spec *spec = layer->spec;
+    const size_t n = spec->channels;
     (void)classes;
     if (inv_shape_size(layer->in) % n)
         return INV_ERROR(INV_ECONFIG, "%s: %zu values are not of %zu channels", layer->name,
                          inv_shape_size(layer->in), n);
-    layer->block_count = 4;
-    for (size_t b = 0; b < layer->block_count; b++)
-        layer->blocks[b] = (inv_block){names[b], 1, {n}, .size = n, .frozen = true};
+    for (int b = 0; b < 4; b++)
+        if ((b != 0 || spec->use_gamma) && (b != 1 || spec->use_beta))
+            layer->blocks[layer->block_count++] =
+                (inv_block){names[b], 1, {n}, .size = n, .frozen = true};
     return INV_OK;
 }
 
@@ -45,37 +60,37 @@ static inv_status inverse_shape(inv_layer *layer, size_t classes)
 static size_t inverse_state_size(const inv_layer *layer, size_t rows)
 {
     (void)rows;
-    return layer->blocks[GAMMA].size * sizeof(float);
+    return layer->blocks[0].size * sizeof(float);
 }
 
 static void inverse_forward(const inv_layer *layer, const float *params, void *state,
                             const inv_mode *mode, const gsl_matrix_float *x, gsl_matrix_float *y)
 {
-    const size_t n = layer->blocks[GAMMA].size;
+    const size_t n = layer->blocks[0].size;
     const double epsilon = ((const inverse_spec *)layer->spec)->epsilon;
-    const float *gamma = params + layer->blocks[GAMMA].offset;
-    const float *beta = params + layer->blocks[BETA].offset;
-    const float *mean = params + layer->blocks[MEAN].offset;
-    const float *variance = params + layer->blocks[VARIANCE].offset;
+    const float *gamma = block_of(layer, params, "gamma"), *beta = block_of(layer, params, "beta");
+    const float *mean = block_of(layer, params, "mean");
+    const float *variance = block_of(layer, params, "variance");
     float *factor = state;
     (void)mode;
-    for (size_t c = 0; c < n; c++)
-        factor[c] = fabsf(gamma[c]) < TINY
-                        ? 0.0f
-                        : (float)(sqrt((double)variance[c] + epsilon) / (double)gamma[c]);
+    for (size_t c = 0; c < n; c++) {
+        const float by = gamma ? gamma[c] : 1.0f;
+        factor[c] =
+            fabsf(by) < TINY ? 0.0f : (float)(sqrt((double)variance[c] + epsilon) / (double)by);
+    }
 #pragma omp parallel for schedule(static) if (x->size1 * x->size2 > INV_PARALLEL_MIN)
     for (size_t i = 0; i < x->size1; i++)
         for (size_t j = 0; j < x->size2; j += n)
             for (size_t c = 0; c < n; c++)
                 y->data[i * y->tda + j + c] =
-                    (x->data[i * x->tda + j + c] - beta[c]) * factor[c] + mean[c];
+                    (x->data[i * x->tda + j + c] - (beta ? beta[c] : 0.0f)) * factor[c] + mean[c];
 }
 
 static void inverse_backward(const inv_layer *layer, const float *params, void *state,
                              const gsl_matrix_float *x, const gsl_matrix_float *y,
                              const gsl_matrix_float *dy, float *dparams, gsl_matrix_float *dx)
 {
-    const size_t n = layer->blocks[GAMMA].size;
+    const size_t n = layer->blocks[0].size;
     const float *factor = state;
     (void)params, (void)y, (void)dparams;
     if (!dx)

@@ -44,13 +44,12 @@ static inv_status local_shape(inv_layer *layer, size_t classes)
     if (status != INV_OK)
         return status;
     const size_t places = w.out_height * w.out_width, size = inv_window_size(&w);
-    layer->out = (inv_shape){w.out_height, w.out_width, out};
     layer->block_count = spec->use_bias ? 2 : 1;
     layer->blocks[KERNEL] =
         (inv_block){"kernel", 3, {places, size, out}, .size = places * size * out};
     layer->blocks[BIAS] =
         (inv_block){"bias", 3, {w.out_height, w.out_width, out}, .size = places * out};
-    return INV_OK;
+    return inv_layer_gives(layer, (inv_shape){w.out_height, w.out_width, out});
 }
 
 static void local_init(const inv_layer *layer, float *params, gsl_rng *rng)
