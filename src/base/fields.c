@@ -68,6 +68,12 @@ static inv_status check_choice(const inv_config *config, const char *path,
                             listed < count ? ", ..." : "");
 }
 
+/* Those two are folders' and groups' own: nothing can be stored under them. */
+static bool is_dots(const char *text)
+{
+    return strcmp(text, ".") == 0 || strcmp(text, "..") == 0;
+}
+
 static inv_status read_string(const inv_config *config, const char *path, const inv_field *field,
                               const json_t *node, char *out)
 {
@@ -81,6 +87,8 @@ static inv_status read_string(const inv_config *config, const char *path, const 
         if (!isalnum((unsigned char)*c) && !strchr("_-.", *c))
             return inv_config_error(config, path, "'%s' may hold only letters, digits, _ - and .",
                                     text);
+    if (field->type == INV_FIELD_NAME && is_dots(text))
+        return inv_config_error(config, path, "'%s' is no name: give it a letter or digit", text);
     if (field->choices) {
         inv_status status = check_choice(config, path, field->choices, text);
         if (status != INV_OK)
@@ -366,6 +374,8 @@ static inv_status check_text(const char *path, const char *text, size_t size,
 {
     if (!memchr(text, 0, size))
         return INV_ERROR(INV_EINVAL, "%s: longer than %zu characters", path, size - 1);
+    if (field->type == INV_FIELD_NAME && is_dots(text))
+        return INV_ERROR(INV_EINVAL, "%s: '%s' is no name", path, text);
     for (const inv_choice *c = field->choices; c && c->name; c++)
         if (strcmp(c->name, text) == 0)
             return INV_OK;

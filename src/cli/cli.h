@@ -39,6 +39,8 @@ void cli_progress_end(cli_progress *progress, size_t done);
 void cli_progress_clear(void);
 /* A line of its own, unless quiet. */
 void cli_note(const cli_progress *progress, const char *format, ...) INV_PRINTF(2, 3);
+/* The same, quiet or not: of what will be lost. */
+void cli_warn(const char *format, ...) INV_PRINTF(1, 2);
 
 /* ---- signals ---- */
 

@@ -171,24 +171,47 @@ done:
 
 /* ---- the judge ---- */
 
-static inv_status open_judge(const cli_session *session, inv_net **judge, inv_pixels *pixels)
+/* Another net, and what its pixels are. */
+typedef struct judge {
+    inv_net *net; /* NULL: nobody judges */
+    inv_pixels pixels;
+} judge;
+
+/* Whether it can see the images of `net`, and tells as many classes apart. */
+static inv_status check_judge(const char *path, const inv_net *other, const inv_net *net)
 {
-    const inv_shape shape = inv_net_shape(session->materials.net, 0);
-    const size_t classes =
-        inv_net_units(session->materials.net, inv_net_depth(session->materials.net));
-    const char *path = session->file.options->judge;
-    inv_run *run = NULL;
+    const inv_shape a = inv_net_shape(other, 0), b = inv_net_shape(net, 0);
+    const size_t sees = inv_net_units(other, inv_net_depth(other));
+    const size_t classes = inv_net_units(net, inv_net_depth(net));
+    if (a.height != b.height || a.width != b.width || a.channels != b.channels)
+        return INV_ERROR(INV_EDATA,
+                         "%s: a net of images of %zu x %zu x %zu cannot judge those of %zu x %zu x "
+                         "%zu",
+                         path, a.height, a.width, a.channels, b.height, b.width, b.channels);
+    if (sees != classes)
+        return INV_ERROR(INV_EDATA, "%s: a net of %zu classes cannot judge images of %zu", path,
+                         sees, classes);
+    return INV_OK;
+}
+
+/* Before the work, which would be in vain. */
+static inv_status judge_open(const cli_session *session, judge *j)
+{
+    char *path = (char *)session->file.options->judge;
+    cli_file other = {.path = path};
+    cli_materials materials = {0};
     inv_status status = INV_OK;
-    INV_TRY(cli_open_run(NULL, &session->progress, path, CLI_READ, &run));
-    if (!inv_run_has(run, "/network"))
-        INV_FAIL(INV_EDATA, "%s: holds no network to judge by", path);
-    INV_TRY(cli_data_pixels(run, pixels));
-    INV_TRY(inv_run_get_net(run, "/network", shape, judge));
-    if (inv_net_units(*judge, inv_net_depth(*judge)) != classes)
-        INV_FAIL(INV_EDATA, "%s: a net of %zu classes cannot judge images of %zu", path,
-                 inv_net_units(*judge, inv_net_depth(*judge)), classes);
+    if (!path)
+        return INV_OK;
+    INV_TRY(cli_open_run(NULL, &session->progress, path, CLI_READ, &other.run));
+    INV_TRY(cli_data_pixels(other.run, &j->pixels));
+    INV_TRY(cli_load_net(&other, &materials));
+    INV_TRY(check_judge(path, materials.net, session->materials.net));
+    j->net = materials.net;
+    materials.net = NULL;
 done:
-    inv_run_free(run);
+    inv_net_free(materials.net);
+    inv_run_free(other.run);
     return status;
 }
 
@@ -212,20 +235,17 @@ static inv_status translate(const gsl_matrix_float *images, const inv_pixels *fr
 }
 
 /* What another net sees in the images: own confidence alone proves nothing. */
-static inv_status judge_rows(cli_session *session, const inv_generator *generator, rows *r,
-                             const char *path)
+static inv_status judge_rows(cli_session *session, const judge *j, const inv_generator *generator,
+                             rows *r, const char *path)
 {
     const unsigned *meant = inv_generator_labels(generator);
     double same = 0.0, confidence = 0.0;
-    inv_net *judge = NULL;
-    inv_pixels pixels;
     gsl_matrix_float *images = NULL;
     inv_status status = INV_OK;
-    if (!session->file.options->judge || !inv_generator_has_classes(generator))
+    if (!j->net || !inv_generator_has_classes(generator))
         return INV_OK;
-    INV_TRY(open_judge(session, &judge, &pixels));
-    INV_TRY(translate(r->images, &session->file.pixels, &pixels, &images));
-    INV_TRY(classify(judge, images, meant, r->judged, r->judge_confidence));
+    INV_TRY(translate(r->images, &session->file.pixels, &j->pixels, &images));
+    INV_TRY(classify(j->net, images, meant, r->judged, r->judge_confidence));
     const size_t alive = r->n - r->dead_count;
     for (size_t i = 0; i < r->n; i++) {
         same += !r->dead[i] && r->judged[i] == meant[i];
@@ -242,7 +262,6 @@ static inv_status judge_rows(cli_session *session, const inv_generator *generato
                     r->judge_confidence, INV_RUN_PLAIN));
 done:
     inv_mat_free(images);
-    inv_net_free(judge);
     return status;
 }
 
@@ -459,7 +478,9 @@ inv_status cli_make(cli_session *session, const cli_making *m)
     inv_material material;
     inv_optimise_report report;
     rows r = {0};
+    judge j = {0};
     inv_status status = INV_OK;
+    INV_TRY(judge_open(session, &j));
     INV_TRY(open_inverse(session, m, &at));
     INV_TRY(open_material(session, m, at, &material, &waves));
     INV_TRY(inv_generator_alloc(m->spec, session->materials.net, &material, &generator));
@@ -468,7 +489,7 @@ inv_status cli_make(cli_session *session, const cli_making *m)
     INV_TRY(optimise(session, m, generator, r.images, &report));
     INV_TRY(read_rows(&session->materials, generator, &r));
     INV_TRY(put_rows(session, m, generator, &r, &report, path));
-    INV_TRY(judge_rows(session, generator, &r, path));
+    INV_TRY(judge_rows(session, &j, generator, &r, path));
     INV_TRY(put_distance(session, m, generator, &r, path));
     INV_TRY(cli_file_save(&session->file));
     note_report(&session->progress, m, &r, &report);
@@ -477,5 +498,6 @@ done:
     inv_generator_free(generator);
     inv_gaussians_free(waves);
     rows_close(&r);
+    inv_net_free(j.net);
     return status;
 }

@@ -179,16 +179,28 @@ void cli_progress_end(cli_progress *progress, size_t done)
              seconds > 0.0 ? (double)(done - progress->first) / seconds : 0.0);
 }
 
-void cli_note(const cli_progress *progress, const char *format, ...)
+static void print_line(const char *format, va_list args)
 {
     char line[INV_MESSAGE_MAX];
-    va_list args;
-    if (progress->quiet)
-        return;
-    va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
-    va_end(args);
     cli_one_line(line);
     cli_progress_clear();
     fprintf(stderr, "%s\n", line);
+}
+
+void cli_note(const cli_progress *progress, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    if (!progress->quiet)
+        print_line(format, args);
+    va_end(args);
+}
+
+void cli_warn(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    print_line(format, args);
+    va_end(args);
 }

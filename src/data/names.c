@@ -52,6 +52,16 @@ static size_t line_length(const char *text, const char **next)
 
 /* ---- classes.txt ---- */
 
+/* The class before `count` of that name; `count` where there is none. */
+static size_t find_name(const inv_dataset *data, size_t count, const char *name, size_t length)
+{
+    for (size_t c = 0; c < count; c++)
+        if (strlen(data->class_names[c]) == length &&
+            memcmp(data->class_names[c], name, length) == 0)
+            return c;
+    return count;
+}
+
 /* A line a class; `source` is who says so, for messages. */
 static inv_status take_lines(const char *source, const char *text, inv_dataset *data)
 {
@@ -59,12 +69,22 @@ static inv_status take_lines(const char *source, const char *text, inv_dataset *
     const char *next = NULL;
     for (const char *line = text; *line; line = next, count++) {
         const size_t length = line_length(line, &next);
+        if (length == 0)
+            return INV_ERROR(INV_EDATA, "%s:%zu: an empty line; each line names a class", source,
+                             count + 1);
         if (!inv_class_name_good(line, length))
             return INV_ERROR(INV_EDATA,
                              "%s:%zu: a class name is 1 to %d bytes of printable UTF-8 text",
                              source, count + 1, INV_NAME_MAX - 1);
-        if (count < data->classes)
-            memcpy(data->class_names[count], line, length);
+        if (count >= data->classes)
+            continue;
+        const size_t before = find_name(data, count, line, length);
+        if (before < count)
+            return INV_ERROR(INV_EDATA,
+                             "%s:%zu: '%.*s' names two classes, %zu and %zu; each needs "
+                             "a name of its own",
+                             source, count + 1, (int)length, line, before, count);
+        memcpy(data->class_names[count], line, length);
     }
     if (count != data->classes)
         return INV_ERROR(INV_EDATA, "%s: %zu names, but the labels make %zu classes", source, count,
@@ -147,6 +167,9 @@ static inv_status read_text(const char *folder, const char *stem, const char *en
     if (stat(*path, &info) != 0)
         return INV_OK;
     inv_status status = inv_file_read(*path, NAMES_BYTES_MAX, text, &size);
+    if (status == INV_OK && strlen((const char *)*text) < size)
+        return INV_ERROR(INV_EDATA, "%s: a NUL byte at %zu: this is no text; save it as UTF-8",
+                         *path, strlen((const char *)*text));
     *start = status == INV_OK ? (const char *)*text + inv_text_mark(*text, size) : NULL;
     return status;
 }

@@ -4,10 +4,12 @@
 #include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -574,27 +576,82 @@ static void remove_folder(const char *folder)
     (void)rmdir(folder);
 }
 
-/* The folder is filled under another name beside its own. */
+/* ---- the folder, which is filled under another name beside its own ---- */
+
+/* The folder's name, without a slash at its end. */
+static size_t name_length(const char *out)
+{
+    size_t length = strlen(out);
+    while (length > 1 && out[length - 1] == '/')
+        length--;
+    return length;
+}
+
+/* Whoever fills a folder holds a lock on it. -1: another does, or there is no folder. */
+static int lock_folder(const char *folder)
+{
+    const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+/* Whether `found` is the other name of the folder `name`: NAME.NUMBER.tmp. */
+static bool is_temporary(const char *found, const char *name, size_t length)
+{
+    const char *number = found + length + 1;
+    return strncmp(found, name, length) == 0 && found[length] == '.' &&
+           isdigit((unsigned char)*number) && strcmp(number + strspn(number, DIGITS), ".tmp") == 0;
+}
+
+/* Removes what those left that were killed while they filled the folder. */
+static void sweep(const char *out)
+{
+    size_t start = name_length(out), length = start;
+    while (start > 0 && out[start - 1] != '/')
+        start--;
+    length -= start;
+    struct dirent **entries = NULL;
+    char *folder = start ? strndup(out, start) : strdup(".");
+    const int count = folder ? scandir(folder, &entries, NULL, NULL) : 0;
+    for (int i = 0; i < count; i++) {
+        char *path = NULL;
+        if (!is_temporary(entries[i]->d_name, out + start, length) ||
+            join(folder, entries[i]->d_name, &path) != INV_OK)
+            continue;
+        const int lock = lock_folder(path);
+        if (lock >= 0) {
+            remove_folder(path);
+            close(lock);
+        }
+        free(path);
+    }
+    free_entries(entries, count);
+    free(folder);
+}
+
 inv_status inv_pack_save(const inv_pack *pack)
 {
     const char *out = pack->spec.out;
     char *temporary = NULL;
     bool made = false;
-    size_t length = strlen(out);
+    int lock = -1;
     inv_status status = INV_OK;
-    while (length > 1 && out[length - 1] == '/')
-        length--;
     if (pack->done < pack->report.images)
         INV_FAIL(INV_EINVAL, "%s: %zu of %zu images are read", out, pack->done,
                  pack->report.images);
     INV_TRY(inv_file_make_folder(out)); /* and those it is in */
-    if (asprintf(&temporary, "%.*s.%ld.tmp", (int)length, out, (long)getpid()) < 0) {
+    sweep(out);
+    if (asprintf(&temporary, "%.*s.%ld.tmp", (int)name_length(out), out, (long)getpid()) < 0) {
         temporary = NULL;
         INV_FAIL(INV_ENOMEM, "%s: no memory for its name", out);
     }
     made = mkdir(temporary, 0777) == 0;
     if (!made)
         INV_FAIL(INV_EIO, "%s: %s", temporary, strerror(errno));
+    lock = lock_folder(temporary); /* on a file system without locks nothing is swept either */
     INV_TRY(write_all(pack, temporary));
     if (rename(temporary, out) != 0)
         INV_FAIL(INV_EIO, "%s: %s", out, strerror(errno));
@@ -604,6 +661,8 @@ done:
         remove_folder(temporary);
     if (status != INV_OK)
         (void)rmdir(out); /* which it is only if nothing is in it */
+    if (lock >= 0)
+        close(lock);
     free(temporary);
     return status;
 }

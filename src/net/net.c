@@ -522,6 +522,8 @@ inv_status inv_net_point(const inv_net *net, const char *name, size_t *point)
             return INV_OK;
         snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", known);
     }
+    if (!*name)
+        return INV_ERROR(INV_ECONFIG, "point: none is named; the net has %s", list);
     return INV_ERROR(INV_ECONFIG, "%s: the net has no such point; it has %s", name, list);
 }
 

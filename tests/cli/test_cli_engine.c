@@ -404,6 +404,8 @@ static const struct refused {
      {"no batch normalisation follows hidden1"}},
     {"generate run/run.h5 --set generate.jitter=1.0", {"of images; at hidden2.pre are none"}},
     {"features run/run.h5 --layer hidden9", {"hidden9: the net has no such point"}},
+    {"features run/run.h5 --name .", {"features.name: '.' is no name"}},
+    {"generate run/run.h5 --name ..", {"generate.name: '..' is no name"}},
     {"exemplars run/run.h5 --layer input --data data", {"the input has no units"}},
     {"exemplars run/run.h5 --classes 9 --data data", {"exemplars.classes: 9 does not exist"}},
 };
@@ -426,6 +428,18 @@ START_TEST(a_judge_must_be_able_to)
         program_run(NULL, "generate %s --at input --steps 2 --name j --judge none.h5 -q", RUN);
     program_must_fail(p, 1, none);
     program_free(p);
+    const char *data = support_at(place, "wide"), *file = support_at(place, "wide.h5");
+    ck_assert_int_eq(mkdir(data, 0755), 0);
+    support_write_dataset(data, TRAIN, TEST, HEIGHT, WIDTH + 2, CLASSES, 5);
+    program_must_work(program_run(NULL, "train " SHORT " -q --data %s -o %s", data, file));
+    char *before = program_snapshot(place);
+    p = program_run(NULL, "generate %s --at input --steps 2 --name j --judge %s -q", RUN, file);
+    ck_assert_fails(p, 1, "wide.h5: a net of images of 9 x 9 x 1 cannot judge those of 9 x 7 x 1");
+    program_free(p);
+    char *after = program_snapshot(place);
+    program_must_equal(before, after);
+    free(before);
+    free(after);
 }
 END_TEST
 

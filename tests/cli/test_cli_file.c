@@ -125,6 +125,33 @@ START_TEST(an_unsealed_file_goes_on)
 }
 END_TEST
 
+/* -q hides progress, but not that something will be lost; what only reads loses nothing. */
+START_TEST(what_will_be_lost_is_said_quiet_or_not)
+{
+    const float pair[2] = {0.5f, -2.0f};
+    take_copy();
+    hid_t file = H5Fopen(copy, H5F_ACC_RDWR, H5P_DEFAULT), space = H5Screate(H5S_SCALAR);
+    hid_t type = H5Tcreate(H5T_COMPOUND, sizeof pair);
+    H5Tinsert(type, "low", 0, H5T_NATIVE_FLOAT);
+    H5Tinsert(type, "high", sizeof *pair, H5T_NATIVE_FLOAT);
+    hid_t mark = H5Acreate2(file, "mark", type, space, H5P_DEFAULT, H5P_DEFAULT);
+    ck_assert_int_ge(H5Awrite(mark, type, pair), 0);
+    H5Aclose(mark);
+    H5Tclose(type);
+    H5Sclose(space);
+    H5Fclose(file);
+    program *p = program_run(NULL, "info %s", copy);
+    ck_assert_program(p, 0);
+    ck_assert_str_eq(p->err, "");
+    program_free(p);
+    p = program_run(NULL, "features %s -q --name new", copy);
+    ck_assert_program(p, 0);
+    ck_assert_str_eq(p->err + strlen(copy), ": another program put there what will be lost when it "
+                                            "is saved: / @mark (compound values)\n");
+    program_free(p);
+}
+END_TEST
+
 /* What was changed stays told after the file is sealed again. */
 START_TEST(a_changed_section_stays_told)
 {
@@ -181,6 +208,7 @@ Suite *cli_file_suite(void)
     tcase_add_test(tests, info_tells_of_the_seal);
     tcase_add_test(tests, an_unsealed_file_goes_on);
     tcase_add_test(tests, a_changed_section_stays_told);
+    tcase_add_test(tests, what_will_be_lost_is_said_quiet_or_not);
     tcase_add_test(tests, what_is_wrong_is_said_in_one_line);
     suite_add_tcase(suite, tests);
     return suite;

@@ -1,9 +1,11 @@
 /* predict and pack: images of every kind, from PNG and IDX files, to classes and to data sets.
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -591,6 +593,33 @@ START_TEST(packs_a_folder)
 }
 END_TEST
 
+/* What a killed one leaves goes with the next of the same name, but for what is still being filled. */
+START_TEST(pack_clears_what_was_left)
+{
+    static const char *const there[] = {"out.4242.tmp", "out.77.tmp", "out.7x.tmp", "outer.8.tmp"};
+    char *here = support_folder();
+    write_folder(support_at(here, "in"), classes, 4, 3, 3, 3);
+    for (int i = 0; i < 4; i++) {
+        char *file = NULL;
+        ck_assert_int_eq(mkdir(support_at(here, there[i]), 0755), 0);
+        ck_assert_int_gt(asprintf(&file, "%s/%s/classes.txt", here, there[i]), 0);
+        support_write(file, "a\n", 2);
+        free(file);
+    }
+    const int held = open(support_at(here, "out.77.tmp"), O_RDONLY | O_DIRECTORY);
+    ck_assert_int_eq(flock(held, LOCK_EX), 0);
+    program_must_work(pack_here(here, "pack in -o out"));
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_eq(access(support_at(here, there[i]), F_OK), i == 0 ? -1 : 0);
+    ck_assert_uint_eq(support_entries(here), 5);
+    close(held);
+    program_must_work(pack_here(here, "pack in -o sub/out"));
+    program_must_work(pack_here(here, "pack in -o out/2/"));
+    ck_assert_uint_eq(support_entries(support_at(here, "sub")), 1);
+    support_remove(here);
+}
+END_TEST
+
 START_TEST(packs_a_divided_folder)
 {
     char *here = support_folder();
@@ -887,6 +916,7 @@ Suite *cli_images_suite(void)
     suite_add_tcase(suite, predict);
     tcase_set_timeout(pack, 120);
     tcase_add_test(pack, packs_a_folder);
+    tcase_add_test(pack, pack_clears_what_was_left);
     tcase_add_test(pack, packs_a_divided_folder);
     tcase_add_test(pack, packs_colours_and_sizes);
     tcase_add_test(pack, packs_many_classes);

@@ -481,7 +481,10 @@ START_TEST(names_of_classes)
         const char *text, *why;
     } bad[] = {{"a\nb\nc\n", "classes.txt: 3 names, but the labels make 4 classes"},
                {"a\nb\nc\nd\ne", "5 names"},
-               {"a\n\nc\nd\n", "classes.txt:2: a class name is 1 to 63 bytes"},
+               {"a\n\nc\nd\n", "classes.txt:2: an empty line; each line names a class"},
+               {"a\nb\nc\nd\n\n", "classes.txt:5: an empty line"},
+               {"a\nb\nc\nb\n", "classes.txt:4: 'b' names two classes, 1 and 3; each needs a name"},
+               {"a\nb\r\nbc\nb", "classes.txt:4: 'b' names two classes, 1 and 3"},
                {"a\nb\tc\nc\nd\n", "classes.txt:2"},
                {"a\nb\nc\n\xc3\n", "classes.txt:4"},
                {"a\nb\n\xed\xa0\x80\nd\n", "classes.txt:3"},
@@ -507,6 +510,8 @@ START_TEST(names_of_classes)
     data = open_good();
     ck_assert_str_eq(data->class_names[0], "a");
     inv_dataset_free(data);
+    support_write(names, "a\nb\nc\nd\n\0e\n", 11); /* nothing behind a NUL is overlooked */
+    assert_rejected(INV_EDATA, "classes.txt: a NUL byte at 8: this is no text");
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         support_write(names, bad[i].text, strlen(bad[i].text));
         assert_rejected(INV_EDATA, bad[i].why);

@@ -205,6 +205,8 @@ START_TEST(refuses_what_is_not_there)
     assert_refused(&spec, net, INV_ECONFIG, "generate.classes: class 4 does not exist (0 to 3)");
     spec = spec_at("hidden9");
     assert_refused(&spec, net, INV_ECONFIG, "hidden9: the net has no such point");
+    spec = spec_at("");
+    assert_refused(&spec, net, INV_ECONFIG, "point: none is named; the net has input, hidden1");
     spec = spec_at("output");
     assert_refused(&spec, net, INV_ECONFIG, "generate.at: nothing lies beyond output");
     spec = spec_at("input");

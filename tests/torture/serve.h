@@ -45,7 +45,8 @@ typedef struct torture_ended {
     uint32_t calls, allocations; /* how many there were that `nth` counts */
     uint32_t happened;           /* whether the fault did */
     uint32_t left;               /* allocations that main did not free; with TORTURE_MEMORY */
-    double seconds;
+    double seconds;              /* by the clock on the wall, */
+    double processor;            /* and of the processor, its own and its children's */
 } torture_ended;
 
 #endif

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -460,6 +461,11 @@ static double seconds_now(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+static double seconds_of(struct timeval time)
+{
+    return (double)time.tv_sec + 1e-6 * (double)time.tv_usec;
+}
+
 static int serve(int argc, char **argv, char **environment)
 {
     const int socket = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 200);
@@ -475,11 +481,16 @@ static int serve(int argc, char **argv, char **environment)
             become(argv[0], environment);
         if (started.pid < 0 || !move(socket, &started, sizeof started, true))
             return 1;
-        while (waitpid(started.pid, &state, 0) < 0 && errno == EINTR)
+        struct rusage used = {0};
+        while (wait4(started.pid, &state, 0, &used) < 0 && errno == EINTR)
             continue;
-        ended = (torture_ended){
-            state,        shared->calls,        shared->allocations, shared->happened,
-            shared->left, seconds_now() - start};
+        ended = (torture_ended){state,
+                                shared->calls,
+                                shared->allocations,
+                                shared->happened,
+                                shared->left,
+                                seconds_now() - start,
+                                seconds_of(used.ru_utime) + seconds_of(used.ru_stime)};
         if (!move(socket, &ended, sizeof ended, true))
             return 1;
     }
