@@ -19,9 +19,9 @@ PYTHON3 ?= /usr/bin/python3
 quote = '$(subst ','\'',$(1))'
 
 # ---- flavours: each has its own folder, so that none disturbs another -----------------------------
-ifeq ($(filter $(FLAVOUR),asan clang-asan coverage gcc clang),)
+ifeq ($(filter $(FLAVOUR),asan clang-asan coverage fuzz gcc clang),)
   ifneq ($(FLAVOUR),)
-    $(error FLAVOUR=$(FLAVOUR): none such; there are asan, clang-asan, coverage, gcc, clang and, with none, the release)
+    $(error FLAVOUR=$(FLAVOUR): none such; there are asan, clang-asan, coverage, fuzz, gcc, clang and, with none, the release)
   endif
 endif
 B := build$(FLAVOUR:%=/%)
@@ -35,6 +35,10 @@ ifneq ($(filter %asan,$(FLAVOUR)),)
   TEST_ENV := ASAN_OPTIONS=exitcode=99:detect_leaks=1:allocator_may_return_null=1 \
     UBSAN_OPTIONS=exitcode=99:print_stacktrace=1 \
     CK_TIMEOUT_MULTIPLIER=8 INVPROJ_SHORT=1
+else ifeq ($(FLAVOUR),fuzz)
+  CC := clang
+  CFLAGS ?= -O1 -g1
+  INSTRUMENT := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 else ifeq ($(FLAVOUR),coverage)
   CFLAGS ?= -O0 -g
   INSTRUMENT := --coverage -fprofile-update=atomic
@@ -95,7 +99,7 @@ SUBMAKE = $(MAKE) --no-print-directory $(PARALLEL)
 
 .DELETE_ON_ERROR:
 .PHONY: all reproduce check deps deps-lint data install uninstall format format-check lint coverage bench \
-  bench-torch clean help missing missing-check check-programs run-check torture run-torture mutate
+  bench-torch clean help missing missing-check check-programs run-check fuzz fuzz-programs torture run-torture mutate
 
 all: $(MADE) ## build the program, the library (.a and .so), the man page, completions, invproj.pc
 	@:
@@ -125,6 +129,8 @@ endif
 ifeq ($(FLAVOUR),clang-asan)
 # Where clang both checks these and makes them fast it takes minutes over each.
 $(filter $B/src/kernels/kernels_%,$(LIB_OBJ)): INSTRUMENT += -O0
+else ifeq ($(FLAVOUR),fuzz)
+$(filter $B/src/kernels/kernels_%,$(LIB_OBJ)): EXTRA += -fno-sanitize=all
 endif
 
 $B/libinvproj.a: $(LIB_OBJ)
@@ -148,6 +154,14 @@ $B/invproj $B/check $B/example $B/bench:
 	$(call say,LD,$@)
 	$Q$(CC) $(ALL_LDFLAGS) -o $@ $^ $(EXTRA_LIBS) $(LDLIBS)
 
+# One program for each kind of bytes that strangers may send (FLAVOUR=fuzz).
+FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_OBJ := $(patsubst %.c,$B/%.o,$(wildcard tests/fuzz/*.c))
+.PRECIOUS: $(FUZZ_OBJ)
+$B/fuzz_%: $B/tests/fuzz/fuzz_%.o $B/tests/fuzz/input.o $B/libinvproj.a
+	$(call say,LD,$@)
+	$Q$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
+
 $(TEST_OBJ): EXTRA := -Itests $(call pkg,--cflags check)
 
 $B/torture.so: tests/torture/torture.c tests/torture/serve.h Makefile
@@ -170,7 +184,7 @@ $B/invproj.pc: src/invproj.pc.in include/invproj/version.h Makefile
 	@mkdir -p $(@D)
 	$Q$(PC) $< >$@
 
--include $(patsubst %.o,%.d,$(LIB_OBJ) $(CLI_OBJ) $(TEST_OBJ) $B/tests/example.o $(BENCH_OBJ))
+-include $(patsubst %.o,%.d,$(LIB_OBJ) $(CLI_OBJ) $(TEST_OBJ) $B/tests/example.o $(BENCH_OBJ) $(FUZZ_OBJ))
 
 # ---- the experiment -------------------------------------------------------------------------------
 FETCH = MNIST=$(call quote,$(MNIST)) sh data/fetch.sh data/mnist
@@ -248,6 +262,14 @@ torture: ## kill, starve, crowd and damage runs, thousands of times: half an hou
 	+@$(SUBMAKE) run-torture
 	+@$(SUBMAKE) run-torture FLAVOUR=asan
 
+fuzz-programs: $(FUZZERS:%=$B/fuzz_%)
+
+SECONDS ?= 60
+fuzz: ## give every reader any bytes, for SECONDS=60 each (ONLY=NAME: one of tests/fuzz/fuzz_NAME.c)
+	@sh .ci/deps.sh build fuzz
+	+@sh tests/fuzz/run.sh --can || exit 0; $(SUBMAKE) fuzz-programs FLAVOUR=fuzz && \
+	  sh tests/fuzz/run.sh build/fuzz '$(SECONDS)' $(or $(ONLY),$(FUZZERS))
+
 mutate: ## change the product in COUNT=10 small ways and see whether the tests notice; hours for 100
 	@sh .ci/deps.sh build test
 	@CC='$(CC)' ALL_CFLAGS='$(ALL_CFLAGS)' SEED='$(SEED)' FROM='$(FROM)' COUNT='$(COUNT)' JOBS='$(JOBS)' QUICK='$(QUICK)' \
@@ -283,7 +305,7 @@ lint: format-check ## clang-tidy, cppcheck and shellcheck; a warning is an error
 	$(call say,CPPC,$(words $(C_FILES)) files)
 	$Qcppcheck --quiet --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	  --std=c11 -D_GNU_SOURCE -DH5_USE_110_API -Iinclude -Isrc -Itests -j $$(nproc) $(C_FILES)
-	shellcheck data/fetch.sh .ci/deps.sh .ci/in-debian .ci/run tests/levels.sh tests/comments.sh tests/suites.sh
+	shellcheck data/fetch.sh tests/fuzz/run.sh .ci/deps.sh .ci/in-debian .ci/run tests/levels.sh tests/comments.sh tests/suites.sh
 
 # ---- installing -----------------------------------------------------------------------------------
 D = $(call quote,$(DESTDIR)$(PREFIX))
@@ -317,5 +339,5 @@ clean: ## remove build/ (data/ and out/ stay)
 	rm -rf build
 
 help: ## this list
-	@echo 'make TARGET [FLAVOUR=asan|clang-asan|coverage|gcc|clang] [WERROR=1] [V=1]'
+	@echo 'make TARGET [FLAVOUR=asan|clang-asan|coverage|fuzz|gcc|clang] [WERROR=1] [V=1]'
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what invproj needs and is not there: deps.sh GROUP... (build, test, lint, roots)
+# Installs what invproj needs and is not there: deps.sh GROUP... (build, test, lint, fuzz, roots)
 #
 # Quick and silent where all is there. Debian and Ubuntu get packages by apt-get, with sudo where not
 # root; elsewhere the names to install are printed for dnf, pacman and brew.
@@ -9,7 +9,7 @@ set -u
 export LC_ALL=C
 
 # How a thing is recognised: cmd:PROGRAM, pc:PKG-CONFIG-NAME, file:PATH, omp:COMPILER with OpenMP,
-# asan:COMPILER with the sanitizers.
+# asan:COMPILER with the sanitizers, fuzzer:COMPILER with libFuzzer.
 # "must": work stops without it; "may": it goes on, with a word. Then the package's name for apt, dnf,
 # pacman and brew; "-": not packaged there, and not asked for.
 # The pc: names of group build are PACKAGES in the Makefile.
@@ -41,6 +41,9 @@ lint  must cmd:cppcheck                                cppcheck            cppch
 lint  must cmd:shellcheck                              shellcheck          ShellCheck         shellcheck shellcheck
 lint  must omp:clang                                   libomp-dev          libomp-devel       openmp     libomp
 lint  must asan:clang                                  libclang-rt-dev     compiler-rt        compiler-rt -
+fuzz  may  cmd:clang                                   clang               clang              clang      -
+fuzz  may  omp:clang                                   libomp-dev          libomp-devel       openmp     libomp
+fuzz  may  fuzzer:clang                                libclang-rt-dev     compiler-rt        compiler-rt -
 roots must cmd:mmdebstrap                              mmdebstrap          -                  -          -
 '
 
@@ -51,6 +54,8 @@ have() {
     file:*) [ -e "${1#file:}" ] ;;
     omp:*) echo 'int main(void) { return 0; }' | "${1#omp:}" -fopenmp -x c - -o /dev/null ;;
     asan:*) echo 'int main(void) { return 0; }' | "${1#asan:}" -fsanitize=address -x c - -o /dev/null ;;
+    fuzzer:*) echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' |
+        "${1#fuzzer:}" -fsanitize=fuzzer,address -x c - -o /dev/null ;;
     esac >/dev/null 2>&1
 }
 

@@ -1,26 +1,27 @@
 /* Any bytes, as the stream that the process for strangers' files could send: refused, or a run that
  * can be looked through.
+ *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <hdf5.h>
 
+#include "input.h"
 #include "invproj/run.h"
 #include "invproj/stream.h"
 
-typedef struct input {
+typedef struct bytes {
     const uint8_t *at;
     size_t left;
-} input;
+} bytes;
 
-static inv_status take(void *context, void *bytes, size_t size)
+static inv_status take(void *context, void *to, size_t size)
 {
-    input *in = context;
+    bytes *in = context;
     if (size > in->left)
         return INV_ERROR(INV_EIO, "no more");
-    memcpy(bytes, in->at, size);
+    memcpy(to, in->at, size);
     in->at += size;
     in->left -= size;
     return INV_OK;
@@ -39,11 +40,9 @@ static void look_through(inv_run *run)
         inv_net_free(net);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    input in = {data, size};
+    bytes in = {data, size};
     inv_source source = {take, &in, size, false};
     inv_run *run = NULL;
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
