@@ -54,6 +54,7 @@
     X(reference)                                                                                   \
     X(run)                                                                                         \
     X(stream)                                                                                      \
+    X(torch)                                                                                       \
     X(seal)                                                                                        \
     X(fit)                                                                                         \
     X(centre)                                                                                      \

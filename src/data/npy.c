@@ -13,6 +13,7 @@
 #include <nettle/sha2.h>
 
 #include "base/sniff.h"
+#include "data/npy.h"
 #include "data/zip.h"
 #include "invproj/file.h"
 
@@ -388,8 +389,7 @@ static void digest(const unsigned char *bytes, size_t size, char text[INV_SHA256
         snprintf(text + 2 * i, 3, "%02x", sum[i]);
 }
 
-/* A .npy file's bytes, which are taken over. */
-static inv_status parse(const char *name, unsigned char *bytes, size_t size, inv_idx **out)
+inv_status inv_npy_parse(const char *name, unsigned char *bytes, size_t size, inv_idx **out)
 {
     inv_status status = INV_OK;
     header h = {.rank = 0};
@@ -428,7 +428,7 @@ inv_status inv_npy_read(const char *path, inv_idx **out)
     size_t size = 0;
     *out = NULL;
     inv_status status = inv_file_read(path, SIZE_MAX - 1, &bytes, &size);
-    return status == INV_OK ? parse(path, bytes, size, out) : status;
+    return status == INV_OK ? inv_npy_parse(path, bytes, size, out) : status;
 }
 
 /* ---- archives ---- */
@@ -538,7 +538,7 @@ inv_status inv_npz_read(inv_npz *npz, const char *name, inv_idx **out)
     if (asprintf(&where, "%s: %s", npz->path, name) < 0)
         return INV_ERROR(INV_ENOMEM, "%s: no memory for a name", npz->path);
     INV_TRY(inv_zip_read(npz->zip, npz->arrays[at].member, SIZE_MAX - 1, &bytes, &size));
-    INV_TRY(parse(where, bytes, size, out));
+    INV_TRY(inv_npy_parse(where, bytes, size, out));
 done:
     free(where);
     return status;

@@ -37,7 +37,12 @@ typedef struct inv_format {
 #define INV_FORMATS(X)                                                                             \
     X(keras_h5)                                                                                    \
     X(keras_zip)                                                                                   \
-    X(keras_json)
+    X(keras_json)                                                                                  \
+    X(torch_export)                                                                                \
+    X(torch)                                                                                       \
+    X(torch_old)                                                                                   \
+    X(safetensors)                                                                                 \
+    X(npz)
 
 #define INV_FORMAT_DECLARE(name) extern const inv_format inv_format_##name;
 INV_FORMATS(INV_FORMAT_DECLARE)

@@ -1,0 +1,183 @@
+/* safetensors files, as a stream: the length of a header, JSON that names each tensor, its type, its
+ * sizes and where it lies, then the values. Source: the format's own description, safetensors 0.8.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "format/format.h"
+#include "format/named.h"
+#include "format/torch.h"
+
+#define HEADER_MAX 100000000 /* the format's own limit */
+#define RANK_MAX   8
+#define METADATA   "__metadata__"
+
+static const struct {
+    const char *name;
+    char kind;
+    uint8_t size;
+} types[] = {
+    {"F64", INV_VALUE_FLOAT, 8},    {"F32", INV_VALUE_FLOAT, 4},    {"F16", INV_VALUE_FLOAT, 2},
+    {"BF16", INV_VALUE_OPAQUE, 2},  {"I64", INV_VALUE_SIGNED, 8},   {"I32", INV_VALUE_SIGNED, 4},
+    {"I16", INV_VALUE_SIGNED, 2},   {"I8", INV_VALUE_SIGNED, 1},    {"U64", INV_VALUE_UNSIGNED, 8},
+    {"U32", INV_VALUE_UNSIGNED, 4}, {"U16", INV_VALUE_UNSIGNED, 2}, {"U8", INV_VALUE_UNSIGNED, 1},
+    {"BOOL", INV_VALUE_UNSIGNED, 1}};
+
+typedef struct file {
+    const char *name;
+    const unsigned char *values; /* behind the header */
+    uint64_t size;               /* of them */
+    uint64_t array_max;
+    const inv_sink *to;
+} file;
+
+static uint64_t header_length(const unsigned char *bytes)
+{
+    uint64_t length = 0;
+    for (size_t i = 0; i < 8; i++)
+        length |= (uint64_t)bytes[i] << (8 * i);
+    return length;
+}
+
+static bool probe(const unsigned char *first, size_t size)
+{
+    return size > 9 && header_length(first) >= 2 && header_length(first) <= HEADER_MAX &&
+           first[8] == '{';
+}
+
+static inv_status damaged(const file *f, const char *tensor, const char *why)
+{
+    return INV_ERROR(INV_EFORMAT, "%s: damaged: %s%s%s", f->name, tensor, *tensor ? ": " : "", why);
+}
+
+/* A whole number from 0 on. */
+static bool natural(const json_t *value, uint64_t *out)
+{
+    if (!json_is_integer(value) || json_integer_value(value) < 0)
+        return false;
+    *out = (uint64_t)json_integer_value(value);
+    return true;
+}
+
+/* The sizes, and their product. */
+static bool read_shape(const json_t *shape, inv_value_head *head, uint64_t *count)
+{
+    *count = 1;
+    if (!json_is_array(shape) || json_array_size(shape) > RANK_MAX)
+        return false;
+    head->rank = (uint8_t)json_array_size(shape);
+    for (size_t i = 0; i < head->rank; i++)
+        if (!natural(json_array_get(shape, i), &head->dims[i]) ||
+            __builtin_mul_overflow(*count, head->dims[i], count))
+            return false;
+    return true;
+}
+
+static bool read_type(const char *name, inv_value_head *head)
+{
+    for (size_t i = 0; name && i < sizeof types / sizeof *types; i++)
+        if (strcmp(types[i].name, name) == 0) {
+            head->kind = (uint8_t)types[i].kind;
+            head->size = types[i].size;
+            return true;
+        }
+    return false;
+}
+
+static inv_status send_tensor(const file *f, const char *path, const json_t *entry)
+{
+    const json_t *offsets = json_object_get(entry, "data_offsets");
+    inv_value_head head = {0};
+    uint64_t count = 0, begin = 0, end = 0, bytes = 0;
+    if (!json_is_string(json_object_get(entry, "dtype")) ||
+        !read_shape(json_object_get(entry, "shape"), &head, &count) ||
+        json_array_size(offsets) != 2 || !natural(json_array_get(offsets, 0), &begin) ||
+        !natural(json_array_get(offsets, 1), &end) || begin > end || end > f->size)
+        return damaged(f, path + 1, "its type, sizes or place cannot be");
+    if (!read_type(json_string_value(json_object_get(entry, "dtype")), &head))
+        return inv_named_left_out(f->to, path, "a tensor of a kind that is not known");
+    if (__builtin_mul_overflow(count, head.size, &bytes) || bytes != end - begin)
+        return damaged(f, path + 1, "has other bytes than its sizes say");
+    return bytes <= f->array_max ? inv_named_array(f->to, path, &head, f->values + begin) : INV_OK;
+}
+
+/* What has the name `name`: a tensor, or, of tied weights, the one that the metadata say is the
+ * same, of which the file keeps only one. */
+static const json_t *find_entry(const json_t *header, const char *name)
+{
+    const json_t *same = json_object_get(json_object_get(header, METADATA), name);
+    const json_t *entry = json_object_get(header, name);
+    return entry ? entry : json_object_get(header, json_string_value(same));
+}
+
+/* All names: those of tensors, then those that are tied to one. */
+static size_t list_names(const json_t *header, const char **names)
+{
+    size_t count = 0;
+    const char *name = NULL;
+    json_t *value = NULL;
+    json_object_foreach((json_t *)header, name, value)
+    {
+        if (strcmp(name, METADATA) != 0 && inv_named_is_good(name, strlen(name)))
+            names[count++] = name;
+    }
+    json_object_foreach(json_object_get(header, METADATA), name, value)
+    {
+        const char *same = json_string_value(value);
+        if (same && !json_object_get(header, name) && strcmp(same, METADATA) != 0 &&
+            json_object_get(header, same) && inv_named_is_good(name, strlen(name)))
+            names[count++] = name;
+    }
+    return count;
+}
+
+static inv_status send_all(const file *f, const json_t *header)
+{
+    const size_t room =
+        json_object_size(header) + json_object_size(json_object_get(header, METADATA)) + 1;
+    char path[INV_RECORD_PATH_MAX];
+    void *memory = NULL;
+    inv_status status = inv_calloc(room, sizeof(char *), f->name, &memory);
+    if (status != INV_OK)
+        return status;
+    const char **names = memory;
+    const size_t count = list_names(header, names);
+    status = inv_named_group(f->to, "/", names, count);
+    for (size_t i = 0; i < count && status == INV_OK; i++) {
+        snprintf(path, sizeof path, "/%s", names[i]);
+        status = send_tensor(f, path, find_entry(header, names[i]));
+    }
+    free(memory);
+    return status;
+}
+
+static inv_status send(const char *name, unsigned char *bytes, size_t size, uint64_t array_max,
+                       const inv_sink *to)
+{
+    const uint64_t length = header_length(bytes);
+    file f = {.name = name, .array_max = array_max, .to = to};
+    json_error_t error;
+    if (length > size - 8)
+        return damaged(&f, "", "it ends within its header");
+    f.values = bytes + 8 + length;
+    f.size = size - 8 - length;
+    json_t *header =
+        json_loadb((const char *)bytes + 8, (size_t)length, JSON_REJECT_DUPLICATES, &error);
+    if (!json_is_object(header)) {
+        json_decref(header);
+        return damaged(&f, "", "its header is not JSON as safetensors writes it");
+    }
+    inv_status status = send_all(&f, header);
+    json_decref(header);
+    return status;
+}
+
+const inv_format inv_format_safetensors = {.name = "safetensors",
+                                           .what = "safetensors",
+                                           .endings = ".safetensors",
+                                           .probe = probe,
+                                           .send = send,
+                                           .import = inv_torch_import};

@@ -1,0 +1,368 @@
+/* The architecture of a PyTorch net as text. SPDX-License-Identifier: GPL-3.0-or-later */
+#include "format/torch_arch.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEPTH_MAX 32
+
+/* ---- one line ---- */
+
+typedef struct reading {
+    inv_arch *arch;
+    size_t line;
+    const char *at;                            /* in the line */
+    char owners[DEPTH_MAX][INV_ARCH_NAME_MAX]; /* of print(model): modules that hold modules */
+    size_t depth;
+    bool printed; /* a module that holds all was begun */
+} reading;
+
+static inv_status wrong(const reading *r, const char *why)
+{
+    return INV_ERROR(INV_ECONFIG, "%s:%zu: %s", r->arch->file, r->line, why);
+}
+
+static void skip_blanks(reading *r)
+{
+    while (*r->at == ' ' || *r->at == '\t' || *r->at == '\r')
+        r->at++;
+}
+
+static bool take(reading *r, const char *text)
+{
+    skip_blanks(r);
+    const size_t length = strlen(text);
+    if (strncmp(r->at, text, length) != 0)
+        return false;
+    r->at += length;
+    return true;
+}
+
+static bool is_end(reading *r)
+{
+    skip_blanks(r);
+    return !*r->at || *r->at == '#';
+}
+
+/* A word of letters, digits and what else `more` has. */
+static bool take_word(reading *r, const char *more, char *out, size_t size)
+{
+    size_t n = 0;
+    skip_blanks(r);
+    while (isalnum((unsigned char)r->at[n]) || (r->at[n] && strchr(more, r->at[n])))
+        n++;
+    if (n == 0 || n >= size)
+        return false;
+    memcpy(out, r->at, n);
+    out[n] = 0;
+    r->at += n;
+    return true;
+}
+
+/* ---- arguments ---- */
+
+static bool take_number(reading *r, inv_arch_arg *arg)
+{
+    char *end = NULL;
+    skip_blanks(r);
+    const double value = strtod(r->at, &end);
+    if (end == r->at || arg->count == INV_ARCH_VALUES_MAX)
+        return false;
+    r->at = end;
+    arg->values[arg->count++] = value;
+    return true;
+}
+
+static bool take_quoted(reading *r, inv_arch_arg *arg)
+{
+    const char quote = *r->at;
+    const char *end = strchr(r->at + 1, quote);
+    const size_t length = end ? (size_t)(end - r->at) - 1 : sizeof arg->text;
+    if (length >= sizeof arg->text)
+        return false;
+    memcpy(arg->text, r->at + 1, length);
+    arg->text[length] = 0;
+    r->at = end + 1;
+    return true;
+}
+
+/* (3, 5) */
+static bool take_tuple(reading *r, inv_arch_arg *arg)
+{
+    while (!take(r, ")")) {
+        if (!take_number(r, arg))
+            return false;
+        if (!take(r, ",")) {
+            skip_blanks(r);
+            if (*r->at != ')')
+                return false;
+        }
+    }
+    return true;
+}
+
+static bool take_value(reading *r, inv_arch_arg *arg)
+{
+    skip_blanks(r);
+    if (*r->at == '\'' || *r->at == '"')
+        return take_quoted(r, arg);
+    if (take(r, "(") || take(r, "torch.Size(["))
+        return take_tuple(r, arg);
+    if (isdigit((unsigned char)*r->at) || strchr("+-.", *r->at))
+        return take_number(r, arg);
+    if (!take_word(r, "_.", arg->text, sizeof arg->text))
+        return false;
+    const bool is_true = strcmp(arg->text, "True") == 0, is_false = strcmp(arg->text, "False") == 0;
+    arg->is_none = strcmp(arg->text, "None") == 0;
+    if (is_true || is_false) {
+        arg->values[arg->count++] = is_true;
+        arg->text[0] = 0;
+    }
+    return true;
+}
+
+/* A key is a word before "=". */
+static void take_key(reading *r, inv_arch_arg *arg)
+{
+    const char *start = r->at;
+    if (isdigit((unsigned char)*start) || !take_word(r, "_", arg->key, sizeof arg->key) ||
+        !take(r, "=")) {
+        arg->key[0] = 0;
+        r->at = start;
+    }
+}
+
+static inv_status take_arguments(reading *r, inv_arch_module *module)
+{
+    while (!take(r, ")")) {
+        if (module->arg_count == INV_ARCH_ARGS_MAX)
+            return wrong(r, "too many arguments");
+        inv_arch_arg *arg = &module->args[module->arg_count++];
+        skip_blanks(r);
+        take_key(r, arg);
+        if (!take_value(r, arg))
+            return wrong(r, "an argument that is no number, tuple, text, True, False or None");
+        if (!take(r, ",")) {
+            skip_blanks(r);
+            if (*r->at != ')')
+                return wrong(r, "')' is missing");
+        }
+    }
+    return is_end(r) ? INV_OK : wrong(r, "there is more behind the module");
+}
+
+/* ---- modules ---- */
+
+static inv_status add(reading *r, const inv_arch_module *module)
+{
+    inv_arch *a = r->arch;
+    if (a->count == INV_ARCH_MODULES_MAX)
+        return wrong(r, "too many modules");
+    if (a->count == a->capacity) {
+        const size_t capacity = 2 * a->capacity + 8;
+        inv_arch_module *more = reallocarray(a->modules, capacity, sizeof *more);
+        if (!more)
+            return INV_ERROR(INV_ENOMEM, "%s: no memory", a->file);
+        a->modules = more;
+        a->capacity = capacity;
+    }
+    a->modules[a->count] = *module;
+    a->modules[a->count++].line = r->line;
+    return INV_OK;
+}
+
+/* "conv1" within "features" is "features.conv1". */
+static bool set_name(const reading *r, const char *name, char out[INV_ARCH_NAME_MAX])
+{
+    const char *owner = r->depth ? r->owners[r->depth - 1] : "";
+    const int n = snprintf(out, INV_ARCH_NAME_MAX, "%s%s%s", owner, *owner ? "." : "", name);
+    return n >= 0 && n < INV_ARCH_NAME_MAX;
+}
+
+/* "(0-2): 3 x Linear(": as many as the numbers say. */
+static inv_status repeat(reading *r, const char *name, inv_arch_module *module)
+{
+    unsigned first = 0, last = 0;
+    char one[16];
+    if (sscanf(name, "%u-%u", &first, &last) != 2 || last < first || last - first > 999)
+        return set_name(r, name, module->name) ? add(r, module) : wrong(r, "a name too long");
+    for (unsigned i = first; i <= last; i++) {
+        snprintf(one, sizeof one, "%u", i);
+        if (!set_name(r, one, module->name))
+            return wrong(r, "a name too long");
+        inv_status status = add(r, module);
+        if (status != INV_OK)
+            return status;
+    }
+    return INV_OK;
+}
+
+static inv_status open_owner(reading *r, const char *name)
+{
+    char path[INV_ARCH_NAME_MAX] = "";
+    if (r->depth == DEPTH_MAX || (*name && !set_name(r, name, path)))
+        return wrong(r, "modules within modules too deep");
+    snprintf(r->owners[r->depth++], INV_ARCH_NAME_MAX, "%s", path);
+    r->printed = true;
+    return INV_OK;
+}
+
+/* A module behind its name: "Conv2d(1, 8, 5)", or "Sequential(" that goes on in the next lines. */
+static inv_status take_module(reading *r, const char *name, inv_arch_module *module)
+{
+    char times[16];
+    const char *start = r->at;
+    if (!(take_word(r, "", times, sizeof times) && take(r, "x ")))
+        r->at = start;
+    if (!take_word(r, "_.", module->type, sizeof module->type) || !take(r, "("))
+        return wrong(r, "a module is missing, as in 'fc1: Linear(784, 100)'");
+    if (is_end(r))
+        return open_owner(r, name);
+    inv_status status = take_arguments(r, module);
+    return status == INV_OK ? repeat(r, name, module) : status;
+}
+
+static inv_status take_inputs(reading *r, inv_arch_module *module)
+{
+    do {
+        if (module->input_count == INV_ARCH_INPUTS_MAX ||
+            !take_word(r, "_.-", module->inputs[module->input_count], INV_ARCH_NAME_MAX))
+            return wrong(r, "a name is missing behind '<-'");
+        module->input_count++;
+    } while (take(r, ","));
+    return INV_OK;
+}
+
+/* "1x28x28", "(1, 28, 28)", "784" */
+static inv_status take_input(reading *r)
+{
+    inv_arch *a = r->arch;
+    const bool brackets = take(r, "(");
+    do {
+        char word[16], *end = NULL;
+        if (a->rank == 3 || !take_word(r, "", word, sizeof word))
+            return wrong(r, "an input is 'CHANNELSxHEIGHTxWIDTH' or a number of values");
+        for (const char *part = word; *part; part = *end ? end + 1 : end) {
+            if (a->rank == 3)
+                return wrong(r, "an input has at most three sizes");
+            a->dims[a->rank] = strtoul(part, &end, 10);
+            if (end == part || (*end && *end != 'x') || a->dims[a->rank++] == 0)
+                return wrong(r, "an input is 'CHANNELSxHEIGHTxWIDTH' or a number of values");
+        }
+    } while (brackets && take(r, ","));
+    return INV_OK;
+}
+
+static inv_status take_output(reading *r)
+{
+    static const char *const known[] = {"logits", "softmax", "log-softmax"};
+    char word[16] = "";
+    if (take_word(r, "-", word, sizeof word))
+        for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+            if (strcmp(word, known[i]) == 0) {
+                snprintf(r->arch->output, sizeof r->arch->output, "%s", word);
+                return INV_OK;
+            }
+    return wrong(r, "an output is 'logits', 'softmax' or 'log-softmax'");
+}
+
+static inv_status take_line(reading *r)
+{
+    inv_arch_module module = {0};
+    char name[INV_ARCH_NAME_MAX] = "";
+    if (is_end(r))
+        return INV_OK;
+    if (take(r, ")")) {
+        if (r->depth == 0)
+            return wrong(r, "')' has no '('");
+        r->depth--;
+        return INV_OK;
+    }
+    const bool brackets = take(r, "(");
+    if (!take_word(r, "_.-", name, sizeof name))
+        return wrong(r, "a line is 'name: Module(arguments)'");
+    if (brackets && !take(r, ")"))
+        return wrong(r, "a line is '(name): Module(arguments)'");
+    if (take(r, "<-")) {
+        inv_status status = take_inputs(r, &module);
+        if (status != INV_OK)
+            return status;
+    }
+    if (take(r, ":")) {
+        if (!brackets && strcmp(name, "input") == 0)
+            return take_input(r);
+        if (!brackets && strcmp(name, "output") == 0)
+            return take_output(r);
+        return take_module(r, name, &module);
+    }
+    if (take(r, "(") && is_end(r) && !brackets && module.input_count == 0)
+        return open_owner(r, ""); /* print(model) begins with its class */
+    return wrong(r, "a line is 'name: Module(arguments)'");
+}
+
+inv_status inv_arch_read(const char *file, const char *text, inv_arch **out)
+{
+    reading r = {0};
+    char *line = NULL;
+    inv_status status = INV_OK;
+    void *memory = NULL;
+    *out = NULL;
+    INV_TRY(inv_calloc(1, sizeof *r.arch, file, &memory));
+    r.arch = memory;
+    r.arch->file = strdup(file);
+    if (!r.arch->file)
+        INV_FAIL(INV_ENOMEM, "%s: no memory", file);
+    while (*text) {
+        const size_t length = strcspn(text, "\n");
+        free(line);
+        line = strndup(text, length);
+        if (!line)
+            INV_FAIL(INV_ENOMEM, "%s: no memory", file);
+        r.line++;
+        r.at = line;
+        INV_TRY(take_line(&r));
+        text += length + (text[length] != 0);
+    }
+    if (r.depth > 0)
+        INV_RAISE(wrong(&r, "a ')' is missing at the end"));
+    if (r.arch->count == 0)
+        INV_FAIL(INV_ECONFIG, "%s: holds no module; a line is 'name: Module(arguments)'", file);
+    *out = r.arch;
+    r.arch = NULL;
+done:
+    inv_arch_free(r.arch);
+    free(line);
+    return status;
+}
+
+void inv_arch_free(inv_arch *arch)
+{
+    if (!arch)
+        return;
+    free(arch->modules);
+    free(arch->file);
+    free(arch);
+}
+
+/* ---- looking ---- */
+
+const inv_arch_arg *inv_arch_find(const inv_arch_module *module, size_t place, const char *key)
+{
+    for (size_t i = 0; i < module->arg_count; i++) {
+        const inv_arch_arg *arg = &module->args[i];
+        if (*arg->key ? strcmp(arg->key, key) == 0 : i == place)
+            return arg;
+    }
+    return NULL;
+}
+
+double inv_arch_number(const inv_arch_module *module, size_t place, const char *key, size_t i,
+                       double usual)
+{
+    const inv_arch_arg *arg = inv_arch_find(module, place, key);
+    if (!arg || arg->count == 0)
+        return usual;
+    return arg->values[i < arg->count ? i : arg->count - 1];
+}

@@ -1,0 +1,454 @@
+/* Parameters as PyTorch, safetensors and NumPy write them, and architectures as text: the files of
+ * tests/data/models, made by make_torch.py there, and damaged and hostile ones.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "support.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format/pickle.h"
+#include "format/torch_arch.h"
+#include "invproj/mat.h"
+#include "invproj/model.h"
+#include "invproj/npy.h"
+#include "suites.h"
+
+#define MODELS "tests/data/models/"
+
+/* ---- from a file to a net ---- */
+
+typedef struct stream {
+    unsigned char *data;
+    size_t size, at;
+} stream;
+
+static inv_status add_bytes(void *context, const void *from, size_t size)
+{
+    stream *s = context;
+    s->data = realloc(s->data, s->size + size + 1);
+    ck_assert_ptr_nonnull(s->data);
+    memcpy(s->data + s->size, from, size);
+    s->size += size;
+    return INV_OK;
+}
+
+static inv_status take_bytes(void *context, void *to, size_t size)
+{
+    stream *s = context;
+    if (size > s->size - s->at)
+        return INV_ERROR(INV_EIO, "the stream ends");
+    memcpy(to, s->data + s->at, size);
+    s->at += size;
+    return INV_OK;
+}
+
+/* What is in those bytes, through a stream. */
+static inv_status import(const char *name, unsigned char *bytes, size_t size, const inv_import *how,
+                         inv_model **model)
+{
+    stream s = {0};
+    const inv_sink sink = {add_bytes, &s};
+    inv_source source = {take_bytes, &s, .left = SIZE_MAX};
+    inv_tree *tree = NULL;
+    *model = NULL;
+    inv_status status = inv_model_send(name, bytes, size, SIZE_MAX, &sink);
+    if (status == INV_OK)
+        status = inv_tree_alloc(name, &tree);
+    if (status == INV_OK)
+        status = inv_tree_add(tree, "", &source);
+    if (status == INV_OK)
+        status = inv_model_import(tree, how, model);
+    inv_tree_free(tree);
+    free(s.data);
+    return status;
+}
+
+static inv_status import_file(const char *name, const inv_import *how, inv_model **model)
+{
+    char path[256];
+    size_t size = 0;
+    snprintf(path, sizeof path, MODELS "%s", name);
+    unsigned char *bytes = support_read(path, &size);
+    inv_status status = import(name, bytes, size, how, model);
+    free(bytes);
+    return status;
+}
+
+static char *architecture(void)
+{
+    size_t size = 0;
+    return (char *)support_read(MODELS "torch.arch.txt", &size); /* a NUL byte follows */
+}
+
+static void assert_outputs(const inv_model *model, double tolerance)
+{
+    inv_idx *images = NULL, *outputs = NULL;
+    inv_pass *pass = NULL;
+    ck_assert_status(inv_npy_read(MODELS "torch-images.npy", &images), INV_OK);
+    ck_assert_status(inv_npy_read(MODELS "torch-outputs.npy", &outputs), INV_OK);
+    const size_t rows = images->dims[0], depth = inv_net_depth(model->net);
+    const size_t units = inv_net_units(model->net, 0), classes = outputs->dims[1];
+    gsl_matrix_float *x = NULL;
+    ck_assert_uint_eq(units, images->size / rows);
+    ck_assert_uint_eq(inv_net_units(model->net, depth), classes);
+    ck_assert_status(inv_mat_alloc(rows, units, "images", &x), INV_OK);
+    for (size_t i = 0; i < rows; i++)
+        inv_model_row(model, (const float *)images->data + i * units, x->data + i * x->tda);
+    ck_assert_status(inv_pass_alloc(model->net, 0, depth, rows, INV_PASS_FORWARD, &pass), INV_OK);
+    const gsl_matrix_float *y = inv_net_forward(model->net, pass, x);
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < classes; j++)
+            ck_assert_double_eq_tol(gsl_matrix_float_get(y, i, j),
+                                    ((const float *)outputs->data)[i * classes + j], tolerance);
+    inv_pass_free(pass);
+    inv_mat_free(x);
+    inv_idx_free(images);
+    inv_idx_free(outputs);
+}
+
+/* ---- what PyTorch and others wrote ---- */
+
+static const char *const same_net[] = {"torch-zip.pt",     "torch-old.pt", "torch-checkpoint.pt",
+                                       "torch-renamed.pt", "torch.npz",    "torch.safetensors"};
+
+START_TEST(the_same_net_from_each_format)
+{
+    char *arch = architecture();
+    const inv_import how = {.arch = arch, .arch_name = "torch.arch.txt"};
+    inv_model *model = NULL;
+    ck_assert_status(import_file(same_net[_i], &how, &model), INV_OK);
+    assert_outputs(model, 1e-6);
+    ck_assert_int_eq(model->channels_first, true);
+    ck_assert_uint_eq(model->input_rank, 3);
+    ck_assert_uint_eq(model->input_dims[0], 2);
+    inv_model_free(model);
+    free(arch);
+}
+END_TEST
+
+START_TEST(names_that_do_not_fit_are_taken_in_order_and_said)
+{
+    char *arch = architecture();
+    const inv_import how = {.arch = arch, .arch_name = "torch.arch.txt"};
+    inv_model *model = NULL;
+    size_t said = 0;
+    ck_assert_status(import_file("torch-renamed.pt", &how, &model), INV_OK);
+    for (size_t i = 0; i < model->note_count; i++)
+        said += strcmp(model->notes[i], "conv: layer0") == 0 ||
+                strcmp(model->notes[i], "out: layer6") == 0;
+    ck_assert_uint_eq(said, 2);
+    inv_model_free(model);
+    free(arch);
+}
+END_TEST
+
+/* Every byte cut off, and every byte changed: an error or a net, and nothing worse. */
+START_TEST(damaged_files_are_refused)
+{
+    char *arch = architecture(), path[256];
+    const inv_import how = {.arch = arch, .arch_name = "torch.arch.txt"};
+    size_t size = 0, refused = 0;
+    snprintf(path, sizeof path, MODELS "%s", same_net[_i]);
+    unsigned char *bytes = support_read(path, &size);
+    for (size_t at = 0; at < size; at += 7) {
+        unsigned char *part = malloc(at + 1); /* of its own, so that the sanitizer sees its end */
+        inv_model *model = NULL;
+        memcpy(part, bytes, at);
+        refused += import("cut", part, at, &how, &model) != INV_OK;
+        ck_assert_msg(!model, "%s cut at %zu", same_net[_i], at);
+        free(part);
+    }
+    ck_assert_uint_eq(refused, (size + 6) / 7);
+    for (size_t at = 0; at < size; at += 3) {
+        inv_model *model = NULL;
+        bytes[at] ^= (unsigned char)(1 + at % 255);
+        if (import("changed", bytes, size, &how, &model) != INV_OK)
+            ck_assert_ptr_null(model);
+        inv_model_free(model);
+        bytes[at] ^= (unsigned char)(1 + at % 255);
+    }
+    free(bytes);
+    free(arch);
+}
+END_TEST
+
+static const struct {
+    const char *file, *says;
+} refused[] = {
+    {"torch-module.pt", "a whole module"},
+    {"torch-script.pt", "a TorchScript program"},
+};
+
+START_TEST(programs_are_never_run)
+{
+    char *arch = architecture();
+    const inv_import how = {.arch = arch, .arch_name = "torch.arch.txt"};
+    inv_model *model = NULL;
+    ck_assert_status(import_file(refused[_i].file, &how, &model), INV_EFORMAT);
+    ck_assert_message_has(refused[_i].says);
+    ck_assert_message_has("state_dict");
+    free(arch);
+}
+END_TEST
+
+/* ---- architectures ---- */
+
+#define MLP "fc1: Linear(24, 5)\n"
+
+static const struct {
+    const char *arch, *says;
+} bad_archs[] = {
+    {"", "a.txt: holds no module"},
+    {"conv Conv2d(2, 4, 3)", "a.txt:1: a line is 'name: Module(arguments)'"},
+    {"\n# a\nconv: Conv2d(2, 4, 3", "a.txt:3: ')' is missing"},
+    {"conv: Conv2d(2, 4, {3})", "a.txt:1: an argument that is no number"},
+    {"(conv: Conv2d(2, 4, 3)", "a.txt:1: a line is '(name): Module(arguments)'"},
+    {"Net(\n(conv): Conv2d(2, 4, 3)\n", "a.txt:2: a ')' is missing at the end"},
+    {")", "a.txt:1: ')' has no '('"},
+    {"input: 2x0x6\nconv: Conv2d(2, 4, 3)", "a.txt:1: an input is"},
+    {"output: words\nconv: Conv2d(2, 4, 3)", "a.txt:1: an output is"},
+    {"input: 2x7x6\nrnn: LSTM(2, 4)", "a.txt:2: rnn: the module LSTM is not known"},
+    {"conv: Conv2d(2, 4, (3, 2), bias=False)", "add 'input: 1x28x28'"},
+    {"input: 2x7x6\n" MLP, "a.txt:2: fc1: takes 24 values, but 2 x 7 x 6 come in"},
+    {"input: 2x4x3\n" MLP, "a.txt:2: fc1: takes 24 values, but 2 x 4 x 3 come in: say 'flat: "
+                           "Flatten()' before it"},
+    {"input: 24\nfc1: Linear(24, 6)", "fc1.weight of the file is 5 x 24; the architecture makes it "
+                                      "6 x 24"},
+    {"input: 24\nnone: Linear(24, 6)\nnorm: BatchNorm1d(6)\nfc1: Linear(6, 3)",
+     "conv.weight of the file is 4 x 2 x 3 x 2; the architecture makes it 6 x 24"},
+    {"input: 2x7x6\nconv: Conv2d(3, 4, (3, 2), bias=False)",
+     "a.txt:2: conv: takes images of 3 channels, but 2 x 7 x 6 come in"},
+    {"input: 2x7x6\nsum <- a, b: Add()", "a.txt:2: sum: there is no 'a' before it"},
+    {"input: 2x7x6\nflat: Flatten()", "ends with images that are flattened"},
+    {"input: 2x7x6\npool: MaxPool2d(9)", "layer 'pool'"},
+};
+
+START_TEST(an_architecture_that_does_not_fit_is_refused_by_its_line)
+{
+    const inv_import how = {.arch = bad_archs[_i].arch, .arch_name = "a.txt"};
+    inv_model *model = NULL;
+    const inv_status status = import_file("torch-zip.pt", &how, &model);
+    ck_assert_msg(status == INV_ECONFIG || status == INV_EFORMAT, "%d: %s", (int)status,
+                  inv_error_message());
+    ck_assert_message_has(bad_archs[_i].says);
+}
+END_TEST
+
+START_TEST(without_an_architecture_it_is_asked_for)
+{
+    const inv_import how = {0};
+    inv_model *model = NULL;
+    ck_assert_status(import_file("torch-zip.pt", &how, &model), INV_ECONFIG);
+    ck_assert_message_has("--arch FILE");
+}
+END_TEST
+
+START_TEST(what_pytorch_prints_is_read)
+{
+    static const char text[] = "Net(\n"
+                               "  (features): Sequential(\n"
+                               "    (0): Conv2d(1, 8, kernel_size=(5, 5), stride=(1, 1))\n"
+                               "    (1-2): 2 x ReLU(inplace=True)\n"
+                               "  )\n"
+                               "  (pool): MaxPool2d(kernel_size=2, stride=2, padding=0, "
+                               "dilation=1, ceil_mode=False)\n"
+                               "  (fc): Linear(in_features=1152, out_features=10, bias=True)\n"
+                               ")\n";
+    inv_arch *arch = NULL;
+    ck_assert_status(inv_arch_read("a.txt", text, &arch), INV_OK);
+    ck_assert_uint_eq(arch->count, 5);
+    ck_assert_str_eq(arch->modules[0].name, "features.0");
+    ck_assert_str_eq(arch->modules[2].name, "features.2");
+    ck_assert_str_eq(arch->modules[2].type, "ReLU");
+    ck_assert_str_eq(arch->modules[3].name, "pool");
+    ck_assert_str_eq(arch->modules[4].name, "fc");
+    ck_assert_uint_eq(arch->modules[4].line, 7);
+    ck_assert_double_eq(inv_arch_number(&arch->modules[0], 2, "kernel_size", 1, 0), 5);
+    ck_assert_double_eq(inv_arch_number(&arch->modules[0], 1, "out_channels", 0, 0), 8);
+    ck_assert_double_eq(inv_arch_number(&arch->modules[4], 2, "bias", 0, 0), 1);
+    ck_assert_double_eq(inv_arch_number(&arch->modules[4], 3, "none", 0, 42), 42);
+    inv_arch_free(arch);
+}
+END_TEST
+
+/* ---- pickles ---- */
+
+static const char *refuse_os(const char *global)
+{
+    return strncmp(global, "os ", 3) == 0 ? "no" : NULL;
+}
+
+static inv_status unpickle(const char *bytes, size_t size, inv_pickle **out)
+{
+    char *exact = malloc(size);
+    memcpy(exact, bytes, size);
+    inv_status status = inv_pickle_read("p", (unsigned char *)exact, size, refuse_os, out);
+    free(exact);
+    return status;
+}
+
+START_TEST(values_are_those_of_python)
+{
+    /* {'a': [1, -2, 300, 2.5, None, True], 'b': (b'x\0', -2**40)} by protocols 2 and 4 */
+    static const char two[] =
+        "\x80\x02}q\0(X\1\0\0\0aq\1]q\2(K\1J\xfe\xff\xff\xffM,\1G@\4\0\0\0\0\0"
+        "\0N\x88"
+        "eX\1\0\0\0bq\3C\2x\0\x8a\6\0\0\0\0\0\xff\x86q\4u.";
+    inv_pickle *pickle = NULL;
+    ck_assert_status(unpickle(two, sizeof two - 1, &pickle), INV_OK);
+    ck_assert_uint_eq(inv_pickle_size(pickle), sizeof two - 1);
+    const inv_pickle_value *a = inv_pickle_get(inv_pickle_root(pickle), "a");
+    const inv_pickle_value *b = inv_pickle_get(inv_pickle_root(pickle), "b");
+    ck_assert_uint_eq(a->count, 6);
+    ck_assert_int_eq(a->items[0]->integer, 1);
+    ck_assert_int_eq(a->items[1]->integer, -2);
+    ck_assert_int_eq(a->items[2]->integer, 300);
+    ck_assert_double_eq(a->items[3]->real, 2.5);
+    ck_assert_int_eq(a->items[4]->kind, INV_PICKLE_NONE);
+    ck_assert_int_eq(a->items[5]->kind, INV_PICKLE_BOOL);
+    ck_assert_int_eq(a->items[5]->integer, 1);
+    ck_assert_int_eq(b->kind, INV_PICKLE_TUPLE);
+    ck_assert_uint_eq(b->items[0]->length, 2);
+    ck_assert_int_eq(b->items[1]->integer, -(INT64_C(1) << 40));
+    ck_assert_ptr_null(inv_pickle_get(inv_pickle_root(pickle), "c"));
+    inv_pickle_free(pickle);
+}
+END_TEST
+
+#define BYTES(text) text, sizeof(text) - 1
+
+static const struct {
+    const char *bytes;
+    size_t size;
+    const char *says;
+} bad_pickles[] = {
+    {BYTES(""), "breaks off"},
+    {BYTES("\x80"), "breaks off"},
+    {BYTES("\x80\2"), "breaks off"},
+    {BYTES("\x80\2N"), "breaks off"},
+    {BYTES("\x80\2."), "other than one value"},
+    {BYTES("\x80\2NN."), "other than one value"},
+    {BYTES("\x80\2(N."), "other than one value"},
+    {BYTES("\x80\2X\xff\xff\xff\xff"), "breaks off"},
+    {BYTES("\x80\2\x8d\xff\xff\xff\xff\xff\xff\xff\xff"), "breaks off"},
+    {BYTES("\x80\2\x8b\xff\xff\xff\x7f"), "breaks off"},
+    {BYTES("\x80\2q\1."), "its stack is empty"},
+    {BYTES("\x80\2Nr\xff\xff\xff\xff."), "a number of a value is too large"},
+    {BYTES("\x80\2h\7."), "there is no value of a number"},
+    {BYTES("\x80\2j\xff\xff\xff\xff."), "there is no value of a number"},
+    {BYTES("\x80\2t."), "its stack has no mark"},
+    {BYTES("\x80\2\x86."), "its stack is empty"},
+    {BYTES("\x80\2N(\x85."), "its stack is empty"},
+    {BYTES("\x80\2}(Nu."), "values go into what cannot hold them"},
+    {BYTES("\x80\2NNa."), "values go into what cannot hold them"},
+    {BYTES("\x80\2(Nd."), "a key has no value"},
+    {BYTES("\x80\2N)R."), "what is called is no name"},
+    {BYTES("\x80\2N}b."), "a state is given to what has none"},
+    {BYTES("\x80\2cos\nsystem\n)R."), "names Python's 'os system': no"},
+    {BYTES("\x80\4\x8c\2os\x8c\6system\x93)R."), "names Python's 'os system': no"},
+    {BYTES("\x80\2cos"), "breaks off"},
+    {BYTES("\x80\2ca\nb\0c\n."), "a name holds a NUL"},
+    {BYTES("\x80\2I1\n."), "the instruction 49"},
+    {BYTES("\x80\2\x82\1."), "the instruction 82"},
+};
+
+START_TEST(a_pickle_that_cannot_be_is_refused)
+{
+    inv_pickle *pickle = NULL;
+    ck_assert_status(unpickle(bad_pickles[_i].bytes, bad_pickles[_i].size, &pickle), INV_EFORMAT);
+    ck_assert_ptr_null(pickle);
+    ck_assert_message_has(bad_pickles[_i].says);
+}
+END_TEST
+
+/* A list that holds itself is a value like another. */
+START_TEST(loops_are_values)
+{
+    inv_pickle *pickle = NULL;
+    ck_assert_status(unpickle(BYTES("\x80\2]q\0h\0a."), &pickle), INV_OK);
+    const inv_pickle_value *list = inv_pickle_root(pickle);
+    ck_assert_uint_eq(list->count, 1);
+    ck_assert_ptr_eq(list->items[0], list);
+    inv_pickle_free(pickle);
+}
+END_TEST
+
+/* ---- safetensors ---- */
+
+static inv_status import_header(const char *header, size_t values, inv_model **model)
+{
+    const size_t length = strlen(header), size = 8 + length + values;
+    const inv_import how = {.arch = "input: 2\nfc: Linear(2, 1)", .arch_name = "a.txt"};
+    unsigned char *bytes = calloc(1, size);
+    for (size_t i = 0; i < 8; i++)
+        bytes[i] = (unsigned char)((uint64_t)length >> (8 * i));
+    memcpy(bytes + 8, header, length);
+    inv_status status = import("s", bytes, size, &how, model);
+    free(bytes);
+    return status;
+}
+
+#define WEIGHT "\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[1,2],\"data_offsets\":[0,8]}"
+#define BIAS   "\"fc.bias\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":"
+
+static const struct {
+    const char *header;
+    size_t values;
+    const char *says;
+} bad_headers[] = {
+    {"{" WEIGHT "," BIAS "[8,12]}", 12, "JSON"},
+    {"{" WEIGHT "," BIAS "[8,12]}}", 11, "its type, sizes or place cannot be"},
+    {"{" WEIGHT "," BIAS "[8,16]}}", 16, "other bytes than its sizes say"},
+    {"{" WEIGHT "," BIAS "[12,8]}}", 12, "its type, sizes or place cannot be"},
+    {"{" WEIGHT "," BIAS "[-1,3]}}", 12, "its type, sizes or place cannot be"},
+    {"{" WEIGHT "," WEIGHT "}", 12, "JSON"},
+    {"{" WEIGHT "}", 8, "holds no 'fc.bias'"},
+    {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296,16],\"data_offsets\":[0,0]"
+     "}}",
+     8, "its type, sizes or place cannot be"},
+    {"{\"fc.weight\":7}", 8, "its type, sizes or place cannot be"},
+};
+
+START_TEST(a_header_that_cannot_be_is_refused)
+{
+    inv_model *model = NULL;
+    const inv_status status = import_header(bad_headers[_i].header, bad_headers[_i].values, &model);
+    ck_assert_msg(status == INV_EFORMAT || status == INV_ECONFIG, "%d", (int)status);
+    ck_assert_message_has(bad_headers[_i].says);
+}
+END_TEST
+
+START_TEST(a_header_that_can_be_is_read)
+{
+    inv_model *model = NULL;
+    ck_assert_status(import_header("{" WEIGHT "," BIAS "[8,12]}}", 12, &model), INV_OK);
+    ck_assert_uint_eq(inv_net_size(model->net), 3);
+    inv_model_free(model);
+}
+END_TEST
+
+#define LEN(array) (sizeof(array) / sizeof *(array))
+
+Suite *torch_suite(void)
+{
+    Suite *suite = suite_create("torch");
+    TCase *tests = tcase_create("torch");
+    tcase_set_timeout(tests, 60);
+    tcase_add_loop_test(tests, the_same_net_from_each_format, 0, LEN(same_net));
+    tcase_add_test(tests, names_that_do_not_fit_are_taken_in_order_and_said);
+    tcase_add_loop_test(tests, damaged_files_are_refused, 0, LEN(same_net));
+    tcase_add_loop_test(tests, programs_are_never_run, 0, LEN(refused));
+    tcase_add_loop_test(tests, an_architecture_that_does_not_fit_is_refused_by_its_line, 0,
+                        LEN(bad_archs));
+    tcase_add_test(tests, without_an_architecture_it_is_asked_for);
+    tcase_add_test(tests, what_pytorch_prints_is_read);
+    tcase_add_test(tests, values_are_those_of_python);
+    tcase_add_loop_test(tests, a_pickle_that_cannot_be_is_refused, 0, LEN(bad_pickles));
+    tcase_add_test(tests, loops_are_values);
+    tcase_add_loop_test(tests, a_header_that_cannot_be_is_refused, 0, LEN(bad_headers));
+    tcase_add_test(tests, a_header_that_can_be_is_read);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
