@@ -33,15 +33,16 @@ typedef struct inv_format {
                          inv_sketch *sketch);
 } inv_format;
 
-/* X(name): src/format/NAME.c defines `const inv_format inv_format_NAME`. */
+/* X(name): a file of src/format defines `const inv_format inv_format_NAME`. The first whose probe fits
+ * has a file: that of safetensors, whose first byte may be JSON's '{', tells the two apart. */
 #define INV_FORMATS(X)                                                                             \
+    X(safetensors)                                                                                 \
     X(keras_h5)                                                                                    \
     X(keras_zip)                                                                                   \
     X(keras_json)                                                                                  \
     X(torch_export)                                                                                \
     X(torch)                                                                                       \
     X(torch_old)                                                                                   \
-    X(safetensors)                                                                                 \
     X(npz)
 
 #define INV_FORMAT_DECLARE(name) extern const inv_format inv_format_##name;
