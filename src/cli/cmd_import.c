@@ -9,7 +9,7 @@
 
 /* clang-format off */
 static const cli_option own_options[] = {
-    {.shared = CLI_OUT}, {.shared = CLI_ARCH}, {.shared = CLI_SCALE}, {.shared = CLI_MEAN},
+    {.shared = CLI_OUT}, {.shared = CLI_ARCH}, {.shared = CLI_KEY_OF}, {.shared = CLI_SCALE}, {.shared = CLI_MEAN},
     {.shared = CLI_STD}, {.shared = CLI_INVERT}, {.shared = CLI_CHANNELS_FIRST},
     {.shared = CLI_CLASS_NAMES}, {.shared = CLI_FORCE}, {.shared = CLI_QUIET}, {.shared = CLI_HELP},
     {0}};
@@ -68,8 +68,9 @@ const cli_command cli_command_import = {
     .operands = "MODEL -o RUN.h5",
     .summary = "make a run file of a model of another program",
     .notes =
-        "MODEL is a Keras file (.h5, .keras, the folder of one, weights with --arch), known by "
-        "its content. Pixels are taken as bytes divided by 255 where neither the file nor "
+        "MODEL is a Keras file (.h5, .keras, the folder of one, weights with --arch), or the "
+        "parameters of a PyTorch net (.pt, .pth, .safetensors, .npz) with --arch, known by its "
+        "content. Pixels are taken as bytes divided by 255 where neither the file nor "
         "--scale says otherwise. A run file works in its place in every other command, and so "
         "does the model file itself.",
     .minimum = 1,

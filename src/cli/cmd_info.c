@@ -525,7 +525,7 @@ static void print_json(gathering *g, const json_t *all)
 }
 
 static const cli_option own_options[] = {
-    {.shared = CLI_ARCH}, {.shared = CLI_JSON}, {.shared = CLI_HELP}, {0}};
+    {.shared = CLI_ARCH}, {.shared = CLI_KEY_OF}, {.shared = CLI_JSON}, {.shared = CLI_HELP}, {0}};
 
 static inv_status run(const cli_options *options)
 {

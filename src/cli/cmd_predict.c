@@ -33,6 +33,7 @@ static const cli_option own_options[] = {
     {0, "at", "POINT", "with --outputs: the values at a point, as output.pre for the logits",
      CLI_TEXT, .offset = offsetof(own, at)},
     {.shared = CLI_ARCH},
+    {.shared = CLI_KEY_OF},
     {.shared = CLI_SCALE},
     {.shared = CLI_CLASS_NAMES},
     {.shared = CLI_INVERT},

@@ -68,6 +68,7 @@ typedef enum cli_shared {
     CLI_INVERT,
     CLI_CENTRE,
     CLI_ARCH,
+    CLI_KEY_OF,
     CLI_SCALE,
     CLI_MEAN,
     CLI_STD,
@@ -92,7 +93,7 @@ typedef struct cli_option {
 /* Tables of options end with {0}. These are what most commands have. */
 /* clang-format off */
 #define CLI_RUN_FILE_OPTIONS                                                                       \
-    {.shared = CLI_DATA}, {.shared = CLI_ARCH}, {.shared = CLI_THREADS}, {.shared = CLI_SET},      \
+    {.shared = CLI_DATA}, {.shared = CLI_ARCH}, {.shared = CLI_KEY_OF}, {.shared = CLI_THREADS}, {.shared = CLI_SET},      \
     {.shared = CLI_QUIET}, {.shared = CLI_HELP}
 #define CLI_EXPERIMENT_OPTIONS                                                                     \
     {.shared = CLI_DATA}, {.shared = CLI_SEED}, {.shared = CLI_THREADS}, {.shared = CLI_SET},      \
@@ -116,12 +117,12 @@ typedef struct cli_options {
     bool named;          /* --name is given */
     const char *judge, *frames;
     bool resume, force, quiet, json, help;
-    bool single;     /* a PNG file an image, in place of a sheet */
-    bool images;     /* the operands after the first are images */
-    bool invert;     /* dark on white becomes light on black */
-    bool centre;     /* images are prepared as handwriting is (inv_centre_image) */
+    bool single; /* a PNG file an image, in place of a sheet */
+    bool images; /* the operands after the first are images */
+    bool invert; /* dark on white becomes light on black */
+    bool centre; /* images are prepared as handwriting is (inv_centre_image) */
     /* of a model of another program: */
-    const char *arch, *scale, *mean, *std, *class_names;
+    const char *arch, *key, *scale, *mean, *std, *class_names;
     bool channels_first;
     void *own;       /* owned */
     char **operands; /* in argv */

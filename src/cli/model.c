@@ -89,6 +89,7 @@ static inv_status read_import(const cli_options *options, inv_import *how, unsig
         return INV_OK;
     how->invert = options->invert;
     how->channels_first = options->channels_first;
+    how->key = options->key;
     if (options->scale)
         INV_TRY(read_number("scale", options->scale, &how->scale));
     if (options->mean)

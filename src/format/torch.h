@@ -4,13 +4,13 @@
  * architecture is text, --arch, one module on a line, in order; what PyTorch's print(model) gives is
  * taken too:
  *
- *     input: 1x28x28                   channels x height x width
+ *     input: 1x28x28                   # channels x height x width
  *     conv1: Conv2d(1, 8, 5)
  *     r1: ReLU()
  *     flat: Flatten()
  *     fc: Linear(4608, 10)
- *     sum <- fc, r1: Add()             takes these in place of the line above
- *     output: logits                   or softmax, log-softmax
+ *     sum <- fc, r1: Add()             # takes these in place of the line above
+ *     output: logits                   # or softmax, log-softmax
  *
  * safetensors and .npz files come the same way.
  *

@@ -1047,7 +1047,7 @@ inv_status inv_torch_import(const inv_tree *tree, const inv_import *how, inv_mod
                  "a line, as PyTorch's print(model) does",
                  inv_tree_name(tree));
     INV_TRY(inv_arch_read(how->arch_name, how->arch, &im.arch));
-    INV_TRY(find_group(tree, NULL, &im.group));
+    INV_TRY(find_group(tree, how->key, &im.group));
     INV_TRY(list_stems(&im));
     find_prefix(&im);
     INV_TRY(inv_calloc(im.arch->count, sizeof *im.values, "modules", &memory));
