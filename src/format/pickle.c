@@ -396,65 +396,137 @@ static inv_status recall(machine *m, uint64_t number)
     return push(m, &m->stack, m->memo.values[number]);
 }
 
-static inv_status memorise_sized(machine *m, size_t bytes)
+/* ---- instructions ---- */
+
+/* What an instruction makes, and the bytes of its number or the values that it takes. */
+typedef struct instruction {
+    unsigned char code;
+    inv_status (*run)(machine *m, const struct instruction *how);
+    inv_pickle_kind kind;
+    size_t n;
+} instruction;
+
+static inv_status do_skip(machine *m, const instruction *how)
+{
+    const unsigned char *unused = NULL;
+    return take(m, how->n, &unused);
+}
+
+static inv_status do_constant(machine *m, const instruction *how)
+{
+    return push_integer(m, how->kind, (int64_t)how->n);
+}
+
+static inv_status do_integer(machine *m, const instruction *how)
 {
     uint64_t number = 0;
-    TRY(take_number(m, bytes, &number));
+    TRY(take_number(m, how->n, &number));
+    return push_integer(m, how->kind, how->n == 4 ? (int32_t)(uint32_t)number : (int64_t)number);
+}
+
+static inv_status do_long(machine *m, const instruction *how)
+{
+    uint64_t bytes = 0;
+    TRY(take_number(m, how->n, &bytes));
+    return push_long(m, bytes);
+}
+
+static inv_status do_real(machine *m, const instruction *how)
+{
+    (void)how;
+    return push_real(m);
+}
+
+static inv_status do_text(machine *m, const instruction *how)
+{
+    return push_text(m, how->kind, how->n);
+}
+
+static inv_status do_global(machine *m, const instruction *how)
+{
+    return how->n ? push_stack_global(m) : push_line_global(m);
+}
+
+static inv_status do_gather(machine *m, const instruction *how)
+{
+    return gather(m, how->kind, how->n);
+}
+
+static inv_status do_gather_marked(machine *m, const instruction *how)
+{
+    return gather_marked(m, how->kind);
+}
+
+static inv_status do_put(machine *m, const instruction *how)
+{
+    return put_top(m, how->n);
+}
+
+static inv_status do_put_marked(machine *m, const instruction *how)
+{
+    return put_marked(m, how->kind == INV_PICKLE_DICT);
+}
+
+static inv_status do_call(machine *m, const instruction *how)
+{
+    (void)how;
+    return call(m);
+}
+
+static inv_status do_build(machine *m, const instruction *how)
+{
+    (void)how;
+    return build(m);
+}
+
+/* Without a number it is the next. */
+static inv_status do_memorise(machine *m, const instruction *how)
+{
+    uint64_t number = m->memo.count;
+    if (how->n)
+        TRY(take_number(m, how->n, &number));
     return memorise(m, number);
 }
 
-static inv_status recall_sized(machine *m, size_t bytes)
+static inv_status do_recall(machine *m, const instruction *how)
 {
     uint64_t number = 0;
-    TRY(take_number(m, bytes, &number));
+    TRY(take_number(m, how->n, &number));
     return recall(m, number);
 }
 
-static inv_status push_sized(machine *m, size_t bytes)
+static inv_status do_mark(machine *m, const instruction *how)
 {
-    uint64_t number = 0;
-    TRY(take_number(m, bytes, &number));
-    return push_integer(m, INV_PICKLE_INT,
-                        bytes == 4 ? (int32_t)(uint32_t)number : (int64_t)number);
+    (void)how;
+    return mark(m);
 }
 
-static inv_status push_sized_long(machine *m, size_t bytes)
-{
-    uint64_t number = 0;
-    TRY(take_number(m, bytes, &number));
-    return push_long(m, number);
-}
-
-/* ---- instructions ---- */
-
-static inv_status skip(machine *m, size_t bytes)
-{
-    const unsigned char *unused = NULL;
-    return take(m, bytes, &unused);
-}
-
-static inv_status drop(machine *m)
+static inv_status do_drop(machine *m, const instruction *how)
 {
     inv_pickle_value *unused = NULL;
+    (void)how;
     return pop(m, &unused);
 }
 
-static inv_status drop_marked(machine *m)
+static inv_status do_drop_marked(machine *m, const instruction *how)
 {
     inv_pickle_value **unused = NULL;
     size_t count = 0;
+    (void)how;
     return pop_mark(m, &unused, &count);
 }
 
-static inv_status repeat(machine *m)
+static inv_status do_repeat(machine *m, const instruction *how)
 {
     inv_pickle_value *value = NULL;
+    (void)how;
     TRY(top(m, &value));
     return push(m, &m->stack, value);
 }
 
-static inv_status stop(machine *m)
+static inv_status do_stop(machine *m, const instruction *how)
 {
+    (void)how;
     if (m->stack.count != 1 || m->marks.count != 0)
         return broken(m, "it ends with other than one value");
     m->pickle->root = m->stack.values[0];
@@ -462,116 +534,68 @@ static inv_status stop(machine *m)
     return INV_OK;
 }
 
+static const instruction instructions[] = {
+    {0x80, do_skip, .n = 1}, /* the protocol */
+    {0x95, do_skip, .n = 8}, /* the length of a frame */
+    {'.', do_stop, .n = 0},
+    {'N', do_constant, INV_PICKLE_NONE, 0},
+    {0x88, do_constant, INV_PICKLE_BOOL, 1},
+    {0x89, do_constant, INV_PICKLE_BOOL, 0},
+    {'J', do_integer, INV_PICKLE_INT, 4},
+    {'K', do_integer, INV_PICKLE_INT, 1},
+    {'M', do_integer, INV_PICKLE_INT, 2},
+    {0x8a, do_long, INV_PICKLE_INT, 1},
+    {0x8b, do_long, INV_PICKLE_INT, 4},
+    {'G', do_real, INV_PICKLE_REAL, 8},
+    {'X', do_text, INV_PICKLE_TEXT, 4},
+    {'T', do_text, INV_PICKLE_TEXT, 4}, /* of Python 2, as 'U' is */
+    {0x8c, do_text, INV_PICKLE_TEXT, 1},
+    {'U', do_text, INV_PICKLE_TEXT, 1},
+    {0x8d, do_text, INV_PICKLE_TEXT, 8},
+    {'B', do_text, INV_PICKLE_BYTES, 4},
+    {'C', do_text, INV_PICKLE_BYTES, 1},
+    {0x8e, do_text, INV_PICKLE_BYTES, 8},
+    {0x96, do_text, INV_PICKLE_BYTES, 8},
+    {'c', do_global, INV_PICKLE_GLOBAL, 0},
+    {0x93, do_global, INV_PICKLE_GLOBAL, 2},
+    {']', do_gather, INV_PICKLE_LIST, 0},
+    {'}', do_gather, INV_PICKLE_DICT, 0},
+    {')', do_gather, INV_PICKLE_TUPLE, 0},
+    {0x8f, do_gather, INV_PICKLE_SET, 0},
+    {0x85, do_gather, INV_PICKLE_TUPLE, 1},
+    {0x86, do_gather, INV_PICKLE_TUPLE, 2},
+    {0x87, do_gather, INV_PICKLE_TUPLE, 3},
+    {'Q', do_gather, INV_PICKLE_PERSISTENT, 1},
+    {'t', do_gather_marked, INV_PICKLE_TUPLE, 0},
+    {'l', do_gather_marked, INV_PICKLE_LIST, 0},
+    {'d', do_gather_marked, INV_PICKLE_DICT, 0},
+    {0x91, do_gather_marked, INV_PICKLE_SET, 0},
+    {'a', do_put, INV_PICKLE_LIST, 1},
+    {'s', do_put, INV_PICKLE_DICT, 2},
+    {'e', do_put_marked, INV_PICKLE_LIST, 0},
+    {0x90, do_put_marked, INV_PICKLE_SET, 0},
+    {'u', do_put_marked, INV_PICKLE_DICT, 0},
+    {'R', do_call, INV_PICKLE_CALL, 0},
+    {0x81, do_call, INV_PICKLE_CALL, 0},
+    {'b', do_build, INV_PICKLE_CALL, 0},
+    {'q', do_memorise, .n = 1},
+    {'r', do_memorise, .n = 4},
+    {0x94, do_memorise, .n = 0},
+    {'h', do_recall, .n = 1},
+    {'j', do_recall, .n = 4},
+    {'(', do_mark, .n = 0},
+    {'0', do_drop, .n = 0},
+    {'1', do_drop_marked, .n = 0},
+    {'2', do_repeat, .n = 0},
+};
+
 static inv_status step(machine *m)
 {
     const unsigned char *code = NULL;
     TRY(take(m, 1, &code));
-    switch (*code) {
-    case 0x80:
-        return skip(m, 1); /* the protocol */
-    case 0x95:
-        return skip(m, 8); /* the length of a frame */
-    case '.':
-        return stop(m);
-    case '(':
-        return mark(m);
-    case '0':
-        return drop(m);
-    case '1':
-        return drop_marked(m);
-    case '2':
-        return repeat(m);
-    case 'N':
-        return push_integer(m, INV_PICKLE_NONE, 0);
-    case 0x88:
-        return push_integer(m, INV_PICKLE_BOOL, 1);
-    case 0x89:
-        return push_integer(m, INV_PICKLE_BOOL, 0);
-    case 'J':
-        return push_sized(m, 4);
-    case 'K':
-        return push_sized(m, 1);
-    case 'M':
-        return push_sized(m, 2);
-    case 0x8a:
-        return push_sized_long(m, 1);
-    case 0x8b:
-        return push_sized_long(m, 4);
-    case 'G':
-        return push_real(m);
-    case 'X':
-        return push_text(m, INV_PICKLE_TEXT, 4);
-    case 0x8c:
-        return push_text(m, INV_PICKLE_TEXT, 1);
-    case 0x8d:
-        return push_text(m, INV_PICKLE_TEXT, 8);
-    case 'T':
-        return push_text(m, INV_PICKLE_TEXT, 4); /* of Python 2 */
-    case 'U':
-        return push_text(m, INV_PICKLE_TEXT, 1);
-    case 'B':
-        return push_text(m, INV_PICKLE_BYTES, 4);
-    case 'C':
-        return push_text(m, INV_PICKLE_BYTES, 1);
-    case 0x8e:
-        return push_text(m, INV_PICKLE_BYTES, 8);
-    case 0x96:
-        return push_text(m, INV_PICKLE_BYTES, 8);
-    case 'c':
-        return push_line_global(m);
-    case 0x93:
-        return push_stack_global(m);
-    case ']':
-        return gather(m, INV_PICKLE_LIST, 0);
-    case '}':
-        return gather(m, INV_PICKLE_DICT, 0);
-    case ')':
-        return gather(m, INV_PICKLE_TUPLE, 0);
-    case 0x8f:
-        return gather(m, INV_PICKLE_SET, 0);
-    case 0x85:
-        return gather(m, INV_PICKLE_TUPLE, 1);
-    case 0x86:
-        return gather(m, INV_PICKLE_TUPLE, 2);
-    case 0x87:
-        return gather(m, INV_PICKLE_TUPLE, 3);
-    case 't':
-        return gather_marked(m, INV_PICKLE_TUPLE);
-    case 'l':
-        return gather_marked(m, INV_PICKLE_LIST);
-    case 'd':
-        return gather_marked(m, INV_PICKLE_DICT);
-    case 0x91:
-        return gather_marked(m, INV_PICKLE_SET);
-    case 'a':
-        return put_top(m, 1);
-    case 's':
-        return put_top(m, 2);
-    case 'e':
-    case 0x90:
-        return put_marked(m, false);
-    case 'u':
-        return put_marked(m, true);
-    case 'R':
-    case 0x81:
-        return call(m);
-    case 'b':
-        return build(m);
-    case 'Q':
-        return gather(m, INV_PICKLE_PERSISTENT, 1);
-    case 'q':
-        return memorise_sized(m, 1);
-    case 'r':
-        return memorise_sized(m, 4);
-    case 0x94:
-        return memorise(m, m->memo.count);
-    case 'h':
-        return recall_sized(m, 1);
-    case 'j':
-        return recall_sized(m, 4);
-    default:
-        break;
-    }
+    for (size_t i = 0; i < sizeof instructions / sizeof *instructions; i++)
+        if (instructions[i].code == *code)
+            return instructions[i].run(m, &instructions[i]);
     m->at--;
     return INV_ERROR(INV_EFORMAT,
                      "%s: its pickle has the instruction %02x at byte %zu, which a file of "

@@ -181,15 +181,26 @@ static bool set_name(const reading *r, const char *name, char out[INV_ARCH_NAME_
     return n >= 0 && n < INV_ARCH_NAME_MAX;
 }
 
-/* "(0-2): 3 x Linear(": as many as the numbers say. */
+/* "(0-2): 3 x Linear(": as many as the numbers say; other names are one module's. */
+static bool read_span(const char *name, unsigned long *first, unsigned long *last)
+{
+    char *end = NULL;
+    *first = strtoul(name, &end, 10);
+    if (end == name || *end != '-')
+        return false;
+    name = end + 1;
+    *last = strtoul(name, &end, 10);
+    return end > name && !*end && *last >= *first && *last - *first <= 999;
+}
+
 static inv_status repeat(reading *r, const char *name, inv_arch_module *module)
 {
-    unsigned first = 0, last = 0;
-    char one[16];
-    if (sscanf(name, "%u-%u", &first, &last) != 2 || last < first || last - first > 999)
+    unsigned long first = 0, last = 0;
+    char one[24];
+    if (!read_span(name, &first, &last))
         return set_name(r, name, module->name) ? add(r, module) : wrong(r, "a name too long");
-    for (unsigned i = first; i <= last; i++) {
-        snprintf(one, sizeof one, "%u", i);
+    for (unsigned long i = first; i <= last; i++) {
+        snprintf(one, sizeof one, "%lu", i);
         if (!set_name(r, one, module->name))
             return wrong(r, "a name too long");
         inv_status status = add(r, module);

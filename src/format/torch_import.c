@@ -530,7 +530,9 @@ static inv_status add_layer_norm(importing *im, const inv_arch_module *m, const 
                             inv_arch_number(m, 1, "eps", 0, 1e-5), "over_height", 1, "over_width",
                             1, "over_channels", 1, "use_gamma", gamma, "use_beta", beta),
                   in, out));
-    const inv_shape order = in->order.channels ? in->order : is_flat(in) ? (inv_shape){0} : s;
+    inv_shape order = in->order;
+    if (!order.channels && !is_flat(in))
+        order = s;
     if (gamma)
         INV_TRY(put_like(im, m, &out->place, "weight", order, n, "gamma"));
     if (beta)
