@@ -61,6 +61,7 @@
     X(png)                                                                                         \
     X(experiment)                                                                                  \
     X(experiment_help)                                                                             \
+    X(keras)                                                                                       \
     X(reader)                                                                                      \
     X(cli)                                                                                         \
     X(cli_cause)                                                                                   \

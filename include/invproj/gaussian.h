@@ -54,6 +54,10 @@ INV_MUST_CHECK inv_status inv_gaussians_fit(const inv_net *net, const inv_part *
  * deviations are the root mean squares of the images' coefficients, their spectrum. No classes. INV_EINVAL: images of another shape. */
 INV_MUST_CHECK inv_status inv_gaussians_waves(const inv_part *part, inv_shape shape,
                                               inv_gaussians **out);
+/* The same without any images: around `ground`, with the spectrum that images have by and large, a
+ * deviation that falls as the number of waves across grows, and `deviation` a pixel in all. */
+INV_MUST_CHECK inv_status inv_gaussians_plain_waves(inv_shape shape, double ground,
+                                                    double deviation, inv_gaussians **out);
 /* One to be filled: see inv_gaussians_state. INV_EINVAL: more than there can be, or no values. */
 INV_MUST_CHECK inv_status inv_gaussians_alloc(size_t units, size_t components, size_t classes,
                                               inv_gaussians **out);

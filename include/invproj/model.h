@@ -33,6 +33,7 @@ typedef struct inv_import {
     const char *arch;      /* text of an architecture, for a file that holds weights alone */
     const char *arch_name; /* where it came from, for messages */
     const char *key;       /* which of several sets of parameters; NULL: the only, or the usual */
+    const char *backend;   /* that Keras ran on, where the file does not say: "torch", "theano" */
     double scale;          /* pixels of 0 to 255 are divided by it; 0: as the file's layers tell */
     inv_reals mean, std;   /* then these are subtracted and divided by; one for each channel, or one
                               for all; a count of 0: none */

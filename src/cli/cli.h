@@ -137,6 +137,10 @@ void cli_session_close(cli_session *session);
  * current folder. The run file, if there is one, says by their SHA-256s which are right; the message
  * of a failure names each place. */
 INV_MUST_CHECK inv_status cli_data_open(const cli_file *file, cli_materials *materials);
+/* Whether there are any for the run: an imported net has none until some are given once. */
+bool cli_data_is_known(const cli_file *file);
+/* Of an imported net: puts down which data it was given, the first time. */
+INV_MUST_CHECK inv_status cli_data_adopt(inv_run *run, const inv_dataset *data);
 /* Puts down in the run file where they are and, of a new start, where its experiment file is. */
 INV_MUST_CHECK inv_status cli_data_remember(const cli_file *file, const char *data_folder);
 /* Puts down in the run file, and tells the user, how they were read. */

@@ -9,8 +9,8 @@
 
 /* clang-format off */
 static const cli_option own_options[] = {
-    {.shared = CLI_OUT}, {.shared = CLI_ARCH}, {.shared = CLI_KEY_OF}, {.shared = CLI_SCALE}, {.shared = CLI_MEAN},
-    {.shared = CLI_STD}, {.shared = CLI_INVERT}, {.shared = CLI_CHANNELS_FIRST},
+    {.shared = CLI_OUT}, {.shared = CLI_DATA}, {.shared = CLI_ARCH}, {.shared = CLI_BACKEND}, {.shared = CLI_KEY_OF}, {.shared = CLI_SCALE}, {.shared = CLI_MEAN},
+    {.shared = CLI_STD}, {.shared = CLI_INVERTED}, {.shared = CLI_CHANNELS_FIRST},
     {.shared = CLI_CLASS_NAMES}, {.shared = CLI_FORCE}, {.shared = CLI_QUIET}, {.shared = CLI_HELP},
     {0}};
 /* clang-format on */
@@ -70,8 +70,10 @@ const cli_command cli_command_import = {
     .notes =
         "MODEL is a Keras file (.h5, .keras, the folder of one, weights with --arch), or the "
         "parameters of a PyTorch net (.pt, .pth, .safetensors, .npz) with --arch, known by its "
-        "content. Pixels are taken as bytes divided by 255 where neither the file nor "
-        "--scale says otherwise. A run file works in its place in every other command, and so "
+        "content. Pixels are taken as bytes divided by 255 where neither the file nor --scale says "
+        "otherwise; with --data, the usual preparations are tried on 1,000 images, and the one by "
+        "which most are classified right is taken. A run file works in its place in every other "
+        "command, and so "
         "does the model file itself.",
     .minimum = 1,
     .maximum = 1,

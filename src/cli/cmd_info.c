@@ -8,6 +8,7 @@
 
 #include "cli.h"
 #include "invproj/figure.h"
+#include "model.h"
 #include "printed.h"
 
 #define PATH_BYTES (4 * INV_NAME_MAX)
@@ -209,6 +210,26 @@ static void take_layers(gathering *g, json_t *to)
     free(layers);
 }
 
+/* Where an imported net is from, and what its owner should know. */
+static json_t *gather_source(gathering *g)
+{
+    static const char *const names[] = {"format", "version", "file", "sha256"};
+    char *notes[INV_MODEL_NOTES_MAX] = {NULL};
+    size_t count = 0;
+    json_t *source = new_object(g), *list = json_array();
+    for (size_t i = 0; i < COUNT(names); i++)
+        take_text(g, "/source", names[i], source);
+    take_size(g, "/source", "prepared", source);
+    (void)is_got(g, cli_notes(g->run, notes, &count));
+    for (size_t i = 0; i < count; i++) {
+        if (json_array_append_new(list, text_value(g, notes[i])) && errno == ENOMEM)
+            (void)is_got(g, INV_ERROR(INV_ENOMEM, "%s: no memory", inv_run_name(g->run)));
+        free(notes[i]);
+    }
+    give(g, source, "notes", list);
+    return source;
+}
+
 static json_t *gather_training(gathering *g)
 {
     json_t *training = new_object(g), *validation = new_object(g);
@@ -272,6 +293,8 @@ static json_t *gather(gathering *g)
     take_text(g, "/", "dataset", all);
     take_title(g, all);
     give(g, all, "data", gather_data(g));
+    if (inv_run_has(g->run, "/source"))
+        give(g, all, "source", gather_source(g));
     take_layers(g, network);
     take_figures(g, "network", "/network", network);
     give(g, all, "network", network);
@@ -471,6 +494,10 @@ static void print_data(const json_t *data)
         printf("            read channels first\n");
     if (whole_of(data, "transposed"))
         printf("            rows and columns have changed places\n");
+    if (!json_object_get(data, "train")) { /* an imported net, without data */
+        printf("            %.0f classes\n", whole_of(data, "classes"));
+        return;
+    }
     printf("            %.0f to train on, %.0f to validate, %.0f to test; %.0f classes",
            whole_of(data, "train"), whole_of(data, "validation"), whole_of(data, "test"),
            whole_of(data, "classes"));
@@ -498,12 +525,26 @@ static void print_seal(const json_t *all)
     }
 }
 
+static void print_source(const json_t *source)
+{
+    json_t *note = NULL;
+    size_t i = 0;
+    if (!source)
+        return;
+    printf("imported    from %s, %s%s%s\n", text_of(source, "file"), text_of(source, "format"),
+           *text_of(source, "version") ? " " : "", text_of(source, "version"));
+    json_array_foreach(json_object_get(source, "notes"), i, note)
+        printf("            %s\n", json_string_value(note) ? json_string_value(note) : "");
+}
+
 static void print_all(gathering *g, const json_t *all)
 {
     const json_t *network = json_object_get(all, "network");
     print_seal(all);
-    printf("experiment  %s\ndata        %s\n", text_of(all, "title"), text_of(all, "dataset"));
+    printf("experiment  %s\ndata        %s\n", text_of(all, "title"),
+           *text_of(all, "dataset") ? text_of(all, "dataset") : "none");
     print_data(json_object_get(all, "data"));
+    print_source(json_object_get(all, "source"));
     printf("made        %s by invproj %s, seed %.0f\n", text_of(all, "created"),
            text_of(all, "program_version"), whole_of(all, "seed"));
     printf("\nnetwork\n");

@@ -69,6 +69,8 @@ typedef enum cli_shared {
     CLI_CENTRE,
     CLI_ARCH,
     CLI_KEY_OF,
+    CLI_INVERTED,
+    CLI_BACKEND,
     CLI_SCALE,
     CLI_MEAN,
     CLI_STD,
@@ -122,8 +124,8 @@ typedef struct cli_options {
     bool invert; /* dark on white becomes light on black */
     bool centre; /* images are prepared as handwriting is (inv_centre_image) */
     /* of a model of another program: */
-    const char *arch, *key, *scale, *mean, *std, *class_names;
-    bool channels_first;
+    const char *arch, *backend, *key, *scale, *mean, *std, *class_names;
+    bool channels_first, inverted;
     void *own;       /* owned */
     char **operands; /* in argv */
     size_t operand_count;

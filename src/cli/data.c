@@ -106,6 +106,33 @@ done:
 
 /* ---- opening ---- */
 
+static bool is_recorded(const inv_run *run)
+{
+    return inv_run_has_attribute(run, "/", "dataset_sha256");
+}
+
+bool cli_data_is_known(const cli_file *file)
+{
+    return file->options->data || !file->run || is_recorded(file->run);
+}
+
+inv_status cli_data_adopt(inv_run *run, const inv_dataset *data)
+{
+    const char *digests[INV_DATA_FILES];
+    inv_status status = INV_OK;
+    if (is_recorded(run))
+        return INV_OK;
+    for (size_t i = 0; i < INV_DATA_FILES; i++)
+        digests[i] = data->sha256[i];
+    INV_TRY(inv_run_set_text(run, "/", "dataset", data->name));
+    INV_TRY(inv_run_set_texts(run, "/", "dataset_sha256", digests, INV_DATA_FILES));
+    INV_TRY(inv_run_set_size(run, "/data", "train", data->train.count));
+    INV_TRY(inv_run_set_size(run, "/data", "validation", data->validation.count));
+    INV_TRY(inv_run_set_size(run, "/data", "test", data->test.count));
+done:
+    return status;
+}
+
 /* The data of the run file must be those at hand, byte for byte. */
 static inv_status check_sums(const cli_file *file, const inv_dataset *data, const char *place)
 {
@@ -129,7 +156,7 @@ static inv_status open_place(const cli_file *file, cli_materials *materials, con
     if (file->run) /* whose images were mixed by its own seed, not by one of --seed */
         INV_TRY(inv_run_size(file->run, "/", "seed", &seed));
     INV_TRY(inv_dataset_load(&file->experiment->data, place, seed, &materials->data));
-    if (file->run)
+    if (file->run && is_recorded(file->run))
         INV_TRY(check_sums(file, materials->data, place));
     free(materials->data_folder);
     materials->data_folder = realpath(place, NULL);
@@ -149,6 +176,11 @@ done:
  * the first place that is there at all is meant. */
 inv_status cli_data_open(const cli_file *file, cli_materials *materials)
 {
+    if (!cli_data_is_known(file))
+        return INV_ERROR(INV_EDATA,
+                         "%s: is of a network that was imported without data, and this needs some; "
+                         "name their folder with --data DIR",
+                         file->path);
     char why[INV_MESSAGE_MAX] = "";
     places p = {0};
     bool missing = false;

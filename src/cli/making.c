@@ -14,6 +14,8 @@
 #define PATH_BYTES  CLI_PATH_BYTES
 #define FRAMES_MOST 100
 
+#define PLAIN_DEVIATION 0.3 /* of images without data, of black to white: that of MNIST's */
+
 /* ---- the way there ---- */
 
 /* Alone, it leaves nothing to go on from. */
@@ -431,9 +433,14 @@ static inv_status open_material(cli_session *session, const cli_making *m, size_
                  m->stage);
     if (gaussians)
         INV_TRY(cli_load_gaussians(&session->file, &session->materials, at));
-    if (fourier || inv_generate_needs_data(m->spec))
+    const bool no_data = fourier && !cli_data_is_known(&session->file);
+    if ((fourier && !no_data) || inv_generate_needs_data(m->spec))
         INV_TRY(cli_load_data(&session->file, &session->materials));
-    if (fourier)
+    if (no_data)
+        INV_TRY(inv_gaussians_plain_waves(
+            inv_net_shape(session->materials.net, 0), session->file.pixels.ground,
+            PLAIN_DEVIATION * (session->file.pixels.white - session->file.pixels.black), waves));
+    else if (fourier)
         INV_TRY(inv_gaussians_waves(&session->materials.data->train, session->materials.data->shape,
                                     waves));
     *material = (inv_material){.data = session->materials.data,

@@ -12,6 +12,7 @@
 
 #include "invproj/file.h"
 #include "invproj/version.h"
+#include "prepare.h"
 
 #define FIRST_BYTES 4096
 #define ARCH_MAX    ((size_t)1 << 24)
@@ -87,9 +88,10 @@ static inv_status read_import(const cli_options *options, inv_import *how, unsig
     inv_status status = INV_OK;
     if (!options)
         return INV_OK;
-    how->invert = options->invert;
+    how->invert = options->inverted;
     how->channels_first = options->channels_first;
     how->key = options->key;
+    how->backend = options->backend;
     if (options->scale)
         INV_TRY(read_number("scale", options->scale, &how->scale));
     if (options->mean)
@@ -132,16 +134,11 @@ done:
     return status;
 }
 
-inv_status cli_model_read(const cli_options *options, const char *path, inv_model **out)
+static inv_status read_model(const char *path, const inv_import *how, inv_model **out)
 {
-    void *how = NULL;
-    unsigned char *arch = NULL;
     char *file = NULL;
     inv_tree *tree = NULL;
     inv_status status = INV_OK;
-    *out = NULL;
-    INV_TRY(inv_calloc(1, sizeof(inv_import), path, &how));
-    INV_TRY(read_import(options, how, &arch));
     INV_TRY(file_of(path, &file));
     INV_TRY(inv_tree_alloc(file, &tree));
     INV_TRY(read_tree(file, tree));
@@ -149,6 +146,45 @@ inv_status cli_model_read(const cli_options *options, const char *path, inv_mode
 done:
     inv_tree_free(tree);
     free(file);
+    return status;
+}
+
+/* Where neither the file nor the user says how its pixels were prepared, and there are labelled
+ * images, it is tried. */
+static inv_status find_preparation(const char *data, const char *path, inv_import *how,
+                                   inv_model **model)
+{
+    char note[INV_TEXT_MAX];
+    inv_status status = cli_prepare(data, *model, how, note);
+    if (status != INV_OK || how->scale <= 0.0) {
+        if (status == INV_OK && *note)
+            inv_model_note(*model, "%s", note);
+        return status;
+    }
+    inv_model_free(*model);
+    *model = NULL;
+    status = read_model(path, how, model);
+    if (status == INV_OK)
+        inv_model_note(*model, "%s", note);
+    return status;
+}
+
+inv_status cli_model_read(const cli_options *options, const char *path, inv_model **out)
+{
+    void *how = NULL;
+    unsigned char *arch = NULL;
+    inv_status status = INV_OK;
+    *out = NULL;
+    INV_TRY(inv_calloc(1, sizeof(inv_import), path, &how));
+    INV_TRY(read_import(options, how, &arch));
+    INV_TRY(read_model(path, how, out));
+    if (options && options->data && !(*out)->is_prepared)
+        INV_TRY(find_preparation(options->data, path, how, out));
+done:
+    if (status != INV_OK) {
+        inv_model_free(*out);
+        *out = NULL;
+    }
     free(arch);
     free(how);
     return status;
@@ -230,6 +266,22 @@ done:
     return status;
 }
 
+/* Where an inverse leads back from unless another point is said, as r2rt's from the last hidden
+ * layer: what the layer before the last one with parameters gives, before its activation. NULL where
+ * there is none, or where the net branches. */
+static const char *inverse_point(const inv_net *net)
+{
+    size_t p = inv_net_logits(net), weighted = 0;
+    if (!inv_net_is_chain(net, 0, p))
+        return NULL;
+    for (; p > 0; p--) {
+        weighted += inv_net_layer(net, p - 1)->block_count > 0;
+        if (weighted == 2)
+            return inv_net_point_name(net, p);
+    }
+    return NULL;
+}
+
 /* The experiment of an imported net: how its data are read, when they are given. */
 static inv_status put_experiment(inv_run *run, const inv_model *model, const char *path)
 {
@@ -242,8 +294,13 @@ static inv_status put_experiment(inv_run *run, const inv_model *model, const cha
     for (char *c = title; *c; c++)
         if (*c == '"' || *c == '\\' || (unsigned char)*c < ' ')
             *c = '_';
-    if (asprintf(&text, "title = \"%s, imported\";\ndata: { scale = %.9g; };\n", title,
-                 model->scale) < 0)
+    const char *at = inverse_point(model->net);
+    if (asprintf(
+            &text,
+            "title = \"%s, imported\";\ndata: { scale = %.9g; };\nnetwork: { layers = ( ); };\n"
+            "%s%s%s",
+            title, model->scale, at ? "inverse: { at = \"" : "", at ? at : "",
+            at ? "\"; };\n" : "") < 0)
         INV_FAIL(INV_ENOMEM, "%s: no memory", path);
     strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
     INV_TRY(inv_run_set_text(run, "/", "program_version", INV_VERSION));

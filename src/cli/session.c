@@ -64,6 +64,8 @@ static inv_status begin(const cli_options *options, const char *path, cli_sessio
 
 /* Of an experiment that says nothing of class images. */
 #define RECOMMENDED "generate={preset=\"recommended\";}"
+/* The same where there are no data: waves in place of what images of the class are like. */
+#define BOUNDED "generate={preset=\"recommended\";parametrisation={type=\"fourier\";penalty=0.1;};}"
 
 /* The experiment that the run file keeps. Where no setting changes it, a fault in it is the file's.
  */
@@ -71,7 +73,7 @@ static inv_status read_kept(cli_file *file, const cli_progress *progress, const 
 {
     inv_status status = inv_config_read_text(file->path, text, &file->config);
     if (status == INV_OK && !inv_config_has(file->config, "generate"))
-        status = inv_config_set(file->config, RECOMMENDED);
+        status = inv_config_set(file->config, cli_data_is_known(file) ? RECOMMENDED : BOUNDED);
     const bool sound = status == INV_OK && (file->options->set_count > 0 || file->options->classes);
     if (status == INV_OK)
         status = read_experiment(file, progress);

@@ -49,6 +49,11 @@ typedef struct inv_format {
 INV_FORMATS(INV_FORMAT_DECLARE)
 #undef INV_FORMAT_DECLARE
 
+/* Says the shape of the net's images, and adds what the user says of their preparation: --mean, --std
+ * and --invert as a layer. *out is where the file's own first layer begins. */
+INV_MUST_CHECK inv_status inv_model_input(const inv_import *how, inv_model *model,
+                                          inv_sketch *sketch, inv_shape shape, inv_place *out);
+
 /* The row of that name, or NULL. */
 const inv_format *inv_format_find(const char *name);
 

@@ -212,7 +212,10 @@ static inv_status find_version(keras *k, json_t *arch)
         snprintf(k->model->version, sizeof k->model->version, "%.32s", text);
     k->version = text && isdigit((unsigned char)*text) ? *text - '0' : guess_version(k, arch);
     INV_TRY(inv_tree_text(k->tree, "/", "backend", 0, &backend));
-    k->is_theano = backend && strcmp(backend, "theano") == 0;
+    const char *ran_on = k->how->backend ? k->how->backend : backend ? backend : "";
+    k->knows_backend = *ran_on != 0;
+    k->is_theano = strcmp(ran_on, "theano") == 0;
+    k->is_torch = strcmp(ran_on, "torch") == 0;
 done:
     free(text);
     free(backend);
@@ -235,21 +238,30 @@ static void update_all(json_t *value)
 
 /* ---- importing ---- */
 
-/* The names of layers are those of groups with weights; else they go by their order, as in Keras. */
-static void match_names(keras *k, json_t *arch)
+static bool has_layer(json_t *layers, const char *name)
 {
-    json_t *config = json_object_get(arch, "config"), *entry, *group;
-    json_t *layers = json_is_array(config) ? config : json_object_get(config, "layers");
-    size_t i, n;
+    json_t *entry;
+    size_t i;
     json_array_foreach(layers, i, entry)
     {
-        const char *class = json_string_value(json_object_get(entry, "class_name"));
-        const char *name =
+        const char *own =
             json_string_value(json_object_get(json_object_get(entry, "config"), "name"));
-        bool found = !class || !name || !keras_has_weights(class);
-        json_array_foreach(k->weighted, n, group) found =
-            found || strcmp(json_string_value(group), name) == 0;
-        k->by_order = k->by_order || !found;
+        if (own && strcmp(own, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Groups with weights are named as the architecture's layers; where some are not, as when it was made
+ * anew, they go by their order, as in Keras. */
+static void match_names(keras *k, json_t *arch)
+{
+    json_t *config = json_object_get(arch, "config"), *group;
+    json_t *layers = json_is_array(config) ? config : json_object_get(config, "layers");
+    size_t i;
+    json_array_foreach(k->weighted, i, group)
+    {
+        k->by_order = k->by_order || !has_layer(layers, json_string_value(group));
     }
 }
 

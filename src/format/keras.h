@@ -14,8 +14,9 @@
 
 #include "format/format.h"
 
-#define KERAS_PATH_MAX 1024
-#define KERAS_RANK_MAX 4 /* axes of one image: more are refused */
+#define KERAS_PATH_MAX   1024
+#define KERAS_RANK_MAX   4  /* axes of one image: more are refused */
+#define KERAS_INPUTS_MAX 64 /* of one layer */
 
 typedef enum keras_layout {
     KERAS_NO_WEIGHTS,
@@ -30,7 +31,9 @@ typedef struct keras {
     inv_model *model;
     inv_sketch *sketch;
     const char *file;
-    int version;      /* 0, 1, 2, 3; -1: the file does not say */
+    int version;   /* 0, 1, 2, 3; -1: the file does not say */
+    bool is_torch; /* it ran on torch: some averages differ */
+    bool knows_backend;
     bool is_theano;   /* kernels are stored turned about */
     bool turns_input; /* some layer takes channels first, so the net's images are turned */
     keras_layout layout;
@@ -38,8 +41,7 @@ typedef struct keras {
     json_t *shards;          /* of weights in several files: path to names; borrowed */
     json_t *weighted;        /* array: names of the groups with weights, in order */
     bool by_order;           /* those are not the architecture's names */
-    size_t numbered;         /* layers met, of KERAS_NUMBERED */
-    bool tells_input;        /* the input's shape is in the architecture */
+    size_t uses;             /* of all layers so far */
 } keras;
 
 typedef struct keras_layer {
@@ -48,6 +50,7 @@ typedef struct keras_layer {
     json_t *own;                    /* the whole entry; borrowed */
     const char *top;                /* the layer of the outermost model that it is in */
     bool is_nested;                 /* it is not that itself */
+    bool is_function;               /* that the model calls: no weights, numbers in `own` */
     size_t number;                  /* of all layers (KERAS_NUMBERED), or of those with weights */
     char variables[KERAS_PATH_MAX]; /* the group of its variables; "" */
 } keras_layer;

@@ -12,7 +12,8 @@
 
 inv_status keras_fill_zeros(const void *context, const inv_tree_array *array, float *out,
                             size_t count);
-inv_status keras_fill_ones(const void *context, const inv_tree_array *array, float *out,
+/* The floats that `context` is. */
+inv_status keras_fill_copy(const void *context, const inv_tree_array *array, float *out,
                            size_t count);
 
 /* A kernel [in, units] of Dense. */

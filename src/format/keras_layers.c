@@ -163,9 +163,8 @@ static inv_status move(keras *k, const keras_layer *l, const char *ending, const
         same = same && moved[i - 1] < moved[i];
     if (same)
         return want(k, l, (inv_shape){sizes[order[0]], sizes[order[1]], sizes[order[2]]}, at);
-    return add(k, l, ending,
-               json_pack("{ss s[iii]}", "type", "permute", "order", order[0], order[1], order[2]),
-               at, at);
+    const char named[4] = {"hwc"[order[0]], "hwc"[order[1]], "hwc"[order[2]], 0};
+    return add(k, l, ending, json_pack("{ss ss}", "type", "permute", "order", named), at, at);
 }
 
 /* A flat row in Keras's order, where its image was turned: the image back, and moved. */
@@ -236,9 +235,9 @@ inv_status keras_input(keras *k, size_t rank, const size_t *dims, keras_tensor *
     k->model->input_rank = rank;
     memcpy(k->model->input_dims, dims, rank * sizeof *dims);
     k->model->channels_first = t.turned;
-    t.at = inv_sketch_input(k->sketch, shape);
+    inv_status status = inv_model_input(k->how, k->model, k->sketch, shape, &t.at);
     *out = t;
-    return INV_OK;
+    return status;
 }
 
 /* ---- activations ---- */
@@ -261,9 +260,9 @@ static const activation activations[] = {{"linear", "linear", NULL},
                                          {"swish", "silu", NULL},
                                          {"gelu", "gelu", NULL},
                                          {"mish", "mish", NULL},
-                                         {"exponential", "exp", NULL},
+                                         {"exponential", "exponential", NULL},
                                          {"leaky_relu", "leaky_relu", "{\"alpha\": 0.2}"},
-                                         {"relu6", "relu", "{\"maximum\": 6.0}"},
+                                         {"relu6", "relu", "{\"max_value\": 6.0}"},
                                          {"hard_silu", "hard_silu", NULL},
                                          {"hard_swish", "hard_silu", NULL},
                                          {"log_softmax", "log_softmax", NULL},
@@ -393,11 +392,15 @@ static inv_status add_relu(keras *k, const keras_layer *l, const keras_tensor *f
     json_t *maximum = get(l, "max_value"), *settings = json_pack("{ss}", "type", "relu");
     *out = *from;
     if (slope != 0.0)
-        json_object_set_new(settings, "alpha", json_real(slope));
+        json_object_set_new(settings, "negative_slope", json_real(slope));
     if (threshold != 0.0)
         json_object_set_new(settings, "threshold", json_real(threshold));
     if (json_is_number(maximum))
-        json_object_set_new(settings, "maximum", json_real(json_number_value(maximum)));
+        json_object_set_new(settings, "max_value", json_real(json_number_value(maximum)));
+    if (json_is_number(maximum) && !(json_number_value(maximum) > 0.0)) {
+        json_decref(settings);
+        return refuse(k, l, "a max_value that is not above 0");
+    }
     return add(k, l, "", settings, &out->at, &out->at);
 }
 
@@ -550,12 +553,12 @@ static json_t *window_settings(const keras_layer *l, const char *type, const cha
     if (s && stride[0] == stride[1])
         json_object_set_new(s, "stride", json_integer((json_int_t)stride[0]));
     if (s && stride[0] != stride[1]) {
-        json_object_set_new(s, "stride_y", json_integer((json_int_t)stride[0]));
-        json_object_set_new(s, "stride_x", json_integer((json_int_t)stride[1]));
+        json_object_set_new(s, "stride_height", json_integer((json_int_t)stride[0]));
+        json_object_set_new(s, "stride_width", json_integer((json_int_t)stride[1]));
     }
     if (s && dilation[0] * dilation[1] != 1) {
-        json_object_set_new(s, "dilation_y", json_integer((json_int_t)dilation[0]));
-        json_object_set_new(s, "dilation_x", json_integer((json_int_t)dilation[1]));
+        json_object_set_new(s, "dilation_height", json_integer((json_int_t)dilation[0]));
+        json_object_set_new(s, "dilation_width", json_integer((json_int_t)dilation[1]));
     }
     return s;
 }
@@ -645,10 +648,62 @@ static inv_status add_max_pool(keras *k, const keras_layer *l, const keras_tenso
     return add_pool(k, l, "max_pool", from, out);
 }
 
+/* What "same" puts around n values: less before than behind, where it is uneven. */
+static void same_padding(size_t n, size_t size, size_t stride, size_t around[2])
+{
+    const size_t places = (n + stride - 1) / stride, all = (places - 1) * stride + size;
+    around[0] = all > n ? (all - n) / 2 : 0;
+    around[1] = all > n ? all - n - around[0] : 0;
+}
+
+/* With the torch backend, where the padding of a side is uneven, the edge is repeated all around and
+ * counts; with TensorFlow, and where it is even, what lies outside is left out. */
+static inv_status repeat_edge(keras *k, const keras_layer *l, keras_tensor *t, bool *padded)
+{
+    size_t size[2], stride[2], rows[2], columns[2];
+    *padded = false;
+    pair_of(l, "pool_size", 2, size);
+    memcpy(stride, size, sizeof size);
+    if (get(l, "strides"))
+        pair_of(l, "strides", 1, stride);
+    if (strcmp(text_of(l, "padding", "valid"), "same") != 0 || !stride[0] || !stride[1])
+        return INV_OK;
+    same_padding(t->at.shape.height, size[0], stride[0], rows);
+    same_padding(t->at.shape.width, size[1], stride[1], columns);
+    if (rows[0] == rows[1] && columns[0] == columns[1])
+        return INV_OK;
+    *padded = k->is_torch;
+    if (k->version == 3 && !k->knows_backend)
+        inv_model_note(
+            k->model,
+            "layer '%s' averages at the border as TensorFlow does; if Keras ran on torch, "
+            "say --backend torch",
+            l->name);
+    return !k->is_torch ? INV_OK
+                        : add(k, l, ".edge",
+                              json_pack("{ss ss si si si si}", "type", "pad", "mode", "edge", "top",
+                                        (int)rows[0], "bottom", (int)rows[1], "left",
+                                        (int)columns[0], "right", (int)columns[1]),
+                              &t->at, &t->at);
+}
+
 static inv_status add_average_pool(keras *k, const keras_layer *l, const keras_tensor *from,
                                    keras_tensor *out)
 {
-    return add_pool(k, l, "avg_pool", from, out);
+    const bool first = is_channels_first(l);
+    bool padded = false;
+    keras_tensor t = *from;
+    json_t *settings = NULL;
+    inv_status status = INV_OK;
+    INV_TRY(as_image(k, l, first, &t));
+    INV_TRY(repeat_edge(k, l, &t, &padded));
+    settings = window_settings(l, "avg_pool", "pool_size");
+    if (padded)
+        json_object_set_new(settings, "padding", json_string("valid"));
+    INV_TRY(add(k, l, "", settings, &t.at, &t.at));
+    *out = image_tensor(t.at, first);
+done:
+    return status;
 }
 
 static inv_status add_global_pool(keras *k, const keras_layer *l, const char *type,
@@ -659,10 +714,7 @@ static inv_status add_global_pool(keras *k, const keras_layer *l, const char *ty
     inv_status status = as_image(k, l, first, out);
     if (status != INV_OK)
         return status;
-    status = add(k, l, "",
-                 json_pack("{ss si si si}", "type", type, "height", (int)out->at.shape.height,
-                           "width", (int)out->at.shape.width, "stride", 1),
-                 &out->at, &out->at);
+    status = add(k, l, "", json_pack("{ss}", "type", type), &out->at, &out->at);
     *out = bool_of(l, "keepdims", false) ? image_tensor(out->at, first) : flat_tensor(out->at);
     return status;
 }
@@ -670,13 +722,13 @@ static inv_status add_global_pool(keras *k, const keras_layer *l, const char *ty
 static inv_status add_global_max(keras *k, const keras_layer *l, const keras_tensor *from,
                                  keras_tensor *out)
 {
-    return add_global_pool(k, l, "max_pool", from, out);
+    return add_global_pool(k, l, "global_max_pool", from, out);
 }
 
 static inv_status add_global_average(keras *k, const keras_layer *l, const keras_tensor *from,
                                      keras_tensor *out)
 {
-    return add_global_pool(k, l, "avg_pool", from, out);
+    return add_global_pool(k, l, "global_avg_pool", from, out);
 }
 
 /* ---- flatten ---- */
@@ -724,28 +776,33 @@ static int axis_of(const keras_layer *l, const char *key, size_t rank, int other
     return axis >= 1 && axis <= (int)rank ? axis : -1;
 }
 
-static inv_status norm_block(keras *k, const keras_layer *l, const inv_place *at, const char *block,
-                             const char *names, bool is_there, inv_sketch_fill otherwise,
-                             size_t *number)
+/* The keys of a layer that normalises: whether it scales and shifts. */
+static json_t *norm_settings(const keras_layer *l, const char *type, double epsilon)
+{
+    json_t *s = json_pack("{ss sf}", "type", type, "epsilon", real_of(l, "epsilon", epsilon));
+    if (s && !bool_of(l, "scale", true))
+        json_object_set_new(s, "use_gamma", json_false());
+    if (s && !bool_of(l, "center", true))
+        json_object_set_new(s, "use_beta", json_false());
+    return s;
+}
+
+static inv_status put_block(keras *k, const keras_layer *l, const inv_place *at, const char *block,
+                            const char *names, size_t number)
 {
     const inv_tree_array *array = NULL;
-    if (!is_there)
-        return inv_sketch_block(k->sketch, at, block, NULL, otherwise, NULL);
-    inv_status status = keras_weight_needed(k, l, names, (*number)++, &array);
+    inv_status status = keras_weight_needed(k, l, names, number, &array);
     return status == INV_OK ? inv_sketch_block(k->sketch, at, block, array, NULL, NULL) : status;
 }
 
-static inv_status norm_blocks(keras *k, const keras_layer *l, const inv_place *at)
+/* gamma and beta, where there are; *number counts them. */
+static inv_status norm_blocks(keras *k, const keras_layer *l, const inv_place *at, size_t *number)
 {
-    size_t number = 0;
     inv_status status = INV_OK;
-    INV_TRY(norm_block(k, l, at, "gamma", "gamma", bool_of(l, "scale", true), keras_fill_ones,
-                       &number));
-    INV_TRY(norm_block(k, l, at, "beta", "beta", bool_of(l, "center", true), keras_fill_zeros,
-                       &number));
-    INV_TRY(norm_block(k, l, at, "mean", "moving_mean running_mean", true, NULL, &number));
-    INV_TRY(norm_block(k, l, at, "variance", "moving_variance running_std running_var", true, NULL,
-                       &number));
+    if (bool_of(l, "scale", true))
+        INV_TRY(put_block(k, l, at, "gamma", "gamma scale", (*number)++));
+    if (bool_of(l, "center", true))
+        INV_TRY(put_block(k, l, at, "beta", "beta", (*number)++));
 done:
     return status;
 }
@@ -771,7 +828,9 @@ static inv_status add_batch_norm(keras *k, const keras_layer *l, const keras_ten
     keras_tensor t = *from;
     const int axis = axis_of(l, "axis", t.rank, -1);
     int back[3] = {0, 1, 2};
+    size_t number = 0;
     bool moved = false;
+    json_t *settings = NULL;
     inv_status status = INV_OK;
     if (axis < 1 || (t.rank == 2 && axis == 1) || count_of(l, "mode", 0) == 1)
         return refuse(k, l, "normalises over axes that are not known");
@@ -783,11 +842,12 @@ static inv_status add_batch_norm(keras *k, const keras_layer *l, const keras_ten
     } else {
         INV_TRY(want(k, l, last_axis_shape(&t), &t.at));
     }
-    INV_TRY(add(k, l, "",
-                json_pack("{ss sf sf}", "type", "batch_norm", "epsilon",
-                          real_of(l, "epsilon", 1e-3), "momentum", real_of(l, "momentum", 0.99)),
-                &t.at, &t.at));
-    INV_TRY(norm_blocks(k, l, &t.at));
+    settings = norm_settings(l, "batch_norm", 1e-3);
+    json_object_set_new(settings, "momentum", json_real(real_of(l, "momentum", 0.99)));
+    INV_TRY(add(k, l, "", settings, &t.at, &t.at));
+    INV_TRY(norm_blocks(k, l, &t.at, &number));
+    INV_TRY(put_block(k, l, &t.at, "mean", "moving_mean running_mean", number++));
+    INV_TRY(put_block(k, l, &t.at, "variance", "moving_variance running_std running_var", number));
     if (moved && (back[0] != 0 || back[1] != 1))
         INV_TRY(move(k, l, ".back", back, &t.at));
     *out = t;
@@ -834,6 +894,724 @@ done:
     return status;
 }
 
+/* ---- other normalisations ---- */
+
+/* Which of the net's axes a list of Keras's names; false where one is not known. */
+static bool axes_of(const keras_layer *l, const char *key, const keras_tensor *t, bool ours[3])
+{
+    json_t *value = get(l, key);
+    const size_t count = json_is_array(value) ? json_array_size(value) : 1;
+    memset(ours, 0, 3 * sizeof *ours);
+    for (size_t i = 0; i < count; i++) {
+        json_t *one = json_is_array(value) ? json_array_get(value, i) : value;
+        int axis = json_is_integer(one) ? (int)json_integer_value(one) : one ? 0 : -1;
+        axis += axis < 0 ? (int)t->rank + 1 : 0;
+        if (axis < 1 || axis > (int)t->rank)
+            return false;
+        const int among = t->rank == 3           ? (t->turned ? (axis + 1) % 3 : axis - 1)
+                          : axis == (int)t->rank ? 2
+                                                 : 0;
+        ours[among] = true;
+    }
+    return true;
+}
+
+static inv_status add_layer_norm(keras *k, const keras_layer *l, const keras_tensor *from,
+                                 keras_tensor *out)
+{
+    const bool rms = strcmp(l->class, "RMSNormalization") == 0;
+    keras_tensor t = *from;
+    bool axes[3];
+    size_t number = 0;
+    json_t *settings = NULL;
+    inv_status status = INV_OK;
+    INV_TRY(in_order(k, l, &t));
+    INV_TRY(want(k, l, last_axis_shape(&t), &t.at));
+    if (!axes_of(l, "axis", &t, axes) || bool_of(l, "rms_scaling", false))
+        return refuse(k, l, "normalises in a way that is not known");
+    settings = norm_settings(l, "layer_norm", rms ? 1e-6 : 1e-3);
+    json_object_set_new(settings, "over_height", json_boolean(axes[0]));
+    json_object_set_new(settings, "over_width", json_boolean(axes[1]));
+    json_object_set_new(settings, "over_channels", json_boolean(axes[2]));
+    if (rms) {
+        json_object_set_new(settings, "subtract_mean", json_false());
+        json_object_set_new(settings, "use_gamma", json_true());
+        json_object_set_new(settings, "use_beta", json_false());
+    }
+    INV_TRY(add(k, l, "", settings, &t.at, &t.at));
+    if (rms)
+        INV_TRY(put_block(k, l, &t.at, "gamma", "scale gamma", 0));
+    else
+        INV_TRY(norm_blocks(k, l, &t.at, &number));
+    *out = t;
+done:
+    return status;
+}
+
+static inv_status add_group_norm(keras *k, const keras_layer *l, const keras_tensor *from,
+                                 keras_tensor *out)
+{
+    keras_tensor t = *from;
+    const int axis = axis_of(l, "axis", t.rank, -1);
+    const json_int_t groups = get(l, "groups") ? json_integer_value(get(l, "groups")) : 32;
+    size_t number = 0;
+    json_t *settings = NULL;
+    inv_status status = INV_OK;
+    if (axis != (t.turned ? 1 : (int)t.rank))
+        return refuse(k, l, "normalises groups of another axis than the channels");
+    INV_TRY(unshuffle(k, l, &t));
+    if (!t.turned)
+        INV_TRY(want(k, l, last_axis_shape(&t), &t.at));
+    settings = norm_settings(l, "group_norm", 1e-3);
+    json_object_set_new(settings, "groups", json_integer(groups < 0 ? 0 : groups));
+    INV_TRY(add(k, l, "", settings, &t.at, &t.at));
+    INV_TRY(norm_blocks(k, l, &t.at, &number));
+    *out = t;
+done:
+    return status;
+}
+
+/* x / max(|x|, 1e-6) along the last axis, which is RMS normalisation by another factor. */
+static inv_status add_unit_norm(keras *k, const keras_layer *l, const keras_tensor *from,
+                                keras_tensor *out)
+{
+    keras_tensor t = *from;
+    inv_status status = INV_OK;
+    if (axis_of(l, "axis", t.rank, -1) != (int)t.rank)
+        return refuse(k, l, "normalises over another axis than the last");
+    INV_TRY(in_order(k, l, &t));
+    INV_TRY(want(k, l, last_axis_shape(&t), &t.at));
+    INV_TRY(add(k, l, ".rms",
+                json_pack("{ss sf sb sb sb}", "type", "layer_norm", "epsilon", 1e-30,
+                          "subtract_mean", 0, "use_gamma", 0, "use_beta", 0),
+                &t.at, &t.at));
+    INV_TRY(add(
+        k, l, "",
+        json_pack("{ss sf}", "type", "rescale", "scale", 1.0 / sqrt((double)t.dims[t.rank - 1])),
+        &t.at, &t.at));
+    *out = t;
+done:
+    return status;
+}
+
+/* ---- fixed numbers ---- */
+
+/* The number of values of a key: 1 for a number, 0 where it is not there. */
+static size_t numbers_in(json_t *value)
+{
+    while (json_is_array(value) && json_array_size(value) == 1 &&
+           json_is_array(json_array_get(value, 0)))
+        value = json_array_get(value, 0); /* lists of one, one for each axis */
+    return json_is_array(value) ? json_array_size(value) : json_is_number(value);
+}
+
+static double number_in(json_t *value, size_t i, double otherwise)
+{
+    while (json_is_array(value) && json_array_size(value) == 1)
+        value = json_array_get(value, 0);
+    if (json_is_array(value))
+        value = json_array_get(value, i);
+    return json_is_number(value) ? json_number_value(value) : otherwise;
+}
+
+/* y = scale x + offset, one of each for every channel. */
+static inv_status rescale_channels(keras *k, const keras_layer *l, size_t channels, float *scale,
+                                   float *offset, inv_place *at)
+{
+    void *context[2] = {NULL};
+    const float *numbers[2] = {scale, offset};
+    inv_status status =
+        add(k, l, "", json_pack("{ss ss}", "type", "rescale", "per", "channel"), at, at);
+    for (int i = 0; i < 2 && status == INV_OK; i++) {
+        status = inv_sketch_keep(k->sketch, channels, sizeof(float), &context[i]);
+        if (status != INV_OK)
+            return status;
+        memcpy(context[i], numbers[i], channels * sizeof(float));
+        status = inv_sketch_block(k->sketch, at, i ? "offset" : "scale", NULL, keras_fill_copy,
+                                  context[i]);
+    }
+    return status;
+}
+
+/* Of the last axis of the model's input: what pixels are is then in the file. */
+static void tells_pixels(keras *k, const keras_tensor *from)
+{
+    if (*from->at.name)
+        return;
+    k->model->scale = 1.0;
+    k->model->is_prepared = true;
+}
+
+static inv_status add_rescaling(keras *k, const keras_layer *l, const keras_tensor *from,
+                                keras_tensor *out)
+{
+    keras_tensor t = *from;
+    json_t *scale = get(l, "scale"), *offset = get(l, "offset");
+    const size_t n = t.dims[t.rank - 1];
+    void *numbers = NULL;
+    inv_status status = INV_OK;
+    tells_pixels(k, from);
+    if (numbers_in(scale) <= 1 && numbers_in(offset) <= 1) {
+        *out = t;
+        return add(k, l, "",
+                   json_pack("{ss sf sf}", "type", "rescale", "scale", number_in(scale, 0, 1.0),
+                             "offset", number_in(offset, 0, 0.0)),
+                   &out->at, &out->at);
+    }
+    if ((numbers_in(scale) > 1 && numbers_in(scale) != n) ||
+        (numbers_in(offset) > 1 && numbers_in(offset) != n))
+        return refuse(k, l, "scales of another number than there are channels");
+    INV_TRY(in_order(k, l, &t));
+    INV_TRY(want(k, l, last_axis_shape(&t), &t.at));
+    INV_TRY(inv_calloc(2 * n, sizeof(float), k->file, &numbers));
+    for (size_t i = 0; i < n; i++) {
+        ((float *)numbers)[i] = (float)number_in(scale, i, 1.0);
+        ((float *)numbers)[n + i] = (float)number_in(offset, i, 0.0);
+    }
+    INV_TRY(rescale_channels(k, l, n, numbers, (float *)numbers + n, &t.at));
+    *out = t;
+done:
+    free(numbers);
+    return status;
+}
+
+/* Mean and variance as the key or, adapted to data, as variables have them; *count values. */
+static inv_status read_statistic(keras *k, const keras_layer *l, const char *key, size_t number,
+                                 size_t n, float **out, size_t *count)
+{
+    const inv_tree_array *array = NULL;
+    json_t *value = get(l, key);
+    void *memory = NULL;
+    inv_status status = INV_OK;
+    *count = numbers_in(value);
+    if (*count == 0) {
+        INV_TRY(keras_weight_needed(k, l, key, number, &array));
+        *count = array->count;
+    }
+    if (*count != 1 && *count != n)
+        return refuse(k, l, "statistics of another number than there are channels");
+    INV_TRY(inv_calloc(n, sizeof(float), k->file, &memory));
+    *out = memory;
+    if (array)
+        INV_TRY(inv_tree_floats(array, *out));
+    for (size_t i = 0; !array && i < *count; i++)
+        (*out)[i] = (float)number_in(value, i, 0.0);
+    for (size_t i = *count; i < n; i++)
+        (*out)[i] = (*out)[0];
+done:
+    return status;
+}
+
+/* (x - mean) / max(sqrt(variance), 1e-7), or with `invert` back. */
+static inv_status add_normalization(keras *k, const keras_layer *l, const keras_tensor *from,
+                                    keras_tensor *out)
+{
+    keras_tensor t = *from;
+    json_t *axis = get(l, "axis");
+    const bool all = !axis || (json_is_array(axis) && json_array_size(axis) == 0);
+    const size_t n = t.dims[t.rank - 1];
+    float *mean = NULL, *variance = NULL;
+    size_t count = 0;
+    inv_status status = INV_OK;
+    if (!all && axis_of(l, "axis", t.rank, -1) != (int)t.rank)
+        return refuse(k, l, "normalises over other axes than the last");
+    tells_pixels(k, from);
+    INV_TRY(in_order(k, l, &t));
+    INV_TRY(want(k, l, last_axis_shape(&t), &t.at));
+    INV_TRY(read_statistic(k, l, "mean", 0, n, &mean, &count));
+    INV_TRY(read_statistic(k, l, "variance", 1, n, &variance, &count));
+    for (size_t i = 0; i < n; i++) {
+        const double deviation = fmax(sqrt((double)variance[i]), 1e-7);
+        const bool back = bool_of(l, "invert", false);
+        variance[i] = (float)(back ? deviation : 1.0 / deviation);
+        mean[i] = (float)(back ? (double)mean[i] : -(double)mean[i] / deviation);
+    }
+    INV_TRY(rescale_channels(k, l, n, variance, mean, &t.at));
+    *out = t;
+done:
+    free(mean);
+    free(variance);
+    return status;
+}
+
+/* ---- PReLU ---- */
+
+static inv_status add_prelu(keras *k, const keras_layer *l, const keras_tensor *from,
+                            keras_tensor *out)
+{
+    keras_tensor t = *from;
+    const inv_tree_array *alpha = NULL;
+    inv_status status = INV_OK;
+    INV_TRY(in_order(k, l, &t));
+    INV_TRY(want(k, l, last_axis_shape(&t), &t.at));
+    INV_TRY(keras_weight_needed(k, l, "alpha alphas", 0, &alpha));
+    const inv_shape s = t.at.shape;
+    const bool known = alpha->rank == t.rank;
+    /* the sizes of alpha tell which axes it is shared along */
+    const size_t high = t.rank == 3 && known   ? alpha->dims[0]
+                        : t.rank == 2 && known ? alpha->dims[0]
+                                               : s.height;
+    const size_t wide = t.rank == 3 && known ? alpha->dims[1] : s.width;
+    const size_t deep = known ? alpha->dims[t.rank - 1] : s.channels;
+    if (high * wide * deep != alpha->count || (high != 1 && high != s.height) ||
+        (wide != 1 && wide != s.width) || (deep != 1 && deep != s.channels))
+        return refuse(k, l, "slopes of other sizes than what comes there");
+    INV_TRY(add(k, l, "",
+                json_pack("{ss sb sb sb}", "type", "prelu", "share_height",
+                          high == 1 && s.height > 1, "share_width", wide == 1 && s.width > 1,
+                          "share_channels", deep == 1 && s.channels > 1),
+                &t.at, &t.at));
+    INV_TRY(inv_sketch_block(k->sketch, &t.at, "alpha", alpha, NULL, NULL));
+    *out = t;
+done:
+    return status;
+}
+
+/* ---- depthwise and transposed convolutions ---- */
+
+/* A kernel [height, width, in, multiplier] as it is, or turned about. */
+static inv_status depthwise_kernel(keras *k, const keras_layer *l, const inv_place *in,
+                                   size_t multiplier, const inv_place *at)
+{
+    const inv_tree_array *kernel = NULL;
+    keras_conv *conv = NULL;
+    inv_status status = INV_OK;
+    INV_TRY(conv_kernel(k, l, in, multiplier, 1, &conv));
+    INV_TRY(keras_weight_needed(k, l, "depthwise_kernel kernel", 0, &kernel));
+    INV_TRY(inv_sketch_block(k->sketch, at, "kernel", kernel, keras_fill_conv, conv));
+done:
+    return status;
+}
+
+static json_t *depthwise_settings(const keras_layer *l, size_t multiplier, bool has_bias)
+{
+    json_t *s = window_settings(l, "depthwise_conv2d", "kernel_size");
+    json_object_set_new(s, "multiplier", json_integer((json_int_t)multiplier));
+    if (!has_bias)
+        json_object_set_new(s, "use_bias", json_false());
+    return s;
+}
+
+static inv_status add_depthwise(keras *k, const keras_layer *l, const keras_tensor *from,
+                                keras_tensor *out)
+{
+    keras_tensor t = *from;
+    const bool first = is_channels_first(l), has_bias = bool_of(l, "use_bias", true);
+    const size_t multiplier = count_of(l, "depth_multiplier", 1);
+    json_t *settings = NULL;
+    inv_status status = INV_OK;
+    INV_TRY(as_image(k, l, first, &t));
+    const inv_place in = t.at;
+    settings = depthwise_settings(l, multiplier, has_bias);
+    const bool folded = fold(k, l, settings, false);
+    INV_TRY(add(k, l, "", settings, &t.at, &t.at));
+    INV_TRY(depthwise_kernel(k, l, &in, multiplier, &t.at));
+    if (has_bias)
+        INV_TRY(bias_block(k, l, &t.at, true, 1));
+    t = image_tensor(t.at, first);
+    INV_TRY(finish(k, l, folded, &t));
+    *out = t;
+done:
+    return status;
+}
+
+/* A depthwise convolution, and one of single pixels. */
+static inv_status add_separable(keras *k, const keras_layer *l, const keras_tensor *from,
+                                keras_tensor *out)
+{
+    char name[2 * INV_NAME_MAX];
+    keras_tensor t = *from;
+    const bool first = is_channels_first(l), has_bias = bool_of(l, "use_bias", true);
+    const size_t multiplier = count_of(l, "depth_multiplier", 1),
+                 filters = count_of(l, "filters", 0);
+    const inv_tree_array *pointwise = NULL;
+    json_t *settings = NULL;
+    inv_status status = INV_OK;
+    INV_TRY(as_image(k, l, first, &t));
+    const inv_place in = t.at;
+    snprintf(name, sizeof name, "%.48s_depth", l->name);
+    INV_TRY(inv_sketch_add(k->sketch, name, "", depthwise_settings(l, multiplier, false), &t.at, 1,
+                           &t.at));
+    INV_TRY(depthwise_kernel(k, l, &in, multiplier, &t.at));
+    INV_TRY(keras_weight_needed(k, l, "pointwise_kernel", 1, &pointwise));
+    settings = json_pack("{ss si si ss sb}", "type", "conv2d", "filters", (int)filters, "size", 1,
+                         "padding", "valid", "use_bias", has_bias);
+    const bool folded = fold(k, l, settings, false);
+    INV_TRY(add(k, l, "", settings, &t.at, &t.at));
+    INV_TRY(inv_sketch_block(k->sketch, &t.at, "kernel", pointwise, NULL, NULL));
+    if (has_bias)
+        INV_TRY(bias_block(k, l, &t.at, true, 2));
+    t = image_tensor(t.at, first);
+    INV_TRY(finish(k, l, folded, &t));
+    *out = t;
+done:
+    return status;
+}
+
+/* Where output_padding is given, Keras's "same" is cut otherwise (conv2d_transpose.c says how). */
+static inv_status transpose_padding(const keras *k, const keras_layer *l, json_t *settings)
+{
+    size_t size[2], more[2], dilation[2];
+    if (!get(l, "output_padding"))
+        return INV_OK;
+    pair_of(l, "output_padding", 0, more);
+    pair_of(l, "kernel_size", 1, size);
+    pair_of(l, "dilation_rate", 1, dilation);
+    if (strcmp(text_of(l, "padding", "valid"), "same") != 0) {
+        json_object_set_new(settings, "padding", json_string("explicit"));
+        json_object_set_new(settings, "output_padding_height", json_integer((json_int_t)more[0]));
+        json_object_set_new(settings, "output_padding_width", json_integer((json_int_t)more[1]));
+        return INV_OK;
+    }
+    static const char *const before[] = {"top", "left"}, *const after[] = {"bottom", "right"};
+    for (int i = 0; i < 2; i++) {
+        const size_t reach = (size[i] - 1) * dilation[i] + 1;
+        if (size[i] == 0 || reach / 2 < (more[i] + 1) / 2)
+            return refuse(k, l, "more output_padding than half a window");
+        json_object_set_new(settings, before[i],
+                            json_integer((json_int_t)(reach / 2 - (more[i] + 1) / 2)));
+        json_object_set_new(settings, after[i],
+                            json_integer((json_int_t)(reach / 2 - more[i] / 2)));
+    }
+    json_object_set_new(settings, "padding", json_string("explicit"));
+    return INV_OK;
+}
+
+/* Its kernel is [height, width, out, in]. */
+static inv_status add_transpose(keras *k, const keras_layer *l, const keras_tensor *from,
+                                keras_tensor *out)
+{
+    keras_tensor t = *from;
+    const bool first = is_channels_first(l), has_bias = bool_of(l, "use_bias", true);
+    const size_t filters = count_of(l, "filters", 0);
+    const inv_tree_array *kernel = NULL;
+    json_t *settings = NULL;
+    inv_status status = INV_OK;
+    if (k->is_theano || (k->version >= 0 && k->version < 2))
+        return refuse(k, l, "a transposed convolution of a Keras before 2, or of Theano");
+    INV_TRY(as_image(k, l, first, &t));
+    INV_TRY(keras_weight_needed(k, l, "kernel", 0, &kernel));
+    if (kernel->rank == 4 && (kernel->dims[2] != filters || kernel->dims[3] != t.at.shape.channels))
+        return refuse(k, l, "a kernel of other sizes");
+    settings = window_settings(l, "conv2d_transpose", "kernel_size");
+    json_object_set_new(settings, "filters", json_integer((json_int_t)filters));
+    if (!has_bias)
+        json_object_set_new(settings, "use_bias", json_false());
+    status = transpose_padding(k, l, settings);
+    if (status != INV_OK) {
+        json_decref(settings);
+        return status;
+    }
+    const bool folded = fold(k, l, settings, false);
+    INV_TRY(add(k, l, "", settings, &t.at, &t.at));
+    INV_TRY(inv_sketch_block(k->sketch, &t.at, "kernel", kernel, NULL, NULL));
+    if (has_bias)
+        INV_TRY(bias_block(k, l, &t.at, true, 1));
+    t = image_tensor(t.at, first);
+    INV_TRY(finish(k, l, folded, &t));
+    *out = t;
+done:
+    return status;
+}
+
+/* ---- images made larger, smaller, or turned ---- */
+
+/* Rows above and below, columns left and right: a number, one for each axis, or two. */
+static bool read_sides(const keras_layer *l, const char *key, size_t otherwise, size_t sides[4])
+{
+    json_t *value = get(l, key);
+    for (size_t i = 0; i < 4; i++) {
+        json_t *axis = json_is_array(value) ? json_array_get(value, i / 2) : value;
+        if (json_is_array(axis))
+            axis = json_array_get(axis, i % 2);
+        sides[i] = size_of(axis, value ? SIZE_MAX : otherwise);
+        if (sides[i] == SIZE_MAX)
+            return false;
+    }
+    return !json_is_array(value) || json_array_size(value) == 2;
+}
+
+static inv_status add_sides(keras *k, const keras_layer *l, const char *type, const size_t sides[4],
+                            const keras_tensor *from, keras_tensor *out)
+{
+    keras_tensor t = *from;
+    const bool first = is_channels_first(l);
+    inv_status status = as_image(k, l, first, &t);
+    if (status == INV_OK)
+        status = add(k, l, "",
+                     json_pack("{ss si si si si}", "type", type, "top", (int)sides[0], "bottom",
+                               (int)sides[1], "left", (int)sides[2], "right", (int)sides[3]),
+                     &t.at, &t.at);
+    *out = image_tensor(t.at, first);
+    return status;
+}
+
+static inv_status add_padding(keras *k, const keras_layer *l, const keras_tensor *from,
+                              keras_tensor *out)
+{
+    size_t sides[4];
+    if (!read_sides(l, "padding", 1, sides))
+        return refuse(k, l, "padding that is not understood");
+    return add_sides(k, l, "pad", sides, from, out);
+}
+
+static inv_status add_cropping(keras *k, const keras_layer *l, const keras_tensor *from,
+                               keras_tensor *out)
+{
+    size_t sides[4];
+    if (!read_sides(l, "cropping", 0, sides))
+        return refuse(k, l, "a cropping that is not understood");
+    return add_sides(k, l, "crop", sides, from, out);
+}
+
+static inv_status add_center_crop(keras *k, const keras_layer *l, const keras_tensor *from,
+                                  keras_tensor *out)
+{
+    keras_tensor t = *from;
+    inv_status status = as_image(k, l, is_channels_first(l), &t);
+    const size_t height = count_of(l, "height", 0), width = count_of(l, "width", 0);
+    const inv_shape s = t.at.shape;
+    if (status != INV_OK)
+        return status;
+    if (height == 0 || width == 0 || height > s.height || width > s.width)
+        return refuse(k, l, "a crop larger than its image, which resizes it");
+    const size_t top = (s.height - height) / 2, left = (s.width - width) / 2;
+    const size_t sides[4] = {top, s.height - height - top, left, s.width - width - left};
+    return add_sides(k, l, "crop", sides, &t, out);
+}
+
+static inv_status add_upsampling(keras *k, const keras_layer *l, const keras_tensor *from,
+                                 keras_tensor *out)
+{
+    keras_tensor t = *from;
+    const bool first = is_channels_first(l);
+    const char *how = text_of(l, "interpolation", "nearest");
+    size_t factor[2];
+    pair_of(l, "size", 2, factor);
+    if (strcmp(how, "nearest") != 0 && strcmp(how, "bilinear") != 0)
+        return refuse(k, l, "an interpolation that is not known");
+    inv_status status = as_image(k, l, first, &t);
+    if (status == INV_OK)
+        status = add(k, l, "",
+                     json_pack("{ss ss si si}", "type", "upsample", "interpolation", how,
+                               "factor_height", (int)factor[0], "factor_width", (int)factor[1]),
+                     &t.at, &t.at);
+    *out = image_tensor(t.at, first);
+    return status;
+}
+
+static inv_status add_permute(keras *k, const keras_layer *l, const keras_tensor *from,
+                              keras_tensor *out)
+{
+    keras_tensor t = *from;
+    json_t *dims = get(l, "dims");
+    int order[3] = {0, 1, 2};
+    bool seen[3] = {false};
+    inv_status status = INV_OK;
+    if (t.rank > 3 || json_array_size(dims) != t.rank)
+        return refuse(k, l, "another number of axes than comes there");
+    INV_TRY(in_order(k, l, &t));
+    for (size_t i = 0; i < t.rank; i++) {
+        const size_t axis = size_of(json_array_get(dims, i), 0);
+        if (axis < 1 || axis > t.rank || seen[axis - 1])
+            return refuse(k, l, "axes that are not understood");
+        seen[axis - 1] = true;
+        order[i] = (int)axis - 1;
+    }
+    /* two axes are rows and columns of one channel */
+    INV_TRY(want(k, l, t.rank == 2 ? (inv_shape){t.dims[0], t.dims[1], 1} : last_axis_shape(&t),
+                 &t.at));
+    if (t.rank > 1)
+        INV_TRY(move(k, l, ".axes", order, &t.at));
+    const keras_tensor before = t;
+    for (size_t i = 0; i < t.rank; i++)
+        t.dims[i] = before.dims[order[i]];
+    *out = t;
+done:
+    return status;
+}
+
+/* ---- layers that join several ---- */
+
+/* All in one order: as the net has them where all are turned alike, else as Keras has them. */
+static inv_status bring_together(keras *k, const keras_layer *l, keras_tensor *list, size_t count)
+{
+    bool alike = true;
+    for (size_t i = 0; i < count; i++)
+        alike = alike && list[i].turned == list[0].turned && !list[i].is_shuffled &&
+                list[i].rank == list[0].rank;
+    for (size_t i = 0; i < count; i++) {
+        inv_status status = INV_OK;
+        if (!alike)
+            status = in_order(k, l, &list[i]);
+        if (status == INV_OK && !list[i].turned)
+            status = want(k, l, last_axis_shape(&list[i]), &list[i].at);
+        if (status != INV_OK)
+            return status;
+    }
+    return INV_OK;
+}
+
+static inv_status join(keras *k, const keras_layer *l, json_t *settings, keras_tensor *list,
+                       size_t count, keras_tensor *out)
+{
+    inv_place places[KERAS_INPUTS_MAX];
+    for (size_t i = 0; i < count; i++)
+        places[i] = list[i].at;
+    *out = list[0];
+    return inv_sketch_add(k->sketch, l->name, "", settings, places, count, &out->at);
+}
+
+/* Keras's sizes of what comes of values that count for whole axes. */
+static void widen(keras_tensor *out, const keras_tensor *list, size_t count)
+{
+    for (size_t i = 1; i < count; i++)
+        for (size_t d = 0; d < out->rank; d++)
+            if (list[i].dims[d] > out->dims[d])
+                out->dims[d] = list[i].dims[d];
+}
+
+static inv_status add_merge(keras *k, const keras_layer *l, const char *type, keras_tensor *list,
+                            size_t count, keras_tensor *out)
+{
+    for (size_t i = 1; i < count; i++)
+        if (list[i].rank != list[0].rank)
+            return refuse(k, l, "inputs of different numbers of axes");
+    inv_status status = bring_together(k, l, list, count);
+    if (status == INV_OK)
+        status = join(k, l, json_pack("{ss}", "type", type), list, count, out);
+    if (status == INV_OK)
+        widen(out, list, count);
+    return status;
+}
+
+static inv_status add_concatenate(keras *k, const keras_layer *l, keras_tensor *list, size_t count,
+                                  keras_tensor *out)
+{
+    static const char *const axes[] = {"height", "width", "channels"};
+    const int axis = axis_of(l, "axis", list[0].rank, -1);
+    size_t sum = 0;
+    inv_status status = INV_OK;
+    if (axis < 1)
+        return refuse(k, l, "joins along an axis that is not known");
+    for (size_t i = 0; i < count; i++)
+        if (list[i].rank != list[0].rank)
+            return refuse(k, l, "inputs of different numbers of axes");
+    INV_TRY(bring_together(k, l, list, count));
+    const size_t rank = list[0].rank;
+    const int ours = rank == 3           ? (list[0].turned ? (axis + 1) % 3 : axis - 1)
+                     : axis == (int)rank ? 2
+                                         : 0;
+    for (size_t i = 0; i < count; i++)
+        sum += list[i].dims[axis - 1];
+    INV_TRY(
+        join(k, l, json_pack("{ss ss}", "type", "concat", "axis", axes[ours]), list, count, out));
+    out->dims[axis - 1] = sum;
+done:
+    return status;
+}
+
+/* ---- functions with numbers among their arguments ---- */
+
+/* The numbers and tensors of one use, in their order: of Keras 3 in args, of Keras 2 the first in the
+ * list and the second in the keywords as y. */
+typedef struct arguments {
+    size_t count;
+    bool is_number[2];
+    double number[2];
+} arguments;
+
+static bool is_tensor(json_t *value)
+{
+    return json_is_object(value) ||
+           (json_is_array(value) && json_is_string(json_array_get(value, 0)));
+}
+
+static bool add_argument(arguments *a, json_t *value)
+{
+    if (a->count == 2 || (!json_is_number(value) && !is_tensor(value)))
+        return false;
+    a->is_number[a->count] = json_is_number(value);
+    a->number[a->count++] = json_number_value(value);
+    return true;
+}
+
+/* False where there is something that is not understood. */
+static bool read_arguments(json_t *node, arguments *a)
+{
+    json_t *args = json_object_get(node, "args"), *value;
+    size_t i;
+    *a = (arguments){0};
+    if (args) { /* Keras 3 */
+        json_array_foreach(args, i, value) if (!add_argument(a, value)) return false;
+        return a->count == 2;
+    }
+    json_t *first = json_array_get(node, 0); /* ["c0", 0, 0, {"y": 2.0}] */
+    json_t *keywords = json_array_get(json_is_array(first) ? first : node, 3);
+    json_t *y = json_object_get(keywords, "y");
+    return add_argument(a, json_is_array(first) ? first : node) && y && add_argument(a, y);
+}
+
+/* scale x + offset of a number and an operator; false where that is no such. */
+static bool as_rescale(const char *type, const arguments *a, double *scale, double *offset)
+{
+    const double c = a->is_number[0] ? a->number[0] : a->number[1];
+    *scale = 1.0;
+    *offset = 0.0;
+    if (strcmp(type, "add") == 0)
+        *offset = c;
+    else if (strcmp(type, "multiply") == 0)
+        *scale = c;
+    else if (strcmp(type, "subtract") == 0) {
+        *scale = a->is_number[0] ? -1.0 : 1.0;
+        *offset = a->is_number[0] ? c : -c;
+    } else if (strcmp(type, "divide") == 0 && a->is_number[1] && c != 0.0)
+        *scale = 1.0 / c;
+    else
+        return false;
+    return true;
+}
+
+static inv_status add_operator(keras *k, const keras_layer *l, const char *type, keras_tensor *list,
+                               size_t count, keras_tensor *out)
+{
+    arguments a;
+    double scale = 1.0, offset = 0.0;
+    if (!read_arguments(l->own, &a))
+        return refuse(k, l, "arguments that are not understood");
+    if (!a.is_number[0] && !a.is_number[1])
+        return add_merge(k, l, type, list, count, out);
+    if (count != 1 || !as_rescale(type, &a, &scale, &offset))
+        return refuse(k, l, "a number where it is not understood");
+    if (strcmp(type, "multiply") == 0 || strcmp(type, "divide") == 0)
+        tells_pixels(k, &list[0]);
+    *out = list[0];
+    return add(k, l, "",
+               json_pack("{ss sf sf}", "type", "rescale", "scale", scale, "offset", offset),
+               &out->at, &out->at);
+}
+
+/* ---- wrappers ---- */
+
+/* At inference the kernel is used as it is stored. */
+static inv_status add_spectral(keras *k, const keras_layer *l, const keras_tensor *from,
+                               keras_tensor *out)
+{
+    json_t *entry = get(l, "layer");
+    keras_layer inner = *l;
+    inner.config = json_object_get(entry, "config");
+    inner.class = json_string_value(json_object_get(entry, "class_name"));
+    const char *name = json_string_value(json_object_get(inner.config, "name"));
+    if (!inner.class || !inner.config || strcmp(inner.class, "SpectralNormalization") == 0)
+        return refuse(k, l, "a layer within it that is not understood");
+    if (name)
+        inner.name = name;
+    const size_t used = strlen(inner.variables);
+    if (used > 0)
+        snprintf(inner.variables + used, sizeof inner.variables - used, "/layer");
+    return keras_layer_add(k, &inner, from, 1, out);
+}
+
 /* ---- the table ---- */
 
 typedef inv_status adder(keras *k, const keras_layer *l, const keras_tensor *from,
@@ -856,7 +1634,24 @@ static const keras_class classes[] = {{"Dense", add_dense, true},
                                       {"GlobalMaxPool2D", add_global_max, false},
                                       {"GlobalAveragePooling2D", add_global_average, false},
                                       {"GlobalAvgPool2D", add_global_average, false},
+                                      {"DepthwiseConv2D", add_depthwise, true},
+                                      {"SeparableConv2D", add_separable, true},
+                                      {"SeparableConvolution2D", add_separable, true},
+                                      {"Conv2DTranspose", add_transpose, true},
                                       {"Flatten", add_flatten, false},
+                                      {"Permute", add_permute, false},
+                                      {"ZeroPadding2D", add_padding, false},
+                                      {"Cropping2D", add_cropping, false},
+                                      {"CenterCrop", add_center_crop, false},
+                                      {"UpSampling2D", add_upsampling, false},
+                                      {"PReLU", add_prelu, true},
+                                      {"LayerNormalization", add_layer_norm, true},
+                                      {"RMSNormalization", add_layer_norm, true},
+                                      {"GroupNormalization", add_group_norm, true},
+                                      {"UnitNormalization", add_unit_norm, false},
+                                      {"Rescaling", add_rescaling, false},
+                                      {"Normalization", add_normalization, true},
+                                      {"SpectralNormalization", add_spectral, true},
                                       {"Reshape", add_reshape, false},
                                       {"Activation", add_activation, false},
                                       {"ReLU", add_relu, false},
@@ -881,6 +1676,81 @@ static const keras_class classes[] = {{"Dense", add_dense, true},
                                       {"RandomBrightness", add_nothing, false},
                                       {"InputLayer", add_nothing, false},
                                       {0}};
+
+/* Layers of several inputs, and operators, which may have numbers in place of some. */
+static const struct {
+    const char *class, *type;
+} merges[] = {{"Add", "add"},           {"Multiply", "multiply"}, {"Subtract", "subtract"},
+              {"Average", "average"},   {"Maximum", "maximum"},   {"Minimum", "minimum"},
+              {"TrueDivide", "divide"}, {"Divide", "divide"}};
+
+static const char *merge_type(const char *class)
+{
+    for (size_t i = 0; i < sizeof merges / sizeof *merges; i++)
+        if (strcmp(merges[i].class, class) == 0)
+            return merges[i].type;
+    return NULL;
+}
+
+/* Functions of Keras 2 by their TensorFlow names; others have the names of today's classes. */
+static const char *function_class(const keras_layer *l)
+{
+    static const struct {
+        const char *function, *class;
+    } names[] = {{"math.add", "Add"},
+                 {"__operators__.add", "Add"},
+                 {"math.multiply", "Multiply"},
+                 {"math.subtract", "Subtract"},
+                 {"math.truediv", "TrueDivide"},
+                 {"math.divide", "TrueDivide"},
+                 {"nn.relu", "Relu"},
+                 {"nn.softmax", "Softmax"},
+                 {"math.sigmoid", "Sigmoid"},
+                 {"math.tanh", "Tanh"}};
+    const char *function = text_of(l, "function", "");
+    if (strcmp(l->class, "TFOpLambda") != 0)
+        return l->class;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i].function, function) == 0)
+            return names[i].class;
+    return l->class;
+}
+
+/* "ReLU" of keras.activations is relu, "LogSoftmax" log_softmax. */
+static const activation *function_activation(keras *k, const char *class)
+{
+    char name[INV_NAME_MAX];
+    size_t n = 0;
+    if (strcmp(class, "ReLU") == 0 || strcmp(class, "Relu") == 0)
+        return find_activation(k, "relu");
+    for (size_t i = 0; class[i] && n + 2 < sizeof name; i++) {
+        if (i > 0 && class[i] >= 'A' && class[i] <= 'Z')
+            name[n++] = '_';
+        name[n++] = class[i] >= 'A' && class[i] <= 'Z' ? (char)(class[i] + 32) : class[i];
+    }
+    name[n] = 0;
+    return find_activation(k, name);
+}
+
+/* A function that a Functional model calls. */
+static inv_status add_called(keras *k, const keras_layer *l, keras_tensor *list, size_t count,
+                             keras_tensor *out)
+{
+    const char *class = function_class(l), *type = merge_type(class);
+    json_t *settings = json_object_get(l->config, "negative_slope");
+    if (type)
+        return add_operator(k, l, type, list, count, out);
+    if (count != 1)
+        return refuse(k, l, "a function that is not known");
+    if (strcmp(class, "Reshape") == 0)
+        return add_reshape(k, l, &list[0], out);
+    const activation *a = settings ? NULL : function_activation(k, class);
+    if (!a || (json_object_size(l->config) > 1 && strcmp(l->class, "TFOpLambda") != 0 &&
+               !strstr(a->keras, "softmax")))
+        return strcmp(class, "ReLU") == 0 ? add_relu(k, l, &list[0], out)
+                                          : refuse(k, l, "a function that is not known");
+    return add_function(k, l, a->keras, &list[0], out);
+}
 
 /* Why a class that is not in the table never will be; NULL: only that it is not known. */
 static const char *why_not(const char *class)
@@ -932,13 +1802,34 @@ bool keras_is_channels_first(json_t *entry)
     return false;
 }
 
-inv_status keras_layer_add(keras *k, const keras_layer *l, const keras_tensor *from, size_t count,
-                           keras_tensor *out)
+/* A use of a layer among those of several inputs; the tensors are changed on the way. */
+static inv_status add_one(keras *k, const keras_layer *l, keras_tensor *list, size_t count,
+                          keras_tensor *out)
 {
+    const char *type = merge_type(l->class);
+    if (l->is_function)
+        return add_called(k, l, list, count, out);
+    if (type && count > 1)
+        return add_merge(k, l, type, list, count, out);
+    if (strcmp(l->class, "Concatenate") == 0)
+        return add_concatenate(k, l, list, count, out);
     const keras_class *c = find_class(l->class);
     if (!c)
         return refuse(k, l, why_not(l->class));
     if (count != 1)
         return refuse(k, l, "takes several inputs, which is not known");
-    return c->add(k, l, from, out);
+    return c->add(k, l, &list[0], out);
+}
+
+inv_status keras_layer_add(keras *k, const keras_layer *l, const keras_tensor *from, size_t count,
+                           keras_tensor *out)
+{
+    void *list = NULL;
+    inv_status status = inv_calloc(count, sizeof *from, k->file, &list);
+    if (status != INV_OK)
+        return status;
+    memcpy(list, from, count * sizeof *from);
+    status = add_one(k, l, list, count, out);
+    free(list);
+    return status;
 }

@@ -6,9 +6,9 @@
 
 #include "format/keras.h"
 
-#define DEPTH_MAX  16   /* models within models, and no more */
-#define USES_MAX   4096 /* of all layers: a graph may grow with every layer that is used twice */
-#define INPUTS_MAX 64   /* of one layer */
+#define DEPTH_MAX        16 /* models within models, and no more */
+#define USES_MAX         4096 /* of all layers: a graph may grow with every layer that is used twice */
+#define KERAS_INPUTS_MAX 64 /* of one layer */
 
 /* A model whose layers are gone through. */
 typedef struct walk {
@@ -150,7 +150,10 @@ static inv_status add_layer(walk *w, size_t i, const keras_tensor *from, size_t 
                      .module = text_at(entry, "module"),
                      .config = config_of(entry),
                      .own = node,
+                     .is_function = is_operator(entry),
                      .number = w->numbers[i]};
+    if (++w->k->uses > USES_MAX)
+        return refuse(w, "layers within layers, used too often, at", l.name);
     if (is_model(class)) {
         if (count != 1)
             return refuse(w, "a model within it that takes several inputs:", l.name);
@@ -292,7 +295,7 @@ static inv_status collect(walk *w, json_t *value, keras_tensor *list, size_t *co
     json_t *from = history(value);
     inv_status status = INV_OK;
     if (from) {
-        if (*count == INPUTS_MAX)
+        if (*count == KERAS_INPUTS_MAX)
             return refuse(w, "more inputs than are read, of", "a layer");
         return find_tensor(w, from, &list[(*count)++]);
     }
@@ -311,7 +314,7 @@ static inv_status add_use(walk *w, size_t layer, json_t *node, keras_tensor *out
     void *memory = NULL;
     size_t count = 0;
     json_t *entry = json_array_get(w->layers, layer);
-    inv_status status = inv_calloc(INPUTS_MAX, sizeof(keras_tensor), w->k->file, &memory);
+    inv_status status = inv_calloc(KERAS_INPUTS_MAX, sizeof(keras_tensor), w->k->file, &memory);
     if (status == INV_OK)
         status = collect(w, node, memory, &count);
     if (status == INV_OK && count == 0)

@@ -124,6 +124,59 @@ inv_status inv_model_beside(const inv_tree *tree, size_t i, char name[INV_TEXT_M
     return status;
 }
 
+/* A number of the list, which has one for all channels or one for each. */
+static double number_of(const inv_reals *list, size_t channel, double otherwise)
+{
+    return list->count == 0 ? otherwise : list->values[list->count == 1 ? 0 : channel];
+}
+
+static inv_status fill_numbers(const void *context, const inv_tree_array *array, float *out,
+                               size_t count)
+{
+    (void)array;
+    memcpy(out, context, count * sizeof *out);
+    return INV_OK;
+}
+
+static inv_status check_numbers(const inv_reals *list, size_t channels, const char *option)
+{
+    if (list->count > 1 && list->count != channels)
+        return INV_ERROR(INV_EINVAL, "--%s: %zu numbers for %zu channels", option, list->count,
+                         channels);
+    return INV_OK;
+}
+
+inv_status inv_model_input(const inv_import *how, inv_model *model, inv_sketch *sketch,
+                           inv_shape shape, inv_place *out)
+{
+    static const char *const blocks[] = {"scale", "offset"};
+    const size_t n = shape.channels;
+    const double white = 255.0 / (how->scale > 0.0 ? how->scale : 255.0);
+    void *numbers[2] = {NULL};
+    inv_status status = INV_OK;
+    *out = inv_sketch_input(sketch, shape);
+    if (how->mean.count == 0 && how->std.count == 0 && !how->invert)
+        return INV_OK;
+    model->is_prepared = true;
+    INV_TRY(check_numbers(&how->mean, n, "mean"));
+    INV_TRY(check_numbers(&how->std, n, "std"));
+    for (int b = 0; b < 2; b++)
+        INV_TRY(inv_sketch_keep(sketch, n, sizeof(float), &numbers[b]));
+    for (size_t c = 0; c < n; c++) { /* (x - mean) / std, or (white - x - mean) / std */
+        const double mean = number_of(&how->mean, c, 0.0), std = number_of(&how->std, c, 1.0);
+        if (!(std > 0.0))
+            INV_FAIL(INV_EINVAL, "--std: %g is no positive number", std);
+        ((float *)numbers[0])[c] = (float)((how->invert ? -1.0 : 1.0) / std);
+        ((float *)numbers[1])[c] = (float)(((how->invert ? white : 0.0) - mean) / std);
+    }
+    INV_TRY(inv_sketch_add(sketch, "prepared", "",
+                           json_pack("{ss ss}", "type", "rescale", "per", "channel"), out, 1, out));
+    for (int b = 0; b < 2; b++)
+        INV_TRY(inv_sketch_block(sketch, out, blocks[b], NULL, fill_numbers, numbers[b]));
+done:
+    return status;
+}
+
 /* Pixels of 0 to 255 as the user says they are prepared; else as the importer found. */
 static inv_status prepare(const inv_tree *tree, const inv_import *how, inv_model *model)
 {

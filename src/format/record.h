@@ -40,8 +40,8 @@ typedef enum inv_value_kind {
     INV_VALUE_SIGNED = 'i',
     INV_VALUE_FLOAT = 'f',
     INV_VALUE_OPAQUE = 'o', /* two bytes of no declared meaning: bfloat16 */
-    INV_VALUE_TEXT = 's', /* of `size` bytes */
-    INV_VALUE_TEXTS = 't' /* of any length */
+    INV_VALUE_TEXT = 's',   /* of `size` bytes */
+    INV_VALUE_TEXTS = 't'   /* of any length */
 } inv_value_kind;
 
 enum { INV_VALUE_UTF8 = 1, INV_VALUE_NUL_PADDED = 2, INV_VALUE_BLANK_PADDED = 4 };

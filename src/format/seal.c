@@ -9,6 +9,7 @@
 
 #include <nettle/sha2.h>
 
+#include "base/sniff.h"
 #include "invproj/idx.h"
 #include "invproj/run.h"
 
@@ -141,6 +142,13 @@ static inv_status check_last(const char *path, unsigned char *bytes, size_t size
     return INV_OK;
 }
 
+static inv_status not_run(const char *path, const unsigned char *bytes, size_t size)
+{
+    const inv_kind *kind = inv_sniff(bytes, size < INV_SNIFF_BYTES ? size : INV_SNIFF_BYTES);
+    return INV_ERROR(INV_EFORMAT, "%s: not an invproj run file%s%s", path, kind ? " but " : "",
+                     kind ? kind->what : "");
+}
+
 inv_status inv_seal_check(const char *path, unsigned char *bytes, size_t size, inv_seal *out)
 {
     const unsigned long long first = sealed_format(bytes, size);
@@ -154,7 +162,7 @@ inv_status inv_seal_check(const char *path, unsigned char *bytes, size_t size, i
         sealed_format(bytes + size - INV_SEAL_BYTES + 1, INV_SEAL_BYTES - 1) > 0)
         return check_last(path, bytes, size, out);
     if (size < sizeof signature || memcmp(bytes, signature, sizeof signature) != 0 || end == 0)
-        return INV_ERROR(INV_EFORMAT, "%s: not an invproj run file", path);
+        return not_run(path, bytes, size);
     if (end > size)
         return damaged(path, "cut short");
     if (end < size)

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define NAME_ROOM  (INV_NAME_MAX - 16) /* for a number and an ending */
-#define BLOCKS_MAX (INV_BLOCKS_MAX * INV_LAYERS_MAX)
+#define VALUES_MAX ((size_t)1 << 24)   /* of one image, at any point */
 
 /* Where a block of parameters comes from. */
 typedef struct origin {
@@ -144,13 +144,29 @@ done:
     return status;
 }
 
-/* Where layers meet, shapes are alike, or their channels are put side by side. */
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Where layers meet, values of size 1 count for all of an axis; concat puts them side by side. */
 static inv_shape join_shape(const json_t *settings, const inv_place *from, size_t count)
 {
     const char *type = json_string_value(json_object_get(settings, "type"));
+    const char *axis = json_string_value(json_object_get(settings, "axis"));
     inv_shape shape = from[0].shape;
-    for (size_t i = 1; type && strcmp(type, "concat") == 0 && i < count; i++)
-        shape.channels += from[i].shape.channels;
+    for (size_t i = 1; i < count; i++) {
+        const inv_shape s = from[i].shape;
+        if (!type || strcmp(type, "concat") != 0)
+            shape = (inv_shape){larger(shape.height, s.height), larger(shape.width, s.width),
+                                larger(shape.channels, s.channels)};
+        else if (axis && strcmp(axis, "height") == 0)
+            shape.height += s.height;
+        else if (axis && strcmp(axis, "width") == 0)
+            shape.width += s.width;
+        else
+            shape.channels += s.channels;
+    }
     return shape;
 }
 
@@ -193,6 +209,9 @@ inv_status inv_sketch_add(inv_sketch *s, const char *wanted, const char *ending,
         INV_TRY(unfit(s, place.name, find_shape(s, settings, from->shape, &place.shape)));
     else
         place.shape = join_shape(settings, from, count);
+    if (inv_shape_size(place.shape) > VALUES_MAX)
+        INV_FAIL(INV_EFORMAT, "%s: layer '%s' gives %zu values for an image; at most %zu are taken",
+                 s->file, place.name, inv_shape_size(place.shape), VALUES_MAX);
     if (!say_inputs(s, settings, from, count) || json_array_append(s->layers, settings) != 0)
         INV_RAISE(no_memory(s));
     *out = place;

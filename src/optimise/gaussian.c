@@ -456,6 +456,51 @@ done:
     return status;
 }
 
+/* Waves across an axis of n pixels: number u and number n - u are the same wave. */
+static double across(size_t u, size_t n)
+{
+    return (double)(u <= n / 2 ? u : n - u);
+}
+
+/* Deviation k falls as 1 / f, f the waves across (the slowest count as one), as natural images' do
+ * (Field 1987). */
+static void fill_plain(inv_gaussian *g, inv_shape s, double deviation)
+{
+    double sum = 0.0;
+    for (size_t u = 0; u < s.height; u++)
+        for (size_t v = 0; v < s.width; v++) {
+            const double f = fmax(hypot(across(u, s.height), across(v, s.width)), 1.0);
+            for (size_t c = 0; c < s.channels; c++)
+                g->deviation[(u * s.width + v) * s.channels + c] = (float)(1.0 / f);
+            sum += 1.0 / (f * f);
+        }
+    const double scale = deviation * sqrt((double)(s.height * s.width) / sum);
+    for (size_t k = 0; k < g->units; k++)
+        g->deviation[k] *= (float)scale;
+}
+
+inv_status inv_gaussians_plain_waves(inv_shape shape, double ground, double deviation,
+                                     inv_gaussians **out)
+{
+    const size_t units = inv_shape_size(shape);
+    inv_gaussians *g = NULL;
+    *out = NULL;
+    if (shape.height > INV_GAUSSIAN_UNITS || shape.width > INV_GAUSSIAN_UNITS ||
+        shape.channels > INV_GAUSSIAN_UNITS || units > INV_GAUSSIAN_UNITS || units == 0)
+        return INV_ERROR(INV_EINVAL,
+                         "gaussian: waves over images of %zu x %zu x %zu; at most %d values",
+                         shape.height, shape.width, shape.channels, INV_GAUSSIAN_UNITS);
+    inv_status status = inv_gaussians_alloc(units, units, 0, &g);
+    if (status != INV_OK)
+        return status;
+    for (size_t i = 0; i < units; i++)
+        g->all.mean[i] = (float)ground;
+    fill_waves(&g->all, shape);
+    fill_plain(&g->all, shape, deviation);
+    *out = g;
+    return INV_OK;
+}
+
 /* ---- used ---- */
 
 static double project(const inv_gaussian *g, size_t k, const float *x)
