@@ -99,7 +99,7 @@ SUBMAKE = $(MAKE) --no-print-directory $(PARALLEL)
 
 .DELETE_ON_ERROR:
 .PHONY: all reproduce check deps deps-lint data install uninstall format format-check lint coverage bench \
-  bench-torch clean help missing missing-check check-programs run-check fuzz fuzz-programs torture run-torture mutate
+  bench-torch clean help missing missing-check check-programs run-check fuzz fuzz-programs check-readers torture run-torture mutate
 
 all: $(MADE) ## build the program, the library (.a and .so), the man page, completions, invproj.pc
 	@:
@@ -270,6 +270,9 @@ fuzz: ## give every reader any bytes, for SECONDS=60 each (ONLY=NAME: one of tes
 	+@sh tests/fuzz/run.sh --can || exit 0; $(SUBMAKE) fuzz-programs FLAVOUR=fuzz && \
 	  sh tests/fuzz/run.sh build/fuzz '$(SECONDS)' $(or $(ONLY),$(FUZZERS))
 
+check-readers: all ## read a run file with other programs, fetched into build/readers; see tests/readers/README.md
+	@sh tests/readers/run.sh $B/invproj $B/readers
+
 mutate: ## change the product in COUNT=10 small ways and see whether the tests notice; hours for 100
 	@sh .ci/deps.sh build test
 	@CC='$(CC)' ALL_CFLAGS='$(ALL_CFLAGS)' SEED='$(SEED)' FROM='$(FROM)' COUNT='$(COUNT)' JOBS='$(JOBS)' QUICK='$(QUICK)' \
@@ -305,7 +308,7 @@ lint: format-check ## clang-tidy, cppcheck and shellcheck; a warning is an error
 	$(call say,CPPC,$(words $(C_FILES)) files)
 	$Qcppcheck --quiet --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	  --std=c11 -D_GNU_SOURCE -DH5_USE_110_API -Iinclude -Isrc -Itests -j $$(nproc) $(C_FILES)
-	shellcheck data/fetch.sh tests/fuzz/run.sh .ci/deps.sh .ci/in-debian .ci/run tests/levels.sh tests/comments.sh tests/suites.sh
+	shellcheck data/fetch.sh tests/fuzz/run.sh tests/readers/run.sh .ci/deps.sh .ci/in-debian .ci/run tests/levels.sh tests/comments.sh tests/suites.sh
 
 # ---- installing -----------------------------------------------------------------------------------
 D = $(call quote,$(DESTDIR)$(PREFIX))
