@@ -205,6 +205,23 @@ static inv_status check_outputs(const inv_tree *tree, const inv_net *net)
                      inv_tree_name(tree), outputs, INV_MODEL_OUTPUTS_MAX);
 }
 
+/* What is odd in how a net ends. */
+static void note_outputs(inv_model *model)
+{
+    const inv_net *net = model->net;
+    const size_t depth = inv_net_depth(net), outputs = inv_net_units(net, depth);
+    const char *last = inv_net_layer(net, depth - 1)->type->name;
+    const char *before = depth > 1 ? inv_net_layer(net, depth - 2)->type->name : "";
+    if (strstr(last, "softmax") && strstr(before, "softmax"))
+        inv_model_note(model,
+                       "softmax is applied twice: probabilities are flatter than they were meant");
+    if (strcmp(last, "log_softmax") == 0)
+        inv_model_note(model, "its outputs are logarithms of probabilities (log_softmax)");
+    if (outputs == 11)
+        inv_model_note(model,
+                       "it has 11 outputs: of 10 classes numbered from 0 or 1, one is never used");
+}
+
 inv_status inv_model_import(const inv_tree *tree, const inv_import *how, inv_model **out)
 {
     const inv_format *format = NULL;
@@ -222,6 +239,7 @@ inv_status inv_model_import(const inv_tree *tree, const inv_import *how, inv_mod
     INV_TRY(format->import(tree, how, model, sketch));
     INV_TRY(check_outputs(tree, model->net));
     INV_TRY(prepare(tree, how, model));
+    note_outputs(model);
     *out = model;
     model = NULL;
 done:

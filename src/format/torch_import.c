@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/format.h"
 #include "format/named.h"
 #include "format/torch.h"
 #include "format/torch_arch.h"
@@ -1042,6 +1043,7 @@ inv_status inv_torch_import(const inv_tree *tree, const inv_import *how, inv_mod
     importing im = {.tree = tree, .model = model, .sketch = sketch};
     void *memory = NULL;
     inv_shape shape = {0};
+    inv_place input;
     inv_status status = INV_OK;
     if (!how->arch)
         INV_FAIL(INV_ECONFIG,
@@ -1055,7 +1057,7 @@ inv_status inv_torch_import(const inv_tree *tree, const inv_import *how, inv_mod
     INV_TRY(inv_calloc(im.arch->count, sizeof *im.values, "modules", &memory));
     im.values = memory;
     INV_TRY(find_input(&im, &shape));
-    const inv_place input = inv_sketch_input(sketch, shape);
+    INV_TRY(inv_model_input(how, model, sketch, shape, &input));
     for (size_t i = 0; i < im.arch->count; i++)
         INV_TRY(add_module(&im, i, &input));
     if (im.by_order)

@@ -448,6 +448,14 @@ static float from_signed(uint64_t bits, size_t size)
     return bits & sign ? -(float)((~bits + 1) & (2 * sign - 1)) : (float)bits;
 }
 
+static bool is_little_endian(void)
+{
+    const uint16_t one = 1;
+    unsigned char first;
+    memcpy(&first, &one, 1);
+    return first == 1;
+}
+
 inv_status inv_tree_floats(const inv_tree_array *array, float *out)
 {
     const unsigned char *at = array->values;
@@ -456,6 +464,10 @@ inv_status inv_tree_floats(const inv_tree_array *array, float *out)
         return INV_ERROR(INV_EFORMAT, "texts where numbers must be");
     if (array->kind == INV_VALUE_OPAQUE && size != 2)
         return INV_ERROR(INV_EFORMAT, "bytes whose meaning is not known");
+    if (array->kind == INV_VALUE_FLOAT && size == sizeof *out && is_little_endian()) {
+        memcpy(out, at, array->count * size);
+        return INV_OK;
+    }
     for (size_t i = 0; i < array->count; i++) {
         const uint64_t bits = whole(at + i * size, size);
         if (array->kind == INV_VALUE_FLOAT)

@@ -1,10 +1,11 @@
-/* Any bytes, as the stream of a model file that the process for strangers' files could send: refused,
- * or a model whose net can be run. The first byte tells how much of the end is an architecture, as
- * --arch would give it. SPDX-License-Identifier: GPL-3.0-or-later */
+/* A Keras architecture, and behind its NUL any bytes as the stream of its weights that the process for
+ * strangers' files could send: refused, or a model whose net can be run.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "input.h"
 #include "invproj/model.h"
 
 typedef struct input {
@@ -37,23 +38,15 @@ static void run_net(const inv_model *model)
     inv_pass_free(pass);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static inv_import how;
-    if (size < 2)
-        return 0;
-    const size_t text = data[0] * (size - 1) / 255, rest = size - 1 - text;
-    input in = {data + 1, rest};
+    char *arch = input_text(data, size);
+    const size_t length = strlen(arch) + 1, rest = size > length ? size - length : 0;
+    input in = {data + size - rest, rest};
     inv_source source = {take, &in, rest, false};
-    char *arch = calloc(1, text + 1);
+    const inv_import how = {.arch = arch, .arch_name = "arch"};
     inv_tree *tree = NULL;
     inv_model *model = NULL;
-    if (!arch)
-        return 0;
-    memcpy(arch, data + 1 + rest, text);
-    how.arch = text > 0 ? arch : NULL;
     if (inv_tree_alloc("fuzz", &tree) == INV_OK && inv_tree_add(tree, "", &source) == INV_OK &&
         inv_model_import(tree, &how, &model) == INV_OK)
         run_net(model);

@@ -157,10 +157,53 @@ def all_seeds():
         array(b"/training/loss", b"f", 4, (5,), floats(5), 3) +
         array(b"/images", b"f", 4, (2, 3, 2), floats(12), 2) + array(b"/empty", b"i", 2, (0, 3), b"")[:-9],
         b"L" + text(b"/odd") + text(b"compound values"))
+    for name, value in keras_seeds():
+        yield "keras/" + name, value
     for kind in "stream", "record":
         yield kind + "/run", run
         yield kind + "/mixed", mixed
         yield kind + "/failed", b"S\1\0F\4" + text(b"it is damaged")
+
+
+def keras_file(architecture, variables):
+    """An architecture, and behind its NUL the stream of layers/NAME/vars/NUMBER."""
+    def head(kind, size, dims):
+        return kind + struct.pack("<BIB", 0, size, len(dims)) + struct.pack("<%dQ" % len(dims), *dims)
+
+    body = b"S\1\0M" + text(b"keras-h5") + b"G" + text(b"/") + b"G" + text(b"/vars") + b"G" + text(b"/layers")
+    for path, dims in variables:
+        count = 1
+        for n in dims:
+            count *= n
+        values = struct.pack("<%df" % count, *[0.25 + i % 7 / 8 for i in range(count)])
+        body += b"G" + text(b"/layers/" + path.split(b"/")[0]) if path.endswith(b"vars/0") else b""
+        body += b"D" + text(b"/layers/" + path) + b"\0" + head(b"f", 4, dims) + b"B" + struct.pack("<Q", 4 * count) + values
+    return json.dumps(architecture).encode() + b"\0" + body + b"E"
+
+
+def layer(class_name, **config):
+    return {"class_name": class_name, "config": config}
+
+
+def keras_seeds():
+    first = {"data_format": "channels_first"}
+    yield "chain", keras_file({"class_name": "Sequential", "config": {"layers": [
+        layer("InputLayer", batch_shape=[None, 2, 5, 6]), layer("Conv2D", name="a", filters=3, kernel_size=[2, 3], activation="relu", **first),
+        layer("BatchNormalization", name="b", axis=1), layer("MaxPooling2D", pool_size=2, **first), layer("Flatten"),
+        layer("Dense", name="c", units=4, activation="softmax")]}}, [
+            (b"conv2d/vars/0", (2, 3, 2, 3)), (b"conv2d/vars/1", (3,)), (b"batch_normalization/vars/0", (3,)),
+            (b"batch_normalization/vars/1", (3,)), (b"batch_normalization/vars/2", (3,)), (b"batch_normalization/vars/3", (3,)),
+            (b"dense/vars/0", (12, 4)), (b"dense/vars/1", (4,))])
+    tensor = lambda name: {"class_name": "__keras_tensor__", "config": {"keras_history": [name, 0, 0]}}
+    node = lambda *args: [{"args": list(args), "kwargs": {}}]
+    graph = [dict(layer("InputLayer", name="in", batch_shape=[None, 4, 4, 1]), name="in", inbound_nodes=[]),
+             dict(layer("Multiply", name="m"), module="keras.src.ops.numpy", inbound_nodes=node(tensor("in"), 0.5)),
+             dict(layer("Conv2DTranspose", name="t", filters=2, kernel_size=[2, 2], strides=[2, 1], padding="same"), inbound_nodes=node(tensor("m"))),
+             dict(layer("PReLU", name="p", shared_axes=[1, 2]), inbound_nodes=node(tensor("t"))),
+             dict(layer("Concatenate", name="c", axis=-1), inbound_nodes=node([tensor("t"), tensor("p")])),
+             dict(layer("GlobalAveragePooling2D", name="g"), inbound_nodes=node(tensor("c")))]
+    yield "graph", keras_file({"class_name": "Functional", "config": {"layers": graph, "input_layers": ["in", 0, 0], "output_layers": ["g", 0, 0]}}, [
+        (b"conv2d_transpose/vars/0", (2, 2, 2, 1)), (b"conv2d_transpose/vars/1", (2,)), (b"p_re_lu/vars/0", (1, 1, 2))])
 
 
 def main():
