@@ -19,7 +19,8 @@
  * that is none (NaN, infinite) is null. */
 typedef struct gathering {
     const inv_run *run;
-    bool plain; /* each text is to stand in a line with others */
+    bool plain;    /* each text is to stand in a line with others */
+    bool is_model; /* of another program, and no run file */
     inv_status status;
 } gathering;
 
@@ -285,7 +286,8 @@ static json_t *gather(gathering *g)
     json_t *all = new_object(g), *network = new_object(g);
     take_text(g, "/", "format", all);
     take_size(g, "/", "format_version", all);
-    give(g, all, "sealed", json_boolean(inv_run_is_sealed(g->run)));
+    if (!g->is_model)
+        give(g, all, "sealed", json_boolean(inv_run_is_sealed(g->run)));
     give(g, all, "sections", gather_sections(g));
     take_text(g, "/", "program_version", all);
     take_text(g, "/", "created", all);
@@ -540,13 +542,15 @@ static void print_source(const json_t *source)
 static void print_all(gathering *g, const json_t *all)
 {
     const json_t *network = json_object_get(all, "network");
-    print_seal(all);
+    if (!g->is_model)
+        print_seal(all);
     printf("experiment  %s\ndata        %s\n", text_of(all, "title"),
            *text_of(all, "dataset") ? text_of(all, "dataset") : "none");
     print_data(json_object_get(all, "data"));
     print_source(json_object_get(all, "source"));
-    printf("made        %s by invproj %s, seed %.0f\n", text_of(all, "created"),
-           text_of(all, "program_version"), whole_of(all, "seed"));
+    if (!g->is_model)
+        printf("made        %s by invproj %s, seed %.0f\n", text_of(all, "created"),
+               text_of(all, "program_version"), whole_of(all, "seed"));
     printf("\nnetwork\n");
     print_layers(json_object_get(network, "layers"));
     print_figures_of("network", network);
@@ -571,10 +575,13 @@ static const cli_option own_options[] = {
 static inv_status run(const cli_options *options)
 {
     inv_run *run = NULL;
-    inv_status status = cli_open_run(options, NULL, options->operands[0], CLI_READ, &run);
+    gathering g = {.plain = !options->json};
+    inv_status status = cli_model_is(options->operands[0], &g.is_model);
+    if (status == INV_OK)
+        status = cli_open_run(options, NULL, options->operands[0], CLI_READ, &run);
     if (status != INV_OK)
         return status;
-    gathering g = {.run = run, .plain = !options->json};
+    g.run = run;
     json_t *all = gather(&g);
     if (g.status == INV_OK && options->json)
         print_json(&g, all);
