@@ -26,8 +26,8 @@ INV_MUST_CHECK inv_status cli_model_run(const cli_options *options, const char *
                                         inv_run **out);
 
 /* For a command that makes results: the run file of the model in the current folder, "mnist.run.h5"
- * of "DIR/mnist.keras", which is made if it is not there. The caller frees *run_path. INV_EINVAL: it
- * is there, of another model, or other options tell of the model now. */
+ * of "DIR/mnist.keras", which is made if it is not there. The caller frees *run_path; it
+ * is NULL where `path` is no model. INV_EINVAL: the run file is there, of another model. */
 INV_MUST_CHECK inv_status cli_model_place(const cli_options *options, const cli_progress *progress,
                                           const char *path, char **run_path);
 

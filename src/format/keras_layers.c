@@ -247,35 +247,38 @@ typedef struct activation {
 } activation;
 
 /* Keras's strings. hard_sigmoid is another function in files of Keras 2 and 3. */
-static const activation activations[] = {{"linear", "linear", NULL},
-                                         {"relu", "relu", NULL},
-                                         {"sigmoid", "sigmoid", NULL},
-                                         {"tanh", "tanh", NULL},
-                                         {"softmax", "softmax", NULL},
-                                         {"elu", "elu", NULL},
-                                         {"selu", "selu", NULL},
-                                         {"softplus", "softplus", NULL},
-                                         {"softsign", "softsign", NULL},
-                                         {"silu", "silu", NULL},
-                                         {"swish", "silu", NULL},
-                                         {"gelu", "gelu", NULL},
-                                         {"mish", "mish", NULL},
-                                         {"exponential", "exponential", NULL},
-                                         {"leaky_relu", "leaky_relu", "{\"alpha\": 0.2}"},
-                                         {"relu6", "relu", "{\"max_value\": 6.0}"},
-                                         {"hard_silu", "hard_silu", NULL},
-                                         {"hard_swish", "hard_silu", NULL},
-                                         {"log_softmax", "log_softmax", NULL},
-                                         {"celu", "celu", NULL},
-                                         {"hard_tanh", "hard_tanh", NULL},
-                                         {"squareplus", "squareplus", NULL},
-                                         {"log_sigmoid", "log_sigmoid", NULL},
-                                         {"tanh_shrink", "tanh_shrink", NULL},
-                                         {"soft_shrink", "soft_shrink", NULL},
-                                         {"hard_shrink", "hard_shrink", NULL},
-                                         {"sparse_plus", "sparse_plus", NULL},
-                                         {"sparse_sigmoid", "sparse_sigmoid", NULL},
-                                         {0}};
+static const activation activations[] = {
+    {"linear", "linear", NULL},
+    {"relu", "relu", NULL},
+    {"sigmoid", "sigmoid", NULL},
+    {"tanh", "tanh", NULL},
+    {"softmax", "softmax", NULL},
+    {"softmax_v2", "softmax", NULL}, /* as TensorFlow's own functions are called in files */
+    {"log_softmax_v2", "log_softmax", NULL},
+    {"elu", "elu", NULL},
+    {"selu", "selu", NULL},
+    {"softplus", "softplus", NULL},
+    {"softsign", "softsign", NULL},
+    {"silu", "silu", NULL},
+    {"swish", "silu", NULL},
+    {"gelu", "gelu", NULL},
+    {"mish", "mish", NULL},
+    {"exponential", "exponential", NULL},
+    {"leaky_relu", "leaky_relu", "{\"alpha\": 0.2}"},
+    {"relu6", "relu", "{\"max_value\": 6.0}"},
+    {"hard_silu", "hard_silu", NULL},
+    {"hard_swish", "hard_silu", NULL},
+    {"log_softmax", "log_softmax", NULL},
+    {"celu", "celu", NULL},
+    {"hard_tanh", "hard_tanh", NULL},
+    {"squareplus", "squareplus", NULL},
+    {"log_sigmoid", "log_sigmoid", NULL},
+    {"tanh_shrink", "tanh_shrink", NULL},
+    {"soft_shrink", "soft_shrink", NULL},
+    {"hard_shrink", "hard_shrink", NULL},
+    {"sparse_plus", "sparse_plus", NULL},
+    {"sparse_sigmoid", "sparse_sigmoid", NULL},
+    {0}};
 
 static const activation hard_sigmoid_2 = {"hard_sigmoid", "hard_sigmoid", "{\"slope\": 0.2}"};
 static const activation hard_sigmoid_3 = {"hard_sigmoid", "hard_sigmoid", NULL};
@@ -580,7 +583,7 @@ static inv_status conv_kernel(keras *k, const keras_layer *l, const inv_place *i
                           .in = in->shape.channels / (groups ? groups : 1),
                           .out = out};
     (*conv)->out_first = k->version >= 0 && k->version < 2 && is_channels_first(l);
-    (*conv)->flip = k->is_theano || (*conv)->out_first;
+    (*conv)->flip = k->is_theano || ((*conv)->out_first && !k->knows_backend);
     return INV_OK;
 }
 
@@ -1380,6 +1383,21 @@ static inv_status add_center_crop(keras *k, const keras_layer *l, const keras_te
     return add_sides(k, l, "crop", sides, &t, out);
 }
 
+/* To the size that there is already: nothing. */
+static inv_status add_resizing(keras *k, const keras_layer *l, const keras_tensor *from,
+                               keras_tensor *out)
+{
+    keras_tensor t = *from;
+    inv_status status = as_image(k, l, is_channels_first(l), &t);
+    if (status != INV_OK)
+        return status;
+    if (count_of(l, "height", 0) != t.at.shape.height ||
+        count_of(l, "width", 0) != t.at.shape.width)
+        return refuse(k, l, "resizes images; give the model images of the size that it resizes to");
+    *out = t;
+    return INV_OK;
+}
+
 static inv_status add_upsampling(keras *k, const keras_layer *l, const keras_tensor *from,
                                  keras_tensor *out)
 {
@@ -1580,7 +1598,8 @@ static inv_status add_operator(keras *k, const keras_layer *l, const char *type,
     if (!read_arguments(l->own, &a))
         return refuse(k, l, "arguments that are not understood");
     if (!a.is_number[0] && !a.is_number[1])
-        return add_merge(k, l, type, list, count, out);
+        return count == 2 ? add_merge(k, l, type, list, count, out)
+                          : refuse(k, l, "arguments that are not understood");
     if (count != 1 || !as_rescale(type, &a, &scale, &offset))
         return refuse(k, l, "a number where it is not understood");
     if (strcmp(type, "multiply") == 0 || strcmp(type, "divide") == 0)
@@ -1643,6 +1662,7 @@ static const keras_class classes[] = {{"Dense", add_dense, true},
                                       {"ZeroPadding2D", add_padding, false},
                                       {"Cropping2D", add_cropping, false},
                                       {"CenterCrop", add_center_crop, false},
+                                      {"Resizing", add_resizing, false},
                                       {"UpSampling2D", add_upsampling, false},
                                       {"PReLU", add_prelu, true},
                                       {"LayerNormalization", add_layer_norm, true},

@@ -297,7 +297,9 @@ static inv_status collect(walk *w, json_t *value, keras_tensor *list, size_t *co
     if (from) {
         if (*count == KERAS_INPUTS_MAX)
             return refuse(w, "more inputs than are read, of", "a layer");
-        return find_tensor(w, from, &list[(*count)++]);
+        status = find_tensor(w, from, &list[(*count)++]);
+        json_t *keywords = json_is_array(value) ? json_array_get(value, 3) : NULL; /* Keras 2 */
+        return status == INV_OK && keywords ? collect(w, keywords, list, count) : status;
     }
     if (json_is_array(value))
         json_array_foreach(value, i, item) if (status == INV_OK) status =

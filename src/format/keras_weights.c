@@ -156,7 +156,8 @@ static long number_of(const char *name, size_t length, const char *stem)
 }
 
 /* Between a group and the layers in it. */
-static const char *const between[] = {"/layers/", "/_layer_checkpoint_dependencies/", "/layers\\",
+static const char *const between[] = {"/layers/", "/_layer_checkpoint_dependencies/",
+                                      "/_self_tracked_trackables/", "/layers\\",
                                       "/_layer_checkpoint_dependencies\\"};
 
 /* The part of `path` below `base` that names a layer, and its length; NULL. */
