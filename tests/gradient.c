@@ -183,6 +183,12 @@ static bool setting_is(const inv_layer *layer, const char *key, const char *text
     return same;
 }
 
+/* How many values a softmax takes together. */
+static size_t together(const inv_layer *layer)
+{
+    return setting_is(layer, "over", "channels") ? layer->in.channels : inv_shape_size(layer->in);
+}
+
 static const double *block(const inv_layer *layer, const double *params, const char *name)
 {
     for (size_t b = 0; b < layer->block_count; b++)
@@ -364,9 +370,9 @@ static void twin_formula(const inv_layer *layer, const double *params, const dou
 static void twin_log_softmax(const inv_layer *layer, const double *params, const double *x,
                              size_t rows, double *y, double *penalty)
 {
-    const size_t n = inv_shape_size(layer->in);
+    const size_t n = together(layer);
     (void)params, (void)penalty;
-    for (size_t i = 0; i < rows; i++, x += n, y += n) {
+    for (size_t i = 0; i < rows * (inv_shape_size(layer->in) / n); i++, x += n, y += n) {
         double sum = 0.0;
         for (size_t j = 0; j < n; j++)
             sum += exp(x[j]);
@@ -406,9 +412,9 @@ static double own(const inv_layer *layer, const double *params, const char *name
 static void twin_sparsemax(const inv_layer *layer, const double *params, const double *x,
                            size_t rows, double *y, double *penalty)
 {
-    const size_t n = inv_shape_size(layer->in);
+    const size_t n = together(layer);
     (void)params, (void)penalty;
-    for (size_t i = 0; i < rows; i++, x += n, y += n) {
+    for (size_t i = 0; i < rows * (inv_shape_size(layer->in) / n); i++, x += n, y += n) {
         double low = x[0] - 1.0, high = x[0];
         for (size_t j = 1; j < n; j++) {
             low = fmin(low, x[j] - 1.0);
@@ -560,9 +566,9 @@ static void twin_logit(const inv_layer *layer, const double *params, const doubl
 static void twin_softmax(const inv_layer *layer, const double *params, const double *x, size_t rows,
                          double *y, double *penalty)
 {
-    const size_t n = inv_shape_size(layer->in);
+    const size_t n = together(layer);
     (void)params, (void)penalty;
-    for (size_t i = 0; i < rows; i++, x += n, y += n) {
+    for (size_t i = 0; i < rows * (inv_shape_size(layer->in) / n); i++, x += n, y += n) {
         double sum = 0.0;
         for (size_t j = 0; j < n; j++)
             sum += exp(x[j]);

@@ -2,8 +2,9 @@
  *
  * The inverse of kind "learned" mirrors the layers below the point (r2rt, "Inverting a Neural
  * Net"): a dense layer becomes (x - bias) times a kernel of its own, a sigmoid squash and logit,
- * tanh squash and atanh, leaky ReLU, ELU and softplus their inverses, batch normalisation in inference mode
- * and scale divisions; ReLU, flatten and dropout leave values as they are. Its kernels are trained
+ * tanh squash and atanh, leaky ReLU, ELU, SELU and softplus their inverses, batch normalisation in
+ * inference mode, scale and rescale divisions; ReLU and what is shaped like it (silu, gelu, mish),
+ * flatten, reshape and dropout leave values as they are. Its kernels are trained
  * to bring each image back. logit(sigmoid(z)) is z, so the inverse starts from the values before
  * the activation, and nothing saturates; ReLU loses some of them, and there it starts after it.
  *

@@ -2,6 +2,7 @@
 #include "invproj/layer.h"
 
 #include <limits.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -118,6 +119,23 @@ void inv_identity_gradient(const inv_layer *layer, size_t n, const float *x, con
 {
     (void)layer, (void)x, (void)y;
     memcpy(dx, dy, n * sizeof *dx);
+}
+
+/* ---- what is taken together ---- */
+
+static const inv_choice overs[] = {
+    {"row", "all values of an image"}, {"channels", "the channels of each pixel"}, {0}};
+
+const inv_over_spec inv_over_defaults = {"row"};
+const inv_field inv_over_fields[] = {{"over", INV_FIELD_NAME, offsetof(inv_over_spec, over),
+                                      .choices = overs, .quiet = true,
+                                      .help = "which values add up to 1"},
+                                     {0}};
+
+size_t inv_over(const inv_layer *layer, size_t n)
+{
+    const inv_over_spec *spec = layer->spec;
+    return strcmp(spec->over, "channels") == 0 ? layer->in.channels : n;
 }
 
 /* ---- inverses ---- */

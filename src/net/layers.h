@@ -101,6 +101,16 @@ void inv_join_backward(const inv_layer *layer, const float *params, void *state,
                        const gsl_matrix_float *x, const gsl_matrix_float *y,
                        const gsl_matrix_float *dy, float *dparams, gsl_matrix_float *dx);
 
+/* softmax, log_softmax and sparsemax are over a whole row, or the channels of each pixel. */
+typedef struct inv_over_spec {
+    char over[INV_NAME_MAX];
+} inv_over_spec;
+
+extern const inv_over_spec inv_over_defaults;
+extern const inv_field inv_over_fields[];
+/* How many values of a row of n are taken together. */
+size_t inv_over(const inv_layer *layer, size_t n);
+
 /* Sets the shape that comes out. INV_ECONFIG where it has no values, or more than INT_MAX. */
 INV_MUST_CHECK inv_status inv_layer_gives(inv_layer *layer, inv_shape out);
 

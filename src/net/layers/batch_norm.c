@@ -14,7 +14,8 @@
  * PyTorch writes running = (1 - momentum) running + momentum batch's, momentum 0.1, epsilon 1e-5,
  * and there the batch's variance is over n - 1 (so it is in TensorFlow's kernel for images). A
  * frozen layer is always in inference mode, as in Keras. Without use_gamma gamma is 1, without
- * use_beta beta is 0, and neither is a block. Source: Ioffe, Szegedy 2015.
+ * use_beta beta is 0, and neither is a block. Over rows or columns it is a permute before and one
+ * after. Source: Ioffe, Szegedy 2015.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* log_softmax: y_j = x_j - max x - log(sum_k exp(x_k - max x));  dx_j = dy_j - exp(y_j) sum_k dy_k
  *
- * over the whole row, as softmax.
+ * over a row or the channels of each pixel, as softmax.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
 
@@ -19,33 +19,44 @@ static void log_softmax_row(const float *restrict in, float *restrict out, size_
         out[j] = (float)((double)in[j] - shift);
 }
 
+static void log_softmax_dx(const float *restrict out, const float *restrict dout,
+                           float *restrict din, size_t n)
+{
+    double sum = 0.0;
+    for (size_t j = 0; j < n; j++)
+        sum += (double)dout[j];
+    for (size_t j = 0; j < n; j++)
+        din[j] = (float)((double)dout[j] - exp((double)out[j]) * sum);
+}
+
 static void log_softmax_forward(const inv_layer *layer, const float *params, void *state,
                                 const inv_mode *mode, const gsl_matrix_float *x,
                                 gsl_matrix_float *y)
 {
-    (void)mode, (void)layer, (void)params, (void)state;
+    const size_t n = inv_over(layer, x->size2);
+    (void)mode, (void)params, (void)state;
     for (size_t i = 0; i < x->size1; i++)
-        log_softmax_row(x->data + i * x->tda, y->data + i * y->tda, x->size2);
+        for (size_t j = 0; j < x->size2; j += n)
+            log_softmax_row(x->data + i * x->tda + j, y->data + i * y->tda + j, n);
 }
 
 static void log_softmax_backward(const inv_layer *layer, const float *params, void *state,
                                  const gsl_matrix_float *x, const gsl_matrix_float *y,
                                  const gsl_matrix_float *dy, float *dparams, gsl_matrix_float *dx)
 {
-    (void)layer, (void)params, (void)state, (void)x, (void)dparams;
-    for (size_t i = 0; dx && i < y->size1; i++) {
-        const float *restrict out = y->data + i * y->tda, *restrict dout = dy->data + i * dy->tda;
-        float *restrict din = dx->data + i * dx->tda;
-        double sum = 0.0;
-        for (size_t j = 0; j < y->size2; j++)
-            sum += (double)dout[j];
-        for (size_t j = 0; j < y->size2; j++)
-            din[j] = (float)((double)dout[j] - exp((double)out[j]) * sum);
-    }
+    const size_t n = inv_over(layer, y->size2);
+    (void)params, (void)state, (void)x, (void)dparams;
+    for (size_t i = 0; dx && i < y->size1; i++)
+        for (size_t j = 0; j < y->size2; j += n)
+            log_softmax_dx(y->data + i * y->tda + j, dy->data + i * dy->tda + j,
+                           dx->data + i * dx->tda + j, n);
 }
 
 const inv_layer_type inv_layer_log_softmax = {
     .name = "log_softmax",
+    .spec_size = sizeof(inv_over_spec),
+    .spec_default = &inv_over_defaults,
+    .fields = inv_over_fields,
     .forward = log_softmax_forward,
     .backward = log_softmax_backward,
     .loses = "it keeps only differences",
