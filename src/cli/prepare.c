@@ -1,4 +1,5 @@
-/* How a model's pixels were prepared. SPDX-License-Identifier: GPL-3.0-or-later */
+/* How a model's pixels were prepared.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "prepare.h"
 
 #include <stdio.h>

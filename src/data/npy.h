@@ -1,4 +1,5 @@
-/* npy.h - what a .npy file holds, from its bytes. SPDX-License-Identifier: GPL-3.0-or-later */
+/* npy.h - what a .npy file holds, from its bytes.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef INVPROJ_DATA_NPY_H
 #define INVPROJ_DATA_NPY_H
 

@@ -1,4 +1,5 @@
-/* NumPy archives of parameters, as a stream. SPDX-License-Identifier: GPL-3.0-or-later */
+/* NumPy archives of parameters, as a stream.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,5 @@
-/* The architecture of a PyTorch net as text. SPDX-License-Identifier: GPL-3.0-or-later */
+/* The architecture of a PyTorch net as text.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "format/torch_arch.h"
 
 #include <ctype.h>

@@ -1,5 +1,6 @@
 /* A file of named parameters, as PyTorch, safetensors or NumPy write it: sent as a stream, taken into
- * a tree, and made a net by an architecture. SPDX-License-Identifier: GPL-3.0-or-later */
+ * a tree, and made a net by an architecture.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 #include <string.h>
 
