@@ -48,10 +48,10 @@ endif
 # ---- packages and flags ---------------------------------------------------------------------------
 # OpenBLAS first: libgsl.so itself asks for GSL's reference CBLAS, and the first library loaded wins.
 # .ci/deps.sh knows their names as system packages.
-PACKAGES := openblas gsl hdf5 libpng zlib libzip libconfig jansson nettle sleef
+PACKAGES := openblas gsl hdf5 libpng zlib libzip libconfig jansson nettle sleef libprotobuf-c
 missing = $(foreach p,$(1),$(shell $(PKG_CONFIG) --exists $p 2>/dev/null || echo $p))
 pkg = $(shell $(PKG_CONFIG) $(1) 2>/dev/null)
-MISSING := $(strip $(if $(shell command -v $(CC) 2>/dev/null),,$(CC)) $(call missing,$(PACKAGES)))
+MISSING := $(strip $(foreach c,$(CC) protoc-c,$(if $(shell command -v $c 2>/dev/null),,$c)) $(call missing,$(PACKAGES)))
 CHECK_MISSING := $(strip $(call missing,check))
 PKG_CFLAGS := $(patsubst -I%,-isystem %,$(call pkg,--cflags $(PACKAGES)))
 PKG_LIBS := $(filter-out -lgslcblas,$(call pkg,--libs $(PACKAGES)))
@@ -59,7 +59,7 @@ PKG_LIBS := $(filter-out -lgslcblas,$(call pkg,--libs $(PACKAGES)))
 CFLAGS ?= -O3 -g
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings \
   -Wpointer-arith -Wvla $(if $(WERROR),-Werror)
-BASE_CFLAGS := -std=c11 -D_GNU_SOURCE -DH5_USE_110_API -Iinclude -Isrc $(PKG_CFLAGS) $(WARNINGS) -fopenmp \
+BASE_CFLAGS := -std=c11 -D_GNU_SOURCE -DH5_USE_110_API -Iinclude -Isrc -isystem $B/src $(PKG_CFLAGS) $(WARNINGS) -fopenmp \
   -fno-math-errno -fno-trapping-math -ffp-contract=off
 ALL_CFLAGS = $(BASE_CFLAGS) -fPIC -fno-semantic-interposition $(CPPFLAGS) $(CFLAGS) $(INSTRUMENT)
 ALL_LDFLAGS = -fopenmp $(INSTRUMENT) $(LDFLAGS)
@@ -83,7 +83,10 @@ LIB_SRC := $(filter-out $(CLI_SRC),$(wildcard src/*/*.c src/net/layers/*.c))
 TEST_SRC := $(filter-out tests/example.c,$(wildcard tests/*.c $(LEVELS:%=tests/%/*.c)))
 C_FILES := $(LIB_SRC) $(CLI_SRC) $(wildcard tests/*.c tests/*/*.c)
 H_FILES := $(HEADERS) $(wildcard src/*/*.h tests/*.h tests/*/*.h)
-LIB_OBJ := $(LIB_SRC:%.c=$B/%.o)
+# Readers of protobuf messages, which protoc-c writes.
+PROTO := $(wildcard src/*/*.proto)
+PROTO_C := $(PROTO:%.proto=$B/%.pb-c.c)
+LIB_OBJ := $(LIB_SRC:%.c=$B/%.o) $(PROTO_C:.c=.o)
 CLI_OBJ := $(CLI_SRC:%.c=$B/%.o)
 TEST_OBJ := $(TEST_SRC:%.c=$B/%.o)
 BENCH_OBJ := $(patsubst %.c,$B/%.o,$(wildcard tests/bench/*.c))
@@ -119,6 +122,18 @@ $B/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$Q$(CC) $(ALL_CFLAGS) $(EXTRA) -MMD -MP -c -o $@ $<
+
+$B/%.pb-c.c $B/%.pb-c.h: %.proto Makefile
+	@mkdir -p $(@D)
+	$(call say,PROT,$<)
+	$Qprotoc-c --c_out=$B/src -Isrc $<
+
+$(PROTO_C:.c=.o): $B/%.o: $B/%.c
+	$(call say,CC,$<)
+	$Q$(CC) $(ALL_CFLAGS) -w -MMD -MP -c -o $@ $<
+
+# Before the compiler has said what includes it.
+$(PROTO:%.proto=$B/%.o): | $(PROTO_C:.c=.h)
 
 # One source for each instruction set; the program chooses when it runs. ISO C would forbid a * b + c in one step.
 ifneq ($(findstring x86_64,$(shell $(CC) -dumpmachine 2>/dev/null)),)
@@ -300,7 +315,7 @@ format-check: ## fail if `make format` would change anything
 	$(call say,FMT,$(words $(C_FILES) $(H_FILES)) files)
 	$Qclang-format --dry-run --Werror $(C_FILES) $(H_FILES)
 
-lint: format-check ## clang-tidy, cppcheck and shellcheck; a warning is an error
+lint: format-check $(PROTO_C) ## clang-tidy, cppcheck and shellcheck; a warning is an error
 	$(call say,TIDY,$(words $(C_FILES)) files)
 	$Qprintf '%s\n' $(filter-out src/kernels/kernels_avx% tests/torture/%,$(C_FILES)) | xargs -n 1 -P $$(nproc) sh -c \
 	  'found=$$(clang-tidy --quiet "$$0" -- $(BASE_CFLAGS) -Itests 2>&1); bad=$$?; \

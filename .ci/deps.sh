@@ -28,6 +28,8 @@ build must pc:libconfig                                libconfig-dev       libco
 build must pc:jansson                                  libjansson-dev      jansson-devel      jansson    jansson
 build must pc:nettle                                   nettle-dev          nettle-devel       nettle     nettle
 build must pc:sleef                                    libsleef-dev        sleef-devel        sleef      sleef
+build must pc:libprotobuf-c                            libprotobuf-c-dev   protobuf-c-devel   protobuf-c protobuf-c
+build must cmd:protoc-c                                protobuf-c-compiler protobuf-c-compiler protobuf-c protobuf-c
 build may  cmd:curl                                    curl                curl               curl       curl
 build may  file:/etc/ssl/certs/ca-certificates.crt     ca-certificates     -                  -          -
 build may  file:/usr/share/datasets/fashion-mnist      dataset-fashion-mnist -                  -          -

@@ -63,11 +63,15 @@ bool inv_model_probe(const unsigned char *first, size_t size);
  * called where it can do no harm. INV_EFORMAT: no known format, damaged, or made to do harm. */
 INV_MUST_CHECK inv_status inv_model_send(const char *name, unsigned char *bytes, size_t size,
                                          uint64_t array_max, const inv_sink *to);
+/* The same of a file of no format that belongs to another: "/bytes" is all of it, one array. */
+INV_MUST_CHECK inv_status inv_model_send_bytes(const char *name, const unsigned char *bytes,
+                                               size_t size, const inv_sink *to);
 
 /* The i-th file that belongs to the one in the tree and lies beside it, as a bare name; false beyond
- * the last. Each is to be read as well, and added under "/NAME". */
+ * the last. Each is to be read as well, by inv_model_send_bytes where *is_bytes, and added under
+ * "/NAME". */
 INV_MUST_CHECK inv_status inv_model_beside(const inv_tree *tree, size_t i, char name[INV_TEXT_MAX],
-                                           bool *found);
+                                           bool *found, bool *is_bytes);
 
 /* Makes a model of what is in the tree, which must outlive the call only. The caller frees.
  * INV_EFORMAT: a layer, a size or a file that this program cannot take, by name; INV_ECONFIG: an

@@ -114,17 +114,17 @@ static inv_status read_tree(const char *file, inv_tree *tree)
 {
     cli_reader *reader = NULL;
     char name[INV_TEXT_MAX], *beside = NULL, prefix[INV_TEXT_MAX + 1];
-    bool found = true;
+    bool found = true, is_bytes = false;
     inv_status status = INV_OK;
     INV_TRY(cli_reader_open(NULL, &reader));
-    INV_TRY(cli_reader_model(reader, file, "", tree));
+    INV_TRY(cli_reader_model(reader, file, "", false, tree));
     for (size_t i = 0; i < BESIDE_MAX; i++) {
-        INV_TRY(inv_model_beside(tree, i, name, &found));
+        INV_TRY(inv_model_beside(tree, i, name, &found, &is_bytes));
         if (!found)
             break;
         INV_TRY(inv_file_beside(file, name, &beside));
         snprintf(prefix, sizeof prefix, "/%s", name);
-        INV_TRY(cli_reader_model(reader, beside, prefix, tree));
+        INV_TRY(cli_reader_model(reader, beside, prefix, is_bytes, tree));
         free(beside);
         beside = NULL;
     }

@@ -384,10 +384,10 @@ inv_status cli_reader_run(cli_reader *reader, const char *path, cli_reading how,
     return read_file(reader, path, &request, &t);
 }
 
-inv_status cli_reader_model(cli_reader *reader, const char *path, const char *prefix,
+inv_status cli_reader_model(cli_reader *reader, const char *path, const char *prefix, bool is_bytes,
                             inv_tree *tree)
 {
-    cli_request request = {.array_max = UINT64_MAX, .is_model = 1};
+    cli_request request = {.array_max = UINT64_MAX, .is_model = 1, .is_bytes = is_bytes};
     const taker t = {.take = take_model, .prefix = prefix, .tree = tree};
     return read_file(reader, path, &request, &t);
 }

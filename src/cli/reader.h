@@ -51,9 +51,10 @@ void cli_reader_close(cli_reader *reader);
 INV_MUST_CHECK inv_status cli_reader_run(cli_reader *reader, const char *path, cli_reading how,
                                          inv_run **out);
 
-/* Reads the model file `path` into the tree, every path behind `prefix` (inv_tree_add). As above. */
+/* Reads the model file `path` into the tree, every path behind `prefix` (inv_tree_add); `is_bytes`: a
+ * file of no format (inv_model_send_bytes). As above. */
 INV_MUST_CHECK inv_status cli_reader_model(cli_reader *reader, const char *path, const char *prefix,
-                                           inv_tree *tree);
+                                           bool is_bytes, inv_tree *tree);
 
 /* One file, by a process of its own. */
 INV_MUST_CHECK inv_status cli_read_run(const char *path, cli_reading how, inv_run **out);
@@ -68,6 +69,7 @@ typedef struct cli_request {
     uint64_t size;      /* of the file */
     uint64_t array_max; /* bytes; larger arrays are not asked for */
     uint64_t is_model;  /* a model file of any format (inv_model_send), not a run file */
+    uint64_t is_bytes;  /* of a model: inv_model_send_bytes */
     char name[4096];    /* of the file, for messages */
 } cli_request;
 

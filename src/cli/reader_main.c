@@ -106,6 +106,15 @@ static inv_status read_file(const cli_request *request, int file, unsigned char 
     return status;
 }
 
+static inv_status send_file(const cli_request *request, unsigned char *bytes, const inv_sink *to)
+{
+    const size_t size = (size_t)request->size;
+    if (request->is_bytes)
+        return inv_model_send_bytes(request->name, bytes, size, to);
+    return (request->is_model ? inv_model_send : inv_stream_send)(request->name, bytes, size,
+                                                                  request->array_max, to);
+}
+
 /* The file stays open meanwhile: then this process cannot have one more. */
 static void answer_request(answer *a, const cli_request *request, int file)
 {
@@ -114,8 +123,7 @@ static void answer_request(answer *a, const cli_request *request, int file)
     cli_confine_for(request->size);
     inv_status status = read_file(request, file, &bytes);
     if (status == INV_OK)
-        status = (request->is_model ? inv_model_send : inv_stream_send)(
-            request->name, bytes, (size_t)request->size, request->array_max, &sink);
+        status = send_file(request, bytes, &sink);
     if (status != INV_OK && inv_stream_fail(&sink, status, inv_error_message()) != INV_OK)
         a->is_cut = true;
     flush(a);

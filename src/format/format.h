@@ -28,6 +28,7 @@ typedef struct inv_format {
                        const inv_sink *to);
     /* See inv_model_beside; NULL: all is in one file. */
     inv_status (*beside)(const inv_tree *tree, size_t i, char name[INV_TEXT_MAX], bool *found);
+    bool beside_is_bytes; /* those are bytes of no format: inv_model_send_bytes */
     /* Describes the net, and says in the model all but the net itself. */
     inv_status (*import)(const inv_tree *tree, const inv_import *how, inv_model *model,
                          inv_sketch *sketch);
@@ -43,7 +44,8 @@ typedef struct inv_format {
     X(torch_export)                                                                                \
     X(torch)                                                                                       \
     X(torch_old)                                                                                   \
-    X(npz)
+    X(npz)                                                                                         \
+    X(onnx)
 
 #define INV_FORMAT_DECLARE(name) extern const inv_format inv_format_##name;
 INV_FORMATS(INV_FORMAT_DECLARE)

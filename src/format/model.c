@@ -12,6 +12,7 @@
 #include "data/zip.h"
 #include "format/format.h"
 #include "format/hdf5.h"
+#include "format/named.h"
 
 /* ---- the table ---- */
 
@@ -99,6 +100,21 @@ done:
     return status;
 }
 
+inv_status inv_model_send_bytes(const char *name, const unsigned char *bytes, size_t size,
+                                const inv_sink *to)
+{
+    const inv_value_head head = {
+        .kind = INV_VALUE_UNSIGNED, .size = 1, .rank = 1, .dims = {(uint64_t)size}};
+    inv_status status = INV_OK;
+    (void)name;
+    INV_TRY(inv_stream_start(to, false, NULL));
+    INV_TRY(inv_named_group(to, "/", NULL, 0));
+    INV_TRY(inv_named_array(to, "/bytes", &head, bytes));
+    INV_TRY(inv_stream_end(to));
+done:
+    return status;
+}
+
 /* ---- importing ---- */
 
 static inv_status format_of(const inv_tree *tree, const inv_format **out)
@@ -109,13 +125,15 @@ static inv_status format_of(const inv_tree *tree, const inv_format **out)
     return INV_ERROR(INV_EFORMAT, "%s: a model of no known format", inv_tree_name(tree));
 }
 
-inv_status inv_model_beside(const inv_tree *tree, size_t i, char name[INV_TEXT_MAX], bool *found)
+inv_status inv_model_beside(const inv_tree *tree, size_t i, char name[INV_TEXT_MAX], bool *found,
+                            bool *is_bytes)
 {
     const inv_format *format = NULL;
     inv_status status = format_of(tree, &format);
-    *found = false;
+    *found = *is_bytes = false;
     if (status != INV_OK || !format->beside)
         return status;
+    *is_bytes = format->beside_is_bytes;
     status = format->beside(tree, i, name, found);
     if (status == INV_OK && *found &&
         (strchr(name, '/') || strcmp(name, "..") == 0 || strcmp(name, ".") == 0 || !*name))
