@@ -68,12 +68,12 @@ const cli_command cli_command_import = {
     .operands = "MODEL -o RUN.h5",
     .summary = "make a run file of a model of another program",
     .notes =
-        "MODEL is a Keras file (.h5, .keras, the folder of one, weights with --arch), or the "
-        "parameters of a PyTorch net (.pt, .pth, .safetensors, .npz) with --arch, known by its "
-        "content. Pixels are taken as bytes divided by 255 where neither the file nor --scale says "
-        "otherwise; with --data, the usual preparations are tried on 1,000 images, and the one by "
-        "which most are classified right is taken. A run file works in its place in every other "
-        "command, and so "
+        "MODEL is a Keras file (.h5, .keras, the folder of one, weights with --arch), an ONNX file "
+        "(.onnx, with the files of its data beside it), or the parameters of a PyTorch net (.pt, "
+        ".pth, .safetensors, .npz) with --arch, known by its content. Pixels are taken as bytes "
+        "divided by 255 where neither the file nor --scale says otherwise; with --data, the usual "
+        "preparations are tried on 1,000 images, and the one by which most are classified right is "
+        "taken. A run file works in its place in every other command, and so "
         "does the model file itself.",
     .minimum = 1,
     .maximum = 1,

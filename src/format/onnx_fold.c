@@ -1,6 +1,7 @@
 /* Arithmetic of tensors that are known when a net is imported: mostly what exporters write around the
  * sizes of images, which have to be found before the layers can be.
- * Source: the ONNX specification's operators, opset 28. SPDX-License-Identifier: GPL-3.0-or-later */
+ * Source: the ONNX specification's operators, opset 28.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "format/onnx.h"
 
 #include <math.h>

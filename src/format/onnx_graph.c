@@ -1,4 +1,5 @@
-/* What an ONNX graph says, as the stream tells it (onnx.h). SPDX-License-Identifier: GPL-3.0-or-later */
+/* What an ONNX graph says, as the stream tells it (onnx.h).
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "format/onnx.h"
 
 #include <stdio.h>
@@ -22,8 +23,8 @@ inv_status inv_onnx_wrong(const inv_onnx_graph *graph, const json_t *node, const
     va_start(list, format);
     vsnprintf(why, sizeof why, format, list);
     va_end(list);
-    if (!name || !*name)
-        name = inv_onnx_output(node, 0);
+    for (size_t i = 0; (!name || !*name) && i < 4; i++)
+        name = inv_onnx_output(node, i);
     return INV_ERROR(INV_EFORMAT, "%s: node '%.100s' (%.60s): %s", inv_tree_name(graph->tree), name,
                      inv_onnx_op(node), why);
 }
