@@ -355,6 +355,31 @@ START_TEST(wrong_descriptions_say_why)
 }
 END_TEST
 
+/* A training run that diverges must show it, in whichever branch. */
+START_TEST(nan_is_passed_on)
+{
+    static const char *const types[] = {"add",     "subtract", "multiply", "divide",
+                                        "average", "maximum",  "minimum",  "concat"};
+    const float image[2][2] = {{NAN, 0.5f}, {0.5f, NAN}};
+    for (size_t t = 0; t < sizeof types / sizeof *types; t++)
+        for (int k = 0; k < 2; k++) {
+            char text[512];
+            snprintf(text, sizeof text,
+                     "layers = ({name = \"a\"; type = \"crop\"; left = 1;}, {name = \"b\"; type = "
+                     "\"crop\"; right = 1; inputs = (\"input\");},"
+                     "{name = \"c\"; type = \"%s\"; inputs = (\"a\", \"b\");});",
+                     types[t]);
+            inv_net *net = gradient_net(text, (inv_shape){1, 2, 1}, 0);
+            inv_pass *pass = make_pass(net, 0, 3, 1);
+            const gsl_matrix_float x = inv_mat_over(image[k], 1, 2);
+            const gsl_matrix_float *y = inv_net_forward(net, pass, &x);
+            ck_assert_msg(isnan(y->data[0]) || isnan(y->data[y->size2 - 1]), "%s", types[t]);
+            inv_pass_free(pass);
+            inv_net_free(net);
+        }
+}
+END_TEST
+
 /* ---- what is built on nets ---- */
 
 #define SMALL_GRAPH                                                                                \
@@ -422,6 +447,7 @@ Suite *graph_suite(void)
     tcase_add_loop_test(each, passes_start_where_no_layer_passes_by, 0, NETS);
     tcase_add_loop_test(each, description_builds_the_net_again, 0, NETS);
     tcase_add_test(tests, a_chain_stays_a_chain);
+    tcase_add_test(tests, nan_is_passed_on);
     tcase_add_loop_test(tests, wrong_descriptions_say_why, 0, sizeof wrong / sizeof *wrong);
     tcase_add_test(tests, they_learn);
     tcase_add_test(tests, no_inverse_of_a_net_that_branches);

@@ -11,6 +11,7 @@
  * and concat, which puts them side by side. An input whose height, width or channels are 1 counts
  * for all of those of the others, as in NumPy; its dx is then the sum over them.
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -62,7 +63,7 @@ static inv_status merge_shape(inv_layer *layer, size_t classes)
     return inv_layer_gives(layer, out);
 }
 
-/* y_i = y_i op x_i, for n values; x is one value for all where step is 0. */
+/* y_i = y_i op x_i, for n values; x is one value for all where step is 0. NaN on either side stays. */
 static void combine(operation op, size_t n, size_t step, const float *restrict x, float *restrict y)
 {
     switch (op) {
@@ -85,11 +86,11 @@ static void combine(operation op, size_t n, size_t step, const float *restrict x
         break;
     case MAXIMUM:
         for (size_t i = 0; i < n; i++)
-            y[i] = x[i * step] <= y[i] ? y[i] : x[i * step];
+            y[i] = x[i * step] > y[i] || isnan(x[i * step]) ? x[i * step] : y[i];
         break;
     case MINIMUM:
         for (size_t i = 0; i < n; i++)
-            y[i] = x[i * step] >= y[i] ? y[i] : x[i * step];
+            y[i] = x[i * step] < y[i] || isnan(x[i * step]) ? x[i * step] : y[i];
         break;
     }
 }
