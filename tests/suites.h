@@ -53,6 +53,10 @@
     X(measure)                                                                                     \
     X(reference)                                                                                   \
     X(run)                                                                                         \
+    X(run_attributes)                                                                              \
+    X(run_saved)                                                                                   \
+    X(run_strangers)                                                                               \
+    X(run_nets)                                                                                    \
     X(stream)                                                                                      \
     X(torch)                                                                                       \
     X(seal)                                                                                        \

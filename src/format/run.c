@@ -7,8 +7,8 @@
 
 #include <hdf5.h>
 
-#include "format/image.h"
-#include "format/picture.h"
+#include "format/memory.h"
+#include "format/image_marks.h"
 #include "format/run_file.h"
 #include "format/seal.h"
 #include "format/section.h"
@@ -39,7 +39,7 @@ inv_status inv_run_make(const char *name, inv_run **out)
 {
     inv_status status = alloc_run(name, out);
     if (status == INV_OK) {
-        (*out)->file = inv_image_open(*out, NULL, 0);
+        (*out)->file = inv_memory_open(*out, NULL, 0);
         if ((*out)->file < 0)
             status = INV_ERROR(INV_ENOMEM, "%s: HDF5 cannot make one in memory", name);
     }
@@ -95,7 +95,7 @@ inv_status inv_run_open(const char *path, inv_run **out)
     INV_TRY(inv_seal_check(path, bytes, size, &seal));
     INV_TRY(alloc_run(path, &run));
     run->is_sealed = seal.is_right;
-    run->file = inv_image_open(run, seal.body, seal.size);
+    run->file = inv_memory_open(run, seal.body, seal.size);
     if (run->file < 0)
         INV_FAIL(INV_EFORMAT, "%s: damaged: HDF5 cannot open it; go back to a copy", path);
     INV_TRY(inv_run_check_root(run));

@@ -10,7 +10,7 @@
 #include <hdf5.h>
 
 #include "format/hdf5.h"
-#include "format/image.h"
+#include "format/memory.h"
 #include "format/record.h"
 #include "format/seal.h"
 #include "format/values.h"
@@ -425,7 +425,7 @@ static inv_status send_file(const sending *it, unsigned char *bytes)
         return status;
     *s = *it;
     errno = 0;
-    s->file = inv_image_view(bytes, (size_t)s->size);
+    s->file = inv_memory_view(bytes, (size_t)s->size);
     status = s->file < 0 ? unreadable(s) : send_all(s);
     H5Fclose(s->file);
     free(s->shared);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "format/picture.h"
+#include "format/image_marks.h"
 
 #include <math.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "format/image.h"
+#include "format/memory.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -24,7 +24,7 @@ static hid_t in_memory(void)
     return access;
 }
 
-hid_t inv_image_open(const void *owner, void *image, size_t size)
+hid_t inv_memory_open(const void *owner, void *image, size_t size)
 {
     char name[64];
     hid_t file = H5I_INVALID_HID, access = in_memory();
@@ -86,7 +86,7 @@ static herr_t view_release(void *image)
     return 0;
 }
 
-hid_t inv_image_view(void *image, size_t size)
+hid_t inv_memory_view(void *image, size_t size)
 {
     char name[64];
     H5FD_file_image_callbacks_t own = {view_malloc, view_memcpy,  view_realloc, view_free,

@@ -1,12 +1,12 @@
-/* picture.h - what makes other programs draw an array: the attributes of the HDF5 Image and Palette
+/* image_marks.h - what makes other programs draw an array: the attributes of the HDF5 Image and Palette
  * Specification 1.2.
  *
  * Pictures are float32 arrays of [n, height, width], grey, or [n, height, width, 3], red, green and
  * blue. Grey ones say their range, without which a viewer takes that of the first image for all.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#ifndef INVPROJ_PICTURE_H
-#define INVPROJ_PICTURE_H
+#ifndef INVPROJ_IMAGE_MARKS_H
+#define INVPROJ_IMAGE_MARKS_H
 
 #include <hdf5.h>
 #include <stddef.h>
