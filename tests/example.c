@@ -54,7 +54,7 @@ int main(int argc, char **argv)
     inv_part_rows(&data->test, 0, 10, x);
     INV_TRY(inv_inverse_project(net, inverse, at, x, y, NULL, NULL));
     INV_TRY(inv_png_write_sheet(argv[2], &sheet, y->data, 10, data->shape, NULL, 0));
-    printf("%s: last batch %.2f right, inverse L1 %.3f a pixel\n", argv[2], trained.accuracy,
+    printf("%s: last batch %.2f right, inverse L1 %.3f per pixel\n", argv[2], trained.accuracy,
            inverted.loss / (double)(inverted.kept * data->test.pixels));
 done:
     if (status != INV_OK)

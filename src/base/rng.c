@@ -123,7 +123,7 @@ uint64_t inv_rng_mix(uint64_t a, uint64_t b)
 #define TYPE_FIELD                                                                                 \
     {                                                                                              \
         "type", INV_FIELD_NAME, offsetof(inv_init, type),                                          \
-            .help = "distribution that the values are drawn from", .choices = inv_init_types       \
+            .help = "distribution from which the values are drawn", .choices = inv_init_types      \
     }
 
 static const inv_field normal_fields[] = {

@@ -13,9 +13,9 @@ static const char *const purpose =
     "trains small image classifiers and runs them backwards, to show what they have learned";
 
 static const char *const exit_codes[][2] = {
-    {"0", "done; also where the reader of the output ended first, as `head` does"},
+    {"0", "done, also when the reader of the output ends first, as `head` does"},
     {"1", "the work failed: a file is damaged, the disk is full, numbers are no longer finite"},
-    {"2", "usage, or an experiment file that is wrong"},
+    {"2", "wrong usage, or a faulty experiment file"},
     {"129, 130, 143", "stopped by SIGHUP, SIGINT or SIGTERM, after a checkpoint"},
 };
 
@@ -41,10 +41,11 @@ static void print_topics(void)
     FILE *memory = fmemopen(text, sizeof text, "w");
     if (!memory)
         return;
-    fputs("invproj help TOPIC explains one of experiment (every key of an experiment file), ",
+    fputs("invproj help TOPIC explains a topic: experiment (every key of an experiment file), ",
           memory);
     inv_experiment_words(name_topic, memory);
-    fputs("or one of those, as dense or adam, or a group of keys, as training or generate.sheet.",
+    fputs("one of their entries, such as dense or adam, or a group of keys, such as training or "
+          "generate.sheet.",
           memory);
     fclose(memory);
     print_wrapped(text);
@@ -189,7 +190,7 @@ typedef struct own {
 
 static const cli_option own_options[] = {
     {0, "man", NULL, "print a manual page", CLI_FLAG, .offset = offsetof(own, man)},
-    {0, "completion", "SHELL", "print completions of commands for a shell", CLI_TEXT,
+    {0, "completion", "SHELL", "print command completions for a shell", CLI_TEXT,
      .offset = offsetof(own, completion), .choices = cli_shells},
     {.shared = CLI_HELP},
     {0}};

@@ -36,7 +36,7 @@ static inv_status check_out(const cli_options *options)
         return INV_OK;
     inv_status status = cli_check_replaces_run(options->out);
     if (status == INV_OK && !options->force)
-        return INV_ERROR(INV_EINVAL, "%s: holds a run already; --force writes over it",
+        return INV_ERROR(INV_EINVAL, "%s: already holds a run; --force overwrites it",
                          options->out);
     return status;
 }

@@ -465,8 +465,8 @@ static void print_results(const json_t *all)
                 printf(": %zu images, confidence at least %.4f", json_array_size(confidence),
                        minimum);
             if (json_object_get(one, "judge_same"))
-                printf("; %.4f as meant, says %s, with confidence %.4f",
-                       number_of(json_object_get(one, "judge_same")), text_of(one, "judge"),
+                printf("; %s classifies %.4f of them as meant, with confidence %.4f",
+                       text_of(one, "judge"), number_of(json_object_get(one, "judge_same")),
                        number_of(json_object_get(one, "judge_mean")));
             if (whole_of(one, "dead") > 0)
                 printf("; %.0f are dead", whole_of(one, "dead"));

@@ -23,9 +23,9 @@ typedef struct own {
 } own;
 
 static const cli_option own_options[] = {
-    {0, "top", "K", "number of classes to tell for each image (default 2)", CLI_NUMBER,
+    {0, "top", "K", "number of classes to list for each image (default 2)", CLI_NUMBER,
      .offset = offsetof(own, top)},
-    {0, "labels", "IDX", "file of the true classes, for the accuracy", CLI_TEXT,
+    {0, "labels", "IDX", "file with the true classes, to measure the accuracy", CLI_TEXT,
      .offset = offsetof(own, labels)},
     {0, "outputs", NULL,
      "print the net's outputs for arrays (.npy, IDX) as they are, a line of JSON each", CLI_FLAG,

@@ -58,7 +58,6 @@ typedef enum cli_shared {
     CLI_CLASSES,
     CLI_LAYER,
     CLI_UNITS,
-    CLI_OBJECTIVE,
     CLI_STEPS,
     CLI_COUNT,
     CLI_JUDGE,

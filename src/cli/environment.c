@@ -95,7 +95,8 @@ static bool compare(const inv_run *run, const char *path, const start *now,
             differs = true;
             if (texts[i].decides)
                 cli_note(progress,
-                         "note      %s was %s, is now %s: bits may not be those of a run in one go",
+                         "note      %s was %s, is now %s: results may differ in their last digits "
+                         "from those of an uninterrupted run",
                          texts[i].name, before, now->text[i]);
         }
         free(before);

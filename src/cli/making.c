@@ -386,7 +386,8 @@ static void note_report(const cli_progress *progress, const cli_making *m, const
                         const inv_optimise_report *report)
 {
     if (report->restarted > 0)
-        cli_note(progress, "%-9s %zu of %zu starts led nowhere (dead units) and were drawn anew",
+        cli_note(progress,
+                 "%-9s %zu of %zu starts had no gradient (dead units) and were drawn again",
                  m->stage, report->restarted, r->n);
     if (r->dead_count > 0)
         cli_note(progress,
@@ -429,7 +430,7 @@ static inv_status open_material(cli_session *session, const cli_making *m, size_
     inv_status status = INV_OK;
     if (fourier && (gaussians || at != 0))
         INV_FAIL(INV_ECONFIG,
-                 "%s.parametrisation: fourier is for the input, and without gaussian terms",
+                 "%s.parametrisation: fourier works only at the input and without gaussian terms",
                  m->stage);
     if (gaussians)
         INV_TRY(cli_load_gaussians(&session->file, &session->materials, at));

@@ -121,12 +121,12 @@ inv_status cli_load_inverse(const cli_file *file, cli_materials *materials, cons
     INV_TRY(inv_run_size(file->run, path, "done", &done));
     if (!done)
         INV_FAIL(INV_EDATA,
-                 "%s: the inverse '%s' is not done; invproj invert --resume goes on with it",
+                 "%s: the inverse '%s' is not finished; invproj invert --resume continues it",
                  file->path, name);
     if (cli_cause_stale(file->run, path))
         INV_FAIL(INV_EDATA,
-                 "%s: the inverse '%s' is of a network that is no longer there; learn it anew: "
-                 "invproj invert %s --force --name %s",
+                 "%s: the inverse '%s' belongs to a network that is no longer there; learn it "
+                 "again: invproj invert %s --force --name %s",
                  file->path, name, file->path, name);
     INV_TRY(inv_run_text(file->run, path, "at", &at));
     INV_TRY(inv_inverse_point(materials->net, at, &point));

@@ -18,7 +18,7 @@ inv_status cli_open_run(const cli_options *options, const cli_progress *progress
     if (!inv_run_is_sealed(*out))
         cli_note(progress, "%s: " CLI_UNSEALED, path);
     if (how == CLI_READ_TO_SAVE && inv_run_left_out(*out))
-        cli_warn("%s: another program put there what will be lost when it is saved: %s", path,
+        cli_warn("%s: data that another program added will be lost when it is saved: %s", path,
                  inv_run_left_out(*out));
     return INV_OK;
 }

@@ -59,8 +59,8 @@ inv_status cli_check_replaces_run(const char *path)
     inv_status status = cli_is_run(path, &is);
     if (status == INV_OK && !is)
         return INV_ERROR(INV_EINVAL,
-                         "%s: is there already and is no run file, so it is not written over; "
-                         "name another",
+                         "%s: is there already and is not a run file, so it is not overwritten; "
+                         "choose another name",
                          path);
     return status;
 }

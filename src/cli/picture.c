@@ -43,10 +43,10 @@ inv_status cli_picture_place(const char *path)
         status = inv_png_is(path, &is_png);
     free(target);
     if (status == INV_OK && !is_png)
-        return INV_ERROR(INV_EIO,
-                         "%s: is there already and is no PNG file, so it is not written over; move "
-                         "it away",
-                         path);
+        return INV_ERROR(
+            INV_EIO,
+            "%s: is there already and is not a PNG file, so it is not overwritten; move it away",
+            path);
     return status;
 }
 

@@ -147,9 +147,9 @@ void cli_progress_start(cli_progress *progress, const char *stage, size_t total,
     if (progress->quiet)
         return;
     if (done > 0)
-        cli_note(progress, "%s: going on from step %zu of %zu", stage, done, total);
+        cli_note(progress, "%s: continuing from step %zu of %zu", stage, done, total);
     else if (!progress->terminal && progress->epoch > 0)
-        cli_note(progress, "%s: %zu steps, %zu an epoch", stage, total, progress->epoch);
+        cli_note(progress, "%s: %zu steps, %zu per epoch", stage, total, progress->epoch);
     else if (!progress->terminal)
         cli_note(progress, "%s: %zu steps", stage, total);
 }

@@ -46,7 +46,8 @@ static inv_status check_length(const cli_file *file, const char *key, size_t bef
 {
     if (now >= before)
         return INV_OK;
-    return INV_ERROR(INV_EINVAL, "%s: --resume: a run can only get longer: %s was %zu, is now %zu",
+    return INV_ERROR(INV_EINVAL,
+                     "%s: --resume: a run can only be made longer: %s was %zu, is now %zu",
                      file->path, key, before, now);
 }
 
@@ -58,14 +59,14 @@ static inv_status check_training(const cli_file *file, const inv_train_spec *bef
     const size_t was = epochs ? before->epochs : before->steps;
     const size_t is = epochs ? now->epochs : now->steps;
     if (!same_unit)
-        return INV_ERROR(INV_EINVAL, "%s: --resume: the run was made with training.%s; keep to it",
+        return INV_ERROR(INV_EINVAL,
+                         "%s: --resume: the run was made with training.%s; keep that unit",
                          file->path, epochs ? "epochs" : "steps");
     if (was != is && inv_schedule_needs_length(now->schedule.type))
-        return INV_ERROR(
-            INV_EINVAL,
-            "%s: --resume: training.%s was %zu, is now %zu, but the rate fell over the "
-            "former (training.schedule); start a new run",
-            file->path, epochs ? "epochs" : "steps", was, is);
+        return INV_ERROR(INV_EINVAL,
+                         "%s: --resume: training.%s was %zu, is now %zu, but the learning rate "
+                         "followed the former length (training.schedule); start a new run",
+                         file->path, epochs ? "epochs" : "steps", was, is);
     return check_length(file, epochs ? "training.epochs" : "training.steps", was, is);
 }
 

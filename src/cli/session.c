@@ -184,7 +184,7 @@ inv_status cli_session_start(const cli_options *options, const char *experiment,
         INV_TRY(cli_check_replaces_run(path));
     if (there && !options->force && !options->resume)
         INV_FAIL(INV_EINVAL,
-                 "%s: holds a run already; --resume goes on with it, --force writes over it", path);
+                 "%s: already holds a run; --resume continues it, --force overwrites it", path);
     INV_TRY(inv_config_read_file(experiment, &session->file.config));
     INV_TRY(read_experiment(&session->file, &session->progress));
     session->file.seed = options->has_seed ? options->seed : session->file.experiment->seed;
@@ -238,9 +238,9 @@ bool cli_file_due(const cli_file *file, size_t step)
 
 inv_status cli_file_stop(const cli_file *file, const cli_progress *progress, const char *stage)
 {
-    cli_note(progress,
-             "%s: stopped; %s has all so far, and the same command with --resume "
-             "goes on",
-             stage, file->path);
+    cli_note(
+        progress,
+        "%s: stopped; %s holds the work so far, and the same command with --resume continues it",
+        stage, file->path);
     return CLI_STOPPED;
 }

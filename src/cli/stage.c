@@ -35,11 +35,10 @@ static inv_status check_sets(const cli_options *options, const cli_stage *stage)
         const bool checkpoint =
             stage->learns && length == 10 && strncmp(set, "checkpoint", 10) == 0;
         if (!own && !checkpoint)
-            return INV_ERROR(
-                INV_EINVAL,
-                "--set %s: this command takes settings of %s%s; all else is as the run "
-                "file has it",
-                set, stage->name, stage->learns ? " and checkpoint" : "");
+            return INV_ERROR(INV_EINVAL,
+                             "--set %s: this command accepts settings of %s%s; everything else "
+                             "comes from the run file",
+                             set, stage->name, stage->learns ? " and checkpoint" : "");
     }
     return INV_OK;
 }

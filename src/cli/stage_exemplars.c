@@ -32,11 +32,11 @@ static bool is_of_same(const cli_file *file, const cli_progress *progress, const
     char *of = NULL;
     bool same = true;
     if (stale)
-        cli_note(progress, "exemplars stand alone: %s was %s", group, stale);
+        cli_note(progress, "exemplars are shown alone: %s was %s", group, stale);
     if (*layer && inv_run_text(file->run, group, "layer", &of) == INV_OK)
         same = strcmp(of, layer) == 0;
     if (!same)
-        cli_note(progress, "exemplars stand alone: %s is of %s, not of %s", group, of, layer);
+        cli_note(progress, "exemplars are shown alone: %s is of %s, not of %s", group, of, layer);
     free(of);
     return same && !stale;
 }

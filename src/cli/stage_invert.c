@@ -62,18 +62,17 @@ static inv_status describe_inverse(cli_session *session, const char *path, size_
     char *settings = NULL;
     inv_status status = INV_OK;
     if (session->file.starts && stale) { /* of a run that was shorter */
-        cli_note(&session->progress, "inverse   '%s' was %s: learning it anew", spec->name, stale);
+        cli_note(&session->progress, "inverse   '%s' was %s: learning it again", spec->name, stale);
         INV_TRY(inv_run_remove(session->file.run, path));
     } else if (inv_run_has(session->file.run, path)) {
         if (!options->resume && !options->force)
-            return INV_ERROR(
-                INV_EINVAL,
-                "%s: holds an inverse '%s' already; --name NAME makes another, --resume "
-                "goes on with it, --force writes over it",
-                session->file.path, spec->name);
+            return INV_ERROR(INV_EINVAL,
+                             "%s: already holds an inverse '%s'; --resume continues it, --force "
+                             "overwrites it, --name NAME makes another",
+                             session->file.path, spec->name);
         if (!options->force && stale)
             return INV_ERROR(INV_EDATA,
-                             "%s: --resume: the inverse '%s' was %s; --force learns it anew",
+                             "%s: --resume: the inverse '%s' was %s; --force learns it again",
                              session->file.path, spec->name, stale);
         INV_TRY(options->force ? inv_run_remove(session->file.run, path)
                                : check_earlier(&session->file, path));
@@ -100,7 +99,7 @@ static inv_status measure_inverse(cli_session *session, const char *path, size_t
     INV_TRY(inv_run_set_real(session->file.run, path, "relative_l2", quality.relative_l2));
     INV_TRY(inv_run_set_real(session->file.run, path, "same_class", quality.same_class));
     INV_TRY(cli_file_save(&session->file));
-    cli_note(&session->progress, "          L1 %.4f a pixel, %.4f classified like the original",
+    cli_note(&session->progress, "          L1 %.4f per pixel, %.4f classified like the original",
              quality.l1_per_pixel, quality.same_class);
 done:
     return status;

@@ -77,7 +77,7 @@ inv_status inv_images_arrange(const char *where, const char *axes, bool transpos
     inv_status status = INV_OK;
     *read_as = "";
     if (*axes && strcmp(axes, "nhwc") != 0 && strcmp(axes, "nchw") != 0)
-        return INV_ERROR(INV_EINVAL, "%s: '%s' is no order of axes; nhwc and nchw are", where,
+        return INV_ERROR(INV_EINVAL, "%s: '%s' is not an order of axes; use nhwc or nchw", where,
                          axes);
     if (images->rank < 2)
         return INV_ERROR(

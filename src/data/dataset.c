@@ -325,7 +325,7 @@ static inv_status check_labels(const inv_sources *sources, inv_dataset *data)
     for (size_t c = 0; c < data->classes; c++)
         data->empty += images[c] == 0;
     if (data->empty == largest)
-        return INV_ERROR(INV_EDATA, "%s: every label in %s is %zu; two classes are the least",
+        return INV_ERROR(INV_EDATA, "%s: every label in %s is %zu; at least two classes are needed",
                          folder, inv_sources_name(sources, INV_TRAIN_LABELS), largest);
     for (size_t i = 0; i < test->count; i++) {
         const char *name = inv_sources_name(sources, INV_TEST_LABELS);
@@ -663,18 +663,19 @@ const inv_field inv_data_fields[] = {
      .help = "folder of the four IDX or NumPy files, or a .npz archive"},
     {"files", INV_FIELD_NAME, offsetof(inv_data_spec, files), .affects = INV_AFFECTS_NOTHING,
      .help =
-         "what the names of the files begin with, as emnist-letters, where there are several sets"},
+         "beginning of the file names, such as emnist-letters, where a folder holds several sets"},
     {"axes", INV_FIELD_NAME, offsetof(inv_data_spec, axes), .choices = inv_axes_names,
      .optional = true,
-     .help = "order of the axes of images that have four; empty: told from their sizes"},
+     .help = "order of the axes in arrays of four axes; empty: inferred from their sizes"},
     {"transpose", INV_FIELD_BOOL, offsetof(inv_data_spec, transpose),
-     .help = "whether rows and columns change places, as EMNIST needs it"},
+     .help = "whether rows and columns are swapped, as EMNIST requires"},
     {"shuffle", INV_FIELD_BOOL, offsetof(inv_data_spec, shuffle),
-     .help = "whether the training images are mixed before any are set aside"},
+     .help = "whether the training images are shuffled before any are set aside"},
     {"validation", INV_FIELD_SIZE, offsetof(inv_data_spec, validation), 0, 1e9,
-     .help = "number of training images, the first ones, that are set aside to validate on"},
+     .help = "number of training images, the first ones, to set aside for validation"},
     {"scale", INV_FIELD_REAL, offsetof(inv_data_spec, scale), 0.0, 1e12,
-     .help = "number that pixels are divided by; 0: the white of their type, 255 for bytes"},
+     .help =
+         "number by which pixels are divided; 0: the white of their type, which is 255 for bytes"},
     {0}};
 
 inv_status inv_dataset_load(const inv_data_spec *spec, const char *path, uint64_t seed,

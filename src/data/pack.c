@@ -209,8 +209,8 @@ static inv_status list_part(inv_pack *pack, const char *folder, bool test)
     }
     if (pack->report.classes < 2)
         INV_FAIL(INV_EDATA,
-                 "%s: holds %zu folders; one for each class is needed, with its PNG "
-                 "files in it, and two classes are the least",
+                 "%s: holds %zu folders; one for each class is needed, with its PNG files in it, "
+                 "and at least two classes are needed",
                  folder, pack->report.classes);
 done:
     free(path);

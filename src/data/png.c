@@ -58,8 +58,9 @@ static inv_status check_shape(const char *path, inv_shape shape, inv_shape *draw
     size_t width = shape.width;
     *drawn = shape;
     if (shape.width == 0 || shape.height == 0 || shape.channels == 0)
-        return INV_ERROR(INV_EINVAL, "%s: an image of %zu x %zu pixels and %zu channels is none",
-                         path, shape.width, shape.height, shape.channels);
+        return INV_ERROR(INV_EINVAL,
+                         "%s: an image of %zu x %zu pixels and %zu channels is impossible", path,
+                         shape.width, shape.height, shape.channels);
     if (shape.channels != 1 && shape.channels != 3) {
         if (__builtin_mul_overflow(shape.width, shape.channels, &width))
             width = SIZE_MAX;

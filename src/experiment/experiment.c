@@ -27,16 +27,16 @@ const inv_field inv_experiment_fields[] = {
     {"network", INV_FIELD_OTHER, .help = "the classifier"},
     {"training", INV_FIELD_OTHER, .help = "how the classifier is trained"},
     {"inverse", INV_FIELD_OTHER,
-     .help = "learn an inverse, which leads from a point of the net back to images"},
+     .help = "learn an inverse, which maps the values at a point of the net back to images"},
     {"project", INV_FIELD_OTHER, .help = "carry test images through the net and back"},
     {"generate", INV_FIELD_OTHER, .help = "make images of classes"},
     {"features", INV_FIELD_OTHER, .help = "make an image for each unit or channel"},
     {"exemplars", INV_FIELD_OTHER,
-     .help = "find the real images that a class, unit or channel likes best"},
+     .help = "find the real images that excite a class, unit or channel most"},
     {"checkpoint", INV_FIELD_OTHER, .affects = INV_AFFECTS_NOTHING,
      .help = "how often a run leaves a checkpoint"},
     {"reference", INV_FIELD_OTHER, .affects = INV_AFFECTS_NOTHING,
-     .help = "published figures, to be shown beside the run's own"},
+     .help = "published figures to show beside the run's own"},
     {0}};
 
 const inv_field inv_network_fields[] = {{"layers", INV_FIELD_OTHER, .high = INV_LAYERS_MAX,
@@ -50,7 +50,7 @@ const inv_field inv_project_fields[] = {
     {"inverse", INV_FIELD_NAME, offsetof(inv_project_spec, inverse),
      .help = "name of the inverse; empty: the experiment's"},
     {"images", INV_FIELD_SIZE, offsetof(inv_project_spec, images), 1, 100000,
-     .help = "number of test images, from the first on"},
+     .help = "number of test images to project, starting with the first"},
     {0}};
 
 static const inv_field sheet_fields[] = {
@@ -59,9 +59,9 @@ static const inv_field sheet_fields[] = {
     {"gap", INV_FIELD_SIZE, offsetof(inv_sheet, gap), 0, 100,
      .help = "screen pixels between images"},
     {"round_to", INV_FIELD_REAL, offsetof(inv_sheet, round_to), 0.0, 1e30,
-     .help = "number that values are rounded to multiples of; 0: not rounded"},
+     .help = "round values to multiples of this; 0: do not round"},
     {"captions", INV_FIELD_BOOL, offsetof(inv_sheet, captioned),
-     .help = "whether the class, and what the net makes of the image, stands under it"},
+     .help = "whether each image has a caption: its class, and how the net reads it"},
     {0}};
 
 static const inv_field *sheet_group(const char *type)
@@ -78,9 +78,9 @@ const inv_field inv_sheet_field[] = {{"sheet", INV_FIELD_GROUP, 0, .group = shee
 
 static const inv_field checkpoint_fields[] = {
     {"seconds", INV_FIELD_REAL, offsetof(inv_checkpoint_spec, seconds), 0.0, 1e9,
-     .help = "seconds between two checkpoints of a stage that learns, at most"},
+     .help = "longest time between two checkpoints of a learning stage, in seconds"},
     {"steps", INV_FIELD_SIZE, offsetof(inv_checkpoint_spec, steps), 0, 1e9,
-     .help = "steps between two checkpoints, at most; 0: by time only"},
+     .help = "largest number of steps between two checkpoints; 0: by time only"},
     {0}};
 
 #define REFERENCE_FIELD(member, text)                                                              \
@@ -91,10 +91,11 @@ static const inv_field checkpoint_fields[] = {
 static const inv_field reference_fields[] = {
     {"source", INV_FIELD_NAME, offsetof(inv_reference, source),
      .help = "who published the figures"},
-    REFERENCE_FIELD(accuracy, "part of the test images that are classified right"),
+    REFERENCE_FIELD(accuracy, "fraction of the test images that are classified correctly"),
     REFERENCE_FIELD(l1_per_pixel, "mean difference of an image and its projection, per pixel"),
     REFERENCE_FIELD(relative_l2, "length of that difference, relative to the image's"),
-    REFERENCE_FIELD(same_class, "part of the projections that are classified like their originals"),
+    REFERENCE_FIELD(same_class,
+                    "fraction of the projections that are classified like their originals"),
     REFERENCE_FIELD(confidence, "lowest and highest confidence in generated images"),
     {0}};
 

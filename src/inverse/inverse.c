@@ -48,7 +48,7 @@ const inv_field inv_inverse_fields[] = {
     {"kind", INV_FIELD_NAME, offsetof(inv_inverse_spec, kind), .choices = inv_inverse_kinds,
      .topic = "inverses", .help = "how the inverse is found"},
     {"at", INV_FIELD_NAME, offsetof(inv_inverse_spec, at), .required = true,
-     .help = "point that the inverse leads back from, as hidden2.pre"},
+     .help = "point from which the inverse leads back to the image, such as hidden2.pre"},
     {"", INV_FIELD_PART, 0, .by = "kind", .choices = inv_inverse_kinds,
      .group = inv_inverse_kind_fields, .start = inv_inverse_start},
     {0}};

@@ -116,7 +116,7 @@ bool inv_learner_validated(const inv_learner *learner, const void *report)
 
 inv_status inv_learner_bad_state(const inv_learner *learner)
 {
-    return INV_ERROR(INV_EFORMAT, "%s: the state that was kept is none to go on from",
+    return INV_ERROR(INV_EFORMAT, "%s: the saved state does not fit, so it cannot be continued",
                      learner->type->name);
 }
 

@@ -19,7 +19,7 @@ static const inv_choice losses[] = {
 static const inv_choice reductions[] = {
     {"sum", "their sum"}, {"mean", "their mean; for l1 and l2 over the outputs too"}, {0}};
 static const inv_choice stop_by[] = {
-    {"loss", "the loss, which is to fall"}, {"accuracy", "the accuracy, which is to rise"}, {0}};
+    {"loss", "the loss, which should fall"}, {"accuracy", "the accuracy, which should rise"}, {0}};
 
 const inv_train_spec inv_train_defaults = {
     .steps = 1000,
@@ -33,11 +33,11 @@ const inv_train_spec inv_train_defaults = {
 
 static const inv_field stop_fields[] = {
     {"patience", INV_FIELD_SIZE, offsetof(inv_stop_spec, patience), 0, 1e9,
-     .help = "measurements without a gain after which training stops; 0: never"},
+     .help = "number of measurements without improvement after which training stops; 0: never"},
     {"by", INV_FIELD_NAME, offsetof(inv_stop_spec, by), .choices = stop_by,
      .help = "what is measured on the validation images"},
     {"least_gain", INV_FIELD_REAL, offsetof(inv_stop_spec, least_gain), 0.0, 1e12,
-     .help = "a smaller change than this is no gain"},
+     .help = "smallest change that counts as an improvement"},
     {0}};
 
 static const inv_field *stop_group(const char *type)
@@ -51,21 +51,22 @@ const inv_field inv_train_fields[] = {
      .affects = INV_AFFECTS_LENGTH, .help = "number of steps"},
     {"epochs", INV_FIELD_SIZE, offsetof(inv_train_spec, epochs), 0, 1e6,
      .affects = INV_AFFECTS_LENGTH,
-     .help = "number of passes over the training images, in place of steps"},
+     .help = "number of passes over the training images, instead of steps"},
     {"batch", INV_FIELD_SIZE, offsetof(inv_train_spec, batch), 1, 1e6, .help = "images per step"},
     {"loss", INV_FIELD_NAME, offsetof(inv_train_spec, loss), .choices = losses, .topic = "losses",
-     .help = "what training makes small"},
+     .help = "quantity that training minimises"},
     {"reduction", INV_FIELD_NAME, offsetof(inv_train_spec, reduction), .choices = reductions,
-     .help = "what becomes of the losses of a batch"},
+     .help = "how the losses of a batch are combined"},
     {"weight_decay", INV_FIELD_REAL, offsetof(inv_train_spec, weight_decay), 0.0, 1e12,
-     .help = "this times a weight is added to its gradient (L2), in kernels only"},
+     .help =
+         "factor of the L2 penalty: this times each weight of a kernel is added to its gradient"},
     INV_OPTIM_FIELD(offsetof(inv_train_spec, optimiser)),
     {"schedule", INV_FIELD_GROUP, offsetof(inv_train_spec, schedule), .choices = inv_schedule_types,
      .topic = "schedules", .group = inv_schedule_fields,
      .help = "how the optimiser's rate changes"},
     {"validate", INV_FIELD_SIZE, offsetof(inv_train_spec, validate), 0, 1e9,
-     .help = "steps between measurements on the validation images, or epochs where training is in "
-             "epochs; 0: an epoch, where epochs or stop are given, else never"},
+     .help = "steps between measurements on the validation images (epochs, where training counts "
+             "epochs); 0: once per epoch where epochs or stop is given, otherwise never"},
     {"stop", INV_FIELD_GROUP, offsetof(inv_train_spec, stop), .group = stop_group,
      .help = "stop early, and keep the best parameters"},
     {0}};

@@ -10,7 +10,7 @@
  * src/net/layers/NAME.c defines `const inv_layer_type inv_layer_NAME`; activations.c, merge.c and
  * global_pool.c define several. */
 #define INV_LAYERS(X, A)                                                                           \
-    X(dense, "a weighted sum of all inputs, and a bias, for each unit")                            \
+    X(dense, "a weighted sum of all inputs plus a bias, for each unit")                            \
     A(linear, "leaves values as they are")                                                         \
     A(sigmoid, "1 / (1 + exp(-x))")                                                                \
     A(tanh, "the hyperbolic tangent")                                                              \

@@ -69,7 +69,8 @@ const inv_choice inv_optim_types[] = {
 #define SHARE_MOST 0.9999999
 
 #define MOMENTUM_FIELD REAL(momentum, 0.0, 1.0, "part of the last step that is kept")
-#define EPSILON_FIELD  REAL(epsilon, 1e-30, 1e30, "added to the root that steps are divided by")
+#define EPSILON_FIELD                                                                              \
+    REAL(epsilon, 1e-30, 1e30, "number added to the square root by which steps are divided")
 
 static const inv_field descent_fields[] = {COMMON_FIELDS, {0}};
 static const inv_field sgd_fields[] = {COMMON_FIELDS,
@@ -80,21 +81,23 @@ static const inv_field sgd_fields[] = {COMMON_FIELDS,
                                        {0}};
 static const inv_field adagrad_fields[] = {
     COMMON_FIELDS,
-    REAL(accumulator, 1e-30, 1e30, "value that the sums of squared gradients start at"),
+    REAL(accumulator, 1e-30, 1e30, "initial value of the sums of squared gradients"),
     REAL(epsilon, 0.0, 1e30,
-         "added to the root that steps are divided by: 0 in TensorFlow 1, 1e-7 in Keras"),
+         "number added to the square root by which steps are divided; 0 in TensorFlow 1, 1e-7 in "
+         "Keras"),
     {0}};
 static const inv_field rmsprop_fields[] = {
     COMMON_FIELDS,
-    REAL(rho, 0.0, SHARE_MOST, "part of the mean squared gradient that is kept each step"),
+    REAL(rho, 0.0, SHARE_MOST, "fraction of the mean squared gradient that is kept at each step"),
     MOMENTUM_FIELD,
     EPSILON_FIELD,
     {0}};
 
 #define ADAM_FIELDS                                                                                \
     COMMON_FIELDS,                                                                                 \
-        REAL(beta1, 0.0, SHARE_MOST, "part of the mean gradient that is kept each step"),          \
-        REAL(beta2, 0.0, SHARE_MOST, "part of the mean squared gradient that is kept each step"),  \
+        REAL(beta1, 0.0, SHARE_MOST, "fraction of the mean gradient that is kept at each step"),   \
+        REAL(beta2, 0.0, SHARE_MOST,                                                               \
+             "fraction of the mean squared gradient that is kept at each step"),                   \
         EPSILON_FIELD
 
 static const inv_field adam_fields[] = {ADAM_FIELDS, {0}};

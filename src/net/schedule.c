@@ -30,14 +30,14 @@ static const inv_field constant_fields[] = {COMMON_FIELDS, {0}};
 static const inv_field step_fields[] = {
     COMMON_FIELDS,
     {"every", INV_FIELD_REAL, offsetof(inv_schedule, every), 1e-9, 1e9,
-     .help = "steps between two falls of the rate; epochs where training is in epochs"},
+     .help = "steps between two decreases of the rate (epochs, where training counts epochs)"},
     {"factor", INV_FIELD_REAL, offsetof(inv_schedule, factor), 0.0, 1.0,
-     .help = "number that the rate is multiplied by at each fall"},
+     .help = "factor by which the rate is multiplied at each decrease"},
     {0}};
 static const inv_field cosine_fields[] = {COMMON_FIELDS,
                                           {"least", INV_FIELD_REAL, offsetof(inv_schedule, minimum),
                                            0.0, 1.0,
-                                           .help = "part of the rate that is left at the end"},
+                                           .help = "fraction of the rate that remains at the end"},
                                           {0}};
 
 /* What the rate is multiplied by after t of `length` steps, both counted from the end of the

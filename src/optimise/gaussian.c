@@ -573,5 +573,6 @@ inv_status inv_gaussians_restored(inv_gaussians *g)
         one->rest = g->all.rest;
         good = good && is_sound(one);
     }
-    return good ? INV_OK : INV_ERROR(INV_EFORMAT, "gaussian: what was kept is none");
+    return good ? INV_OK
+                : INV_ERROR(INV_EFORMAT, "gaussian: the saved state is not that of a Gaussian");
 }

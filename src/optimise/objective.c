@@ -41,11 +41,10 @@ const inv_objective_spec inv_objective_defaults = {.type = "logit", .weight = 1.
     }
 
 static const inv_field fields[] = {
-    FIELD(type, INV_FIELD_NAME, .choices = inv_objective_types,
-          .help = "what is asked for, or held back"),
-    FIELD(at, INV_FIELD_NAME, .help = "point whose values it is about; empty: the type's own"),
+    FIELD(type, INV_FIELD_NAME, .choices = inv_objective_types, .help = "objective or prior"),
+    FIELD(at, INV_FIELD_NAME, .help = "point to which it refers; empty: the default of its type"),
     FIELD(weight, INV_FIELD_REAL, -1e12, 1e12,
-          .help = "weight in the sum; of a prior not negative"),
+          .help = "weight in the sum; must not be negative for a prior"),
     FIELD(unit, INV_FIELD_SIZE, 0, 1e9,
           .help = "number of the unit or channel, for the types unit and channel"),
     FIELD(power, INV_FIELD_REAL, 1.0, 16.0,
@@ -427,7 +426,7 @@ static inv_status check_units(const inv_objective *o, const char *where)
     const size_t maximum = o->method->need == UNIT ? o->units : o->shape.channels;
     for (size_t i = 0; i < (o->goal.index ? o->goal.rows : 1); i++)
         if (index_of(o, i) >= maximum)
-            return INV_ERROR(INV_ECONFIG, "%s: %s %zu is none; %s has 0 to %zu", where,
+            return INV_ERROR(INV_ECONFIG, "%s: %s %zu does not exist at %s (0 to %zu)", where,
                              o->spec.type, index_of(o, i), o->spec.at, maximum - 1);
     return INV_OK;
 }

@@ -72,41 +72,41 @@ static const inv_field fields[] = {
      .help = "whether each image's gradient is brought to length 1"},
     {"parametrisation", INV_FIELD_GROUP, offsetof(inv_optimise_spec, parametrisation),
      .choices = inv_parametrisation_types, .topic = "parametrisations",
-     .group = inv_parametrisation_fields,
-     .help = "how values are made of the variables that are optimised"},
+     .group = inv_parametrisation_fields, .help = "how the optimised variables become values"},
     {"bounds", INV_FIELD_RANGE, offsetof(inv_optimise_spec, bounds), -1e30, 1e30,
      .help = "bounds of the values at every step, as in [0, 1]; none where not given"},
     {"from", INV_FIELD_NAME, offsetof(inv_optimise_spec, from), .choices = inv_optimise_starts,
      .topic = "starts", .help = "where the variables start"},
     {"start", INV_FIELD_REAL, offsetof(inv_optimise_spec, start), -1e6, 1e6,
-     .help = "value that variables start at, or around"},
+     .help = "value at which, or around which, the variables start"},
     {"spread", INV_FIELD_REAL, offsetof(inv_optimise_spec, spread), 0.0, 1e6,
-     .help = "how far from there they start, at most or as a deviation"},
+     .help =
+         "spread of the start around that value: the largest distance or the standard deviation"},
     {"jitter", INV_FIELD_REAL, offsetof(inv_optimise_spec, jitter), 0.0, 100.0,
-     .help = "pixels by which images are shifted at random, at most"},
+     .help = "largest random shift of the images, in pixels"},
     {"turn", INV_FIELD_REAL, offsetof(inv_optimise_spec, turn), 0.0, 180.0,
-     .help = "degrees by which images are turned at random, at most"},
+     .help = "largest random rotation of the images, in degrees"},
     {"zoom", INV_FIELD_REAL, offsetof(inv_optimise_spec, zoom), 0.0, 0.9,
-     .help = "part of their size by which images are zoomed at random, at most"},
+     .help = "largest random zoom of the images, as a fraction of their size"},
     {"noise", INV_FIELD_REAL, offsetof(inv_optimise_spec, noise), 0.0, 1e6,
-     .help = "deviation of the noise that is added to the values at each step"},
+     .help = "standard deviation of the noise that is added to the values at each step"},
     {"blur_every", INV_FIELD_SIZE, offsetof(inv_optimise_spec, blur_every), 0, 1e9,
      .help = "steps between two blurs of the values; 0: no blur"},
     {"blur", INV_FIELD_REAL, offsetof(inv_optimise_spec, blur), 0.05, 100.0,
-     .help = "deviation of the blur, in pixels"},
+     .help = "standard deviation of the blur, in pixels"},
     {"minimum", INV_FIELD_SIZE, offsetof(inv_optimise_spec, minimum), 0, 1e9,
-     .help = "steps that every image takes at least"},
+     .help = "minimum number of steps for each image"},
     {"until", INV_FIELD_REAL, offsetof(inv_optimise_spec, until), 0.0, 1.0,
-     .help = "probability of its class at which an image is done; 0: none"},
+     .help = "an image is finished once its class is this probable; 0: never"},
     {"patience", INV_FIELD_SIZE, offsetof(inv_optimise_spec, patience), 0, 1e9,
-     .help = "steps without a better value after which an image is done; 0: none"},
+     .help = "an image is finished after this many steps without improvement; 0: never"},
     {"tolerance", INV_FIELD_REAL, offsetof(inv_optimise_spec, tolerance), 0.0, 1.0,
-     .help = "part of the value by which a new one must be smaller to be better"},
+     .help = "fraction by which the value must fall to count as an improvement"},
     {"terms", INV_FIELD_LIST, offsetof(inv_optimise_spec, terms), .high = INV_TERMS_MAX,
      .items = offsetof(inv_optimise_spec, terms.items), .item_size = sizeof(inv_objective_spec),
      .item_default = &inv_objective_defaults, .group = inv_objective_fields,
      .choices = inv_objective_types, .topic = "objectives",
-     .help = "further objectives and priors: what is made small is the weighted sum"},
+     .help = "further objectives and priors; the weighted sum of all is minimised"},
     {0}};
 
 const inv_field *inv_optimise_fields(const char *type)
@@ -672,19 +672,20 @@ static inv_status check(const inv_optimisation *o)
     const bool image = shape.height > 1 && shape.width > 1;
     if ((moves || s->blur_every > 0) && !image)
         return INV_ERROR(INV_ECONFIG,
-                         "%s: jitter, turn, zoom and blur are of images; at %s are none", stage,
-                         at);
+                         "%s: jitter, turn, zoom and blur apply to images; there are none at %s",
+                         stage, at);
     if (s->blur_every > 0 && !is(s->parametrisation.type, "direct"))
-        return INV_ERROR(INV_ECONFIG, "%s.blur_every: only for the parametrisation direct", stage);
+        return INV_ERROR(INV_ECONFIG, "%s.blur_every: needs the parametrisation direct", stage);
     if (s->bfgs && (o->moves || s->blur_every > 0 || s->unit_gradient))
-        return INV_ERROR(INV_ECONFIG,
-                         "%s.bfgs: not with jitter, turn, zoom, noise, blur or unit_gradient",
-                         stage);
+        return INV_ERROR(
+            INV_ECONFIG,
+            "%s.bfgs: cannot be combined with jitter, turn, zoom, noise, blur or unit_gradient",
+            stage);
     if (s->bounds.low == s->bounds.high)
         return INV_ERROR(INV_ECONFIG, "%s.bounds: both are %g; the lower comes first", stage,
                          s->bounds.low);
     if (s->until > 0.0 && !o->task.goal.mix)
-        return INV_ERROR(INV_ECONFIG, "%s.until: only where classes are asked for", stage);
+        return INV_ERROR(INV_ECONFIG, "%s.until: applies only where classes are optimised", stage);
     return INV_OK;
 }
 

@@ -29,7 +29,7 @@ const inv_choice inv_parametrisation_types[] = {
     {"mask", "a factor for each value of a target image"},
     {0}};
 static const inv_choice kinds_of[] = {
-    {"all", "all training images"}, {"class", "those of the class that is asked for"}, {0}};
+    {"all", "all training images"}, {"class", "those of the requested class"}, {0}};
 
 #define FIELD(key, type, ...)                                                                      \
     {                                                                                              \
@@ -37,7 +37,7 @@ static const inv_choice kinds_of[] = {
     }
 #define TYPE                                                                                       \
     FIELD(type, INV_FIELD_NAME, .choices = inv_parametrisation_types,                              \
-          .help = "how values are made of variables")
+          .help = "how variables become values")
 #define PENALTY                                                                                    \
     FIELD(penalty, INV_FIELD_REAL, 0.0, 1e12,                                                      \
           .help = "weight of a Gaussian prior: half the mean square of the variables")

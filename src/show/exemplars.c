@@ -17,17 +17,18 @@ const inv_field inv_exemplars_fields[] = {
     {"name", INV_FIELD_NAME, offsetof(inv_exemplars_spec, name),
      .help = "name of the result in the run file"},
     {"objective", INV_FIELD_NAME, offsetof(inv_exemplars_spec, objective), .choices = objectives,
-     .topic = "objectives", .help = "what the best images of a class have most of"},
+     .topic = "objectives", .help = "objective by which the best images of a class are chosen"},
     {"layer", INV_FIELD_NAME, offsetof(inv_exemplars_spec, layer),
-     .help = "in place of classes: point whose units or channels images are found for"},
+     .help = "instead of classes: point for whose units or channels images are found"},
     {"classes", INV_FIELD_SIZES, offsetof(inv_exemplars_spec, classes), 0, 1e6,
-     .help = "classes that images are found for; empty: all"},
+     .help = "classes for which images are found; empty: all"},
     {"units", INV_FIELD_SIZES, offsetof(inv_exemplars_spec, units), 0, 1e9,
      .help = "numbers of the layer's units or channels; empty: all"},
     {"count", INV_FIELD_SIZE, offsetof(inv_exemplars_spec, count), 1, 1000,
      .help = "number of images of each"},
     {"beside", INV_FIELD_NAME, offsetof(inv_exemplars_spec, beside),
-     .help = "result whose images stand beside them; empty: the generated ones, or the features"},
+     .help =
+         "result whose images are shown beside them; empty: the generated images or the features"},
     {0}};
 
 /* What one search works on. */

@@ -158,11 +158,11 @@ START_TEST(what_is_stale_is_said_and_not_used)
     program_free(p);
     p = try("project run/run.h5" DATA);
     ck_assert_int_eq(p->code, 1);
-    ck_assert_msg(strstr(p->err, "learn it anew") != NULL, "%s", p->err);
+    ck_assert_msg(strstr(p->err, "learn it again") != NULL, "%s", p->err);
     program_free(p);
     p = try("invert run/run.h5 --resume" DATA);
     ck_assert_int_eq(p->code, 1);
-    ck_assert_msg(strstr(p->err, "--force learns it anew") != NULL, "%s", p->err);
+    ck_assert_msg(strstr(p->err, "--force learns it again") != NULL, "%s", p->err);
     program_free(p);
     short_copy(copy, run);
 }

@@ -386,7 +386,7 @@ static const struct refused {
      {"nowhere", "hidden1"}},
     {"generate run/run.h5 --objective unit --at input --set generate.of=hidden2 --set "
      "generate.units=[11]",
-     {"unit 11 is none", "0 to 10"}},
+     {"unit 11 does not exist", "0 to 10"}},
     {"generate run/run.h5 --at input --objective activation",
      {"generate.targets: activation needs images"}},
     {"generate run/run.h5 --at input --targets 60 --data data",

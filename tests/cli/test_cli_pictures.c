@@ -295,7 +295,7 @@ START_TEST(only_runs_are_written_over)
         for (size_t w = 0; w < LEN(ways); w++) {
             char *before = program_snapshot(place);
             program *p = program_run(&how, "train " GOOD " -o %s %s", names[i], ways[w]);
-            ck_assert_fails(p, 2, names[i], "is no run file, so it is not written over");
+            ck_assert_fails(p, 2, names[i], "is not a run file, so it is not overwritten");
             program_free(p);
             char *after = program_snapshot(place);
             program_must_equal(before, after);
@@ -316,7 +316,7 @@ START_TEST(runs_of_any_state_are_written_over)
             memset(bytes + size / 2, 0x5a, 500);
         support_write(support_at(place, "hurt.h5"), bytes, i == 2 ? size - 3000 : size);
         program *p = run_here("train " GOOD " -o hurt.h5");
-        ck_assert_fails(p, 2, "hurt.h5: holds a run already", "--force writes over it");
+        ck_assert_fails(p, 2, "hurt.h5: holds a run already", "--force overwrites it");
         program_free(p);
         program_must_work(run_here("train " GOOD " -o hurt.h5 --force"));
         program_must_work(run_here("info hurt.h5"));

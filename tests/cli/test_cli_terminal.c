@@ -292,7 +292,7 @@ START_TEST(a_dumb_terminal_gets_lines)
     ck_assert_program(p, 0);
     ck_assert_ptr_null(strchr(p->err, '\033'));
     ck_assert_uint_eq(count_of(p->err, "\r"), program_lines(p->err));
-    ck_assert_ptr_nonnull(strstr(p->err, "training: 10000 steps, 5 an epoch\r\n"));
+    ck_assert_ptr_nonnull(strstr(p->err, "training: 10000 steps, 5 per epoch\r\n"));
     ck_assert_ptr_nonnull(strstr(p->err, "\r\ntraining  10000 steps in "));
     program_free(p);
 }

@@ -174,7 +174,7 @@ START_TEST(epochs_are_said)
 {
     program *p = run_here("train long.cfg --threads 1 --data data -o long.h5");
     ck_assert_program(p, 0);
-    ck_assert_ptr_nonnull(strstr(p->err, "training: 30 steps, 5 an epoch"));
+    ck_assert_ptr_nonnull(strstr(p->err, "training: 30 steps, 5 per epoch"));
     program_free(p);
     const program_how terminal = {.folder = place, .terminal = true};
     p = program_start(&terminal,
@@ -280,9 +280,9 @@ START_TEST(refuses_to_resume_what_would_be_another)
 {
     program_must_work(run_here("train long.cfg -q --threads 1 --data data -o l.h5"));
     must_fail("train long.cfg -q --data data -o l.h5 --resume --set training.epochs=5",
-              "a run can only get longer", "training.epochs was 6, is now 5");
+              "a run can only be made longer", "training.epochs was 6, is now 5");
     must_fail("train counted.cfg -q --data data -o l.h5 --resume",
-              "l.h5: --resume: the run was made with training.epochs", "keep to it");
+              "l.h5: --resume: the run was made with training.epochs", "keep that unit");
     must_fail("train steps.cfg -q --data data -o l.h5 --resume",
               "the run was made with another experiment",
               "training.validate was nothing, is now 7");

@@ -259,8 +259,8 @@ START_TEST(help_lists_what_an_option_may_be)
 {
     program *p = run_well("generate --help");
     ck_assert_ptr_nonnull(
-        strstr(p->out, "says of\n                           them: plain, recommended"));
-    ck_assert_ptr_nonnull(strstr(p->out, "what to optimise for: l1, probability,"));
+        strstr(p->out, "settings:\n                           plain, recommended"));
+    ck_assert_ptr_nonnull(strstr(p->out, "objective to optimise: l1, probability,"));
     program_free(p);
     p = run_well("invert --help");
     ck_assert_ptr_nonnull(strstr(p->out, "how the inverse is found: learned\n"));

@@ -196,7 +196,7 @@ static void pause_for(double seconds)
 /* ---- killed ---- */
 
 static const char *const stages[] = {
-    "training:", "accuracy", "inverse:", "a pixel", "generate:", "features"};
+    "training:", "accuracy", "inverse:", "per pixel", "generate:", "features"};
 enum { STAGES = sizeof stages / sizeof *stages };
 
 /* How far it says it has come. */
@@ -776,8 +776,8 @@ START_TEST(stopped_at_random_moments)
         early += v->killed; /* before it could take signals */
         if (!done && !v->killed) {
             stopped++;
-            const char *told = strstr(v->err, "--resume goes on");
-            ck_assert_msg(told && !strstr(told + 1, "--resume goes on") &&
+            const char *told = strstr(v->err, "--resume continues");
+            ck_assert_msg(told && !strstr(told + 1, "--resume continues") &&
                               strchr(told, '\n')[1] == 0,
                           "%s", v->err);
             ck_assert(must_open(folder));

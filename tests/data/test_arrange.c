@@ -155,7 +155,7 @@ START_TEST(an_order_that_is_none_is_refused)
             inv_idx *idx = numbered(INV_IDX_UBYTE, rank, dims);
             const char *read_as = NULL;
             ck_assert_status(inv_images_arrange("here", bad[b], false, idx, &read_as), INV_EINVAL);
-            ck_assert_message_has("is no order of axes; nhwc and nchw are");
+            ck_assert_message_has("is not an order of axes; use nhwc or nchw");
             inv_idx_free(idx);
         }
 }

@@ -633,7 +633,7 @@ START_TEST(a_state_that_cannot_be_is_refused)
     uint32_t *next = (uint32_t *)state[3].data + 624; /* of MT19937 */
     order[SMALL_TRAIN - 1] = SMALL_TRAIN;
     ck_assert_status(inv_learner_restored(trainer), INV_EFORMAT);
-    ck_assert_message_has("training: the state that was kept is none to go on from");
+    ck_assert_message_has("training: the saved state does not fit, so it cannot be continued");
     order[SMALL_TRAIN - 1] = kept;
     *position += SMALL_TRAIN;
     ck_assert_status(inv_learner_restored(trainer), INV_EFORMAT);

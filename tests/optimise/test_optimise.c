@@ -473,12 +473,12 @@ START_TEST(what_does_not_go_together_is_refused)
     inv_optimise_spec spec = plain();
     spec.jitter = 1.0;
     assert_refused(&spec, 2,
-                   "test: jitter, turn, zoom and blur are of images; at hidden1 are none");
+                   "test: jitter, turn, zoom and blur apply to images; there are none at hidden1");
     spec.bfgs = true;
-    assert_refused(&spec, 0, "test.bfgs: not with jitter");
+    assert_refused(&spec, 0, "test.bfgs: cannot be combined with jitter");
     spec = written_as("sigmoid");
     spec.blur_every = 3;
-    assert_refused(&spec, 0, "test.blur_every: only for the parametrisation direct");
+    assert_refused(&spec, 0, "test.blur_every: needs the parametrisation direct");
     spec = plain();
     spec.bounds = (inv_range){0.5, 0.5};
     assert_refused(&spec, 0, "test.bounds: both are 0.5");
