@@ -1,4 +1,4 @@
-/* pack.h - a folder of PNG files, one folder a class, made into the IDX files of a data set.
+/* pack.h - a folder of PNG files, one folder per class, made into the IDX files of a data set.
  *
  *     inv_pack *pack = NULL;
  *     const inv_pack_spec spec = {.folder = "letters", .out = "out", .test = 0.2, .seed = 1};

@@ -1,4 +1,4 @@
-/* pack: PNG files, one folder a class, into IDX files.
+/* pack: PNG files, one folder per class, into IDX files.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <ctype.h>
 #include <stdlib.h>

@@ -118,7 +118,7 @@ typedef struct cli_options {
     bool named;          /* --name is given */
     const char *judge, *frames;
     bool resume, force, quiet, json, help;
-    bool single; /* a PNG file an image, in place of a sheet */
+    bool single; /* one PNG file per image, instead of a sheet */
     bool images; /* the operands after the first are images */
     bool invert; /* dark on white becomes light on black */
     bool centre; /* images are prepared as handwriting is (inv_centre_image) */

@@ -41,7 +41,7 @@ done:
     return status;
 }
 
-/* Of the point where an inverse starts: an image a unit. */
+/* Of the point where an inverse starts: one image per unit. */
 static inv_status check_inverted(const cli_file *file, const inv_net *net)
 {
     const inv_features_spec *spec = &file->experiment->features;

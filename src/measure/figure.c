@@ -18,9 +18,9 @@ const inv_figure inv_figures[] = {
     {"inverse", "same_class", "classified like original", "", "%.4f", HIGHER,
      "part of the test images whose projection the net gives the class of the original"},
     {"generated", "judge_same", "recognised by the judge", "", "%.4f", HIGHER,
-     "part of the images that another net takes for the class that was meant"},
+     "fraction of the images that another net assigns to the intended class"},
     {"generated", "judge_mean", "judge's mean confidence", "", "%.4f", HIGHER,
-     "mean probability that another net gives the class that was meant"},
+     "mean probability that another net gives to the intended class"},
     {"generated", "distance", "diversity", "of real images", "%.4f", HIGHER,
      "root mean square distance of two images of a class, over that of two training images"},
     {NULL, NULL, NULL, NULL, NULL, INV_BETTER_NEITHER, NULL}};

@@ -402,7 +402,7 @@ static const struct refused {
      {"generate.terms.0.weight: -1", "0 or more"}},
     {"generate run/run.h5 --at input --set generate.terms=({type=\"batch_norm\";at=\"hidden1\";})",
      {"no batch normalisation follows hidden1"}},
-    {"generate run/run.h5 --set generate.jitter=1.0", {"of images; at hidden2.pre are none"}},
+    {"generate run/run.h5 --set generate.jitter=1.0", {"apply to images; there are none at hidden2.pre"}},
     {"features run/run.h5 --layer hidden9", {"hidden9: the net has no such point"}},
     {"features run/run.h5 --name .", {"features.name: '.' is no name"}},
     {"generate run/run.h5 --name ..", {"generate.name: '..' is no name"}},

@@ -316,7 +316,7 @@ START_TEST(runs_of_any_state_are_written_over)
             memset(bytes + size / 2, 0x5a, 500);
         support_write(support_at(place, "hurt.h5"), bytes, i == 2 ? size - 3000 : size);
         program *p = run_here("train " GOOD " -o hurt.h5");
-        ck_assert_fails(p, 2, "hurt.h5: holds a run already", "--force overwrites it");
+        ck_assert_fails(p, 2, "hurt.h5: already holds a run", "--force overwrites it");
         program_free(p);
         program_must_work(run_here("train " GOOD " -o hurt.h5 --force"));
         program_must_work(run_here("info hurt.h5"));
@@ -328,9 +328,9 @@ END_TEST
 /* A name where a picture should be that something else has: told before the work. */
 START_TEST(only_pictures_are_written_over_by_pictures)
 {
-    static const char *const says[] = {"taken/features.png: is there already and is no PNG file",
+    static const char *const says[] = {"taken/features.png: is there already and is not a PNG file",
                                        NULL};
-    static const char *const frame[] = {"taken/f/00000.png: is there already and is no PNG file",
+    static const char *const frame[] = {"taken/f/00000.png: is there already and is not a PNG file",
                                         NULL};
     static const char *const single[] = {"taken/generated/00003.png: is there already and is no",
                                          NULL};

@@ -95,7 +95,7 @@ START_TEST(a_signal_stops_after_a_checkpoint)
     kill(p->child, stopping[_i]);
     program_wait(p);
     ck_assert_program(p, 128 + stopping[_i]);
-    ck_assert_ptr_nonnull(strstr(p->err, "training: stopped; stopped.h5 has all so far"));
+    ck_assert_ptr_nonnull(strstr(p->err, "training: stopped; stopped.h5 holds the work so far"));
     program_free(p);
     must_resume("stopped.h5");
 }
@@ -144,7 +144,7 @@ START_TEST(a_hangup_after_a_signal_leaves_time_for_the_checkpoint)
 {
     program *p = start_and_send(SIGINT, SIGHUP);
     ck_assert_program(p, 130);
-    ck_assert_ptr_nonnull(strstr(p->err, "stopped; twice.h5 has all so far"));
+    ck_assert_ptr_nonnull(strstr(p->err, "stopped; twice.h5 holds the work so far"));
     program_free(p);
     must_resume("twice.h5");
 }
