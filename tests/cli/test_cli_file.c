@@ -146,8 +146,9 @@ START_TEST(what_will_be_lost_is_said_quiet_or_not)
     program_free(p);
     p = program_run(NULL, "features %s -q --name new", copy);
     ck_assert_program(p, 0);
-    ck_assert_str_eq(p->err + strlen(copy), ": another program put there what will be lost when it "
-                                            "is saved: / @mark (compound values)\n");
+    ck_assert_str_eq(p->err + strlen(copy),
+                     ": data that another program added will be lost when it "
+                     "is saved: / @mark (compound values)\n");
     program_free(p);
 }
 END_TEST
