@@ -190,7 +190,7 @@ inv_status keras_fill_conv(const void *context, const inv_tree_array *array, flo
                     out[((y * c->width + x) * c->in + i) * c->out + o] = values[at];
                 }
     if (c->a)
-        INV_TRY(add_lora(c->a, c->b, c->part, count / c->out, c->out, out));
+        INV_TRY(add_lora(c->a, c->b, c->part, c->height * c->width * c->in, c->out, out));
 done:
     free(values);
     return status;

@@ -444,7 +444,7 @@ static float from_float(uint64_t bits, size_t size)
 /* A whole number with a sign, in so many bytes. */
 static float from_signed(uint64_t bits, size_t size)
 {
-    const uint64_t sign = (uint64_t)1 << (8 * size - 1);
+    const uint64_t sign = (uint64_t)1 << ((8 * size - 1) & 63);
     return bits & sign ? -(float)((~bits + 1) & (2 * sign - 1)) : (float)bits;
 }
 
