@@ -299,7 +299,8 @@ static int compare_nodes(const void *a, const void *b)
 static inv_status sort_nodes(const taking *t)
 {
     inv_tree *tree = t->tree;
-    qsort(tree->nodes, tree->count, sizeof *tree->nodes, compare_nodes);
+    if (tree->count > 0)
+        qsort(tree->nodes, tree->count, sizeof *tree->nodes, compare_nodes);
     for (size_t i = 1; i < tree->count; i++)
         if (strcmp(tree->nodes[i - 1].path, tree->nodes[i].path) == 0)
             return nonsense(t, "two things of one path");
@@ -359,7 +360,7 @@ const char *inv_tree_left_out(const inv_tree *tree)
 static const node *find_node(const inv_tree *tree, const char *path)
 {
     const node key = {.path = (char *)(uintptr_t)path};
-    if (!tree->is_sorted)
+    if (!tree->is_sorted || tree->count == 0)
         return NULL;
     return bsearch(&key, tree->nodes, tree->count, sizeof key, compare_nodes);
 }
