@@ -23,7 +23,7 @@ for name; do
     seeds=tests/fuzz/corpus/$name
     [ -d "$seeds" ] || seeds=
     # shellcheck disable=SC2086 # no seeds are no word
-    if "$folder/fuzz_$name" "-max_total_time=$seconds" -timeout=20 -rss_limit_mb=4096 -max_len=16384 \
+    if "$folder/fuzz_$name" "-max_total_time=$seconds" -timeout=120 -rss_limit_mb=4096 -max_len=16384 \
         -print_final_stats=1 "-artifact_prefix=$folder/found/$name-" "$folder/corpus/$name" \
         $seeds >"$folder/$name.log" 2>&1 </dev/null; then
         how='no fault found'
