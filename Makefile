@@ -48,7 +48,7 @@ endif
 # ---- packages and flags ---------------------------------------------------------------------------
 # OpenBLAS first: libgsl.so itself asks for GSL's reference CBLAS, and the first library loaded wins.
 # .ci/deps.sh knows their names as system packages.
-PACKAGES := openblas gsl hdf5 libpng zlib libzip libconfig jansson nettle sleef libprotobuf-c
+PACKAGES := openblas gsl hdf5 libpng libjpeg zlib libzip libconfig jansson nettle sleef libprotobuf-c
 missing = $(foreach p,$(1),$(shell $(PKG_CONFIG) --exists $p 2>/dev/null || echo $p))
 pkg = $(shell $(PKG_CONFIG) $(1) 2>/dev/null)
 MISSING := $(strip $(foreach c,$(CC) protoc-c,$(if $(shell command -v $c 2>/dev/null),,$c)) $(call missing,$(PACKAGES)))

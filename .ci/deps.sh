@@ -22,6 +22,7 @@ build must pc:openblas                                 libopenblas-dev     openb
 build must pc:gsl                                      libgsl-dev          gsl-devel          gsl        gsl
 build must pc:hdf5                                     libhdf5-dev         hdf5-devel         hdf5       hdf5
 build must pc:libpng                                   libpng-dev          libpng-devel       libpng     libpng
+build must pc:libjpeg                                  libjpeg-dev         libjpeg-turbo-devel libjpeg-turbo jpeg-turbo
 build must pc:zlib                                     zlib1g-dev          zlib-devel         zlib       zlib
 build must pc:libzip                                   libzip-dev          libzip-devel        libzip     libzip
 build must pc:libconfig                                libconfig-dev       libconfig-devel    libconfig  libconfig

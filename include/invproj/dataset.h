@@ -109,8 +109,8 @@ typedef struct inv_dataset {
     size_t missing;        /* classes to train on that no validation image is of */
     inv_part train, validation, test;
     char sha256[INV_DATA_FILES][INV_SHA256_TEXT]; /* see inv_dataset_load */
-    inv_idx *images[2];                           /* of the training and the test file */
-    uint16_t *labels[2];
+    inv_idx *images[2];                           /* of the training and the test file, */
+    uint16_t *labels[2];                          /* the latter NULL where there is none */
     uint32_t *order; /* of the training images after own_validation: their number in the file, less
                         that; NULL: as in the file */
     float value[256];
@@ -126,7 +126,8 @@ typedef struct inv_dataset {
  * like. Each is an IDX file, a .npy file or a .npz archive of one array. A .npz archive in place of
  * a folder has x_train, y_train, x_test and y_test (Keras), or train_images, train_labels,
  * test_images and test_labels (MedMNIST). Where val_images and val_labels are there too, they are
- * the validation part, and stand before the training images in memory.
+ * the validation part, and stand before the training images in memory. Without a file of test images
+ * and one of test labels the test part is empty, and their sums are "".
  *
  * Images are [n, height, width]; with channels, [n, height, width, channels] or [n, channels,
  * height, width]: the axis of size 1 or 3, or the one that spec->axes says; or [n, values], images

@@ -212,13 +212,14 @@ INV_MUST_CHECK inv_status cli_put_classes(inv_run *run, const char *path, const 
 INV_MUST_CHECK inv_status cli_inverse_check(const inv_run *run, const cli_materials *materials,
                                             const char *key, const char *at);
 
-/* ---- images that a command is given: PNG and IDX files ---- */
+/* ---- images that a command is given: pictures, IDX and NumPy files ---- */
 
 /* Where an image came from. */
 typedef struct cli_image {
     const char *file;
     bool in_idx;
-    size_t index; /* in an IDX file, from 0 */
+    size_t index;  /* in an IDX file, from 0 */
+    size_t number; /* among all that were given, from 0, those that are broken counted too */
 } cli_image;
 
 typedef struct cli_images {
@@ -228,20 +229,25 @@ typedef struct cli_images {
     char *type;        /* of the pixels it was trained on */
     double scale;      /* what they were divided by */
     inv_pixels pixels; /* and what they then are */
-    size_t operand;    /* the next file */
-    const char *file;  /* the IDX file at hand */
-    inv_idx *idx;      /* NULL: none */
-    size_t next;       /* image of it */
-    double idx_scale;  /* its pixels are divided by this, */
-    double idx_black;  /* and this is added */
-    inv_looks looks;   /* of the images trained on */
-    size_t seen;       /* images so far, and of them, */
-    size_t blank;      /* those that are all of one brightness, */
-    size_t ground;     /* else those on a ground of the other brightness, */
-    size_t unlike;     /* else those whose ink lies otherwise than in those trained on */
+    char **files;      /* [file_count] */
+    size_t file_count, room;
+    size_t next_file;
+    size_t given;     /* images so far, and of the files, */
+    size_t broken;    /* those that cannot be read */
+    const char *file; /* the one at hand */
+    inv_idx *idx;     /* NULL: none */
+    size_t next;      /* image of it */
+    double idx_scale; /* its pixels are divided by this, */
+    double idx_black; /* and this is added */
+    inv_looks looks;  /* of the images trained on */
+    size_t seen;      /* images so far, and of them, */
+    size_t blank;     /* those that are all of one brightness, */
+    size_t ground;    /* else those on a ground of the other brightness, */
+    size_t unlike;    /* else those whose ink lies otherwise than in those trained on */
 } cli_images;
 
-/* Reads the files named by the operands after the first, for the net.
+/* Reads the files named by the operands after the first, for the net: of a folder all PNG and JPEG
+ * files in it and in the folders in it, of "-" those named on stdin, a line each.
  * Pixels become what they were in training: a PNG's black and white are black and white; those of
  * an IDX file are divided by the run's scale where they are of the type trained on, else brought
  * from 0 and their white to black and white. Images of another size or number of channels are fitted (inv_fit_image). With
@@ -249,7 +255,9 @@ typedef struct cli_images {
  * (inv_centre_image), INV_EINVAL where the net's images are lines. */
 INV_MUST_CHECK inv_status cli_images_open(const cli_file *file, const inv_net *net,
                                           cli_images *images);
-/* The next *n images, at most `maximum` and 0 at the end, as rows; `from` may be NULL. */
+/* The next *n images, at most `maximum` and 0 at the end, as rows; `from` may be NULL. Of several files,
+ * those that cannot be read are said, and left out; with the last comes INV_EDATA then, unless
+ * --skip-broken is given. */
 INV_MUST_CHECK inv_status cli_images_next(cli_images *images, size_t maximum,
                                           gsl_matrix_float *rows, cli_image *from, size_t *n);
 /* Says in one line, if anything, how many of the images are unlike those trained on, and which options
@@ -258,6 +266,11 @@ void cli_images_advise(const cli_images *images, const cli_progress *progress);
 void cli_images_close(cli_images *images);
 
 /* What help says of it, for the commands that take images. */
+#define CLI_IMAGE_NOTES                                                                            \
+    "An IMAGE is a PNG or JPEG file (turned as its Exif orientation says), an IDX or NumPy file, " \
+    "a "                                                                                           \
+    "folder, of which all pictures are taken, also of folders in it, or -, which reads names of "  \
+    "files from stdin, one on each line. "
 #define CLI_FITTING_NOTES                                                                          \
     "Images of any size, grey or coloured, are fitted to the net's: in the middle, with their "    \
     "proportions kept and their ground beside them; averaged where they get smaller, "             \

@@ -1,4 +1,4 @@
-/* pack: PNG files, one folder per class, into IDX files.
+/* pack: pictures, one folder per class, into IDX files.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <ctype.h>
 #include <stdlib.h>
@@ -39,15 +39,26 @@ static inv_status read_test(const char *text, inv_pack_spec *spec)
 static void tell(const inv_pack *pack, const char *out)
 {
     const inv_pack_report *told = inv_pack_told(pack);
-    printf("%s: %zu images to train on, %zu to test, %zu x %zu x %zu, %zu classes:", out,
-           told->train, told->test, told->shape.height, told->shape.width, told->shape.channels,
-           told->classes);
+    char validation[48] = "";
+    if (told->validation > 0)
+        snprintf(validation, sizeof validation, ", %zu to validate", told->validation);
+    printf("%s: %zu images to train on%s, %zu to test, %zu x %zu x %zu, %zu classes:", out,
+           told->train, validation, told->test, told->shape.height, told->shape.width,
+           told->shape.channels, told->classes);
     for (size_t c = 0; c < told->classes; c++)
         printf("%s %s", c ? "," : "", inv_pack_class(pack, c));
     putchar('\n');
     if (told->skipped > 0)
-        fprintf(stderr, "%zu other files were left out: only PNG files in a class's folder count\n",
-                told->skipped);
+        fprintf(
+            stderr,
+            "%zu other files were left out: only PNG and JPEG files in a class's folder count\n",
+            told->skipped);
+    if (told->broken > 0)
+        fprintf(stderr, "%zu files that cannot be read were left out\n", told->broken);
+    if (told->untested > 0)
+        fprintf(stderr, "%zu classes have too few images to set any aside to test on%s\n",
+                told->untested,
+                told->test == 0 ? ": there is no test part, and so there will be no figure" : "");
     if (told->blank > 0)
         fprintf(stderr, "of %zu images, %zu are blank: nothing was found in them to centre\n",
                 told->images, told->blank);
@@ -65,11 +76,23 @@ static const cli_option own_options[] = {
     {0, "grey", NULL, "convert colours to grey", CLI_FLAG, .offset = offsetof(own, grey)},
     {.shared = CLI_INVERT},
     {.shared = CLI_CENTRE},
+    {.shared = CLI_SKIP_BROKEN},
     {0, "test", "PART", "fraction of each class to set aside for testing (default 0.2; 0: none)",
      CLI_TEXT, .offset = offsetof(own, test)},
     {.shared = CLI_SEED},
     {.shared = CLI_HELP},
     {0}};
+
+/* Every file that is broken is told of; whether that is the end, saving says. */
+static inv_status step(inv_pack *pack)
+{
+    const size_t broken = inv_pack_told(pack)->broken;
+    const inv_status status = inv_pack_step(pack);
+    if (inv_pack_told(pack)->broken == broken)
+        return status;
+    fprintf(stderr, "%s\n", inv_error_message());
+    return INV_OK;
+}
 
 static inv_status run(const cli_options *options)
 {
@@ -77,6 +100,7 @@ static inv_status run(const cli_options *options)
     inv_pack_spec spec = {.out = options->out,
                           .folder = options->operands[0],
                           .grey = given->grey,
+                          .skip_broken = options->skip_broken,
                           .invert = options->invert,
                           .centre = options->centre,
                           .test = TEST_DEFAULT,
@@ -90,9 +114,9 @@ static inv_status run(const cli_options *options)
     INV_TRY(read_test(given->test, &spec));
     INV_TRY(inv_pack_alloc(&spec, &pack));
     if (given->test && inv_pack_told(pack)->divided)
-        INV_FAIL(INV_EINVAL, "--test: %s has folders train and test already", spec.folder);
+        INV_FAIL(INV_EINVAL, "--test: %s is divided into folders already", spec.folder);
     for (size_t i = 0; i < inv_pack_told(pack)->images; i++) {
-        INV_TRY(inv_pack_step(pack));
+        INV_TRY(step(pack));
         if (cli_signal()) {
             status = CLI_STOPPED;
             goto done;
@@ -108,9 +132,11 @@ done:
 const cli_command cli_command_pack = {
     .name = "pack",
     .operands = "FOLDER -o DIR",
-    .summary = "turn PNG files, one folder per class, into IDX files to train on",
+    .summary = "turn pictures, one folder per class, into IDX files to train on",
     .notes =
-        "FOLDER/CLASS/*.png, or FOLDER/train/CLASS/*.png and FOLDER/test/CLASS/*.png. Classes are "
+        "PNG and JPEG files: FOLDER/CLASS/*, or FOLDER/train/CLASS/* and the same in FOLDER/test, "
+        "FOLDER/valid or both (training, testing, validation, val, in any case, and such names "
+        "with -images behind them, mean the same). Classes are "
         "numbered in the order of their names, which are kept (DIR/classes.txt). All images must "
         "be of one size, or are fitted with --size: in the middle, with their proportions kept and "
         "their ground beside them. What is transparent is black. --centre finds what is written, "

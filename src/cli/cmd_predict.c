@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "base/columns.h"
 #include "cli.h"
 #include "invproj/loss.h"
 #include "outputs.h"
@@ -39,6 +40,7 @@ static const cli_option own_options[] = {
     {.shared = CLI_CLASS_NAMES},
     {.shared = CLI_INVERT},
     {.shared = CLI_CENTRE},
+    {.shared = CLI_SKIP_BROKEN},
     {.shared = CLI_JSON},
     {.shared = CLI_THREADS},
     {.shared = CLI_HELP},
@@ -63,6 +65,7 @@ typedef struct prediction {
     guess *guesses;   /* [count, top] */
     uint16_t *labels; /* NULL: not given */
     size_t label_count, correct;
+    size_t *confusion; /* [classes, classes]: images of a class, by what they are taken for */
 } prediction;
 
 static void prediction_close(prediction *p)
@@ -75,6 +78,7 @@ static void prediction_close(prediction *p)
     free(p->from);
     free(p->guesses);
     free(p->labels);
+    free(p->confusion);
     cli_images_close(&p->images);
     cli_session_close(&p->session);
 }
@@ -82,7 +86,7 @@ static void prediction_close(prediction *p)
 static inv_status prediction_open(const cli_options *options, prediction *p)
 {
     char sha256[INV_SHA256_TEXT];
-    void *names = NULL;
+    void *names = NULL, *confusion = NULL;
     inv_status status = INV_OK;
     INV_TRY(cli_session_read(options, options->operands[0], &p->session));
     INV_TRY(cli_load_net(&p->session.file, &p->session.materials));
@@ -100,6 +104,8 @@ static inv_status prediction_open(const cli_options *options, prediction *p)
     INV_TRY(inv_pass_alloc(net, 0, inv_net_logits(net), ROWS, INV_PASS_FORWARD, &p->pass));
     if (p->given->labels)
         INV_TRY(inv_labels_read(p->given->labels, &p->labels, &p->label_count, sha256));
+    INV_TRY(inv_calloc(p->classes * p->classes, sizeof *p->confusion, "classes", &confusion));
+    p->confusion = confusion;
 done:
     return status;
 }
@@ -144,12 +150,17 @@ static void guess_classes(const float *logits, size_t classes, guess *list, size
 
 static inv_status check_label(prediction *p, size_t i)
 {
+    const size_t at = p->from[i].number, taken_for = p->guesses[i * p->top].class;
     if (!p->labels)
         return INV_OK;
-    if (i >= p->label_count)
+    if (at >= p->label_count)
         return INV_ERROR(INV_EDATA, "%s: %zu labels for more images than that", p->given->labels,
                          p->label_count);
-    p->correct += p->guesses[i * p->top].class == p->labels[i];
+    if (p->labels[at] >= p->classes)
+        return INV_ERROR(INV_EDATA, "%s: label %d at index %zu, but the net knows classes 0 to %zu",
+                         p->given->labels, p->labels[at], at, p->classes - 1);
+    p->correct += taken_for == p->labels[at];
+    p->confusion[p->labels[at] * p->classes + taken_for]++;
     return INV_OK;
 }
 
@@ -184,9 +195,9 @@ static inv_status predict_all(prediction *p)
         if (status != INV_OK)
             return status;
     } while (n > 0);
-    if (p->labels && p->label_count != p->count)
+    if (p->labels && p->label_count != p->images.given)
         return INV_ERROR(INV_EDATA, "%s: %zu labels, but %zu images are given", p->given->labels,
-                         p->label_count, p->count);
+                         p->label_count, p->images.given);
     return INV_OK;
 }
 
@@ -210,17 +221,61 @@ static int image_text(const cli_image *image, char *out, size_t size)
     return length;
 }
 
+/* Columns for the longest of the classes' names, or `least`. */
+static int name_width(const prediction *p, int least)
+{
+    char number[32];
+    for (size_t c = 0; c < p->classes; c++) {
+        const int width = inv_text_width(class_text(p, c, number));
+        least = width > least ? width : least;
+    }
+    return least;
+}
+
+static size_t images_of(const prediction *p, size_t class)
+{
+    size_t sum = 0;
+    for (size_t k = 0; k < p->classes; k++)
+        sum += p->confusion[class * p->classes + k];
+    return sum;
+}
+
+#define MATRIX_CLASSES 30 /* that make no wider a table than can be read */
+
+/* A line for each class that there are images of: how many, and what part of them is taken for it;
+ * and, of few classes, how many are taken for each. */
+static void print_confusion(const prediction *p)
+{
+    const int width = name_width(p, (int)strlen("class"));
+    const bool matrix = p->classes <= MATRIX_CLASSES;
+    char number[32];
+    printf("%-*s  images  accuracy%s", width, "class", matrix ? "  taken for" : "");
+    for (size_t k = 0; matrix && k < p->classes; k++)
+        printf(" %4zu", k);
+    putchar('\n');
+    for (size_t c = 0; c < p->classes; c++) {
+        const size_t n = images_of(p, c), *taken_for = p->confusion + c * p->classes;
+        if (n == 0)
+            continue;
+        inv_text_pad(stdout, class_text(p, c, number), width);
+        printf("  %6zu  %8.4f%s", n, (double)taken_for[c] / (double)n, matrix ? "           " : "");
+        for (size_t k = 0; matrix && k < p->classes; k++)
+            printf(" %4zu", taken_for[k]);
+        putchar('\n');
+    }
+    printf("accuracy %.4f: %zu of %zu\n", (double)p->correct / (double)p->count, p->correct,
+           p->count);
+}
+
 static void print_table(const prediction *p)
 {
-    int width = (int)strlen("image"), class_width = (int)strlen("class");
+    int width = (int)strlen("image");
+    const int class_width = name_width(p, (int)strlen("class"));
     char text[4096], number[32];
     for (size_t i = 0; i < p->count; i++) {
-        const int length = image_text(&p->from[i], text, sizeof text);
+        image_text(&p->from[i], text, sizeof text);
+        const int length = inv_text_width(text);
         width = length > width ? length : width;
-    }
-    for (size_t c = 0; c < p->classes; c++) {
-        const int length = (int)strlen(class_text(p, c, number));
-        class_width = length > class_width ? length : class_width;
     }
     printf("%-*s", width, "image");
     for (size_t k = 0; k < p->top; k++)
@@ -228,17 +283,17 @@ static void print_table(const prediction *p)
     putchar('\n');
     for (size_t i = 0; i < p->count; i++) {
         image_text(&p->from[i], text, sizeof text);
-        printf("%-*s", width, text);
+        inv_text_pad(stdout, text, width);
         for (size_t k = 0; k < p->top; k++) {
             const guess *g = &p->guesses[i * p->top + k];
-            printf("  %-*s  %-*.4f", class_width, class_text(p, g->class, number),
-                   k + 1 < p->top ? (int)strlen("probability") : 0, g->probability);
+            fputs("  ", stdout);
+            inv_text_pad(stdout, class_text(p, g->class, number), class_width);
+            printf("  %-*.4f", k + 1 < p->top ? (int)strlen("probability") : 0, g->probability);
         }
         putchar('\n');
     }
     if (p->labels)
-        printf("accuracy %.4f: %zu of %zu\n", (double)p->correct / (double)p->count, p->correct,
-               p->count);
+        print_confusion(p);
 }
 
 /* ---- as JSON ---- */
@@ -268,7 +323,7 @@ static json_t *json_image(const prediction *p, size_t i)
     if (good && from->in_idx)
         good = give(object, "index", json_integer((json_int_t)from->index));
     if (good && p->labels)
-        good = give(object, "label", json_integer(p->labels[i]));
+        good = give(object, "label", json_integer(p->labels[p->from[i].number]));
     for (size_t k = 0; good && k < p->top; k++)
         good = json_array_append_new(list, json_guess(p, &p->guesses[i * p->top + k])) == 0;
     good = good && json_object_set(object, "classes", list) == 0;
@@ -280,6 +335,25 @@ static json_t *json_image(const prediction *p, size_t i)
     return object;
 }
 
+/* confusion[c][k]: images of class c that are taken for k */
+static json_t *json_confusion(const prediction *p)
+{
+    json_t *rows = json_array();
+    bool good = rows != NULL;
+    for (size_t c = 0; good && c < p->classes; c++) {
+        json_t *row = json_array();
+        for (size_t k = 0; good && k < p->classes; k++)
+            good = json_array_append_new(
+                       row, json_integer((json_int_t)p->confusion[c * p->classes + k])) == 0;
+        good = json_array_append_new(rows, row) == 0 && good;
+    }
+    if (!good) {
+        json_decref(rows);
+        rows = NULL;
+    }
+    return rows;
+}
+
 static inv_status print_json(const prediction *p)
 {
     json_t *all = json_object(), *list = json_array();
@@ -288,7 +362,8 @@ static inv_status print_json(const prediction *p)
         good = json_array_append_new(list, json_image(p, i)) == 0;
     good = good && json_object_set(all, "images", list) == 0;
     if (good && p->labels)
-        good = give(all, "accuracy", json_real((double)p->correct / (double)p->count));
+        good = give(all, "accuracy", json_real((double)p->correct / (double)p->count)) &&
+               give(all, "confusion", json_confusion(p));
     /* where stdout fails, closing it says so */
     good = good && (json_dumpf(all, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) == 0 ||
                     ferror(stdout));
@@ -321,8 +396,8 @@ done:
 const cli_command cli_command_predict = {
     .name = "predict",
     .operands = "RUN.h5 IMAGE...",
-    .summary = "classify PNG and IDX images",
-    .notes = CLI_FITTING_NOTES,
+    .summary = "classify pictures, IDX and NumPy images",
+    .notes = CLI_IMAGE_NOTES CLI_FITTING_NOTES,
     .minimum = 2,
     .maximum = SIZE_MAX,
     .options = own_options,

@@ -66,6 +66,7 @@ typedef enum cli_shared {
     CLI_IMAGES,
     CLI_INVERT,
     CLI_CENTRE,
+    CLI_SKIP_BROKEN,
     CLI_ARCH,
     CLI_KEY_OF,
     CLI_INVERTED,
@@ -118,10 +119,11 @@ typedef struct cli_options {
     bool named;          /* --name is given */
     const char *judge, *frames;
     bool resume, force, quiet, json, help;
-    bool single; /* one PNG file per image, instead of a sheet */
-    bool images; /* the operands after the first are images */
-    bool invert; /* dark on white becomes light on black */
-    bool centre; /* images are prepared as handwriting is (inv_centre_image) */
+    bool single;      /* one PNG file per image, instead of a sheet */
+    bool images;      /* the operands after the first are images */
+    bool invert;      /* dark on white becomes light on black */
+    bool skip_broken; /* files that cannot be read are left out */
+    bool centre;      /* images are prepared as handwriting is (inv_centre_image) */
     /* of a model of another program: */
     const char *arch, *backend, *key, *scale, *mean, *std, *class_names;
     bool channels_first, inverted;

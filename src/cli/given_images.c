@@ -1,14 +1,19 @@
 /* Images that a command is given, as rows for the net.
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <dirent.h>
+#include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli.h"
 #include "invproj/centre.h"
 #include "invproj/fit.h"
+#include "invproj/image_file.h"
 #include "invproj/look.h"
-#include "invproj/png.h"
+#include "invproj/pack.h"
 
 /* ---- what the run file says of the images it was trained on ---- */
 
@@ -31,15 +36,119 @@ static inv_status read_type(const cli_file *file, char **type)
     return *type ? INV_OK : INV_ERROR(INV_ENOMEM, "%s: no memory", file->path);
 }
 
+/* ---- which files ---- */
+
+/* Takes over `path`; NULL stands for a lack of memory. */
+static inv_status add_file(cli_images *images, char *path)
+{
+    if (path && images->file_count == images->room) {
+        const size_t room = 2 * images->room + 64;
+        char **files = reallocarray(images->files, room, sizeof *files);
+        images->files = files ? files : images->files;
+        images->room = files ? room : images->room;
+    }
+    if (!path || images->file_count == images->room) {
+        free(path);
+        return INV_ERROR(INV_ENOMEM, "images: no memory for so many files");
+    }
+    images->files[images->file_count++] = path;
+    return INV_OK;
+}
+
+static int not_hidden(const struct dirent *entry)
+{
+    return entry->d_name[0] != '.';
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+    return inv_natural_order((*a)->d_name, (*b)->d_name);
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+#define FOLDERS_DEEP 32 /* that are gone into: links may lead round in circles */
+
+/* All pictures in a folder and those in it, by their names, in natural order. */
+static inv_status add_folder(cli_images *images, const char *folder, size_t deep)
+{
+    struct dirent **entries = NULL;
+    const int count = scandir(folder, &entries, not_hidden, by_name);
+    inv_status status = INV_OK;
+    if (count < 0)
+        return INV_ERROR(INV_EIO, "%s: %s", folder, strerror(errno));
+    for (int i = 0; i < count && status == INV_OK; i++) {
+        char *path = NULL;
+        if (asprintf(&path, "%s/%s", folder, entries[i]->d_name) < 0)
+            path = NULL;
+        if (path && is_folder(path)) {
+            status = deep > 0 ? add_folder(images, path, deep - 1) : INV_OK;
+            free(path);
+        } else if (!path || inv_image_named(path)) {
+            status = add_file(images, path);
+        } else {
+            free(path);
+        }
+    }
+    for (int i = 0; i < count; i++)
+        free(entries[i]);
+    free(entries);
+    return status;
+}
+
+/* The names that stand on stdin, a line each. */
+static inv_status add_listed(cli_images *images)
+{
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t length = 0;
+    inv_status status = INV_OK;
+    while (status == INV_OK && (length = getline(&line, &room, stdin)) >= 0) {
+        while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r'))
+            line[--length] = '\0';
+        if (length > 0)
+            status = add_file(images, strdup(line));
+    }
+    free(line);
+    return status;
+}
+
+static inv_status add_operand(cli_images *images, const char *operand)
+{
+    const size_t before = images->file_count;
+    const bool listed = strcmp(operand, "-") == 0, folder = !listed && is_folder(operand);
+    inv_status status = listed   ? add_listed(images)
+                        : folder ? add_folder(images, operand, FOLDERS_DEEP)
+                                 : add_file(images, strdup(operand));
+    if (status == INV_OK && images->file_count == before)
+        return listed ? INV_ERROR(INV_EINVAL, "-: no file is named on stdin, one on each line")
+                      : INV_ERROR(INV_EDATA,
+                                  "%s: holds no PNG or JPEG file; IDX and NumPy files are named "
+                                  "one by one",
+                                  operand);
+    return status;
+}
+
+/* ---- all of it ---- */
+
 inv_status cli_images_open(const cli_file *file, const inv_net *net, cli_images *images)
 {
     inv_status status = INV_OK;
     *images = (cli_images){
-        .options = file->options, .run = file->run, .shape = inv_net_shape(net, 0), .operand = 1};
+        .options = file->options,
+        .run = file->run,
+        .shape = inv_net_shape(net, 0),
+    };
     INV_TRY(read_scale(file, &images->scale));
     INV_TRY(read_type(file, &images->type));
     INV_TRY(cli_data_pixels(file->run, &images->pixels));
     INV_TRY(cli_data_looks(file->run, &images->looks));
+    for (size_t i = 1; i < file->options->operand_count; i++)
+        INV_TRY(add_operand(images, file->options->operands[i]));
     if (file->options->centre && (images->shape.height < 2 || images->shape.width < 2))
         INV_FAIL(INV_EINVAL,
                  "--centre: the net's images are lines of %zu values, in which nothing can be "
@@ -52,10 +161,18 @@ done:
     return status;
 }
 
+static void free_files(cli_images *images)
+{
+    for (size_t i = 0; i < images->file_count; i++)
+        free(images->files[i]);
+    free(images->files);
+}
+
 void cli_images_close(cli_images *images)
 {
     inv_idx_free(images->idx);
     free(images->type);
+    free_files(images);
 }
 
 /* ---- one image ---- */
@@ -161,7 +278,7 @@ static inv_status make_row(cli_images *images, const char *file, inv_shape given
 }
 
 /* What is transparent is ground in the row, so its opposite before an inversion. */
-static inv_status take_png(cli_images *images, const char *file, float *row)
+static inv_status take_picture(cli_images *images, const char *file, float *row)
 {
     const inv_pixels *pixels = &images->pixels;
     const double span = pixels->white - pixels->black;
@@ -169,7 +286,7 @@ static inv_status take_png(cli_images *images, const char *file, float *row)
     float *values = NULL;
     inv_shape given = {0};
     inv_status status =
-        inv_png_read(file, images->options->invert ? 1.0f - ground : ground, &given, &values);
+        inv_image_read(file, images->options->invert ? 1.0f - ground : ground, &given, &values);
     if (status != INV_OK)
         return status;
     for (size_t j = 0; j < inv_shape_size(given); j++)
@@ -250,34 +367,56 @@ static inv_status take_idx(cli_images *images, float *row)
 
 /* ---- all of them ---- */
 
-static bool says_png(const char *file)
+/* Opens the next file; *picture where it is one, which is read at once. */
+static inv_status open_next(cli_images *images, bool *picture)
 {
-    const char *dot = strrchr(file, '.');
-    return dot && strcasecmp(dot, ".png") == 0;
+    images->file = images->files[images->next_file++];
+    inv_status status = inv_image_is(images->file, picture);
+    *picture = *picture || inv_image_named(images->file); /* and then is none, which reading says */
+    return status == INV_OK && !*picture ? open_idx(images, images->file) : status;
+}
+
+/* Whether the status is of a file among several that cannot be read, which is said: the others are
+ * read first. */
+static bool is_broken(cli_images *images, inv_status status)
+{
+    const bool broken = status == INV_EIO || status == INV_EFORMAT || status == INV_EDATA;
+    if (!broken || images->file_count < 2)
+        return false;
+    cli_progress_clear();
+    fprintf(stderr, "%s\n", inv_error_message());
+    images->broken++;
+    return true;
+}
+
+static inv_status check_broken(const cli_images *images)
+{
+    if (images->broken == 0 || images->options->skip_broken)
+        return INV_OK;
+    return INV_ERROR(INV_EDATA,
+                     "%zu of %zu files cannot be read; mend them, or leave them out with "
+                     "--skip-broken",
+                     images->broken, images->file_count);
 }
 
 inv_status cli_images_next(cli_images *images, size_t maximum, gsl_matrix_float *rows,
                            cli_image *from, size_t *n)
 {
-    const cli_options *options = images->options;
-    for (*n = 0; *n < maximum && (images->idx || images->operand < options->operand_count); ++*n) {
+    *n = 0;
+    while (*n < maximum && (images->idx || images->next_file < images->file_count)) {
         float *row = rows->data + *n * rows->tda;
-        const char *file = images->file;
-        bool png = false;
-        inv_status status = INV_OK;
-        if (!images->idx) {
-            file = options->operands[images->operand++];
-            status = inv_png_is(file, &png);
-            png = png || says_png(file); /* and then is none, which reading it will say */
-            if (status == INV_OK && !png)
-                status = open_idx(images, file);
-        }
+        bool picture = false;
+        inv_status status = images->idx ? INV_OK : open_next(images, &picture);
         if (from)
-            from[*n] = (cli_image){file, !png, png ? 0 : images->next};
+            from[*n] =
+                (cli_image){images->file, !picture, picture ? 0 : images->next, images->given};
         if (status == INV_OK)
-            status = png ? take_png(images, file, row) : take_idx(images, row);
-        if (status != INV_OK)
+            status = picture ? take_picture(images, images->file, row) : take_idx(images, row);
+        images->given++;
+        if (status == INV_OK)
+            ++*n;
+        else if (!is_broken(images, status))
             return status;
     }
-    return INV_OK;
+    return images->idx || images->next_file < images->file_count ? INV_OK : check_broken(images);
 }

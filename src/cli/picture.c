@@ -150,7 +150,16 @@ done:
     return status;
 }
 
-/* What an image is of: a class, by its name where it has one, or a unit. */
+/* Whether there is a name, and the letters of sheets have all of it. */
+static bool can_be_drawn(const char *name)
+{
+    for (const char *c = name; c && *c; c++)
+        if (*c < ' ' || *c > '~')
+            return false;
+    return name != NULL;
+}
+
+/* What an image is of: a class, by its name where it has one that can be drawn, or a unit. */
 static void write_captions(captions *c, const unsigned *label, const unsigned *unit,
                            const float *confidence, const float *judged, const float *value,
                            const unsigned char *dead)
@@ -158,7 +167,7 @@ static void write_captions(captions *c, const unsigned *label, const unsigned *u
     for (size_t i = 0; i < c->n; i++) {
         char *text = c->text[i];
         size_t used = 0;
-        if (label && label[i] < c->classes && c->names[label[i]])
+        if (label && label[i] < c->classes && can_be_drawn(c->names[label[i]]))
             used += (size_t)snprintf(text, CAPTION_MAX, "%.20s", c->names[label[i]]);
         else if (label || unit)
             used += (size_t)snprintf(text, CAPTION_MAX, "%u", label ? label[i] : unit[i]);

@@ -93,6 +93,11 @@ static inv_status measure_inverse(cli_session *session, const char *path, size_t
 {
     inv_inverse_quality quality;
     inv_status status = INV_OK;
+    if (session->materials.data->test.count == 0) {
+        cli_note(&session->progress,
+                 "          there are no test images, and so there is no figure");
+        return cli_file_save(&session->file);
+    }
     INV_TRY(inv_measure_inverse(session->materials.net, session->materials.inverse, point,
                                 &session->materials.data->test, &quality));
     INV_TRY(inv_run_set_real(session->file.run, path, "l1_per_pixel", quality.l1_per_pixel));

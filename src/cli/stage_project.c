@@ -47,12 +47,23 @@ static size_t test_count(const cli_session *session)
     return wanted < all ? wanted : all;
 }
 
+static inv_status check_test_images(const cli_session *session)
+{
+    if (session->materials.data->test.count > 0)
+        return INV_OK;
+    return INV_ERROR(INV_ECONFIG,
+                     "project: %s has no test images; invproj project --images IMAGE... projects "
+                     "others",
+                     session->materials.data->name);
+}
+
 static inv_status take_test_images(cli_session *session, projection *p)
 {
     const inv_part *test = &session->materials.data->test;
     const size_t n = test_count(session);
     void *label = NULL;
     inv_status status = INV_OK;
+    INV_TRY(check_test_images(session));
     INV_TRY(projection_open(p, n, test->pixels));
     INV_TRY(inv_calloc(n, sizeof(unsigned), "labels", &label));
     p->label = label;
@@ -63,21 +74,22 @@ done:
     return status;
 }
 
-/* PNG files count one each; an IDX file may fill what the count leaves. */
+/* Pictures count one each; an IDX file may fill what the count leaves. */
 static inv_status take_given_images(cli_session *session, projection *p)
 {
-    const size_t files = session->file.options->operand_count - 1;
     const size_t wanted = session->file.experiment->project.images;
-    const size_t maximum = files > wanted ? files : wanted;
     cli_images images = {0};
     size_t used = 0;
     inv_status status = INV_OK;
-    if (files == 0)
+    if (session->file.options->operand_count < 2)
         return INV_ERROR(INV_EINVAL, "--images: no image is given; usage: invproj project RUN.h5 "
                                      "--images IMAGE...");
-    INV_TRY(projection_open(p, maximum, inv_net_units(session->materials.net, 0)));
     INV_TRY(cli_images_open(&session->file, session->materials.net, &images));
+    const size_t maximum = images.file_count > wanted ? images.file_count : wanted;
+    INV_TRY(projection_open(p, maximum, inv_net_units(session->materials.net, 0)));
     INV_TRY(cli_images_next(&images, maximum, p->originals, NULL, &used));
+    if (used == 0)
+        INV_FAIL(INV_EDATA, "--images: none of the files can be read");
     cli_images_advise(&images, &session->progress);
     p->originals->size1 = p->images->size1 = used;
 done:
@@ -136,7 +148,9 @@ done:
 
 static inv_status check_project(const cli_session *session, inv_net *untrained)
 {
-    const inv_status status = cli_stage_need_inverse(session->file.experiment, "project");
+    inv_status status = check_test_images(session);
+    if (status == INV_OK)
+        status = cli_stage_need_inverse(session->file.experiment, "project");
     return status == INV_OK
                ? check_pictures(&session->file, inv_net_shape(untrained, 0), test_count(session))
                : status;

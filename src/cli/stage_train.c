@@ -53,16 +53,22 @@ static inv_status measure_net(cli_session *session)
 {
     double accuracy = 0.0, validation = 0.0;
     inv_status status = INV_OK;
-    INV_TRY(
-        inv_measure_accuracy(session->materials.net, &session->materials.data->test, &accuracy));
-    INV_TRY(inv_run_set_real(session->file.run, "/network", "accuracy", accuracy));
+    const inv_part *test = &session->materials.data->test;
+    if (test->count > 0) {
+        INV_TRY(inv_measure_accuracy(session->materials.net, test, &accuracy));
+        INV_TRY(inv_run_set_real(session->file.run, "/network", "accuracy", accuracy));
+    }
     if (session->materials.data->validation.count > 0) {
         INV_TRY(inv_measure_accuracy(session->materials.net, &session->materials.data->validation,
                                      &validation));
         INV_TRY(inv_run_set_real(session->file.run, "/network", "validation_accuracy", validation));
     }
     INV_TRY(cli_file_save(&session->file));
-    cli_note(&session->progress, "          accuracy %.4f on the test images", accuracy);
+    if (test->count > 0)
+        cli_note(&session->progress, "          accuracy %.4f on the test images", accuracy);
+    else
+        cli_note(&session->progress,
+                 "          there are no test images, and so there is no figure");
 done:
     return status;
 }

@@ -285,10 +285,12 @@ static inv_status read_parts(inv_sources *sources, const inv_data_spec *spec, in
     INV_TRY(read_pair(sources, INV_TRAIN_IMAGES, INV_TRAIN_LABELS, spec, data,
                       &data->images[TRAIN_PART], &data->labels[TRAIN_PART],
                       data->sha256 + INV_TRAIN_IMAGES));
-    INV_TRY(read_pair(sources, INV_TEST_IMAGES, INV_TEST_LABELS, spec, data,
-                      &data->images[TEST_PART], &data->labels[TEST_PART],
-                      data->sha256 + INV_TEST_IMAGES));
-    INV_TRY(check_shapes(sources, data->images[TRAIN_PART], "test", data->images[TEST_PART]));
+    if (inv_sources_has(sources, INV_TEST_IMAGES)) {
+        INV_TRY(read_pair(sources, INV_TEST_IMAGES, INV_TEST_LABELS, spec, data,
+                          &data->images[TEST_PART], &data->labels[TEST_PART],
+                          data->sha256 + INV_TEST_IMAGES));
+        INV_TRY(check_shapes(sources, data->images[TRAIN_PART], "test", data->images[TEST_PART]));
+    }
     INV_TRY(read_validation(sources, spec, data));
 done:
     return status;
@@ -298,10 +300,10 @@ static inv_part part_of(const inv_dataset *data, int part)
 {
     const inv_idx *idx = data->images[part];
     return (inv_part){
-        .count = idx->dims[0],
+        .count = idx ? idx->dims[0] : 0,
         .pixels = inv_shape_size(data->shape),
-        .type = idx->type,
-        .images = idx->data,
+        .type = data->images[TRAIN_PART]->type,
+        .images = idx ? idx->data : NULL,
         .labels = data->labels[part],
         .value = data->value,
         .divides = data->divides,

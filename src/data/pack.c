@@ -19,19 +19,20 @@
 #include "invproj/dataset.h"
 #include "invproj/file.h"
 #include "invproj/fit.h"
-#include "invproj/png.h"
+#include "invproj/image_file.h"
 #include "invproj/rng.h"
 
 #define DIGITS       "0123456789"
 #define CENTRED_SIDE 28 /* where no size is given */
 
-enum { TRAIN, TEST, PARTS };
+enum { TRAIN, TEST, VALIDATION, PARTS };
 
 /* One file. */
 typedef struct item {
     char *path;
     uint16_t label;
-    bool test;
+    int part;
+    bool broken; /* it cannot be read */
 } item;
 
 struct inv_pack {
@@ -40,8 +41,8 @@ struct inv_pack {
     char (*classes)[INV_NAME_MAX];
     item *items; /* [report.images], in the order in which they are packed */
     size_t room, done;
-    size_t placed[PARTS];
-    unsigned char *bytes; /* [report.images, shape]: those to train on, then those to test on */
+    size_t listed[PARTS], placed[PARTS]; /* files, and images read of them */
+    unsigned char *bytes; /* [report.images, shape]: part by part, with room for all listed */
     float *fitted;        /* one image */
 };
 
@@ -113,7 +114,7 @@ static inv_status join(const char *folder, const char *name, char **out)
 }
 
 /* Takes over `path`. */
-static inv_status add_item(inv_pack *pack, char *path, size_t label, bool test)
+static inv_status add_item(inv_pack *pack, char *path, size_t label, int part)
 {
     if (pack->report.images == pack->room) {
         const size_t room = 2 * pack->room + 1024;
@@ -125,18 +126,12 @@ static inv_status add_item(inv_pack *pack, char *path, size_t label, bool test)
         pack->items = items;
         pack->room = room;
     }
-    pack->items[pack->report.images++] = (item){path, (uint16_t)label, test};
+    pack->items[pack->report.images++] = (item){path, (uint16_t)label, part, false};
     return INV_OK;
 }
 
-static bool ends_in_png(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-    return dot && strcasecmp(dot, ".png") == 0;
-}
-
-/* The PNG files of one class. */
-static inv_status list_class(inv_pack *pack, const char *folder, size_t label, bool test)
+/* The pictures of one class. */
+static inv_status list_class(inv_pack *pack, const char *folder, size_t label, int part)
 {
     struct dirent **entries = NULL;
     int count = 0;
@@ -146,15 +141,15 @@ static inv_status list_class(inv_pack *pack, const char *folder, size_t label, b
     for (int i = 0; i < count; i++) {
         char *path = NULL;
         INV_TRY(join(folder, entries[i]->d_name, &path));
-        if (ends_in_png(path) && !is_folder(path)) {
-            INV_TRY(add_item(pack, path, label, test));
+        if (inv_image_named(path) && !is_folder(path)) {
+            INV_TRY(add_item(pack, path, label, part));
         } else {
             pack->report.skipped++;
             free(path);
         }
     }
     if (pack->report.images == before)
-        INV_FAIL(INV_EDATA, "%s: holds no PNG file; remove the folder or fill it", folder);
+        INV_FAIL(INV_EDATA, "%s: holds no PNG or JPEG file; remove the folder or fill it", folder);
 done:
     free_entries(entries, count);
     return status;
@@ -186,8 +181,8 @@ static inv_status find_class(const inv_pack *pack, const char *folder, const cha
     return INV_ERROR(INV_EDATA, "%s/%s: no class to train on has that name", folder, name);
 }
 
-/* The folders in `folder`: each makes a class or, where they are to test on, is one already. */
-static inv_status list_part(inv_pack *pack, const char *folder, bool test)
+/* The folders in `folder`: each makes a class or, where they are not to train on, is one already. */
+static inv_status list_part(inv_pack *pack, const char *folder, int part)
 {
     struct dirent **entries = NULL;
     int count = 0;
@@ -198,9 +193,9 @@ static inv_status list_part(inv_pack *pack, const char *folder, bool test)
         size_t label = pack->report.classes;
         INV_TRY(join(folder, entries[i]->d_name, &path));
         if (is_folder(path)) {
-            INV_TRY(test ? find_class(pack, folder, entries[i]->d_name, &label)
-                         : add_class(pack, folder, entries[i]->d_name));
-            INV_TRY(list_class(pack, path, label, test));
+            INV_TRY(part == TRAIN ? add_class(pack, folder, entries[i]->d_name)
+                                  : find_class(pack, folder, entries[i]->d_name, &label));
+            INV_TRY(list_class(pack, path, label, part));
         } else {
             pack->report.skipped++;
         }
@@ -209,7 +204,7 @@ static inv_status list_part(inv_pack *pack, const char *folder, bool test)
     }
     if (pack->report.classes < 2)
         INV_FAIL(INV_EDATA,
-                 "%s: holds %zu folders; one for each class is needed, with its PNG files in it, "
+                 "%s: holds %zu folders; one for each class is needed, with its pictures in it, "
                  "and at least two classes are needed",
                  folder, pack->report.classes);
 done:
@@ -218,46 +213,70 @@ done:
     return status;
 }
 
-/* Whether the folder is divided already: folders train and test, and no other. */
-static inv_status is_divided(const char *folder, bool *divided)
+/* What people call the folders of parts, in any case and perhaps with "-images" behind it. */
+static const char *const part_names[PARTS][4] = {[TRAIN] = {"train", "training"},
+                                                 [TEST] = {"test", "testing"},
+                                                 [VALIDATION] = {"valid", "validation", "val"}};
+
+/* The part that a folder of that name is of; PARTS: none. */
+static int part_named(const char *name)
+{
+    size_t length = strlen(name);
+    if (length > 7 && strchr("-_ ", name[length - 7]) &&
+        strcasecmp(name + length - 6, "images") == 0)
+        length -= 7;
+    for (int part = TRAIN; part < PARTS; part++)
+        for (size_t i = 0; part_names[part][i]; i++)
+            if (strlen(part_names[part][i]) == length &&
+                strncasecmp(name, part_names[part][i], length) == 0)
+                return part;
+    return PARTS;
+}
+
+/* The folders of the parts, each the caller's to free, where the folder is divided already: it holds
+ * one to train on, one or two of the others, and no other folder. All NULL where it is not. */
+static inv_status find_parts(const char *folder, char *parts[PARTS])
 {
     struct dirent **entries = NULL;
-    int count = 0, named = 0, others = 0;
+    int count = 0, others = 0;
     inv_status status = list_folder(folder, &entries, &count);
     for (int i = 0; status == INV_OK && i < count; i++) {
-        const char *name = entries[i]->d_name;
+        const int part = part_named(entries[i]->d_name);
         char *path = NULL;
-        status = join(folder, name, &path);
-        if (status == INV_OK && is_folder(path)) {
-            const bool part = strcmp(name, "train") == 0 || strcmp(name, "test") == 0;
-            named += part;
-            others += !part;
+        status = join(folder, entries[i]->d_name, &path);
+        if (status != INV_OK || !is_folder(path)) {
+            free(path);
+        } else if (part < PARTS && !parts[part]) {
+            parts[part] = path;
+        } else {
+            others++;
+            free(path);
         }
-        free(path);
     }
-    *divided = named == 2 && others == 0;
+    const bool divided =
+        others == 0 && parts[TRAIN] != NULL && (parts[TEST] != NULL || parts[VALIDATION] != NULL);
+    for (int part = TRAIN; part < PARTS && !divided; part++) {
+        free(parts[part]);
+        parts[part] = NULL;
+    }
     free_entries(entries, count);
     return status;
 }
 
 static inv_status list_all(inv_pack *pack)
 {
-    const char *folder = pack->spec.folder;
-    bool *divided = &pack->report.divided;
-    char *train = NULL, *test = NULL;
+    char *parts[PARTS] = {NULL};
     inv_status status = INV_OK;
-    INV_TRY(is_divided(folder, divided));
-    if (*divided) {
-        INV_TRY(join(folder, "train", &train));
-        INV_TRY(join(folder, "test", &test));
-        INV_TRY(list_part(pack, train, false));
-        INV_TRY(list_part(pack, test, true));
-    } else {
-        INV_TRY(list_part(pack, folder, false));
-    }
+    INV_TRY(find_parts(pack->spec.folder, parts));
+    pack->report.divided = parts[TRAIN] != NULL;
+    if (!pack->report.divided)
+        return list_part(pack, pack->spec.folder, TRAIN);
+    for (int part = TRAIN; part < PARTS; part++)
+        if (parts[part])
+            INV_TRY(list_part(pack, parts[part], part));
 done:
-    free(train);
-    free(test);
+    for (int part = TRAIN; part < PARTS; part++)
+        free(parts[part]);
     return status;
 }
 
@@ -273,8 +292,16 @@ static void set_aside(inv_pack *pack, gsl_rng *rng)
         const size_t n = end - first, wanted = (size_t)lround(pack->spec.test * (double)n);
         gsl_ran_shuffle(rng, pack->items + first, n, sizeof *pack->items);
         for (size_t i = 0; i < wanted && i + 1 < n; i++)
-            pack->items[first + i].test = true;
+            pack->items[first + i].part = TEST;
+        pack->report.untested += pack->spec.test > 0.0 && (wanted == 0 || n == 1);
     }
+}
+
+static void tell_parts(inv_pack *pack, const size_t count[PARTS])
+{
+    pack->report.train = count[TRAIN];
+    pack->report.test = count[TEST];
+    pack->report.validation = count[VALIDATION];
 }
 
 static inv_status divide(inv_pack *pack)
@@ -287,9 +314,9 @@ static inv_status divide(inv_pack *pack)
         set_aside(pack, rng);
     gsl_ran_shuffle(rng, pack->items, pack->report.images, sizeof *pack->items);
     for (size_t i = 0; i < pack->report.images; i++)
-        pack->report.test += pack->items[i].test;
-    pack->report.train = pack->report.images - pack->report.test;
+        pack->listed[pack->items[i].part]++;
     inv_rng_free(rng);
+    tell_parts(pack, pack->listed);
     return INV_OK;
 }
 
@@ -369,15 +396,13 @@ const char *inv_pack_class(const inv_pack *pack, size_t i)
 
 /* ---- reading ---- */
 
-static size_t part_count(const inv_pack *pack, int part)
-{
-    return part == TRAIN ? pack->report.train : pack->report.test;
-}
-
 /* Where the images of a part begin. */
 static size_t part_first(const inv_pack *pack, int part)
 {
-    return part == TRAIN ? 0 : pack->report.train;
+    size_t first = 0;
+    for (int before = TRAIN; before < part; before++)
+        first += pack->listed[before];
+    return first;
 }
 
 /* The first image tells the size, where the caller did not. */
@@ -442,21 +467,19 @@ static inv_status centre(inv_pack *pack, const char *path, inv_shape given, cons
     inv_status status =
         inv_centre_image(given, values, pack->report.shape, &pixels, pack->fitted, &found);
     pack->report.blank += !found;
-    return status == INV_EINVAL ? INV_ERROR(INV_EDATA, "%s: %s", path, inv_error_message())
-                                : status;
+    if (status == INV_EINVAL)
+        return INV_ERROR(INV_EDATA, "%s: %s", path, inv_error_message());
+    return status;
 }
 
-inv_status inv_pack_step(inv_pack *pack)
+/* Makes an image of the file's bytes. */
+static inv_status take(inv_pack *pack, const item *it, inv_shape given, float *values)
 {
-    const item *it = &pack->items[pack->done];
-    const int part = it->test ? TEST : TRAIN;
-    inv_shape given = {0};
-    float *values = NULL, ground = 0.0f;
+    float ground = 0.0f;
     inv_status status = INV_OK;
-    INV_TRY(inv_png_read(it->path, pack->spec.invert ? 1.0f : 0.0f, &given, &values));
     for (size_t i = 0; pack->spec.invert && i < inv_shape_size(given); i++)
         values[i] = 1.0f - values[i];
-    if (pack->done == 0)
+    if (!pack->bytes)
         INV_TRY(begin(pack, given));
     INV_TRY(check_size(pack, it->path, given));
     if (!pack->spec.grey && !pack->spec.centre && pack->report.shape.channels == 1 &&
@@ -468,31 +491,69 @@ inv_status inv_pack_step(inv_pack *pack)
     else
         INV_TRY(inv_fit_image(given, values, pack->report.shape, ground, pack->fitted));
     const size_t size = inv_shape_size(pack->report.shape);
-    unsigned char *to = pack->bytes + (part_first(pack, part) + pack->placed[part]) * size;
+    unsigned char *to = pack->bytes + (part_first(pack, it->part) + pack->placed[it->part]) * size;
     for (size_t i = 0; i < size; i++)
         to[i] = (unsigned char)lroundf(255.0f * pack->fitted[i]);
-    pack->placed[part]++;
-    pack->done++;
+    pack->placed[it->part]++;
 done:
+    return status;
+}
+
+inv_status inv_pack_step(inv_pack *pack)
+{
+    item *it = &pack->items[pack->done];
+    inv_shape given = {0};
+    float *values = NULL;
+    inv_status status = inv_image_read(it->path, pack->spec.invert ? 1.0f : 0.0f, &given, &values);
+    it->broken = status != INV_OK && status != INV_ENOMEM;
+    pack->report.broken += it->broken;
+    if (status == INV_OK)
+        status = take(pack, it, given, values);
+    if (status == INV_OK || it->broken)
+        pack->done++;
+    if (pack->done == pack->report.images)
+        tell_parts(pack, pack->placed);
     free(values);
     return status;
 }
 
 /* ---- saving ---- */
 
+/* What the names of a part's files begin with. */
+static const char *const file_names[PARTS] = {
+    [TRAIN] = "train", [TEST] = "t10k", [VALIDATION] = "val"};
+
+/* Of each class an image to train on must be left. */
+static inv_status check_broken(const inv_pack *pack)
+{
+    size_t left[INV_CLASSES_MAX] = {0};
+    if (pack->report.broken > 0 && !pack->spec.skip_broken)
+        return INV_ERROR(INV_EDATA,
+                         "%s: %zu of %zu files cannot be read; mend or remove them, or leave them "
+                         "out with --skip-broken",
+                         pack->spec.folder, pack->report.broken, pack->report.images);
+    for (size_t i = 0; i < pack->report.images; i++)
+        if (pack->items[i].part == TRAIN && !pack->items[i].broken)
+            left[pack->items[i].label]++;
+    for (size_t c = 0; c < pack->report.classes; c++)
+        if (left[c] == 0)
+            return INV_ERROR(INV_EDATA, "%s: class %s has no file to train on that can be read",
+                             pack->spec.folder, pack->classes[c]);
+    return INV_OK;
+}
+
 static inv_status write_images(const inv_pack *pack, const char *folder, int part)
 {
     const inv_shape shape = pack->report.shape;
     const bool colour = shape.channels == 3;
-    const size_t count = part_count(pack, part);
+    const size_t count = pack->placed[part];
     char *path = NULL, name[64];
     const inv_idx idx = {.type = INV_IDX_UBYTE,
                          .rank = colour ? 4 : 3,
                          .dims = {count, shape.height, shape.width, 3},
                          .size = count * inv_shape_size(shape),
                          .data = pack->bytes + part_first(pack, part) * inv_shape_size(shape)};
-    snprintf(name, sizeof name, "%s-images-idx%d-ubyte", part == TRAIN ? "train" : "t10k",
-             colour ? 4 : 3);
+    snprintf(name, sizeof name, "%s-images-idx%d-ubyte", file_names[part], colour ? 4 : 3);
     inv_status status = join(folder, name, &path);
     if (status == INV_OK)
         status = inv_idx_write(path, &idx);
@@ -503,7 +564,7 @@ static inv_status write_images(const inv_pack *pack, const char *folder, int par
 static inv_status write_labels(const inv_pack *pack, const char *folder, int part)
 {
     const bool wide = pack->report.classes > 256;
-    const size_t count = part_count(pack, part);
+    const size_t count = pack->placed[part];
     char *path = NULL, name[64];
     void *memory = NULL;
     inv_idx idx = {
@@ -513,15 +574,14 @@ static inv_status write_labels(const inv_pack *pack, const char *folder, int par
     INV_TRY(inv_calloc(count, sizeof(int16_t), "the labels", &memory));
     idx.data = memory;
     for (size_t i = 0; i < pack->report.images; i++) {
-        if (pack->items[i].test != (part == TEST))
+        if (pack->items[i].part != part || pack->items[i].broken)
             continue;
         if (wide)
             ((int16_t *)memory)[used++] = (int16_t)pack->items[i].label;
         else
             ((unsigned char *)memory)[used++] = (unsigned char)pack->items[i].label;
     }
-    snprintf(name, sizeof name, "%s-labels-idx1-%s", part == TRAIN ? "train" : "t10k",
-             wide ? "short" : "ubyte");
+    snprintf(name, sizeof name, "%s-labels-idx1-%s", file_names[part], wide ? "short" : "ubyte");
     INV_TRY(join(folder, name, &path));
     INV_TRY(inv_idx_write(path, &idx));
 done:
@@ -552,7 +612,7 @@ static inv_status write_all(const inv_pack *pack, const char *folder)
 {
     inv_status status = INV_OK;
     for (int part = TRAIN; part < PARTS; part++)
-        if (part_count(pack, part) > 0) {
+        if (pack->placed[part] > 0) {
             INV_TRY(write_images(pack, folder, part));
             INV_TRY(write_labels(pack, folder, part));
         }
@@ -642,6 +702,7 @@ inv_status inv_pack_save(const inv_pack *pack)
     if (pack->done < pack->report.images)
         INV_FAIL(INV_EINVAL, "%s: %zu of %zu images are read", out, pack->done,
                  pack->report.images);
+    INV_TRY(check_broken(pack));
     INV_TRY(inv_file_make_folder(out)); /* and those it is in */
     sweep(out);
     if (asprintf(&temporary, "%.*s.%ld.tmp", (int)name_length(out), out, (long)getpid()) < 0) {

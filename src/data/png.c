@@ -13,12 +13,12 @@
 
 #include "base/sniff.h"
 #include "data/font.h"
+#include "data/image_limits.h"
+#include "data/png_decode.h"
 #include "invproj/file.h"
 
 #define SIDE_MAX   ((size_t)INT32_MAX) /* the format's own limit */
 #define PIXELS_MAX ((size_t)1 << 28)   /* of a sheet */
-#define READ_MAX   ((size_t)1 << 25)   /* of an image read, which takes 16 bytes a pixel */
-#define FILE_MAX   ((size_t)64 << 20)  /* bytes of a file that is read */
 #define TEXT_MAX   ((size_t)1 << 20)   /* bytes of one text */
 #define TEXTS_MAX  ((size_t)1000)      /* libpng reads no more than this many back */
 #define KEY_MAX    ((size_t)79)        /* the format's own limit */
@@ -239,10 +239,14 @@ static void draw_caption_row(const struct drawing *d, const char *text, size_t r
     const size_t width = d->shape.width * d->sheet->zoom, channels = d->shape.channels;
     if (row < 1 || row > INV_FONT_HEIGHT)
         return;
-    for (size_t i = 0; text[i] && (i + 1) * LETTER_WIDTH <= width; i++)
+    for (size_t i = 0; *text && (i + 1) * LETTER_WIDTH <= width; text++) {
+        if (((unsigned char)*text & 0xc0) == 0x80)
+            continue; /* a character of several bytes has one mark */
         for (size_t x = 0; x < INV_FONT_WIDTH; x++)
-            if (inv_font_dot(text[i], row - 1, x))
+            if (inv_font_dot(*text, row - 1, x))
                 memset(out + (i * LETTER_WIDTH + x) * channels, CAPTION_GREY, channels);
+        i++;
+    }
 }
 
 /* Makes d->line the screen line `y` of the sheet. Lines come in order: a zoomed row is drawn once.
@@ -481,9 +485,9 @@ static inv_status begin_read(const char *path, const unsigned char *bytes, size_
         return INV_ERROR(INV_EFORMAT, "%s: PNG file cannot be decoded: %s", path, image->message);
     const bool colour = image->format & PNG_FORMAT_FLAG_COLOR;
     *shape = (inv_shape){image->height, image->width, colour ? 3 : 1};
-    if (shape->height > READ_MAX / shape->width)
+    if (shape->height > IMAGE_PIXELS_MAX / shape->width)
         return INV_ERROR(INV_EDATA, "%s: %zu x %zu pixels; at most %zu are read: make it smaller",
-                         path, shape->width, shape->height, READ_MAX);
+                         path, shape->width, shape->height, IMAGE_PIXELS_MAX);
     /* with alpha, because libpng's own laying over a colour is off by 20 greys in the dark */
     image->format = colour ? PNG_FORMAT_RGBA : PNG_FORMAT_GA;
     /* Without this, libpng takes 16-bit samples that come without a gamma for linear light; the
@@ -519,15 +523,13 @@ inv_status inv_png_is(const char *path, bool *is)
     return status;
 }
 
-inv_status inv_png_read(const char *path, float ground, inv_shape *shape, float **values)
+inv_status inv_png_decode(const char *path, const unsigned char *bytes, size_t size, float ground,
+                          inv_shape *shape, float **values)
 {
     inv_status status = INV_OK;
     png_image image = {.version = PNG_IMAGE_VERSION};
-    unsigned char *bytes = NULL;
     void *pixels = NULL, *memory = NULL;
-    size_t size = 0;
     *values = NULL;
-    INV_TRY(inv_file_read(path, FILE_MAX, &bytes, &size));
     INV_TRY(begin_read(path, bytes, size, &image, shape));
     const size_t area = shape->width * shape->height;
     INV_TRY(inv_calloc(area, shape->channels + 1, "the pixels of a picture", &pixels));
@@ -541,6 +543,17 @@ done:
     png_image_free(&image);
     free(memory);
     free(pixels);
+    return status;
+}
+
+inv_status inv_png_read(const char *path, float ground, inv_shape *shape, float **values)
+{
+    unsigned char *bytes = NULL;
+    size_t size = 0;
+    *values = NULL;
+    inv_status status = inv_file_read(path, IMAGE_BYTES_MAX, &bytes, &size);
+    if (status == INV_OK)
+        status = inv_png_decode(path, bytes, size, ground, shape, values);
     free(bytes);
     return status;
 }

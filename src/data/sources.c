@@ -158,13 +158,15 @@ static inv_status missing(const char *folder, const listing *l, int which, const
                          roles[which].words[0], stem, count ? "; there are " : "", stems);
     for (int i = 0; i < l->count; i++) {
         const char *ending = strrchr(l->entries[i]->d_name, '.');
-        if (ending && strcmp(ending, ".npz") == 0)
+        if (roles[which].usual && ending && strcmp(ending, ".npz") == 0)
             return INV_ERROR(INV_EIO,
                              "%s: neither %s nor %s.gz is there; if %s holds them all, "
                              "give that: --data %s/%s",
                              folder, roles[which].usual, roles[which].usual, l->entries[i]->d_name,
                              folder, l->entries[i]->d_name);
     }
+    if (!roles[which].usual)
+        return INV_ERROR(INV_EIO, "%s: no %s are there", folder, roles[which].words[0]);
     return INV_ERROR(INV_EIO, "%s: neither %s nor %s.gz is there", folder, roles[which].usual,
                      roles[which].usual);
 }
@@ -208,12 +210,22 @@ static inv_status find_in_folder(inv_sources *s, const listing *l, int which, co
     if (s->where[which])
         return INV_OK;
     INV_TRY(find_by_words(s->path, l, which, stem, &found));
-    if (!found && which < INV_DATA_FILES)
-        return missing(s->path, l, which, stem);
     if (found)
         INV_TRY(keep_where(s, which, slash, found));
 done:
     return status;
+}
+
+/* The first of the files that must be there and is not; INV_SOURCES: none. There must be images and
+ * labels to train on; of the others both or neither. */
+static int find_missing(const inv_sources *s)
+{
+    for (int images = INV_TRAIN_IMAGES; images < INV_SOURCES; images += 2)
+        if (images == INV_TRAIN_IMAGES || s->where[images] || s->where[images + 1])
+            for (int which = images; which < images + 2; which++)
+                if (!s->where[which])
+                    return which;
+    return INV_SOURCES;
 }
 
 static inv_status open_folder(inv_sources *s, const char *stem)
@@ -224,6 +236,11 @@ static inv_status open_folder(inv_sources *s, const char *stem)
     INV_TRY(listing_open(s->path, &l));
     for (int which = 0; which < INV_SOURCES; which++)
         INV_TRY(find_in_folder(s, &l, which, stem));
+    const int lacking = find_missing(s);
+    if (lacking < INV_SOURCES) {
+        status = missing(s->path, &l, lacking, stem);
+        goto done;
+    }
     const char *name = inv_sources_name(s, INV_TRAIN_IMAGES);
     if (says_role(INV_TRAIN_IMAGES, name, &prefix))
         snprintf(s->stem, sizeof s->stem, "%.*s", (int)stem_length(name, prefix), name);
@@ -246,13 +263,16 @@ static void list_arrays(const inv_npz *npz, char text[LIST_BYTES])
 
 static inv_status find_array(inv_sources *s, int which)
 {
-    char arrays[LIST_BYTES];
     for (size_t i = 0; i < inv_npz_count(s->npz); i++)
         for (size_t j = 0; roles[which].words[j]; j++)
             if (strcasecmp(inv_npz_name(s->npz, i), roles[which].words[j]) == 0)
                 return keep_where(s, which, ": ", inv_npz_name(s->npz, i));
-    if (which >= INV_DATA_FILES)
-        return INV_OK;
+    return INV_OK;
+}
+
+static inv_status array_missing(const inv_sources *s, int which)
+{
+    char arrays[LIST_BYTES];
     list_arrays(s->npz, arrays);
     return INV_ERROR(INV_EDATA,
                      "%s: holds no %s; a data set has x_train, y_train, x_test and y_test, or "
@@ -266,6 +286,9 @@ static inv_status open_archive(inv_sources *s)
     INV_TRY(inv_npz_open(s->path, &s->npz));
     for (int which = 0; which < INV_SOURCES; which++)
         INV_TRY(find_array(s, which));
+    const int lacking = find_missing(s);
+    if (lacking < INV_SOURCES)
+        status = array_missing(s, lacking);
 done:
     return status;
 }

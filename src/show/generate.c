@@ -215,6 +215,9 @@ static inv_status check(const inv_generate_spec *spec, const inv_net *net,
         if (spec->classes.values[i] >= classes)
             return INV_ERROR(INV_ECONFIG, "%s.classes: class %zu does not exist (0 to %zu)", stage,
                              spec->classes.values[i], classes - 1);
+    if (spec->targets.count > 0 && material->data && material->data->test.count == 0)
+        return INV_ERROR(INV_ECONFIG, "%s.targets: %s has no test images", stage,
+                         material->data->name);
     for (size_t i = 0; i < spec->targets.count && material->data; i++)
         if (spec->targets.values[i] >= material->data->test.count)
             return INV_ERROR(INV_ECONFIG, "%s.targets: test image %zu does not exist (0 to %zu)",
