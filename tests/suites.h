@@ -22,6 +22,7 @@
     X(config)                                                                                      \
     X(fields)                                                                                      \
     X(help)                                                                                        \
+    X(columns)                                                                                     \
     X(idx)                                                                                         \
     X(font)                                                                                        \
     X(zip)                                                                                         \
@@ -62,6 +63,7 @@
     X(seal)                                                                                        \
     X(fit)                                                                                         \
     X(centre)                                                                                      \
+    X(image_file)                                                                                  \
     X(png)                                                                                         \
     X(experiment)                                                                                  \
     X(experiment_help)                                                                             \
@@ -72,6 +74,7 @@
     X(cli_train)                                                                                   \
     X(cli_images)                                                                                  \
     X(cli_data)                                                                                    \
+    X(cases)                                                                                       \
     X(cli_engine)                                                                                  \
     X(cli_usage)                                                                                   \
     X(cli_completion)                                                                              \

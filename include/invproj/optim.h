@@ -11,6 +11,8 @@
 #ifndef INVPROJ_OPTIM_H
 #define INVPROJ_OPTIM_H
 
+#include <stdbool.h>
+
 #include "invproj/array.h"
 #include "invproj/config.h"
 #include "invproj/status.h"
@@ -28,7 +30,9 @@ typedef struct inv_optim_spec {
     double rho;          /* rmsprop */
     double beta1, beta2; /* adam, adamw */
     double epsilon;      /* all but gradient_descent and sgd */
-    double decay;        /* adamw */
+    bool epsilon_inside; /* adagrad, rmsprop: it is added under the root */
+    double decay;        /* adamw, */
+    bool decay_all;      /* of every parameter, not of kernels alone */
 } inv_optim_spec;
 
 extern const inv_choice inv_optim_types[];
@@ -42,8 +46,8 @@ const inv_field *inv_optim_fields(const char *type); /* the keys that go with a 
                                               .help = "how steps are taken down the gradient"      \
     }
 
-/* Sets the inv_optim_spec at `spec` to the type's defaults: Keras's, and for adagrad TensorFlow 1's
- * epsilon. A type that does not exist leaves it. */
+/* Sets the inv_optim_spec at `spec` to the type's defaults: Keras 3's, and for adagrad TensorFlow 1's
+ * epsilon, which is none. A type that does not exist leaves it. */
 void inv_optim_start(const char *type, void *spec);
 
 typedef struct inv_optim inv_optim;
@@ -60,19 +64,25 @@ void inv_optim_set_rate(inv_optim *optim, double rate);
  * gradient_descent:  w -= rate g
  * sgd:               m = momentum m - rate g;  w += m, or, with nesterov, w += momentum m - rate g
  *     as Keras (Sutskever, Martens, Dahl, Hinton 2013); PyTorch leaves the rate out of m
- * adagrad:           a += g^2;  w -= rate g / (sqrt(a) + epsilon)
+ * adagrad:           a += g^2;  w -= rate g / sqrt(a + epsilon), or, without epsilon_inside, over
+ *                    sqrt(a) + epsilon
  *     Duchi, Hazan, Singer 2011; a starts at `accumulator`. TensorFlow 1's AdagradOptimizer has no
- *     epsilon; Keras 2's (until 2.10) has 1e-7
- * rmsprop:           v = rho v + (1 - rho) g^2;  m = momentum m + rate g / (sqrt(v) + epsilon);
- *                    w -= m
- *     Hinton, Coursera 2012, lecture 6e, as Keras 2 (until 2.10); PyTorch leaves the rate out of m
+ *     epsilon; Keras 3's is 1e-7, inside; Keras 2 (until 2.10) and PyTorch have it outside
+ * rmsprop:           v = rho v + (1 - rho) g^2;  m = momentum m + rate g / sqrt(v + epsilon), or,
+ *                    without epsilon_inside, over sqrt(v) + epsilon;  w -= m
+ *     Hinton, Coursera 2012, lecture 6e; inside as Keras 3 (and 2.11 on), outside as Keras 2 until
+ *     2.10 and PyTorch, which leaves the rate out of m
  * adam:              m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;
  *                    w -= rate sqrt(1 - beta2^t) / (1 - beta1^t) m / (sqrt(v) + epsilon)
  *     Kingma and Ba 2015, at step t, the first being 1; epsilon is the paper's "epsilon hat", as in
  *     Keras, whose default of 1e-7 it has. PyTorch's 1e-8 is added after the correction of v
  * adamw:             w -= rate decay w (inv_optim_decay), then as adam
- *     Loshchilov and Hutter 2019; decay is Keras's 0.004 by default, PyTorch's is 0.01 */
+ *     Loshchilov and Hutter 2019; decay is Keras's 0.004 by default, PyTorch's is 0.01; both
+ *     decay every parameter, as decay_all says */
 void inv_optim_step(inv_optim *optim, float *values, const float *gradient);
+
+/* Whether inv_optim_decay is for every parameter; else it is for kernels. */
+bool inv_optim_decays_all(const inv_optim *optim);
 
 /* adamw's decay of n values, w -= rate decay w, to be called before a step for those values that
  * are to decay; the other types do nothing. */

@@ -303,4 +303,7 @@ INV_MUST_CHECK inv_status cli_print_figures(const cli_file *file);
 /* The same of the newest result alone, and where it stands. */
 INV_MUST_CHECK inv_status cli_print_result(const cli_file *file);
 
+/* The history of training and of inverses on stdout, as CSV: a line each step. INV_EFORMAT. */
+INV_MUST_CHECK inv_status cli_print_history(const inv_run *run);
+
 #endif

@@ -569,8 +569,18 @@ static void print_json(gathering *g, const json_t *all)
     putchar('\n');
 }
 
-static const cli_option own_options[] = {
-    {.shared = CLI_ARCH}, {.shared = CLI_KEY_OF}, {.shared = CLI_JSON}, {.shared = CLI_HELP}, {0}};
+typedef struct own {
+    bool history;
+} own;
+
+static const cli_option own_options[] = {{.shared = CLI_ARCH},
+                                         {.shared = CLI_KEY_OF},
+                                         {.shared = CLI_JSON},
+                                         {0, "history", NULL,
+                                          "print the history of training and of inverses as CSV",
+                                          CLI_FLAG, .offset = offsetof(own, history)},
+                                         {.shared = CLI_HELP},
+                                         {0}};
 
 static inv_status run(const cli_options *options)
 {
@@ -581,6 +591,11 @@ static inv_status run(const cli_options *options)
         status = cli_open_run(options, NULL, options->operands[0], CLI_READ, &run);
     if (status != INV_OK)
         return status;
+    if (((const own *)options->own)->history) {
+        status = cli_print_history(run);
+        inv_run_free(run);
+        return status;
+    }
     g.run = run;
     json_t *all = gather(&g);
     if (g.status == INV_OK && options->json)
@@ -599,5 +614,6 @@ const cli_command cli_command_info = {
     .minimum = 1,
     .maximum = 1,
     .options = own_options,
+    .own = sizeof(own),
     .run = run,
 };

@@ -11,7 +11,7 @@
 #define WINDOW       3     /* the ground is what is wider than this part of the longer side */
 #define INK_PART     0.5f  /* of the strongest contrast: from there on it is ink */
 #define CONTRAST_MIN 0.12f /* of black to white: a page with less than that is blank */
-#define STROKE_PART  0.03   /* of the largest stroke: less is dust */
+#define STROKE_PART  0.03  /* of the largest stroke: less is dust */
 #define EDGE_PART    0.25  /* what a stroke counts that touches the edge */
 #define FULL         28    /* of a side, as MNIST's images have them, */
 #define FILLED       20    /* these hold what is written */

@@ -164,11 +164,11 @@ static inv_status decode(const char *path, struct jpeg_decompress_struct *jpeg, 
         return INV_ERROR(INV_EDATA, "%s: %u x %u pixels are too many: make it smaller", path,
                          jpeg->image_width, jpeg->image_height);
     const size_t size = inv_shape_size(*shape);
+    const int orientation = orientation_of(jpeg); /* which goes with the end of decoding */
     INV_TRY(inv_calloc(shape->width, shape->channels, "a line of a picture", &line));
     INV_TRY(inv_calloc(size, sizeof(float), "a picture", &stored));
     if (!read_rows(jpeg, t, line, stored) || *t->message)
         INV_FAIL(INV_EFORMAT, "%s: damaged JPEG file: %s", path, t->message);
-    const int orientation = orientation_of(jpeg);
     if (orientation > 1) {
         INV_TRY(inv_calloc(size, sizeof(float), "a picture", &turned));
         turn(orientation, shape, stored, turned);

@@ -158,15 +158,13 @@ static inv_status missing(const char *folder, const listing *l, int which, const
                          roles[which].words[0], stem, count ? "; there are " : "", stems);
     for (int i = 0; i < l->count; i++) {
         const char *ending = strrchr(l->entries[i]->d_name, '.');
-        if (roles[which].usual && ending && strcmp(ending, ".npz") == 0)
+        if (ending && strcmp(ending, ".npz") == 0)
             return INV_ERROR(INV_EIO,
                              "%s: neither %s nor %s.gz is there; if %s holds them all, "
                              "give that: --data %s/%s",
                              folder, roles[which].usual, roles[which].usual, l->entries[i]->d_name,
                              folder, l->entries[i]->d_name);
     }
-    if (!roles[which].usual)
-        return INV_ERROR(INV_EIO, "%s: no %s are there", folder, roles[which].words[0]);
     return INV_ERROR(INV_EIO, "%s: neither %s nor %s.gz is there", folder, roles[which].usual,
                      roles[which].usual);
 }
@@ -217,14 +215,13 @@ done:
 }
 
 /* The first of the files that must be there and is not; INV_SOURCES: none. There must be images and
- * labels to train on; of the others both or neither. */
+ * labels to train on; of those to test on both or neither. */
 static int find_missing(const inv_sources *s)
 {
-    for (int images = INV_TRAIN_IMAGES; images < INV_SOURCES; images += 2)
-        if (images == INV_TRAIN_IMAGES || s->where[images] || s->where[images + 1])
-            for (int which = images; which < images + 2; which++)
-                if (!s->where[which])
-                    return which;
+    const bool test = s->where[INV_TEST_IMAGES] || s->where[INV_TEST_LABELS];
+    for (int which = INV_TRAIN_IMAGES; which < (test ? INV_DATA_FILES : INV_TEST_IMAGES); which++)
+        if (!s->where[which])
+            return which;
     return INV_SOURCES;
 }
 

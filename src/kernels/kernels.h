@@ -137,9 +137,10 @@ typedef struct inv_kernels {
     /* optim.h's formulas: the gradient g, the slots, the values w */
     void (*sgd)(size_t n, float rate, float momentum, bool nesterov, const float *g, float *m,
                 float *w);
-    void (*adagrad)(size_t n, float rate, float epsilon, const float *g, float *a, float *w);
-    void (*rmsprop)(size_t n, float rate, float rho, float momentum, float epsilon, const float *g,
-                    float *v, float *m, float *w);
+    void (*adagrad)(size_t n, float rate, float inside, float outside, const float *g, float *a,
+                    float *w);
+    void (*rmsprop)(size_t n, float rate, float rho, float momentum, float inside, float outside,
+                    const float *g, float *v, float *m, float *w);
     void (*adam)(size_t n, float rate, float beta1, float beta2, float epsilon, const float *g,
                  float *m, float *v, float *w);
     /* how many of n values are not 0 */

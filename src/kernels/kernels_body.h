@@ -385,23 +385,23 @@ static void sgd(size_t n, float rate, float momentum, bool nesterov, const float
     flush_end(before);
 }
 
-static void adagrad(size_t n, float rate, float epsilon, const float *restrict g, float *restrict a,
-                    float *restrict w)
+static void adagrad(size_t n, float rate, float inside, float outside, const float *restrict g,
+                    float *restrict a, float *restrict w)
 {
     for (size_t i = 0; i < n; i++) {
         a[i] += g[i] * g[i];
-        w[i] -= rate * g[i] / (sqrtf(a[i]) + epsilon);
+        w[i] -= rate * g[i] / (sqrtf(a[i] + inside) + outside);
     }
 }
 
-static void rmsprop(size_t n, float rate, float rho, float momentum, float epsilon,
+static void rmsprop(size_t n, float rate, float rho, float momentum, float inside, float outside,
                     const float *restrict g, float *restrict v, float *restrict m,
                     float *restrict w)
 {
     const unsigned before = flush_begin();
     for (size_t i = 0; i < n; i++) {
         v[i] += (1.0f - rho) * (g[i] * g[i] - v[i]);
-        m[i] = momentum * m[i] + rate * g[i] / (sqrtf(v[i]) + epsilon);
+        m[i] = momentum * m[i] + rate * g[i] / (sqrtf(v[i] + inside) + outside);
         w[i] -= m[i];
     }
     flush_end(before);

@@ -40,21 +40,23 @@ void inv_learner_free(inv_learner *learner)
 
 /* ---- stepping ---- */
 
-/* g += weight_decay w, and what the optimiser itself lets decay */
+/* g += weight_decay w, of kernels; and what the optimiser itself lets decay */
 static void decay_block(const inv_learner *learner, const inv_block *block, float *params)
 {
     float *gradient = learner->gradient + block->offset, *w = params + block->offset;
     const float decay = (float)learner->weight_decay;
-    for (size_t i = 0; decay > 0.0f && i < block->size; i++)
+    const bool kernel = strcmp(block->name, "kernel") == 0;
+    for (size_t i = 0; kernel && decay > 0.0f && i < block->size; i++)
         gradient[i] += decay * w[i];
-    inv_optim_decay(learner->optim, w, block->size);
+    if (kernel || inv_optim_decays_all(learner->optim))
+        inv_optim_decay(learner->optim, w, block->size);
 }
 
 static void decay_layer(const inv_learner *learner, const inv_layer *layer, float *params)
 {
     for (size_t b = 0; b < layer->block_count; b++) {
         const inv_block *block = &layer->blocks[b];
-        if (!block->frozen && strcmp(block->name, "kernel") == 0)
+        if (!block->frozen)
             decay_block(learner, block, params);
     }
 }

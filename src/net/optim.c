@@ -71,6 +71,12 @@ const inv_choice inv_optim_types[] = {
 #define MOMENTUM_FIELD REAL(momentum, 0.0, 1.0, "part of the last step that is kept")
 #define EPSILON_FIELD                                                                              \
     REAL(epsilon, 1e-30, 1e30, "number added to the square root by which steps are divided")
+#define INSIDE_FIELD                                                                               \
+    {                                                                                              \
+        "epsilon_inside", INV_FIELD_BOOL, offsetof(inv_optim_spec, epsilon_inside),                \
+            .help = "add epsilon under the root, as Keras 3; false: to the root, as Keras 2 and "  \
+                    "PyTorch"                                                                      \
+    }
 
 static const inv_field descent_fields[] = {COMMON_FIELDS, {0}};
 static const inv_field sgd_fields[] = {COMMON_FIELDS,
@@ -83,14 +89,16 @@ static const inv_field adagrad_fields[] = {
     COMMON_FIELDS,
     REAL(accumulator, 1e-30, 1e30, "initial value of the sums of squared gradients"),
     REAL(epsilon, 0.0, 1e30,
-         "number added to the square root by which steps are divided; 0 in TensorFlow 1, 1e-7 in "
+         "number added to what steps are divided by the square root of; 0 in TensorFlow 1, 1e-7 in "
          "Keras"),
+    INSIDE_FIELD,
     {0}};
 static const inv_field rmsprop_fields[] = {
     COMMON_FIELDS,
     REAL(rho, 0.0, SHARE_MOST, "fraction of the mean squared gradient that is kept at each step"),
     MOMENTUM_FIELD,
-    EPSILON_FIELD,
+    REAL(epsilon, 1e-30, 1e30, "added to what steps are divided by the root of"),
+    INSIDE_FIELD,
     {0}};
 
 #define ADAM_FIELDS                                                                                \
@@ -102,7 +110,11 @@ static const inv_field rmsprop_fields[] = {
 
 static const inv_field adam_fields[] = {ADAM_FIELDS, {0}};
 static const inv_field adamw_fields[] = {
-    ADAM_FIELDS, REAL(decay, 0.0, 1e12, "part that a kernel loses each step, times the rate"), {0}};
+    ADAM_FIELDS,
+    REAL(decay, 0.0, 1e12, "part that a parameter loses each step, times the rate"),
+    {"decay_all", INV_FIELD_BOOL, offsetof(inv_optim_spec, decay_all),
+     .help = "whether every parameter decays, as in Keras 3 and PyTorch; false: kernels alone"},
+    {0}};
 
 /* ---- steps ---- */
 
@@ -123,14 +135,16 @@ static void sgd_step(const inv_optim_spec *spec, part p)
 
 static void adagrad_step(const inv_optim_spec *spec, part p)
 {
-    inv_kernels_best()->adagrad(p.n, p.rate, (float)spec->epsilon, p.gradient, p.slots[0],
+    const float epsilon = (float)spec->epsilon, inside = spec->epsilon_inside ? epsilon : 0.0f;
+    inv_kernels_best()->adagrad(p.n, p.rate, inside, epsilon - inside, p.gradient, p.slots[0],
                                 p.values);
 }
 
 static void rmsprop_step(const inv_optim_spec *spec, part p)
 {
-    inv_kernels_best()->rmsprop(p.n, p.rate, (float)spec->rho, (float)spec->momentum,
-                                (float)spec->epsilon, p.gradient, p.slots[0], p.slots[1], p.values);
+    const float epsilon = (float)spec->epsilon, inside = spec->epsilon_inside ? epsilon : 0.0f;
+    inv_kernels_best()->rmsprop(p.n, p.rate, (float)spec->rho, (float)spec->momentum, inside,
+                                epsilon - inside, p.gradient, p.slots[0], p.slots[1], p.values);
 }
 
 static double adam_rate(const inv_optim_spec *spec, double rate, double t)
@@ -152,13 +166,13 @@ static const method methods[] = {
     {{"accumulator"},
      false,
      adagrad_fields,
-     {.type = "adagrad", .rate = 0.001, .accumulator = 0.1},
+     {.type = "adagrad", .rate = 0.001, .accumulator = 0.1, .epsilon_inside = true},
      NULL,
      adagrad_step},
     {{"mean_square", "momentum"},
      false,
      rmsprop_fields,
-     {.type = "rmsprop", .rate = 0.001, .rho = 0.9, .epsilon = 1e-7},
+     {.type = "rmsprop", .rate = 0.001, .rho = 0.9, .epsilon = 1e-7, .epsilon_inside = true},
      NULL,
      rmsprop_step},
     {{"mean", "mean_square"},
@@ -175,7 +189,8 @@ static const method methods[] = {
       .beta1 = 0.9,
       .beta2 = 0.999,
       .epsilon = 1e-7,
-      .decay = 0.004},
+      .decay = 0.004,
+      .decay_all = true},
      adam_rate,
      adam_step},
 };
@@ -240,6 +255,11 @@ void inv_optim_free(inv_optim *optim)
 void inv_optim_set_rate(inv_optim *optim, double rate)
 {
     optim->rate = rate;
+}
+
+bool inv_optim_decays_all(const inv_optim *optim)
+{
+    return optim->method->defaults.decay > 0.0 && optim->spec.decay_all;
 }
 
 void inv_optim_decay(const inv_optim *optim, float *values, size_t n)

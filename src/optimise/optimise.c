@@ -57,7 +57,8 @@ const inv_choice inv_optimise_starts[] = {
     {"uniform", "between start - spread and start + spread"},
     {"normal", "around start, with deviation spread"},
     {"class_mean", "the mean of the class's training images, and noise of deviation spread"},
-    {"image", "a training image of the class, and noise of deviation spread"},
+    {"image", "a training image of the class, drawn by lot, and noise of deviation spread"},
+    {"target", "the target itself, and noise of deviation spread"},
     {0}};
 
 /* ---- keys ---- */
@@ -656,7 +657,8 @@ static inv_status check_task(const inv_optimise_spec *spec, const inv_optimise_t
         return INV_ERROR(INV_ECONFIG, "%s.at: nothing lies beyond %s to optimise for", task->stage,
                          inv_net_point_name(task->net, task->at <= depth ? task->at : depth));
     const size_t units = inv_net_units(task->net, task->at);
-    const bool needed = is(spec->from, "class_mean") || is(spec->from, "image");
+    const bool needed =
+        is(spec->from, "class_mean") || is(spec->from, "image") || is(spec->from, "target");
     if (start ? start->size1 < rows || start->size2 != units : needed)
         return INV_ERROR(INV_EINVAL, "%s.from: %s needs %zu starts of %zu values", task->stage,
                          spec->from, rows, units);

@@ -107,7 +107,8 @@ static bool is(const char *name, const char *other)
 
 static bool wants_start(const inv_generate_spec *spec)
 {
-    return is(spec->optimise.from, "class_mean") || is(spec->optimise.from, "image");
+    return is(spec->optimise.from, "class_mean") || is(spec->optimise.from, "image") ||
+           is(spec->optimise.from, "target");
 }
 
 bool inv_generate_needs_data(const inv_generate_spec *spec)
@@ -222,6 +223,9 @@ static inv_status check(const inv_generate_spec *spec, const inv_net *net,
         if (spec->targets.values[i] >= material->data->test.count)
             return INV_ERROR(INV_ECONFIG, "%s.targets: test image %zu does not exist (0 to %zu)",
                              stage, spec->targets.values[i], material->data->test.count - 1);
+    if (is(spec->optimise.from, "target") && spec->targets.count == 0)
+        return INV_ERROR(INV_ECONFIG, "%s.targets: from = \"target\" needs images to start from",
+                         stage);
     if (is(spec->objective, "activation") && spec->targets.count == 0)
         return INV_ERROR(INV_ECONFIG, "%s.targets: activation needs images to match", stage);
     if (spec->targets.count + (wants_start(spec) ? 1 : 0) > 0 && !material->data)
@@ -349,6 +353,8 @@ static inv_status find_start(inv_generator *g, const inv_material *material)
     gsl_matrix_float *images = NULL;
     inv_pass *pass = NULL;
     inv_status status = INV_OK;
+    if (is(g->spec->optimise.from, "target"))
+        return record(g, &material->data->test, g->at, &g->start);
     INV_TRY(inv_mat_alloc(g->rows, part->pixels, "starts", &images));
     if (is(g->spec->optimise.from, "class_mean"))
         INV_TRY(add_class_means(part, g->label, images));

@@ -233,7 +233,7 @@ START_TEST(accuracy_is_that_of_training)
                              "--labels %s/t10k-labels-idx1-ubyte",
                              run, data, data);
     ck_assert_program(p, 0);
-    ck_assert_uint_eq(program_lines(p->out), 62);
+    ck_assert_uint_eq(program_lines(p->out), 62 + 1 + CLASSES); /* and a line a class */
     ck_assert_ptr_nonnull(strstr(p->out, says));
     program_free(p);
     json_t *all = json_of(program_run(NULL,
@@ -460,9 +460,9 @@ START_TEST(what_predict_refuses)
         {1, "predict none.h5 data/t10k-images-idx3-ubyte", {"none.h5: No such file"}},
         {1, "predict data/classes.txt a.png", {"classes.txt: not an invproj run file"}},
         {1, "predict run.h5 none.png", {"none.png: No such file"}},
-        {1, "predict run.h5 data", {"data: is a folder"}},
+        {1, "predict run.h5 data", {"data: holds no PNG or JPEG file"}},
         {1, "predict run.h5 data/classes.txt", {"classes.txt: not an IDX file"}},
-        {1, "predict run.h5 text.png", {"text.png: not a PNG file"}},
+        {1, "predict run.h5 text.png", {"text.png: neither a PNG nor a JPEG file"}},
         {1, "predict run.h5 data/t10k-labels-idx1-ubyte", {"holds no images"}},
         {1,
          "predict run.h5 data/t10k-images-idx3-ubyte --labels data/train-labels-idx1-ubyte",
@@ -552,6 +552,12 @@ static void assert_packed(const inv_dataset *packed, size_t each)
             ck_assert_uint_eq(seen[c][i], 1);
 }
 
+static const char no_test[] =
+    "title = \"none\"; data = { folder = \"nowhere\"; };\n"
+    "network = { layers = ( { name = \"output\"; type = \"dense\"; activation = \"softmax\"; } ); "
+    "};\n"
+    "training = { steps = 5; batch = 4; optimiser = { type = \"adam\"; }; };\n";
+
 START_TEST(packs_a_folder)
 {
     char *here = support_folder();
@@ -628,7 +634,7 @@ START_TEST(packs_a_divided_folder)
     write_folder(support_at(here, "in/train"), classes, 4, 5, 3, 3);
     write_folder(support_at(here, "in/test"), classes + 1, 2, 2, 3, 3);
     program *p = pack_here(here, "pack in -o out --test 0.5");
-    ck_assert_fails(p, 2, "--test: in has folders train and test already");
+    ck_assert_fails(p, 2, "--test: in is divided into folders already");
     program_free(p);
     program_must_work(pack_here(here, "pack in -o out"));
     ck_assert_status(inv_dataset_open(support_at(here, "out"), 0.0, &packed), INV_OK);
@@ -737,6 +743,119 @@ START_TEST(packs_many_classes)
 }
 END_TEST
 
+/* Damages the last bytes of a file. */
+static void cut_file(const char *path)
+{
+    size_t size = 0;
+    unsigned char *bytes = support_read(path, &size);
+    support_write(path, bytes, size - 9);
+    free(bytes);
+}
+
+START_TEST(broken_files_are_listed_or_left_out)
+{
+    char *here = support_folder();
+    inv_dataset *packed = NULL;
+    write_folder(support_at(here, "in"), classes, 4, 5, 2, 2);
+    cut_file(support_at(here, "in/a/0.png"));
+    cut_file(support_at(here, "in/B/3.png"));
+    program *p = pack_here(here, "pack in -o out");
+    ck_assert_program(p, 1);
+    ck_assert_uint_eq(program_lines(p->err), 3);
+    ck_assert_ptr_nonnull(strstr(p->err, "in/a/0.png: damaged PNG file"));
+    ck_assert_ptr_nonnull(strstr(p->err, "in/B/3.png: damaged PNG file"));
+    ck_assert_ptr_nonnull(strstr(p->err, "invproj: in: 2 of 20 files cannot be read"));
+    program_free(p);
+    ck_assert_int_ne(access(support_at(here, "out"), F_OK), 0);
+    p = pack_here(here, "pack in -o out --skip-broken --test 0.4");
+    ck_assert_program(p, 0);
+    ck_assert_ptr_nonnull(strstr(p->err, "2 files that cannot be read were left out"));
+    program_free(p);
+    ck_assert_status(inv_dataset_open(support_at(here, "out"), 0.0, &packed), INV_OK);
+    ck_assert_uint_eq(packed->train.count + packed->test.count, 18);
+    for (size_t part = 0; part < 2; part++) { /* each image has its own class's grey */
+        const inv_part *of = part ? &packed->test : &packed->train;
+        for (size_t i = 0; i < of->count; i++)
+            (void)identify((const unsigned char *)of->images + 4 * i, 4, of->labels[i], 5);
+    }
+    inv_dataset_free(packed);
+    for (int i = 0; i < 5; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "in/B/%d.png", i);
+        support_write(support_at(here, name), "x", 1);
+    }
+    p = pack_here(here, "pack in -o none --skip-broken");
+    ck_assert_program(p, 1);
+    ck_assert_ptr_nonnull(strstr(p->err, "class B has no file to train on that can be read"));
+    program_free(p);
+    support_remove(here);
+}
+END_TEST
+
+/* Parts by the names that people give them. */
+START_TEST(parts_have_their_names)
+{
+    static const char *const names[][3] = {{"Train", "Test", "Valid"},
+                                           {"training", "testing", "validation"},
+                                           {"train-images", "test_images", "VAL-images"}};
+    for (size_t k = 0; k < 3; k++) {
+        char *here = support_folder(), path[64];
+        inv_dataset *packed = NULL;
+        ck_assert_int_eq(mkdir(support_at(here, "in"), 0755), 0);
+        for (size_t part = 0; part < 3; part++) {
+            snprintf(path, sizeof path, "in/%s", names[k][part]);
+            write_folder(support_at(here, path), classes, 4, 6 - part, 3, 3);
+        }
+        program *p = pack_here(here, "pack in -o out");
+        ck_assert_program(p, 0);
+        ck_assert_ptr_nonnull(strstr(p->out, "24 images to train on, 16 to validate, 20 to test"));
+        program_free(p);
+        ck_assert_status(inv_dataset_open(support_at(here, "out"), 0.0, &packed), INV_OK);
+        ck_assert_uint_eq(packed->train.count, 24);
+        ck_assert_uint_eq(packed->validation.count, 16);
+        ck_assert_uint_eq(packed->test.count, 20);
+        inv_dataset_free(packed);
+        support_remove(here);
+    }
+}
+END_TEST
+
+/* Too few for a test part is said; training goes without, and says that there is no figure. */
+START_TEST(there_may_be_no_test_part)
+{
+    char *here = support_folder();
+    inv_dataset *packed = NULL;
+    write_folder(support_at(here, "in"), classes, 4, 2, HEIGHT, WIDTH);
+    program *p = pack_here(here, "pack in -o out");
+    ck_assert_program(p, 0);
+    ck_assert_ptr_nonnull(strstr(p->err, "4 classes have too few images to set any aside"));
+    ck_assert_ptr_nonnull(strstr(p->err, "there is no test part"));
+    program_free(p);
+    ck_assert_status(inv_dataset_open(support_at(here, "out"), 0.0, &packed), INV_OK);
+    ck_assert_uint_eq(packed->test.count, 0);
+    ck_assert_str_eq(packed->sha256[INV_TEST_IMAGES], "");
+    inv_dataset_free(packed);
+    char *config = NULL;
+    ck_assert_int_gt(asprintf(&config, "%s/none.cfg", here), 0);
+    support_write(config, no_test, strlen(no_test));
+    p = program_run(NULL, "train %s --data %s/out -o %s/run.h5", config, here, here);
+    ck_assert_program(p, 0);
+    ck_assert_ptr_nonnull(strstr(p->err, "there are no test images, and so there is no figure"));
+    program_free(p);
+    program_must_work(program_run(NULL, "generate %s/run.h5 -q --steps 3", here));
+    program_must_work(program_run(NULL, "info %s/run.h5", here));
+    p = program_run(NULL, "generate %s/run.h5 -q --targets 0", here);
+    ck_assert_fails(p, 2, "generate.targets: out has no test images");
+    program_free(p);
+    ck_assert_int_eq(unlink(support_at(here, "out/train-labels-idx1-ubyte")), 0);
+    p = program_run(NULL, "train %s --data %s/out -o %s/again.h5", config, here, here);
+    ck_assert_fails(p, 1, "train-labels-idx1-ubyte");
+    program_free(p);
+    free(config);
+    support_remove(here);
+}
+END_TEST
+
 START_TEST(what_pack_refuses)
 {
     static const struct {
@@ -757,22 +876,16 @@ START_TEST(what_pack_refuses)
         {1, "pack in/10/0.png -o out", {"Not a directory"}},
         {1, "pack in -o in/10/0.png", {"Not a directory"}},
         {1, "pack in/10 -o out", {"in/10: holds 0 folders", "one for each class"}},
-        {1, "pack empty -o out", {"empty/a: holds no PNG file"}},
+        {1, "pack empty -o out", {"empty/a: holds no PNG or JPEG file"}},
         {1, "pack one -o out", {"one: holds 1 folders"}},
-        {1, "pack damaged -o out", {"damaged/a/0.png: damaged PNG file"}},
         {1, "pack named -o out", {"a class name is 1 to 63 bytes", "rename the folder"}},
     };
     char *here = support_folder();
-    size_t size = 0;
     write_folder(support_at(here, "in"), classes, 4, 2, 2, 2);
     write_folder(support_at(here, "full"), classes, 1, 1, 2, 2);
     write_folder(support_at(here, "one"), classes, 1, 2, 2, 2);
     write_folder(support_at(here, "empty"), classes, 4, 1, 2, 2);
     ck_assert_int_eq(unlink(support_at(here, "empty/a/0.png")), 0);
-    write_folder(support_at(here, "damaged"), classes, 4, 1, 2, 2);
-    unsigned char *bytes = support_read(support_at(here, "damaged/a/0.png"), &size);
-    support_write(support_at(here, "damaged/a/0.png"), bytes, size - 9);
-    free(bytes);
     write_folder(support_at(here, "named"), classes, 4, 1, 2, 2);
     ck_assert_int_eq(rename(support_at(here, "named/a"), support_at(here, "named/\xff")), 0);
     char *before = program_snapshot(here);
@@ -918,6 +1031,9 @@ Suite *cli_images_suite(void)
     tcase_add_test(pack, packs_a_folder);
     tcase_add_test(pack, pack_clears_what_was_left);
     tcase_add_test(pack, packs_a_divided_folder);
+    tcase_add_test(pack, broken_files_are_listed_or_left_out);
+    tcase_add_test(pack, parts_have_their_names);
+    tcase_add_test(pack, there_may_be_no_test_part);
     tcase_add_test(pack, packs_colours_and_sizes);
     tcase_add_test(pack, packs_many_classes);
     tcase_add_test(pack, what_pack_refuses);

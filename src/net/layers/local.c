@@ -4,7 +4,9 @@
  *        dkernel[p, v, out] = sum over b of x[b, v] dy[b, p, out];  dbias[p, out] = sum of dy
  *        dx[b, v] += sum over out of dy[b, p, out] kernel[p, v, out]
  *
- * The parameters' axes are those of Keras's LocallyConnected2D, implementation 1.
+ * The parameters' axes are those of Keras 2's LocallyConnected2D, implementation 1 (Keras 3 has none), and
+ * so are its fans, by which glorot_ and he_ kernels are drawn: in and out are each multiplied by the
+ * number of places, so that kernels start smaller than those of a convolution.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
