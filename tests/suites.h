@@ -75,6 +75,7 @@
     X(cli_images)                                                                                  \
     X(cli_data)                                                                                    \
     X(cases)                                                                                       \
+    X(former)                                                                                      \
     X(cli_engine)                                                                                  \
     X(cli_usage)                                                                                   \
     X(cli_completion)                                                                              \

@@ -116,6 +116,15 @@ INV_MUST_CHECK inv_status cli_open_run(const cli_options *options, const cli_pro
  * /environment/2, /environment/3, ... Says what of it may change bits. */
 INV_MUST_CHECK inv_status cli_describe_environment(inv_run *run, const cli_progress *progress);
 
+/* The root's attribute that says by which conventions a run's defaults are: "Keras 3". */
+#define CLI_CONVENTIONS "conventions"
+
+/* Where the run says nothing of conventions, the config's optimisers get the keys whose defaults were
+ * others then, unless it has them: the run keeps what it was made by. */
+INV_MUST_CHECK inv_status cli_former_keys(const inv_run *run, inv_config *config);
+/* The same of the optimiser at the path `group`. */
+INV_MUST_CHECK inv_status cli_former_optimiser(inv_config *config, const char *group);
+
 /* Whether the run is one that the file's experiment and seed go on with: they are the same,
  * or only lengthen it. INV_EINVAL names the difference. Longer learning replaces the experiment
  * kept in the file. */

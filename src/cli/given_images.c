@@ -377,7 +377,7 @@ static inv_status open_next(cli_images *images, bool *picture)
 }
 
 /* Whether the status is of a file among several that cannot be read, which is said: the others are
- * read first. */
+ * read first, and no more of this one. */
 static bool is_broken(cli_images *images, inv_status status)
 {
     const bool broken = status == INV_EIO || status == INV_EFORMAT || status == INV_EDATA;
@@ -386,6 +386,8 @@ static bool is_broken(cli_images *images, inv_status status)
     cli_progress_clear();
     fprintf(stderr, "%s\n", inv_error_message());
     images->broken++;
+    inv_idx_free(images->idx);
+    images->idx = NULL;
     return true;
 }
 

@@ -477,6 +477,15 @@ done:
     return status;
 }
 
+static void note_start(const cli_progress *progress, const cli_making *m)
+{
+    if (m->spec->targets.count > 0 && strcmp(m->spec->optimise.from, "image") == 0)
+        cli_note(progress,
+                 "%-9s starts are training images of the targets' classes, drawn by lot; "
+                 "%s.from = \"target\" starts from the targets themselves",
+                 m->stage, m->stage);
+}
+
 inv_status cli_make(cli_session *session, const cli_making *m)
 {
     char path[PATH_BYTES];
@@ -491,6 +500,7 @@ inv_status cli_make(cli_session *session, const cli_making *m)
     INV_TRY(judge_open(session, &j));
     INV_TRY(open_inverse(session, m, &at));
     INV_TRY(open_material(session, m, at, &material, &waves));
+    note_start(&session->progress, m);
     INV_TRY(inv_generator_alloc(m->spec, session->materials.net, &material, &generator));
     INV_TRY(rows_open(&r, inv_generator_values(generator)->size1,
                       inv_net_units(session->materials.net, 0)));

@@ -105,6 +105,7 @@ inv_status cli_resume_check(cli_file *file)
     inv_status status = INV_OK;
     INV_TRY(inv_run_text(file->run, "/", "experiment", &text));
     INV_TRY(inv_config_read_text(file->path, text, &kept));
+    INV_TRY(cli_former_keys(file->run, kept));
     INV_TRY(inv_experiment_read(kept, &before));
     INV_TRY(check_same(file, kept));
     INV_TRY(check_training(file, &before->training, &now->training));

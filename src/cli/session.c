@@ -72,6 +72,8 @@ static inv_status begin(const cli_options *options, const char *path, cli_sessio
 static inv_status read_kept(cli_file *file, const cli_progress *progress, const char *text)
 {
     inv_status status = inv_config_read_text(file->path, text, &file->config);
+    if (status == INV_OK)
+        status = cli_former_keys(file->run, file->config);
     if (status == INV_OK && !inv_config_has(file->config, "generate"))
         status = inv_config_set(file->config, cli_data_is_known(file) ? RECOMMENDED : BOUNDED);
     const bool sound = status == INV_OK && (file->options->set_count > 0 || file->options->classes);
@@ -139,6 +141,7 @@ static inv_status describe_run(cli_file *file, const inv_dataset *data)
         digests[i] = data->sha256[i];
     INV_TRY(inv_config_text(file->config, &text));
     INV_TRY(inv_run_set_text(run, "/", "program_version", INV_VERSION));
+    INV_TRY(inv_run_set_text(run, "/", CLI_CONVENTIONS, "Keras 3"));
     INV_TRY(inv_run_set_text(run, "/", "experiment", text));
     INV_TRY(inv_run_set_size(run, "/", "seed", file->seed));
     INV_TRY(inv_run_set_text(run, "/", "created", created));
@@ -167,6 +170,10 @@ static inv_status resume_run(cli_session *session)
     inv_status status = INV_OK;
     INV_TRY(cli_open_run(NULL, &session->progress, session->file.path, CLI_READ_TO_SAVE,
                          &session->file.run));
+    INV_TRY(cli_former_keys(session->file.run, session->file.config));
+    inv_experiment_free(session->file.experiment);
+    session->file.experiment = NULL;
+    INV_TRY(inv_experiment_read(session->file.config, &session->file.experiment));
     INV_TRY(cli_resume_check(&session->file));
     INV_TRY(cli_data_open(&session->file, &session->materials));
 done:

@@ -37,6 +37,7 @@ static inv_status check_earlier(cli_file *file, const char *path)
     INV_TRY(inv_run_size(file->run, path, "step", &steps));
     INV_TRY(cli_settings(inv_inverse_fields, spec, &now));
     INV_TRY(inv_config_read_json(file->path, kept, &before));
+    INV_TRY(cli_former_optimiser(before, "optimiser")); /* which has all keys that there were */
     INV_TRY(inv_config_read_json("the settings", now, &after));
     if (inv_config_differs(before, after, may_differ, key))
         INV_FAIL(INV_EINVAL, "%s: --resume: %s was made with another inverse.%s", file->path, path,

@@ -210,11 +210,11 @@ START_TEST(adagrad)
 {
     float sums[MOST] = {0};
     fill_step();
-    for (int e = 0; e < 2; e++) {
-        const float epsilon = e ? 0.37f : 0.0f;
+    for (int e = 0; e < 4; e++) {
+        const float epsilon = e & 1 ? 0.37f : 0.0f, inside = e & 2 ? 0.19f : 0.0f;
         EACH("adagrad's value",
-             (memcpy(sums, t, sizeof sums), k->adagrad(n, 0.25f, epsilon, x, sums, out)),
-             y[i] - 0.25 * x[i] / (sqrt(t[i] + (double)x[i] * x[i]) + epsilon), 1e-4)
+             (memcpy(sums, t, sizeof sums), k->adagrad(n, 0.25f, inside, epsilon, x, sums, out)),
+             y[i] - 0.25 * x[i] / (sqrt(t[i] + (double)x[i] * x[i] + inside) + epsilon), 1e-4)
         for (size_t i = 0; i < MOST; i++) /* what the last call left */
             near(sets[set_count - 1], "adagrad's sum", MOST, i, sums[i], t[i] + (double)x[i] * x[i],
                  1e-6);
@@ -241,10 +241,10 @@ START_TEST(rmsprop)
     float v[MOST] = {0}, m[MOST] = {0};
     fill_step();
 #define V (t[i] + 0.125 * ((double)x[i] * x[i] - t[i]))
-#define M (0.75 * z[i] + 0.25 * x[i] / (sqrt(V) + 0.37f))
+#define M (0.75 * z[i] + 0.25 * x[i] / (sqrt(V + 0.19f) + 0.37f))
     EACH("rmsprop's value",
          (memcpy(v, t, sizeof v), memcpy(m, z, sizeof m),
-          k->rmsprop(n, 0.25f, 0.875f, 0.75f, 0.37f, x, v, m, out)),
+          k->rmsprop(n, 0.25f, 0.875f, 0.75f, 0.19f, 0.37f, x, v, m, out)),
          y[i] - M, 1e-4)
     for (size_t i = 0; i < MOST; i++) {
         near(sets[set_count - 1], "rmsprop's mean square", MOST, i, v[i], V, 1e-4);

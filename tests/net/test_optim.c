@@ -19,12 +19,17 @@ enum { N = 3 * 8192 + 1237, STEPS = 6 }; /* several chunks, and a part of one */
 typedef void twin_step(const inv_optim_spec *spec, double *value, double slot[2], double gradient,
                        int step);
 
+static double root(const inv_optim_spec *spec, double squares)
+{
+    return spec->epsilon_inside ? sqrt(squares + spec->epsilon) : sqrt(squares) + spec->epsilon;
+}
+
 static void twin_adagrad(const inv_optim_spec *spec, double *value, double slot[2], double gradient,
                          int step)
 {
     (void)step;
     slot[0] += gradient * gradient;
-    *value -= spec->rate * gradient / (sqrt(slot[0]) + spec->epsilon);
+    *value -= spec->rate * gradient / root(spec, slot[0]);
 }
 
 /* epsilon hat is epsilon times the root of v's correction */
@@ -57,7 +62,7 @@ static void twin_rmsprop(const inv_optim_spec *spec, double *value, double slot[
 {
     (void)step;
     slot[0] = spec->rho * slot[0] + (1.0 - spec->rho) * gradient * gradient;
-    slot[1] = spec->momentum * slot[1] + spec->rate * gradient / (sqrt(slot[0]) + spec->epsilon);
+    slot[1] = spec->momentum * slot[1] + spec->rate * gradient / root(spec, slot[0]);
     *value -= slot[1];
 }
 
@@ -234,6 +239,18 @@ START_TEST(two_steps_by_hand)
         {{.type = "rmsprop", .rate = 0.125, .rho = 0.5, .epsilon = 1e-12},
          0.8232233047,
          0.9252853758},
+        /* the same over sqrt(1/8 + 1/8) and sqrt(3/32 + 1/8) */
+        {{.type = "rmsprop", .rate = 0.125, .rho = 0.5, .epsilon = 0.125, .epsilon_inside = true},
+         0.875,
+         0.9418153104},
+        /* over sqrt(1/4 + 1/2) and sqrt(5/16 + 1/2) */
+        {{.type = "adagrad",
+          .rate = 0.125,
+          .accumulator = 1e-12,
+          .epsilon = 0.5,
+          .epsilon_inside = true},
+         0.9278312163,
+         0.9624999786},
         /* whatever beta, the first step is the rate; then m = 1/8 - 1/8 = 0 */
         {{.type = "adam", .rate = 0.125, .beta1 = 0.5, .beta2 = 0.5, .epsilon = 1e-12},
          0.875,

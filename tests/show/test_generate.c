@@ -240,6 +240,40 @@ START_TEST(says_when_numbers_are_no_longer_finite)
 }
 END_TEST
 
+/* Test images themselves, or what the net makes of them, where rows of targets start. */
+START_TEST(starts_from_the_target_itself)
+{
+    static const char *const at[] = {"input", "hidden1"};
+    const inv_material material = {.data = data, .seed = 1};
+    const uint32_t targets[] = {3, 17};
+    inv_generator *generator = NULL;
+    inv_generate_spec spec;
+    for (size_t k = 0; k < 2; k++) {
+        double image[SMALL_PIXELS], expected[SMALL_WIDEST];
+        spec = spec_at(at[k]);
+        strcpy(spec.optimise.from, "target");
+        spec.targets = (inv_sizes){2, {targets[0], targets[1]}};
+        ck_assert_status(inv_generator_alloc(&spec, net, &material, &generator), INV_OK);
+        const gsl_matrix_float *values = inv_generator_values(generator);
+        for (size_t i = 0; i < 2; i++) {
+            float row[SMALL_PIXELS];
+            gsl_matrix_float one = inv_mat_over(row, 1, SMALL_PIXELS);
+            inv_part_gather(&data->test, &targets[i], 1, &one);
+            for (size_t j = 0; j < SMALL_PIXELS; j++)
+                image[j] = row[j];
+            small_values(net, 0, 2 * k, 0.0, image, expected);
+            for (size_t j = 0; j < values->size2; j++)
+                ck_assert_double_eq_tol(gsl_matrix_float_get(values, i, j),
+                                        k ? expected[j] : image[j], 1e-5);
+        }
+        inv_generator_free(generator);
+    }
+    spec.targets.count = 0;
+    ck_assert_status(inv_generator_alloc(&spec, net, &material, &generator), INV_ECONFIG);
+    ck_assert_message_has("generate.targets: from = \"target\" needs images to start from");
+}
+END_TEST
+
 static inv_status use_alloc(const void *spec)
 {
     inv_generator *generator = NULL;
@@ -285,6 +319,7 @@ Suite *generate_suite(void)
     tcase_add_test(tests, steps_down_the_gradient);
     tcase_add_test(tests, other_optimisers_serve);
     tcase_add_test(tests, threads_do_not_matter);
+    tcase_add_test(tests, starts_from_the_target_itself);
     tcase_add_test(tests, refuses_what_is_not_there);
     tcase_add_test(tests, says_when_numbers_are_no_longer_finite);
     tcase_add_test(tests, bad_settings_and_material_are_refused);
