@@ -1,4 +1,5 @@
-/* The history of a run's learning, as CSV. SPDX-License-Identifier: GPL-3.0-or-later */
+/* The history of a run's learning, as CSV.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

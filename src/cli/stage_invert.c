@@ -130,8 +130,11 @@ static inv_status check_invert(const cli_session *session, inv_net *untrained)
     inv_net_free(inverse);
     if (status == INV_OK && inv_inverse_learns(spec->kind) &&
         spec->batch > session->materials.data->train.count)
-        status = INV_ERROR(INV_ECONFIG, "inverse.batch: %zu, but there are %zu images to train on",
-                           spec->batch, session->materials.data->train.count);
+        status = INV_ERROR(INV_ECONFIG,
+                           "inverse.batch: %zu, but there are %zu images to train on; make it "
+                           "smaller, as with --set inverse.batch=%zu",
+                           spec->batch, session->materials.data->train.count,
+                           session->materials.data->train.count);
     return status;
 }
 

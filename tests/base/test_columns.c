@@ -1,4 +1,5 @@
-/* Text in columns. SPDX-License-Identifier: GPL-3.0-or-later */
+/* Text in columns.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "base/columns.h"
 
 #include <stdlib.h>
