@@ -249,7 +249,7 @@ static void print_confusion(const prediction *p)
     const int width = name_width(p, (int)strlen("class"));
     const bool matrix = p->classes <= MATRIX_CLASSES;
     char number[32];
-    printf("%-*s  images  accuracy%s", width, "class", matrix ? "  taken for" : "");
+    printf("%-*s  images     right%s", width, "class", matrix ? "  taken for" : "");
     for (size_t k = 0; matrix && k < p->classes; k++)
         printf(" %4zu", k);
     putchar('\n');

@@ -150,7 +150,7 @@ Suite *former_suite(void)
 {
     Suite *suite = suite_create("former");
     TCase *tests = tcase_create("former");
-    tcase_add_unchecked_fixture(tests, open_place, close_place);
+    tcase_add_checked_fixture(tests, open_place, close_place);
     tcase_set_timeout(tests, 120);
     tcase_add_loop_test(tests, an_older_run_keeps_its_own, 0, FORMER_CASES);
     tcase_add_test(tests, the_history_is_a_table);
