@@ -27,8 +27,10 @@ static inv_status check_seed(cli_file *file, const char *path)
 
 static inv_status check_earlier(cli_file *file, const char *path)
 {
-    static const char *const may_differ[] = {"steps", NULL};
     const inv_inverse_spec *spec = &file->experiment->inverse;
+    /* where an epsilon of 0 is added makes no difference, and older files do not say it */
+    const char *const nowhere = spec->optimiser.epsilon == 0.0 ? "optimiser.epsilon_inside" : NULL;
+    const char *const may_differ[] = {"steps", nowhere, NULL};
     char *kept = NULL, *now = NULL, key[INV_TEXT_MAX];
     uint64_t steps = 0;
     inv_config *before = NULL, *after = NULL;

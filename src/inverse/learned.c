@@ -265,7 +265,7 @@ const inv_inverse_spec inv_inverse_defaults = {
     .squash = 0.99,
     .range_penalty = 0.5,
     .kernel = {"truncated_normal", 0.1, 0.0},
-    .optimiser = {.type = "adagrad", .rate = 0.01, .accumulator = 0.1},
+    .optimiser = {.type = "adagrad", .rate = 0.01, .accumulator = 0.1, .epsilon_inside = true},
 };
 
 const inv_inverse_kind inv_inverse_learned = {

@@ -26,7 +26,7 @@ const inv_train_spec inv_train_defaults = {
     .batch = 100,
     .loss = "cross_entropy",
     .reduction = "sum",
-    .optimiser = {.type = "adagrad", .rate = 0.01, .accumulator = 0.1},
+    .optimiser = {.type = "adagrad", .rate = 0.01, .accumulator = 0.1, .epsilon_inside = true},
     .schedule = {.type = "constant", .every = 10.0, .factor = 0.1},
     .stop = {.by = "loss"},
 };

@@ -369,9 +369,30 @@ static void a_run_by(const char *name, const char *optimiser)
     free(file);
 }
 
+static const char dead[] =
+    "network = { layers = (\n"
+    "  { name = \"hidden\"; type = \"dense\"; units = 4; activation = \"relu\";\n"
+    "    bias = { type = \"constant\"; value = -20000.0; }; },\n"
+    "  { name = \"output\"; type = \"dense\"; activation = \"softmax\"; } ); };\n"
+    "training = { steps = 2; batch = 50; };\n";
+
+/* A net of which nothing wakes a unit. */
+static void a_dead_run(void)
+{
+    support_write(support_at(place, "dead.cfg"), dead, strlen(dead));
+    char *experiment = strdup(support_at(place, "dead.cfg"));
+    program_must_work(program_run(NULL, "train %s --data %s -o %s -q --threads 1", experiment, grey,
+                                  support_at(place, "dead.h5")));
+    MUST("generate", "dead.h5", grey, "--steps 3");
+    MUST("features", "dead.h5", grey, "--layer hidden --steps 3");
+    walk("dead.h5", 25);
+    free(experiment);
+}
+
 START_TEST(every_kind_of_run)
 {
     a_whole_run();
+    a_dead_run();
     a_convolutional_run();
     for (size_t i = 0; i < sizeof optimisers / sizeof *optimisers; i++) {
         char name[32];

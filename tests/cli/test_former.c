@@ -116,6 +116,35 @@ START_TEST(an_older_run_keeps_its_own)
 }
 END_TEST
 
+/* An inverse whose settings say nothing of where epsilon, which is 0, is added. */
+START_TEST(an_older_inverse_goes_on)
+{
+    static const char key[] = ",\"epsilon_inside\":true";
+    char *settings = NULL;
+    inv_run *run = NULL;
+    write_experiment("type = \"adam\"; rate = 0.01;", 15);
+    train("old.h5", "");
+    program_must_work(program_run(NULL, "invert %s --at hidden --steps 7 -q --threads 1 %s",
+                                  support_at(place, "old.h5"),
+                                  "--set=inverse.optimiser={type=\"adagrad\";rate=0.01;}"));
+    ck_assert_status(inv_run_open(support_at(place, "old.h5"), &run), INV_OK);
+    ck_assert_status(inv_run_text(run, "/inverse/inverse", "settings", &settings), INV_OK);
+    char *at = strstr(settings, key);
+    ck_assert_ptr_nonnull(at);
+    const size_t length = strlen(key);
+    memmove(at, at + length, strlen(at + length) + 1);
+    ck_assert_status(inv_run_set_text(run, "/inverse/inverse", "settings", settings), INV_OK);
+    ck_assert_status(inv_run_unset(run, "/", "conventions"), INV_OK);
+    ck_assert_status(inv_run_save(run, support_at(place, "old.h5")), INV_OK);
+    inv_run_free(run);
+    free(settings);
+    program_must_work(program_run(
+        NULL, "invert %s --at hidden --steps 12 -q --threads 1 --resume %s",
+        support_at(place, "old.h5"), "--set=inverse.optimiser={type=\"adagrad\";rate=0.01;}"));
+    ck_assert_double_eq(hdf5_number(support_at(place, "old.h5"), "/inverse/inverse", "step"), 12.0);
+}
+END_TEST
+
 /* A line each step, and a column each array; a column that a stage has not is empty. */
 START_TEST(the_history_is_a_table)
 {
@@ -153,6 +182,7 @@ Suite *former_suite(void)
     tcase_add_checked_fixture(tests, open_place, close_place);
     tcase_set_timeout(tests, 120);
     tcase_add_loop_test(tests, an_older_run_keeps_its_own, 0, FORMER_CASES);
+    tcase_add_test(tests, an_older_inverse_goes_on);
     tcase_add_test(tests, the_history_is_a_table);
     suite_add_tcase(suite, tests);
     return suite;
