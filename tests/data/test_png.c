@@ -538,6 +538,38 @@ static void assert_refused(const char *path, inv_status expected)
     ck_assert_message_has(path);
 }
 
+/* A character that the letters of sheets lack has one mark, of however many bytes it is. */
+START_TEST(a_character_has_one_mark)
+{
+    static const char *const captions[][2] = {{"?a", "\xc3\xa9"
+                                                     "a"},
+                                              {"?", "\xe3\x81\x82"}};
+    float image[30 * 12] = {0.5f};
+    for (size_t k = 0; k < 2; k++) {
+        unsigned char *bytes[2];
+        size_t sizes[2];
+        for (size_t i = 0; i < 2; i++) {
+            const char *const caption[] = {captions[k][i]};
+            const inv_sheet sheet = {.columns = 1,
+                                     .zoom = 1,
+                                     .scaling = INV_SCALING_FIXED,
+                                     .high = 1.0,
+                                     .captions = caption};
+            char *path = in_folder("caption.png");
+            ck_assert_status(
+                inv_png_write_sheet(path, &sheet, image, 1, (inv_shape){12, 30, 1}, NULL, 0),
+                INV_OK);
+            bytes[i] = support_read(path, &sizes[i]);
+            free(path);
+        }
+        ck_assert_uint_eq(sizes[0], sizes[1]);
+        ck_assert_mem_eq(bytes[0], bytes[1], sizes[0]);
+        free(bytes[0]);
+        free(bytes[1]);
+    }
+}
+END_TEST
+
 START_TEST(grey_is_read)
 {
     unsigned char samples[AREA];
@@ -798,6 +830,7 @@ Suite *png_suite(void)
     tcase_add_checked_fixture(read, setup, teardown);
     tcase_set_timeout(read, 60);
     tcase_add_loop_test(read, grey_is_read, 0, 2);
+    tcase_add_test(read, a_character_has_one_mark);
     tcase_add_test(read, rgb_is_read);
     tcase_add_test(read, alpha_is_laid_over_black);
     tcase_add_test(read, coloured_alpha_is_laid_over);
