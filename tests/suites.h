@@ -60,6 +60,7 @@
     X(run_nets)                                                                                    \
     X(stream)                                                                                      \
     X(torch)                                                                                       \
+    X(onnx)                                                                                        \
     X(seal)                                                                                        \
     X(fit)                                                                                         \
     X(centre)                                                                                      \

@@ -107,9 +107,9 @@ static void read_opsets(inv_onnx_graph *g)
         const int64_t version = json_integer_value(json_array_get(opset, 1));
         if (is_standard(domain) && version > g->opset)
             g->opset = version;
+        if (strcmp(domain, "ai.onnx.ml") == 0)
+            g->ml_opset = version;
     }
-    if (g->opset == 0)
-        g->opset = 1;
 }
 
 static inv_status index_nodes(inv_onnx_graph *g)

@@ -977,15 +977,15 @@ static inv_status add_nothing(importing *im, const json_t *node, const value *in
 static inv_status without_batch(importing *im, const value *v, inv_onnx_tensor *target)
 {
     double *numbers = NULL, *kept = NULL, product = 1.0;
-    const size_t count = inv_onnx_count(target);
-    if (im->batch < 2 || count == 0)
+    const size_t count = inv_onnx_count(target), rank = target->rank;
+    if (im->batch < 2 || count == 0 || rank != 1)
         return INV_OK;
     inv_status status = inv_onnx_values(target, &numbers);
     for (size_t i = 0; status == INV_OK && i < count; i++)
         product *= numbers[i];
     if (status == INV_OK && fabs(numbers[0] - (double)im->batch) < 0.5 &&
         fabs(product - (double)inv_shape_size(v->place.shape)) > 0.5) {
-        status = inv_onnx_make(im->sketch, target->dims, target->rank, true, &kept, target);
+        status = inv_onnx_make(im->sketch, &count, rank, true, &kept, target);
         for (size_t i = 0; status == INV_OK && i < count; i++)
             kept[i] = i ? numbers[i] : 1.0;
     }
@@ -1796,7 +1796,7 @@ static bool find_operator(const char *op, bool ml, operator_type *out)
 static inv_status unknown(importing *im, const json_t *node)
 {
     const char *op = inv_onnx_op(node);
-    if (strncmp(op, "QLinear", 7) == 0 || strstr(op, "Quantize") || strstr(op, "Integer"))
+    if (strncmp(op, "QLinear", 7) == 0 || strstr(op, "uantize") || strstr(op, "Integer"))
         return WRONG("a quantised net; export it before it is quantised");
     if (strcmp(op, "If") == 0 || strcmp(op, "Loop") == 0 || strcmp(op, "Scan") == 0)
         return WRONG("graphs within the graph are not known");
@@ -2009,6 +2009,8 @@ static inv_status add_node(importing *im, size_t number)
     bool done = false;
     if (domain && *domain && !ml && strcmp(domain, "ai.onnx") != 0)
         return WRONG("an operator of the domain %.60s is not known", domain);
+    if ((ml ? im->graph.ml_opset : im->graph.opset) < 1)
+        return WRONG("the file does not say of which opset it is, as if it were cut short");
     if (has_graph(node) || count > INPUTS_MAX)
         return count > INPUTS_MAX ? WRONG("has more than %d inputs", INPUTS_MAX)
                                   : WRONG("graphs within the graph are not known");
@@ -2113,7 +2115,7 @@ static inv_status find_input(importing *im, const json_t **out)
 
 static bool is_few(size_t channels)
 {
-    return channels == 1 || channels == 3 || channels == 4;
+    return channels >= 1 && channels <= 4;
 }
 
 /* Whether a node that takes the input says that channels come last: one that turns them to the front. */
@@ -2194,8 +2196,8 @@ static inv_status read_input(importing *im, const inv_import *how)
         const json_int_t n = json_integer_value(json_array_get(dims, i));
         if ((n < 1 || n > 1 << 24) && !(i == 0 && batch && n < 1))
             return INV_ERROR(INV_EFORMAT,
-                             "%s: size %zu of its input '%.60s' is not fixed; export the net for "
-                             "images of one size",
+                             "%s: size %zu of its input '%.60s' is not fixed, or too large; export "
+                             "the net for images of one size",
                              file, i + 1, im->input);
         v->dims[i] = n < 1 ? 1 : (size_t)n;
         if (i > 0 || !batch)

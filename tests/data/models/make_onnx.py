@@ -1,0 +1,497 @@
+"""Makes onnx-cases.bin: small ONNX graphs, one of each kind that matters, with what ONNX's own reference makes of two
+images; and onnx-refused.bin, those that must be refused, each with words of the message. With, from PyPI, onnx 1.23.2
+(which brings numpy).
+
+    python3 make_onnx.py
+
+A file is records: u32 length and name (or words), u32 length and ONNX file, and in the first six float32, the three
+outputs of either image. The images are onnx-images.npy, 2 x 60 numbers, in the order in which each graph takes them.
+
+SPDX-License-Identifier: GPL-3.0-or-later
+"""
+import struct
+
+import numpy as np
+from onnx import TensorProto, helper, numpy_helper
+from onnx.reference import ReferenceEvaluator
+
+random = np.random.default_rng(20261128)
+images = random.normal(size=(2, 60)).astype(np.float32)
+cases, refused = [], []
+
+
+def numbers(*shape):
+    return random.normal(size=shape).astype(np.float32)
+
+
+class Graph:
+    """Nodes one after another; `last` is the newest value."""
+
+    def __init__(self, dims=(None, 2, 6, 5), opset=20, ml=False):
+        self.dims, self.opset, self.ml = dims, opset, ml
+        self.nodes, self.tensors, self.count = [], [], 0
+        self.last = "x"
+
+    def constant(self, array, name=None, tensor=None):
+        name = name or f"t{len(self.tensors)}"
+        self.tensors.append(tensor(array, name) if tensor else numpy_helper.from_array(np.asarray(array), name))
+        return name
+
+    def whole(self, *values):
+        return self.constant(np.array(values, np.int64))
+
+    def add(self, op, *inputs, outputs=1, **attributes):
+        """Inputs are names, arrays, or None for the newest value."""
+        names = [self.last if i is None else i if isinstance(i, str) else self.constant(i) for i in inputs or (None,)]
+        self.count += 1
+        out = [f"v{self.count}" if k == 0 else f"v{self.count}_{k}" for k in range(outputs)]
+        self.nodes.append(helper.make_node(op, names, out, **attributes))
+        self.last = out[0]
+        return self.last
+
+    def model(self, outputs=None):
+        graph = helper.make_graph(
+            self.nodes, "g",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, self.dims)],
+            outputs or [helper.make_tensor_value_info(self.last, TensorProto.FLOAT, None)], self.tensors)
+        opsets = [helper.make_opsetid("", self.opset)] + ([helper.make_opsetid("ai.onnx.ml", 3)] if self.ml else [])
+        return helper.make_model(graph, opset_imports=opsets, ir_version=8, producer_name="make_onnx")
+
+    def run(self, model, index=0):
+        batch = self.dims[0] if isinstance(self.dims[0], int) and len(self.dims) != 3 else 1
+        x = images.reshape((2, 1) + tuple(self.dims[1:]))
+        out = []
+        for image in x:
+            got = ReferenceEvaluator(model).run(None, {"x": np.repeat(image, batch, axis=0)})[index]
+            out.append(np.asarray(got)[:1].reshape(-1) if batch > 1 else np.asarray(got).reshape(-1))
+        return np.array(out, np.float32)
+
+    def end(self, name, ends=True, backwards=False, like=None):
+        """Brings what there is to three numbers; `like` are nodes that the reference runs in place of the first."""
+        if ends:
+            self.add("Flatten")
+            size = self.run(self.model()).shape[1]
+            small = self.constant(random.integers(-9, 10, (size, 3)).astype(np.int8))
+            flat, weights = self.last, self.add("Cast", small, to=TensorProto.FLOAT)
+            self.add("Gemm", flat, weights, alpha=float(0.2 / np.sqrt(size)))
+        model = self.model()
+        want = self.run(model)
+        if like:
+            nodes, self.nodes = self.nodes, like + self.nodes[1:]
+            want, self.nodes = self.run(self.model()), nodes
+        assert want.shape == (2, 3), (name, want.shape)
+        assert np.isfinite(want).all(), name
+        if backwards:
+            self.nodes.reverse()
+            model = self.model()
+        cases.append((name, model.SerializeToString(), want))
+
+
+def image_cases():
+    g = Graph()
+    g.add("Conv", None, numbers(4, 2, 3, 2), numbers(4), pads=[1, 0, 2, 1], strides=[2, 1])
+    g.end("conv")
+    for mode in ("SAME_UPPER", "SAME_LOWER", "VALID"):
+        g = Graph()
+        g.add("Conv", None, numbers(4, 1, 3, 2), auto_pad=mode, group=2, strides=[2, 2])
+        g.add("MaxPool", kernel_shape=[2, 2], strides=[1, 1], auto_pad=mode)
+        g.end("auto_pad_" + mode)
+    g = Graph()
+    g.add("Conv", None, numbers(3, 2, 3, 2), dilations=[2, 1], kernel_shape=[3, 2])
+    g.add("Add", None, numbers(3, 1, 1))  # a bias of its own
+    g.end("conv_dilated")
+    g = Graph()
+    g.add("Reshape", None, g.whole(1, 2, 30))
+    g.add("Conv", None, numbers(3, 2, 4), numbers(3), pads=[1, 2], strides=[2])
+    g.add("MaxPool", kernel_shape=[3])
+    g.add("GlobalAveragePool")
+    g.end("conv_of_one_axis")
+    g = Graph()
+    g.add("ConvTranspose", None, numbers(2, 3, 3, 2), numbers(3), strides=[2, 1], pads=[1, 0, 0, 1], output_padding=[1, 0])
+    g.end("conv_transpose")
+    g = Graph()
+    g.add("ConvTranspose", None, numbers(2, 2, 3, 3), strides=[2, 2], output_shape=[12, 10], pads=[1, 1, 0, 0])
+    g.end("conv_transpose_output_shape")
+    for ceil in (0, 1):
+        g = Graph()
+        g.add("AveragePool", kernel_shape=[3, 2], strides=[2, 2], pads=[1, 0, 1, 1], ceil_mode=ceil, count_include_pad=0)
+        g.end(f"average_pool_{ceil}")
+        g = Graph()
+        g.add("AveragePool", kernel_shape=[2, 2], strides=[2, 2], pads=[1, 1, 1, 1], ceil_mode=0, count_include_pad=1)
+        g.add("MaxPool", kernel_shape=[2, 2], strides=[2, 2], ceil_mode=ceil)
+        g.end(f"average_pool_counts_{ceil}")
+    g = Graph()
+    a = g.add("GlobalAveragePool", "x")
+    b = g.add("GlobalMaxPool", "x")
+    c = g.add("ReduceMean", "x", g.whole(-1, -2), keepdims=1)
+    d = g.add("Concat", a, b, c, axis=1)
+    g.end("global_pools")
+    g = Graph(opset=13)
+    a = g.add("ReduceMean", "x", axes=[2], keepdims=0)
+    b = g.add("ReduceMax", "x", axes=[2], keepdims=0)
+    g.add("Sub", a, b)
+    g.end("reduce_rows")
+    g = Graph()
+    g.add("BatchNormalization", None, numbers(2), numbers(2), numbers(2), np.abs(numbers(2)), epsilon=1e-3)
+    g.end("batch_norm")
+    g = Graph()
+    g.add("Flatten")
+    g.add("BatchNormalization", None, numbers(60), numbers(60), numbers(60), np.abs(numbers(60)))
+    g.end("batch_norm_of_a_flattened_image")
+    g = Graph()
+    g.add("Conv", None, numbers(6, 2, 1, 1))
+    g.add("InstanceNormalization", None, numbers(6), numbers(6), epsilon=1e-4)
+    g.end("instance_norm")
+    g = Graph(opset=21)
+    g.add("Conv", None, numbers(6, 2, 1, 1))
+    g.add("GroupNormalization", None, numbers(6), numbers(6), num_groups=3)
+    g.end("group_norm")
+    g = Graph()
+    g.add("Conv", None, numbers(6, 2, 1, 1))
+    at = g.last
+    g.add("Reshape", None, g.whole(0, 3, -1))
+    g.add("InstanceNormalization", None, numbers(3), numbers(3))
+    inner, shape = g.last, g.add("Shape", at)
+    g.add("Reshape", inner, shape)
+    g.add("Mul", None, numbers(6, 1, 1))
+    g.end("group_norm_in_pieces")
+    g = Graph()
+    g.add("LayerNormalization", None, numbers(2, 6, 5), numbers(2, 6, 5), axis=1)
+    g.end("layer_norm")
+    g = Graph()
+    g.add("Transpose", perm=[0, 2, 3, 1])
+    g.add("Conv", g.add("Transpose", None, perm=[0, 3, 1, 2]), numbers(4, 2, 2, 2))
+    g.add("Transpose", perm=[0, 2, 3, 1])
+    g.add("LayerNormalization", None, numbers(4), numbers(4))
+    g.end("layer_norm_of_channels")
+    for mode in ("constant", "reflect", "edge", "wrap"):
+        g = Graph()
+        g.add("Pad", None, g.whole(0, 0, 1, 2, 0, 0, 2, 1), np.float32(0.5), mode=mode)
+        g.end("pad_" + mode)
+    g = Graph(opset=10)
+    g.add("Pad", pads=[0, 0, 1, 0, 0, 0, 0, 1], value=-1.0)
+    g.end("pad_by_attributes")
+    g = Graph()
+    g.add("Pad", None, g.whole(1, 2, 0, 1), "", g.whole(2, -1))
+    g.end("pad_of_axes")
+    for name, keys in {"nearest": {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"},
+                       "default": {}, "linear": {"mode": "linear"},
+                       "corners": {"mode": "linear", "coordinate_transformation_mode": "align_corners"}}.items():
+        g = Graph()
+        g.add("Resize", None, "", np.array([1, 1, 2, 3], np.float32), **keys)
+        g.end("resize_" + name)
+    g = Graph()
+    g.add("Resize", None, "", "", g.whole(1, 2, 9, 7), mode="linear")
+    g.end("resize_to_sizes")
+
+
+def axes_cases():
+    g = Graph((None, 6, 5, 2))
+    g.add("Transpose", perm=[0, 3, 1, 2])
+    g.add("Conv", None, numbers(4, 2, 3, 3))
+    g.add("Transpose", perm=[0, 2, 3, 1])
+    g.add("Add", None, numbers(4))
+    g.add("Relu")
+    g.end("channels_last")
+    g = Graph((None, 6, 5, 2))
+    g.add("MatMul", None, numbers(2, 4))
+    g.add("Add", None, numbers(4))
+    g.end("weights_at_each_pixel")
+    g = Graph()
+    g.add("Transpose", perm=[0, 1, 3, 2])
+    g.add("Conv", None, numbers(3, 2, 2, 3))
+    g.end("rows_and_columns_change")
+    g = Graph()
+    g.add("Reshape", None, g.whole(1, 12, 5))
+    g.add("Transpose", perm=[0, 2, 1])
+    g.end("axes_that_are_two")
+    g = Graph()
+    g.add("Reshape", None, g.whole(1, 4, 3, 5))
+    g.add("Transpose", perm=[0, 2, 1, 3])
+    g.add("Reshape", None, g.whole(1, 3, 5, 4))
+    g.add("Conv", None, numbers(2, 3, 2, 2))
+    g.end("axes_that_are_split")
+    g = Graph((None, 60))
+    g.add("MatMul", None, numbers(60, 24) / 8)
+    g.add("Reshape", None, g.whole(-1, 2, 3, 4))
+    g.add("Conv", None, numbers(2, 2, 2, 2))
+    g.end("a_vector_as_image")
+    g = Graph((4, 2, 6, 5))
+    g.add("Tanh")
+    g.add("Reshape", None, g.whole(4, 60), allowzero=1)
+    g.end("a_batch_of_four")
+    g = Graph((1, 2, 6, 5))
+    g.add("Squeeze", None, g.whole(0))
+    g.add("Unsqueeze", None, g.whole(0))
+    g.add("Conv", None, numbers(2, 2, 2, 2))
+    g.add("Reshape", None, g.whole(-1))
+    weights = g.constant(numbers(3, 40))
+    flat, turned = g.last, g.add("Transpose", weights, perm=[1, 0])
+    g.add("MatMul", flat, turned)
+    g.add("Softmax", axis=0)
+    g.end("without_a_batch", ends=False)
+    for axis in (1, 2, 3):
+        g = Graph()
+        a = g.add("Conv", "x", numbers(2, 2, 1, 1))
+        b = g.add("Sigmoid", "x")
+        g.add("Concat", a, b, "x", axis=axis)
+        g.end(f"concat_{axis}")
+    g = Graph()
+    a = g.add("Flatten", "x")
+    b = g.add("Flatten", g.add("MaxPool", "x", kernel_shape=[2, 2]))
+    g.add("Concat", a, b, axis=1)
+    g.end("concat_of_flattened")
+    g = Graph()
+    s = g.add("GlobalAveragePool", "x")
+    s = g.add("Conv", s, numbers(2, 2, 1, 1))
+    s = g.add("HardSigmoid", s)
+    g.add("Mul", "x", s)
+    g.end("squeeze_and_excite")
+    g = Graph()
+    s = g.add("GlobalAveragePool", "x")
+    g.add("Sub", s, "x")
+    g.end("the_smaller_first")
+    g = Graph()
+    a = g.add("Reshape", "x", g.whole(1, 2, 5, 6))
+    b = g.add("Conv", a, numbers(2, 2, 1, 1))
+    c = g.add("Transpose", "x", perm=[0, 1, 3, 2])
+    g.add("Add", b, c)
+    g.end("values_laid_in_other_ways")
+
+
+def value_cases():
+    g = Graph()
+    for op, keys in {"Relu": {}, "Sigmoid": {}, "Tanh": {}, "Softsign": {}, "Mish": {}, "HardSwish": {}, "Erf": {},
+                     "Exp": {}, "Abs": {}, "LeakyRelu": {"alpha": 0.3}, "Elu": {"alpha": 0.7}, "Celu": {"alpha": 0.6},
+                     "Selu": {}, "HardSigmoid": {"alpha": 0.3, "beta": 0.4}, "Softplus": {},
+                     "ThresholdedRelu": {"alpha": 0.6}, "Neg": {}, "Gelu": {"approximate": "tanh"}}.items():
+        g.add(op, "x", **keys)
+    g.add("Gelu", "x")
+    g.add("Shrink", "x", lambd=0.4, bias=0.4)
+    g.add("Shrink", "x", lambd=0.4)
+    g.add("Sqrt", g.add("Abs", "x"))
+    g.add("Log", g.add("Exp", "x"))
+    used = {i for n in g.nodes for i in n.input}
+    names = [n.output[0] for n in g.nodes if n.output[0] not in used]
+    g.add("Concat", *names, axis=1)
+    g.end("activations")
+    g = Graph()
+    g.add("Clip", None, np.float32(-0.5), np.float32(0.7))
+    g.add("Clip", None, np.float32(0), np.float32(6))
+    g.add("Clip", None, "", np.float32(0.6))
+    g.end("clip")
+    g = Graph(opset=10)
+    g.add("Clip", min=0.0, max=1.0)
+    g.end("clip_by_attributes")
+    g = Graph()
+    a = g.add("PRelu", "x", numbers(2, 1, 1))
+    b = g.add("PRelu", "x", np.array([0.3], np.float32))
+    c = g.add("PRelu", "x", numbers(2, 6, 5))
+    g.add("Sum", a, b, c)
+    g.end("prelu")
+    g = Graph()
+    g.add("Mul", None, numbers(2, 1, 1))
+    g.add("Add", numbers(6, 5), None)
+    g.add("Sub", np.float32(2), None)
+    g.add("Div", None, np.abs(numbers(2, 6, 5)) + 1)
+    g.add("Max", None, np.float32(0.1))
+    g.add("Pow", None, np.float32(2))
+    g.add("Sub", None, np.float32(0.2))
+    g.end("constants")
+    g = Graph()
+    a = g.add("Sigmoid", "x")
+    b = g.add("Exp", "x")
+    g.add("Div", g.add("Mul", a, b), g.add("Add", b, b))
+    c = g.last
+    g.add("Mean", c, a, b)
+    d = g.last
+    g.add("Mul", d, d)
+    e = g.last
+    g.add("Min", g.add("Max", e, a), b)
+    g.end("values_with_values")
+    g = Graph()
+    s = g.add("Sigmoid", "x")
+    g.add("Mul", "x", s)
+    g.end("swish")
+    g = Graph()
+    beta, limit = g.constant(np.float32(2)), g.constant(np.float32(20))
+    scaled = g.add("Mul", "x", beta)
+    soft = g.add("Div", g.add("Softplus", scaled), beta)
+    large = g.add("Greater", scaled, limit)
+    g.add("Where", large, "x", soft)
+    g.end("softplus_in_pieces")
+    g = Graph()
+    e = g.add("Erf", g.add("Div", "x", np.float32(np.sqrt(2))))
+    e = g.add("Add", e, np.float32(1))
+    g.add("Mul", g.add("Mul", "x", e), np.float32(0.5))
+    g.end("gelu_in_pieces")
+    g = Graph()
+    g.add("Flatten")
+    g.add("MatMul", None, numbers(60, 3) / 8)
+    g.add("Softmax", axis=-1)
+    g.end("softmax", ends=False)
+    g = Graph(opset=11)
+    g.add("LogSoftmax", axis=1)
+    # before opset 13 it is over all axes from that one on, which the reference does not know
+    g.end("log_softmax_of_all", like=[helper.make_node("Flatten", ["x"], ["f"]),
+                                      helper.make_node("LogSoftmax", ["f"], ["v1"], axis=-1)])
+
+
+def dense_cases():
+    g = Graph()
+    g.add("Flatten")
+    g.add("Gemm", None, numbers(4, 60), numbers(4), transB=1, alpha=0.5, beta=2.0)
+    g.add("Transpose", perm=[1, 0])
+    g.add("Gemm", None, numbers(4, 3), np.float32(0.3), transA=1)
+    g.end("gemm", ends=False)
+    g = Graph()
+    g.add("Flatten")
+    g.add("Transpose", perm=[1, 0])
+    g.add("MatMul", numbers(3, 60), None)
+    g.end("weights_first", ends=False)
+    g = Graph()
+    g.add("Flatten")
+    g.add("MatMul", None, numbers(60, 3) / 8)
+    g.add("Add", numbers(3), None)
+    at = g.last
+    g.add("Add", at, g.add("Tanh", at))  # what is used twice has its own values
+    g.add("Add", None, numbers(1, 3))
+    g.end("bias_first", ends=False)
+
+    def typed(kind):
+        return lambda array, name: helper.make_tensor(name, kind, array.shape, array.flatten().tolist())
+    g = Graph()
+    g.add("Flatten")
+    for i, kind in enumerate((TensorProto.FLOAT16, TensorProto.BFLOAT16, TensorProto.DOUBLE, TensorProto.FLOAT)):
+        w = g.constant(numbers(60 if i == 0 else 6, 6) / 4, tensor=typed(kind))
+        g.nodes.append(helper.make_node("Cast", [w], [w + "f"], to=TensorProto.FLOAT))
+        g.add("MatMul", None, w + "f")
+    g.end("types_of_values")
+    g = Graph()
+    g.add("Flatten")
+    w = numbers(60, 3).astype(np.float16)
+    g.nodes.append(helper.make_node("Constant", [], ["w"], value=numpy_helper.from_array(w)))
+    g.nodes.append(helper.make_node("Cast", ["w"], ["wf"], to=TensorProto.FLOAT))
+    g.add("MatMul", None, "wf")
+    g.nodes.append(helper.make_node("Constant", [], ["b"], value_floats=[1.0, 2.0, 3.0]))
+    g.add("Add", None, "b")
+    g.end("constants_as_nodes", ends=False)
+    g = Graph()
+    g.add("Relu")
+    flat = g.last
+    n = g.add("Unsqueeze", g.add("Gather", g.add("Shape", flat), np.int64(0), axis=0), g.whole(0))
+    shape = g.add("Concat", n, g.whole(-1), axis=0)
+    g.add("Reshape", flat, g.add("Cast", g.add("Cast", shape, to=1), to=7))
+    g.end("sizes_from_the_batch")
+    g = Graph()
+    half = g.add("Div", g.add("Sub", g.add("Slice", g.add("Shape", "x"), g.whole(2), g.whole(4)), g.whole(1)), g.whole(2))
+    none = g.add("ConstantOfShape", g.whole(2), value=helper.make_tensor("", TensorProto.INT64, [1], [0]))
+    pads = g.add("Concat", half, none, axis=0)  # 2 2 0 0, then turned round in pairs
+    pads = g.add("Reshape", pads, g.whole(-1, 2))
+    pads = g.add("Slice", pads, g.whole(-1), g.whole(-(2 ** 63) + 1), g.whole(0), g.whole(-1))
+    pads = g.add("Reshape", pads, g.whole(-1))
+    pads = g.add("Concat", pads, pads, axis=0)
+    g.add("Pad", "x", pads)
+    g.end("pads_from_the_sizes")
+    g = Graph()
+    g.add("Dropout", None, np.float32(0.5))
+    g.add("Identity")
+    g.add("Flatten")
+    g.add("MatMul", None, numbers(60, 3))
+    g.end("nodes_in_any_order", ends=False, backwards=True)
+
+
+def classifier_cases():
+    for kind, norm in (("LOGISTIC", True), ("SOFTMAX", True), ("NONE", False)):
+        g = Graph((None, 60), ml=True)
+        g.add("Scaler", domain="ai.onnx.ml", offset=numbers(60).tolist(), scale=(numbers(60) / 8).tolist())
+        g.nodes.append(helper.make_node("LinearClassifier", [g.last], ["label", "scores"], domain="ai.onnx.ml",
+                                        coefficients=numbers(180).tolist(), intercepts=numbers(3).tolist(),
+                                        classlabels_ints=[0, 1, 2], post_transform=kind))
+        g.last = "scores"
+        if norm:
+            g.add("Normalizer", domain="ai.onnx.ml", norm="L1")
+        outputs = [helper.make_tensor_value_info("label", TensorProto.INT64, [None]),
+                   helper.make_tensor_value_info(g.last, TensorProto.FLOAT, [None, 3])]
+        model = g.model(outputs)
+        cases.append(("linear_classifier_" + kind, model.SerializeToString(), g.run(model, 1)))
+
+
+def refuse(words, g, outputs=None, change=None):
+    model = g.model(outputs)
+    if change:
+        change(model)
+    refused.append((words, model.SerializeToString(), None))
+
+
+def refused_cases():
+    def one(op, *inputs, **keys):
+        g = Graph()
+        g.add(op, *inputs, **keys)
+        return g
+    refuse("(LSTM): this operator is not known", one("LSTM", None, numbers(1, 4, 5), numbers(1, 4, 1), hidden_size=1))
+    refuse("(QLinearConv): a quantised net", one("QLinearConv", None, numbers(1)))
+    refuse("(DequantizeLinear): a quantised net", one("DequantizeLinear", None, np.float32(1)))
+    refuse("the domain com.microsoft.nchwc", one("Conv", None, numbers(2, 2, 1, 1), domain="com.microsoft.nchwc"))
+    refuse("drops values at random (training_mode)", one("Dropout", None, np.float32(0.5), np.array(True)))
+    refuse("is in training mode", one("BatchNormalization", None, *[numbers(2)] * 4, training_mode=1))
+    inner = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "inner", [], [
+        helper.make_tensor_value_info("y", TensorProto.FLOAT, None)])
+    refuse("graphs within the graph", one("If", np.array(True), then_branch=inner, else_branch=inner))
+    refuse("weights for 3 channels, but 2 come in", one("Conv", None, numbers(4, 3, 2, 2)))
+    refuse("is no constant", one("Conv", None, numbers(4, 2, 2, 2), "x"))
+    refuse("along another axis than the classes", one("Softmax", axis=1))
+    refuse("do not take these sizes", one("Reshape", None, np.array([1, 7, -1], np.int64)))
+    refuse("which nothing makes", one("Add", None, "nowhere"))
+    g = one("Relu")
+    g.nodes = [helper.make_node("Add", ["x", "b"], ["a"]), helper.make_node("Relu", ["a"], ["b"])]
+    g.last = "b"
+    refuse("takes what comes of itself", g)
+    g = one("Relu")
+    g.add("Tanh", "x")
+    refuse("gives 2 outputs (v1, v2)", g, [helper.make_tensor_value_info(n, TensorProto.FLOAT, None) for n in ("v1", "v2")])
+    refuse("takes 2 inputs (x, left)", one("Relu"), change=lambda m: m.graph.input.append(
+        helper.make_tensor_value_info("left", TensorProto.FLOAT, [1, 2])))
+    g = Graph((None, None, 6, 5))
+    g.add("Relu")
+    refuse("size 2 of its input 'x' is not fixed", g)
+    g = Graph((None, 2, 1 << 20, 1 << 20))
+    g.add("Relu")
+    refuse("images of more than", g)
+    refuse("holds functions of its own", one("Relu"), change=lambda m: m.functions.append(
+        helper.make_function("d", "f", ["a"], ["b"], [helper.make_node("Relu", ["a"], ["b"])], [])))
+    refuse("gives the same whatever the image", one("Identity", numbers(1, 3)))
+    refuse("damaged: t0: has other bytes", one("Add", None, numbers(2, 1, 1)), change=lambda m:
+           m.graph.initializer[0].dims.append(7))
+    refuse("damaged: t0: a tensor of these sizes", one("Add", None, numbers(2, 1, 1)), change=lambda m:
+           m.graph.initializer[0].dims.extend([1 << 40, 1 << 40]))
+    g = one("Add", None, "far")
+    far = TensorProto(name="far", data_type=TensorProto.FLOAT, dims=[2, 1, 1], data_location=TensorProto.EXTERNAL)
+    for key, value in (("location", "far.bin"), ("offset", "4"), ("length", "8")):
+        far.external_data.add(key=key, value=value)
+    g.tensors.append(far)
+    refuse("tensor 'far' lies in far.bin where that does not reach", g)
+    bad = numbers(2, 1, 1)
+    bad[0] = np.nan
+    refuse("not finite", one("Conv", None, bad.reshape(1, 2, 1, 1)))
+
+
+def write(name, records):
+    with open(name, "wb") as file:
+        for words, model, want in records:
+            for part in (words.encode(), model):
+                file.write(struct.pack("<I", len(part)) + part)
+            if want is not None:
+                file.write(want.astype("<f4").tobytes())
+
+
+image_cases()
+axes_cases()
+value_cases()
+dense_cases()
+classifier_cases()
+refused_cases()
+np.save("onnx-images.npy", images)
+write("onnx-cases.bin", cases)
+write("onnx-refused.bin", refused)
+print(len(cases), "cases,", len(refused), "refused")
