@@ -1,4 +1,4 @@
-/* A file of named parameters, as PyTorch, safetensors or NumPy write it: sent as a stream, taken into
+/* A file of named parameters, as PyTorch, safetensors, NumPy or ONNX write it: sent as a stream, taken into
  * a tree, and made a net by an architecture.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
@@ -62,7 +62,7 @@ static inv_status import(stream *s)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char *const names[] = {"safetensors", "torch", "torch-old", "npz"};
+    static const char *const names[] = {"safetensors", "torch", "torch-old", "npz", "onnx"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const inv_format *format = inv_format_find(names[i]);
         stream s = {0};
