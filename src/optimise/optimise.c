@@ -95,7 +95,7 @@ static const inv_field fields[] = {
      .help = "steps between two blurs of the values; 0: no blur"},
     {"blur", INV_FIELD_REAL, offsetof(inv_optimise_spec, blur), 0.05, 100.0,
      .help = "standard deviation of the blur, in pixels"},
-    {"minimum", INV_FIELD_SIZE, offsetof(inv_optimise_spec, minimum), 0, 1e9,
+    {"least", INV_FIELD_SIZE, offsetof(inv_optimise_spec, minimum), 0, 1e9,
      .help = "minimum number of steps for each image"},
     {"until", INV_FIELD_REAL, offsetof(inv_optimise_spec, until), 0.0, 1.0,
      .help = "an image is finished once its class is this probable; 0: never"},

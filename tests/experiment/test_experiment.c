@@ -289,6 +289,24 @@ START_TEST(training_has_its_keys)
 }
 END_TEST
 
+/* Keys are what people have written into files: the code may call a thing otherwise. */
+START_TEST(old_keys_are_read)
+{
+    inv_experiment *e = NULL;
+    inv_config *config =
+        config_of(LAYERS " training = { schedule = { type = \"cosine\"; least = 0.25; };"
+                         " stop = { least_gain = 0.125; }; }; generate = { least = 7; };"
+                         " features = { least = 9; };");
+    ck_assert_status(inv_experiment_read(config, &e), INV_OK);
+    ck_assert_double_eq(e->training.schedule.minimum, 0.25);
+    ck_assert_double_eq(e->training.stop.least_gain, 0.125);
+    ck_assert_uint_eq(e->generate.optimise.minimum, 7);
+    ck_assert_uint_eq(e->features.optimise.minimum, 9);
+    inv_experiment_free(e);
+    inv_config_free(config);
+}
+END_TEST
+
 /* A type other than the default one brings its own defaults; the default one keeps the stage's. */
 START_TEST(an_optimiser_has_its_own_defaults)
 {
@@ -522,6 +540,7 @@ Suite *experiment_suite(void)
     tcase_add_test(tests, recipes_are_as_known);
     tcase_add_test(tests, what_is_not_there_has_defaults);
     tcase_add_test(tests, training_has_its_keys);
+    tcase_add_test(tests, old_keys_are_read);
     tcase_add_test(tests, an_optimiser_has_its_own_defaults);
     tcase_add_test(tests, each_stage_is_marked_alone);
     tcase_add_test(tests, stages_use_the_inverse_they_name);
