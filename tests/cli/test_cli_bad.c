@@ -419,7 +419,7 @@ static const struct no_file {
     {"generate run/run.h5 -q --inverse other", {"'other'", "invproj invert"}},
     {"project run/run.h5 -q --images none.png", {"none.png: No such file"}},
     {"project run/run.h5 -q --images none.idx", {"none.idx: No such file"}},
-    {"project run/run.h5 -q --images data", {"data: is a folder"}},
+    {"project run/run.h5 -q --images data", {"data: holds no PNG or JPEG file"}},
     {"project run/run.h5 -q --images r2rt.cfg", {"r2rt.cfg: not an IDX file"}},
     {"project run/run.h5 -q --images data/" TEST_LABELS, {TEST_LABELS, "1 dimension"}},
     {"project run/run.h5 -q --images run/run.h5", {"run/run.h5: not an IDX file"}},
