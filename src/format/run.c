@@ -7,8 +7,8 @@
 
 #include <hdf5.h>
 
-#include "format/memory.h"
 #include "format/image_marks.h"
+#include "format/memory.h"
 #include "format/run_file.h"
 #include "format/seal.h"
 #include "format/section.h"
