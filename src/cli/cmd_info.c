@@ -536,7 +536,9 @@ static void print_source(const json_t *source)
     printf("imported    from %s, %s%s%s\n", text_of(source, "file"), text_of(source, "format"),
            *text_of(source, "version") ? " " : "", text_of(source, "version"));
     json_array_foreach(json_object_get(source, "notes"), i, note)
+    {
         printf("            %s\n", json_string_value(note) ? json_string_value(note) : "");
+    }
 }
 
 static void print_all(gathering *g, const json_t *all)

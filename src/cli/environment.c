@@ -107,7 +107,7 @@ static bool compare(const inv_run *run, const char *path, const start *now,
 inv_status cli_describe_environment(inv_run *run, const cli_progress *progress)
 {
     char path[2 * INV_NAME_MAX] = "/environment";
-    start now;
+    start now = {0};
     size_t n = 2;
     find_start(&now);
     if (!inv_run_has(run, path))

@@ -44,8 +44,10 @@ static inv_status add_file(cli_images *images, char *path)
     if (path && images->file_count == images->room) {
         const size_t room = 2 * images->room + 64;
         char **files = reallocarray(images->files, room, sizeof *files);
-        images->files = files ? files : images->files;
-        images->room = files ? room : images->room;
+        if (files) {
+            images->files = files;
+            images->room = room;
+        }
     }
     if (!path || images->file_count == images->room) {
         free(path);

@@ -298,11 +298,11 @@ done:
 
 static inv_part part_of(const inv_dataset *data, int part)
 {
-    const inv_idx *idx = data->images[part];
+    const inv_idx *idx = data->images[part], *train = data->images[TRAIN_PART];
     return (inv_part){
         .count = idx ? idx->dims[0] : 0,
         .pixels = inv_shape_size(data->shape),
-        .type = data->images[TRAIN_PART]->type,
+        .type = train ? train->type : INV_IDX_UBYTE,
         .images = idx ? idx->data : NULL,
         .labels = data->labels[part],
         .value = data->value,

@@ -228,11 +228,18 @@ static void update_all(json_t *value)
     json_t *item;
     size_t i;
     const char *key;
-    if (json_is_array(value))
-        json_array_foreach(value, i, item) update_all(item);
+    if (json_is_array(value)) {
+        json_array_foreach(value, i, item)
+        {
+            update_all(item);
+        }
+    }
     if (!json_is_object(value))
         return;
-    json_object_foreach(value, key, item) update_all(item);
+    json_object_foreach(value, key, item)
+    {
+        update_all(item);
+    }
     keras_update(value);
 }
 

@@ -1442,7 +1442,7 @@ static inv_status add_permute(keras *k, const keras_layer *l, const keras_tensor
     if (t.rank > 1)
         INV_TRY(move(k, l, ".axes", order, &t.at));
     const keras_tensor before = t;
-    for (size_t i = 0; i < t.rank; i++)
+    for (size_t i = 0; i < t.rank && i < 3; i++)
         t.dims[i] = before.dims[order[i]];
     *out = t;
 done:

@@ -423,8 +423,12 @@ static inv_status walk_graph(walk *w, json_t *config, const keras_tensor *in, ke
         status = read_shape(w->k, config_of(json_array_get(w->layers, first)), &start, &found);
     if (status == INV_OK && !found)
         return refuse(w, "no shape of the input", json_string_value(json_array_get(input, 0)));
+    /* cppcheck-suppress autoVariables */ /* until the next lines */
     w->input = &start;
-    return status == INV_OK ? find_tensor(w, output, out) : status;
+    if (status == INV_OK)
+        status = find_tensor(w, output, out);
+    w->input = NULL;
+    return status;
 }
 
 /* ---- models ---- */

@@ -190,7 +190,7 @@ static bool put_text(json_t *object, const char *key, const char *text)
 /* JSON has no infinity: the largest number stands for it. A number that is none fails. */
 static json_t *real(float value)
 {
-    return json_real(isinf(value) ? copysign(FLT_MAX, value) : (double)value);
+    return json_real(isinf(value) ? (double)copysignf(FLT_MAX, value) : (double)value);
 }
 
 static json_t *text_of(const ProtobufCBinaryData *bytes)

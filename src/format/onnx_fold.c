@@ -451,7 +451,7 @@ done:
 
 static inv_status fold_filled(const folding *f)
 {
-    int64_t sizes[INV_ONNX_RANK_MAX];
+    int64_t sizes[INV_ONNX_RANK_MAX] = {0};
     size_t count = 0, dims[INV_ONNX_RANK_MAX];
     const json_t *number = json_object_get(inv_onnx_attribute(f->node, "value"), "tensor");
     inv_onnx_tensor value = {0};

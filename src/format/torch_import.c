@@ -985,8 +985,12 @@ static inv_status find_group(const inv_tree *tree, const char *wanted, const cha
             *out = usual[k];
             return INV_OK;
         }
-    if (found == 0)
+    if (found == 0 && !has_order(tree, "/"))
         return INV_ERROR(INV_EFORMAT, "%s: holds no parameters by name", inv_tree_name(tree));
+    if (wanted)
+        return INV_ERROR(INV_ECONFIG, "%s: --key: there is no set of parameters '%s'; %s%s",
+                         inv_tree_name(tree), wanted,
+                         *list ? "there are: " : "the file holds one, and needs no --key", list);
     return INV_ERROR(INV_ECONFIG, "%s: holds several sets of parameters; choose one with --key: %s",
                      inv_tree_name(tree), list);
 }

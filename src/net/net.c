@@ -140,7 +140,7 @@ static inv_status add_layer(inv_net *net, const char *name, const inv_layer_type
     layer->spec = given->spec;
     layer->inputs = given->inputs;
     layer->input_count = given->input_count;
-    layer->in = layer->inputs[0].shape;
+    layer->in = layer->input_count ? layer->inputs[0].shape : (inv_shape){0};
     *given = (parts){0};
     net->depth++;
     return place_layer(net, layer, classes);
@@ -810,7 +810,7 @@ static void add_gradients(gsl_matrix_float *to, const gsl_matrix_float *what)
 /* The gradient at point first + i: dx at the first. */
 static gsl_matrix_float gradient_at(const inv_pass *pass, size_t i, const gsl_matrix_float *dx)
 {
-    return i ? inv_mat_head(pass->branches->at[i], pass->heads[0].size1) : *dx;
+    return i || !dx ? inv_mat_head(pass->branches->at[i], pass->heads[0].size1) : *dx;
 }
 
 /* What a layer gives to one of its inputs: the first gradient of a point is written there, later

@@ -34,7 +34,8 @@ static bool can_make(void)
     }
     char command[512];
     snprintf(command, sizeof command, "%s -c 'import numpy, PIL' 2>/dev/null", python());
-    const bool there = system(command) == 0; /* no test runs yet, which program_run needs */
+    /* no test runs yet, which program_run needs */
+    const bool there = system(command) == 0; /* NOLINT(cert-env33-c): the tests' own Python */
     if (!there)
         support_skipped("cases", "what people bring, which %s makes with NumPy and Pillow",
                         python());

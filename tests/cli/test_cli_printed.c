@@ -18,8 +18,8 @@
 
 /* An escape, a C1 escape, one that turns the direction of writing, one that is no UTF-8, one in two lines. */
 static const char *const odd_names[CLASSES] = {"a\033[2J",
-                                               "b\xc2\x9b"
-                                               "31m",
+                                               ("b\xc2\x9b"
+                                                "31m"),
                                                "c\u202e\u2066x", "d\xff\xc3",
                                                "e\ninvproj: all is well"};
 static const char *const odd_shown[CLASSES] = {"a?[2J", "b\\u009b31m", "c\\u202e\\u2066x",

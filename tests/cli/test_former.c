@@ -162,8 +162,12 @@ START_TEST(the_history_is_a_table)
     size_t dims[4], line = 0, validated = 0;
     double *loss = hdf5_values(support_at(place, "table.h5"), "/training/history/loss", dims);
     for (char *at = strchr(p->out, '\n') + 1; *at; at = strchr(at, '\n') + 1, line++) {
-        double step = 0.0, value = 0.0;
-        ck_assert_int_eq(sscanf(at, "training,%lf,%lf,", &step, &value), 2);
+        char *end = NULL;
+        ck_assert_int_eq(strncmp(at, "training,", strlen("training,")), 0);
+        const double step = strtod(at + strlen("training,"), &end);
+        ck_assert_int_eq(*end, ',');
+        const double value = strtod(end + 1, &end);
+        ck_assert_int_eq(*end, ',');
         ck_assert_double_eq(step, (double)line + 1.0);
         ck_assert_double_eq_tol(value, loss[line], 1e-6 * fabs(loss[line]));
         validated += strchr(at, '\n')[-1] != ',';

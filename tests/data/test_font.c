@@ -70,13 +70,13 @@ static const char *const drawn[] = {
 
 START_TEST(every_letter_is_as_drawn)
 {
-    for (char letter = ' '; letter <= '~'; letter++)
+    for (int letter = ' '; letter <= '~'; letter++)
         for (size_t row = 0; row < INV_FONT_HEIGHT; row++)
             for (size_t column = 0; column < INV_FONT_WIDTH; column++) {
                 const size_t i = (size_t)(letter - ' ');
                 const char *line = drawn[i / IN_A_ROW * INV_FONT_HEIGHT + row];
                 const char dot = line[i % IN_A_ROW * (INV_FONT_WIDTH + 1) + column];
-                ck_assert_msg(inv_font_dot(letter, row, column) == (dot == '#'),
+                ck_assert_msg(inv_font_dot((char)letter, row, column) == (dot == '#'),
                               "'%c', row %zu, column %zu", letter, row, column);
             }
 }

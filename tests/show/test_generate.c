@@ -256,7 +256,7 @@ START_TEST(starts_from_the_target_itself)
         ck_assert_status(inv_generator_alloc(&spec, net, &material, &generator), INV_OK);
         const gsl_matrix_float *values = inv_generator_values(generator);
         for (size_t i = 0; i < 2; i++) {
-            float row[SMALL_PIXELS];
+            float row[SMALL_PIXELS] = {0};
             gsl_matrix_float one = inv_mat_over(row, 1, SMALL_PIXELS);
             inv_part_gather(&data->test, &targets[i], 1, &one);
             for (size_t j = 0; j < SMALL_PIXELS; j++)

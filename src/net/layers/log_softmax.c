@@ -14,6 +14,7 @@ static void log_softmax_row(const float *restrict in, float *restrict out, size_
         largest = in[j] > largest ? in[j] : largest;
     for (size_t j = 0; j < n; j++)
         sum += exp((double)in[j] - (double)largest);
+    /* cppcheck-suppress invalidFunctionArg */ /* there is one value at least */
     const double shift = (double)largest + log(sum);
     for (size_t j = 0; j < n; j++)
         out[j] = (float)((double)in[j] - shift);
