@@ -158,15 +158,23 @@ void support_write_zip(const char *path, const support_member *members, size_t c
     ck_assert_int_eq(zip_close(zip), 0);
 }
 
+static bool has_skipped;
+
 void support_skipped(const char *suite, const char *what, ...)
 {
     va_list values;
+    has_skipped = true;
     va_start(values, what);
     printf("%s: skipped: ", suite);
     vprintf(what, values);
     putchar('\n');
     fflush(stdout);
     va_end(values);
+}
+
+bool support_has_skipped(void)
+{
+    return has_skipped;
 }
 
 int support_in_child(int (*body)(void *), void *arg)

@@ -75,6 +75,9 @@ void support_write_zip(const char *path, const support_member *members, size_t c
 /* Says in one line on stdout what cannot be tested here, and why: "SUITE: skipped: WHAT". */
 __attribute__((format(printf, 2, 3))) void support_skipped(const char *suite, const char *what,
                                                            ...);
+/* Whether it has been said in this process: a suite that could test nothing at all says so while it
+ * is made. */
+bool support_has_skipped(void);
 
 /* Whether this is built with the address sanitizer, which has a malloc of its own. */
 #if defined(__SANITIZE_ADDRESS__)
