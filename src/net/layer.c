@@ -138,6 +138,26 @@ size_t inv_over(const inv_layer *layer, size_t n)
     return strcmp(spec->over, "channels") == 0 ? layer->in.channels : n;
 }
 
+void inv_over_forward(const inv_layer *layer, void (*map)(const float *x, float *y, size_t n),
+                      const gsl_matrix_float *x, gsl_matrix_float *y)
+{
+    const size_t n = inv_over(layer, x->size2);
+    for (size_t i = 0; i < x->size1; i++)
+        for (size_t j = 0; j < x->size2; j += n)
+            map(x->data + i * x->tda + j, y->data + i * y->tda + j, n);
+}
+
+void inv_over_backward(const inv_layer *layer,
+                       void (*map)(const float *y, const float *dy, float *dx, size_t n),
+                       const gsl_matrix_float *y, const gsl_matrix_float *dy, gsl_matrix_float *dx)
+{
+    const size_t n = inv_over(layer, y->size2);
+    for (size_t i = 0; dx && i < y->size1; i++)
+        for (size_t j = 0; j < y->size2; j += n)
+            map(y->data + i * y->tda + j, dy->data + i * dy->tda + j, dx->data + i * dx->tda + j,
+                n);
+}
+
 /* ---- inverses ---- */
 
 inv_status inv_mirror_add(json_t *layers, const inv_layer *layer, const char *ending, json_t *step)

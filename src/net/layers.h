@@ -110,6 +110,12 @@ extern const inv_over_spec inv_over_defaults;
 extern const inv_field inv_over_fields[];
 /* How many values of a row of n are taken together. */
 size_t inv_over(const inv_layer *layer, size_t n);
+/* y of x, or dx (which may be NULL) of y and dy, by a function of n values taken together. */
+void inv_over_forward(const inv_layer *layer, void (*map)(const float *x, float *y, size_t n),
+                      const gsl_matrix_float *x, gsl_matrix_float *y);
+void inv_over_backward(const inv_layer *layer,
+                       void (*map)(const float *y, const float *dy, float *dx, size_t n),
+                       const gsl_matrix_float *y, const gsl_matrix_float *dy, gsl_matrix_float *dx);
 
 /* Sets the shape that comes out. INV_ECONFIG where it has no values, or more than INT_MAX. */
 INV_MUST_CHECK inv_status inv_layer_gives(inv_layer *layer, inv_shape out);

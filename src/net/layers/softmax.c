@@ -40,12 +40,8 @@ static void softmax_backward(const inv_layer *layer, const float *params, void *
                              const gsl_matrix_float *x, const gsl_matrix_float *y,
                              const gsl_matrix_float *dy, float *dparams, gsl_matrix_float *dx)
 {
-    const size_t n = inv_over(layer, y->size2);
     (void)params, (void)state, (void)x, (void)dparams;
-    for (size_t i = 0; dx && i < y->size1; i++)
-        for (size_t j = 0; j < y->size2; j += n)
-            softmax_dx(y->data + i * y->tda + j, dy->data + i * dy->tda + j,
-                       dx->data + i * dx->tda + j, n);
+    inv_over_backward(layer, softmax_dx, y, dy, dx);
 }
 
 const inv_layer_type inv_layer_softmax = {

@@ -50,23 +50,16 @@ static void sparsemax_dx(const float *out, const float *gradient, float *dx, siz
 static void sparsemax_forward(const inv_layer *layer, const float *params, void *state,
                               const inv_mode *mode, const gsl_matrix_float *x, gsl_matrix_float *y)
 {
-    const size_t n = inv_over(layer, x->size2);
     (void)mode, (void)params, (void)state;
-    for (size_t i = 0; i < x->size1; i++)
-        for (size_t j = 0; j < x->size2; j += n)
-            sparsemax_row(x->data + i * x->tda + j, y->data + i * y->tda + j, n);
+    inv_over_forward(layer, sparsemax_row, x, y);
 }
 
 static void sparsemax_backward(const inv_layer *layer, const float *params, void *state,
                                const gsl_matrix_float *x, const gsl_matrix_float *y,
                                const gsl_matrix_float *dy, float *dparams, gsl_matrix_float *dx)
 {
-    const size_t n = inv_over(layer, y->size2);
     (void)params, (void)state, (void)x, (void)dparams;
-    for (size_t i = 0; dx && i < y->size1; i++)
-        for (size_t j = 0; j < y->size2; j += n)
-            sparsemax_dx(y->data + i * y->tda + j, dy->data + i * dy->tda + j,
-                         dx->data + i * dx->tda + j, n);
+    inv_over_backward(layer, sparsemax_dx, y, dy, dx);
 }
 
 const inv_layer_type inv_layer_sparsemax = {
