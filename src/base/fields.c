@@ -241,11 +241,17 @@ static const inv_field *part_fields(const inv_field *part, const json_t *object,
     return fields ? fields : part->group(at);
 }
 
+/* NULL where the keys are asked for alone, and nothing is read. */
+static void *place_of(const inv_field *field, const void *out)
+{
+    return out ? (char *)out + field->offset : NULL;
+}
+
 /* All that the table allows, those of its parts among them. */
 static void list_keys(const inv_field *fields, const json_t *object, const void *out, keys *k)
 {
     for (const inv_field *f = fields; f && f->key; f++) {
-        const void *at = (const char *)out + f->offset;
+        const void *at = place_of(f, out);
         if (f->type == INV_FIELD_PART)
             list_keys(part_fields(f, object, at), object, at, k);
         else if (k->count < KEYS_MAX)
@@ -256,7 +262,7 @@ static void list_keys(const inv_field *fields, const json_t *object, const void 
 static bool has_key(const inv_field *fields, const json_t *object, const void *out, const char *key)
 {
     for (const inv_field *f = fields; f && f->key; f++) {
-        const void *at = (const char *)out + f->offset;
+        const void *at = place_of(f, out);
         if (f->type == INV_FIELD_PART ? has_key(part_fields(f, object, at), object, at, key)
                                       : strcmp(f->key, key) == 0)
             return true;
@@ -286,7 +292,7 @@ static inv_status unknown_key(const inv_config *config, const char *path, const 
 static void start_parts(const json_t *object, const inv_field_set *set)
 {
     for (const inv_field *f = set->fields; f && f->key; f++) {
-        void *at = (char *)set->out + f->offset;
+        void *at = place_of(f, set->out);
         const char *type = f->type == INV_FIELD_PART ? type_given(f, object) : NULL;
         if (type && f->start && strcmp(type, at) != 0)
             f->start(type, at);
@@ -298,7 +304,7 @@ static inv_status read_set(const inv_config *config, const char *path, const jso
 {
     for (const inv_field *field = set->fields; field && field->key; field++) {
         const json_t *node = json_object_get(object, field->key);
-        void *at = (char *)set->out + field->offset;
+        void *at = place_of(field, set->out);
         char full[INV_TEXT_MAX];
         inv_status status = INV_OK;
         inv_path_join(path, field->key, full);
