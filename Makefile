@@ -240,14 +240,17 @@ deps-lint: ## install the tools of `make lint`, `make format` and FLAVOUR=clang
 MNIST_FOUND := $(patsubst %/,%,$(dir $(firstword \
   $(wildcard $(addsuffix /train-images-idx3-ubyte.gz,data/mnist ../shared/data/mnist)))))
 FASHION_FOUND := $(wildcard /usr/share/datasets/fashion-mnist)
+# The Python that makes what people bring; one named in the environment goes before it.
+PYTHON_FOUND := $(if $(INVPROJ_PYTHON),,$(shell command -v $(PYTHON3) 2>/dev/null))
 TEST_ENV += INVPROJ=$B/invproj INVPROJ_EXAMPLE=$B/example INVPROJ_TORTURE=$B/torture.so \
-  $(MNIST_FOUND:%=INVPROJ_MNIST=%) $(FASHION_FOUND:%=INVPROJ_FASHION_MNIST=%)
+  $(MNIST_FOUND:%=INVPROJ_MNIST=%) $(FASHION_FOUND:%=INVPROJ_FASHION_MNIST=%) \
+  $(PYTHON_FOUND:%=INVPROJ_PYTHON=%)
 
 check-programs: all $B/check $B/example $B/torture.so
 
 # Suites side by side, those that take long first: most keep one processor busy.
 SUITES := $(shell sed -n 's/^    X(\([a-z_]*\)).*/\1/p' tests/suites.h)
-LONG_SUITES := survive layer window cli_bad kernels
+LONG_SUITES := survive cases layer window cli_bad kernels
 all_of = pids=; for part in $(1); do { $(2); } & pids="$$pids $$!"; done; bad=0; \
   for pid in $$pids; do wait $$pid || bad=1; done; [ $$bad = 0 ]
 

@@ -37,6 +37,8 @@ build may  file:/usr/share/datasets/fashion-mnist      dataset-fashion-mnist -  
 test  must pc:check                                    check               check-devel        check      check
 test  may  cmd:h5dump                                  hdf5-tools          hdf5               -          -
 test  may  file:/usr/lib/python3/dist-packages/h5py    python3-h5py        -                  -          -
+test  may  file:/usr/lib/python3/dist-packages/numpy   python3-numpy       -                  -          -
+test  may  file:/usr/lib/python3/dist-packages/PIL     python3-pil         -                  -          -
 lint  must cmd:clang                                   clang               clang              clang      -
 lint  must cmd:clang-tidy                              clang-tidy          clang-tools-extra  -          -
 lint  must cmd:clang-format                            clang-format        -                  -          clang-format

@@ -158,6 +158,131 @@ static size_t count_components(const double *variances, size_t n, size_t wanted)
     return variances[0] > 0.0 ? count : 0;
 }
 
+/* The principal axes of what is read: eigenvectors of its covariance, by falling variance. */
+typedef struct principal {
+    size_t n;          /* directions looked at; beyond them nothing varies */
+    size_t k;          /* of them that are worth an axis */
+    double *variances; /* [n] */
+    double *axes;      /* [at least k, units] */
+} principal;
+
+static void principal_free(principal *p)
+{
+    free(p->variances);
+    free(p->axes);
+}
+
+static inv_status axes_of_covariance(reading *r, const float *mean, size_t units, size_t wanted,
+                                     principal *p)
+{
+    void *axes = NULL;
+    inv_status status = inv_calloc(units * units, sizeof(double), "covariance", &axes);
+    p->axes = axes;
+    if (status == INV_OK)
+        status = find_covariance(r, mean, units, p->axes);
+    if (status == INV_OK)
+        status = inv_eigen_symmetric(units, p->axes, p->variances);
+    if (status == INV_OK)
+        p->k = count_components(p->variances, units, wanted);
+    return status;
+}
+
+/* All images less their mean, [count, units]. */
+static void read_all(reading *r, const float *mean, gsl_matrix_float *all)
+{
+    for (size_t first = 0; first < r->part->count; first += r->rows) {
+        gsl_matrix_float x = read_chunk(r, first);
+        subtract_mean(&x, mean);
+        for (size_t i = 0; i < x.size1; i++)
+            memcpy(all->data + (first + i) * all->tda, x.data + i * x.tda,
+                   x.size2 * sizeof *x.data);
+    }
+}
+
+#define SUMS 8 /* of an inner product: which one a value is added to is written here */
+
+static double inner(size_t n, const float *x, const float *y)
+{
+    double sum[SUMS] = {0.0}, all = 0.0;
+    size_t i = 0;
+    for (; i + SUMS <= n; i += SUMS)
+        for (size_t s = 0; s < SUMS; s++)
+            sum[s] += (double)x[i + s] * y[i + s];
+    for (; i < n; i++)
+        sum[i % SUMS] += (double)x[i] * y[i];
+    for (size_t s = 0; s < SUMS; s++)
+        all += sum[s];
+    return all;
+}
+
+/* products = x x' / n, the lower triangle. */
+static void find_inner_products(const gsl_matrix_float *x, double *products)
+{
+    const size_t n = x->size1;
+#pragma omp parallel for schedule(dynamic)
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j <= i; j++)
+            products[i * n + j] =
+                inner(x->size2, x->data + i * x->tda, x->data + j * x->tda) / (double)n;
+}
+
+/* axis = v x / |v x|; v [n], x [n, units] */
+static void combine(const gsl_matrix_float *x, const double *v, double *axis)
+{
+    double square = 0.0;
+    for (size_t i = 0; i < x->size1; i++)
+        for (size_t j = 0; j < x->size2; j++)
+            axis[j] += v[i] * x->data[i * x->tda + j];
+    for (size_t j = 0; j < x->size2; j++)
+        square += axis[j] * axis[j];
+    for (size_t j = 0; j < x->size2; j++)
+        axis[j] /= sqrt(square);
+}
+
+/* With x [n, units] the images less their mean, x' x / n and x x' / n have the same eigenvalues but
+ * for zeros, and where v is an eigenvector of the latter, v x is one of the former: where there are
+ * fewer images than values, the smaller matrix does. Source: Sirovich 1987, the method of snapshots. */
+static inv_status axes_of_images(reading *r, const float *mean, size_t units, size_t wanted,
+                                 principal *p)
+{
+    const size_t n = p->n;
+    gsl_matrix_float *x = NULL;
+    void *products = NULL, *axes = NULL;
+    inv_status status = INV_OK;
+    INV_TRY(inv_mat_alloc(n, units, "images", &x));
+    INV_TRY(inv_calloc(n * n, sizeof(double), "inner products", &products));
+    double *v = products;
+    read_all(r, mean, x);
+    find_inner_products(x, v);
+    INV_TRY(inv_eigen_symmetric(n, v, p->variances));
+    p->k = count_components(p->variances, n, wanted);
+    if (p->k == 0)
+        goto done;
+    INV_TRY(inv_calloc(p->k * units, sizeof(double), "axes", &axes));
+    p->axes = axes;
+#pragma omp parallel for schedule(static)
+    for (size_t k = 0; k < p->k; k++)
+        combine(x, v + k * n, p->axes + k * units);
+done:
+    inv_mat_free(x);
+    free(products);
+    return status;
+}
+
+static inv_status find_principal(reading *r, const float *mean, size_t units, size_t wanted,
+                                 principal *p)
+{
+    const bool few = r->part->count < units;
+    void *variances = NULL;
+    *p = (principal){.n = few ? r->part->count : units};
+    inv_status status = inv_calloc(p->n, sizeof(double), "variances", &variances);
+    p->variances = variances;
+    if (status != INV_OK)
+        return status;
+    return few ? axes_of_images(r, mean, units, wanted, p)
+               : axes_of_covariance(r, mean, units, wanted, p);
+}
+
 /* z[i] = (x_i - mean) . axes, [rows, components] */
 static void to_axes(const inv_gaussian *all, gsl_matrix_float *x, gsl_matrix_float *z)
 {
@@ -318,18 +443,17 @@ done:
     return status;
 }
 
-/* axes: [n, n], of which the first k are kept. */
-static void fill_all(const double *variances, const double *axes, inv_gaussian *all)
+static void fill_all(const principal *p, inv_gaussian *all)
 {
-    const size_t n = all->units, k = all->components;
+    const size_t units = all->units, k = all->components;
     double rest = 0.0;
     for (size_t i = 0; i < k; i++)
-        all->deviation[i] = (float)sqrt(variances[i]);
-    for (size_t i = 0; i < k * n; i++)
-        all->axes[i] = (float)axes[i];
-    for (size_t i = k; i < n; i++)
-        rest += fmax(variances[i], 0.0);
-    all->rest = k < n ? rest / (double)(n - k) : 0.0;
+        all->deviation[i] = (float)sqrt(p->variances[i]);
+    for (size_t i = 0; i < k * units; i++)
+        all->axes[i] = (float)p->axes[i];
+    for (size_t i = k; i < p->n; i++)
+        rest += fmax(p->variances[i], 0.0);
+    all->rest = k < units ? rest / (double)(units - k) : 0.0;
 }
 
 static inv_status check(const inv_net *net, const inv_part *part, size_t at, size_t classes)
@@ -348,34 +472,30 @@ inv_status inv_gaussians_fit(const inv_net *net, const inv_part *part, size_t at
                              size_t components, inv_gaussians **out)
 {
     size_t units = 0;
-    void *mean = NULL, *covariance = NULL, *variances = NULL;
+    void *mean = NULL;
     reading r = {0};
+    principal p = {0};
     inv_gaussians *g = NULL;
     inv_status status = INV_OK;
     *out = NULL;
     INV_TRY(check(net, part, at, classes));
     units = inv_net_units(net, at);
     INV_TRY(inv_calloc(units, sizeof(float), "means", &mean));
-    INV_TRY(inv_calloc(units, sizeof(double), "variances", &variances));
-    INV_TRY(inv_calloc(units * units, sizeof(double), "covariance", &covariance));
     INV_TRY(reading_open(&r, net, part, at));
     INV_TRY(find_mean(&r, mean, units));
-    INV_TRY(find_covariance(&r, mean, units, covariance));
-    INV_TRY(inv_eigen_symmetric(units, covariance, variances));
-    const size_t k = count_components(variances, units, components);
-    if (k == 0)
+    INV_TRY(find_principal(&r, mean, units, components, &p));
+    if (p.k == 0)
         INV_FAIL(INV_EDATA, "gaussian: the values at %s do not vary", inv_net_point_name(net, at));
-    INV_TRY(inv_gaussians_alloc(units, k, classes, &g));
+    INV_TRY(inv_gaussians_alloc(units, p.k, classes, &g));
     memcpy(g->all.mean, mean, units * sizeof(float));
-    fill_all(variances, covariance, &g->all);
+    fill_all(&p, &g->all);
     INV_TRY(fit_classes(&r, g));
     *out = g;
     g = NULL;
 done:
     inv_gaussians_free(g);
     reading_close(&r);
-    free(covariance);
-    free(variances);
+    principal_free(&p);
     free(mean);
     return status;
 }

@@ -101,6 +101,41 @@ START_TEST(is_that_of_the_data)
 }
 END_TEST
 
+static size_t images_of(size_t class)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < data->train.count; i++)
+        count += data->train.labels[i] == class;
+    return count;
+}
+
+/* Fewer images than values: their inner products tell as much as the covariance, of which the
+ * directions that the images leave out have no axis and no variance. */
+START_TEST(few_images_are_enough)
+{
+    static const size_t points[] = {0, 1};
+    const size_t at = points[_i], images = 13, units = inv_net_units(net, at);
+    inv_gaussians *g = NULL, *some = NULL;
+    double rest = 0.0;
+    ck_assert_uint_lt(images, units);
+    data->train.count = images;
+    ck_assert_status(inv_gaussians_fit(net, &data->train, at, SMALL_CLASSES, 0, &g), INV_OK);
+    ck_assert_uint_eq(g->all.components, images - 1); /* the mean takes one */
+    assert_gaussian(&g->all, at, SMALL_CLASSES);
+    for (size_t c = 0; c < SMALL_CLASSES; c++)
+        if (images_of(c) > 1)
+            assert_gaussian(&g->of[c], at, c);
+    ck_assert_double_lt(g->all.rest, 1e-12);
+    ck_assert_status(inv_gaussians_fit(net, &data->train, at, SMALL_CLASSES, 5, &some), INV_OK);
+    for (size_t k = 5; k < images - 1; k++)
+        rest += (double)g->all.deviation[k] * g->all.deviation[k] / (double)(units - 5);
+    ck_assert_double_eq_tol(some->all.rest, rest, 1e-6 * rest);
+    ck_assert_mem_eq(some->all.axes, g->all.axes, 5 * units * sizeof(float));
+    inv_gaussians_free(g);
+    inv_gaussians_free(some);
+}
+END_TEST
+
 START_TEST(fewer_components_leave_a_rest)
 {
     inv_gaussians *all = NULL, *some = NULL;
@@ -166,6 +201,7 @@ END_TEST
 START_TEST(threads_do_not_matter)
 {
     inv_gaussians *first = NULL;
+    data->train.count = _i ? 13 : data->train.count; /* fewer than there are units */
     for (size_t t = 0; t < GRADIENT_THREADS; t++) {
         inv_gaussians *g = NULL;
         inv_array state[INV_ARRAYS_MAX], before[INV_ARRAYS_MAX];
@@ -346,10 +382,11 @@ Suite *gaussian_suite(void)
     tcase_add_checked_fixture(tests, prepare, tidy);
     tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, is_that_of_the_data, 0, 3);
+    tcase_add_loop_test(tests, few_images_are_enough, 0, 2);
     tcase_add_test(tests, fewer_components_leave_a_rest);
     tcase_add_test(tests, waves_are_orthonormal_and_have_the_spectrum);
     tcase_add_test(tests, coordinates_lead_back);
-    tcase_add_test(tests, threads_do_not_matter);
+    tcase_add_loop_test(tests, threads_do_not_matter, 0, 2);
     tcase_add_test(tests, what_was_kept_comes_back);
     tcase_add_test(tests, few_images_borrow_from_the_others);
     tcase_add_loop_test(tests, single_images_have_the_covariance_of_all, 0, 2);
