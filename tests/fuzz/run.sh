@@ -14,23 +14,30 @@ if [ "$1" = --can ]; then
 fi
 folder=$1 seconds=$2
 shift 2
-bad=0
 # libconfig leaks the text that it is in where the syntax is wrong: looking for leaks is then slow, too.
 export LSAN_OPTIONS="suppressions=$PWD/tests/fuzz/leaks.txt:print_suppressions=0"
 mkdir -p "$folder/found"
-for name; do
-    mkdir -p "$folder/corpus/$name"
-    seeds=tests/fuzz/corpus/$name
+
+# One fuzzer to its end: a line of how it went.
+fuzz() {
+    seeds=tests/fuzz/corpus/$1 bad=0
     [ -d "$seeds" ] || seeds=
+    mkdir -p "$folder/corpus/$1"
     # shellcheck disable=SC2086 # no seeds are no word
-    if "$folder/fuzz_$name" "-max_total_time=$seconds" -timeout=120 -rss_limit_mb=4096 -max_len=16384 \
-        -print_final_stats=1 "-artifact_prefix=$folder/found/$name-" "$folder/corpus/$name" \
-        $seeds >"$folder/$name.log" 2>&1 </dev/null; then
+    if "$folder/fuzz_$1" "-max_total_time=$seconds" -timeout=120 -rss_limit_mb=4096 -max_len=16384 \
+        -print_final_stats=1 "-artifact_prefix=$folder/found/$1-" "$folder/corpus/$1" \
+        $seeds >"$folder/$1.log" 2>&1 </dev/null; then
         how='no fault found'
     else
-        how="FAULT: see $folder/$name.log and $folder/found" bad=1
+        how="FAULT: see $folder/$1.log and $folder/found" bad=1
     fi
-    printf 'fuzz: %-10s %9s inputs, %s\n' "$name" \
-        "$(sed -n 's/^stat::number_of_executed_units: *//p' "$folder/$name.log")" "$how"
-done
-exit $bad
+    printf 'fuzz: %-10s %9s inputs, %s\n' "$1" \
+        "$(sed -n 's/^stat::number_of_executed_units: *//p' "$folder/$1.log")" "$how"
+    return $bad
+}
+
+if [ $# -eq 1 ]; then
+    fuzz "$1"
+else # as many at a time as there are processors
+    printf '%s\n' "$@" | xargs -n 1 -P "$(nproc 2>/dev/null || echo 2)" sh tests/fuzz/run.sh "$folder" "$seconds"
+fi
