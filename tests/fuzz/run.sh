@@ -14,8 +14,7 @@ if [ "$1" = --can ]; then
 fi
 folder=$1 seconds=$2
 shift 2
-# libconfig leaks the text that it is in where the syntax is wrong: looking for leaks is then slow, too.
-export LSAN_OPTIONS="suppressions=$PWD/tests/fuzz/leaks.txt:print_suppressions=0"
+export LSAN_OPTIONS="suppressions='$PWD/tests/leaks.txt':print_suppressions=0"
 mkdir -p "$folder/found"
 
 # One fuzzer to its end: a line of how it went.
