@@ -3,13 +3,8 @@
 
 #include "stage.h"
 
-const cli_stage *const cli_stages[] = {&cli_stage_train,
-                                       &cli_stage_invert,
-                                       &cli_stage_project,
-                                       &cli_stage_generate,
-                                       &cli_stage_features,
-                                       &cli_stage_exemplars,
-                                       NULL};
+#define ROW(name) &cli_stage_##name,
+const cli_stage *const cli_stages[] = {CLI_STAGES(ROW) NULL};
 
 bool cli_stage_is_asked(const cli_stage *stage, const inv_experiment *experiment)
 {

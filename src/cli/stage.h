@@ -1,7 +1,7 @@
 /* stage.h - the table of stages: what an experiment can ask for, in the order in which it is done.
  *
- * A new stage is a file stage_NAME.c that defines `const cli_stage cli_stage_NAME`, and its line in
- * stage.c; its keys are a group of the experiment (src/experiment).
+ * A new stage is a file stage_NAME.c that defines `const cli_stage cli_stage_NAME`, and its word in
+ * CLI_STAGES; its keys are a row of src/experiment/experiment.c, its command a file cmd_NAME.c.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef INVPROJ_CLI_STAGE_H
@@ -22,10 +22,18 @@ typedef struct cli_stage {
     inv_status (*run)(cli_session *session);
 } cli_stage;
 
-extern const cli_stage *const cli_stages[]; /* ends with NULL */
+/* X(name) */
+#define CLI_STAGES(X)                                                                              \
+    X(train)                                                                                       \
+    X(invert)                                                                                      \
+    X(project)                                                                                     \
+    X(generate)                                                                                    \
+    X(features)                                                                                    \
+    X(exemplars)
 
-extern const cli_stage cli_stage_train, cli_stage_invert, cli_stage_project, cli_stage_generate,
-    cli_stage_features, cli_stage_exemplars;
+#define CLI_STAGE_DECLARE(name) extern const cli_stage cli_stage_##name;
+CLI_STAGES(CLI_STAGE_DECLARE)
+extern const cli_stage *const cli_stages[]; /* ends with NULL */
 
 bool cli_stage_is_asked(const cli_stage *stage, const inv_experiment *experiment);
 

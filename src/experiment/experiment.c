@@ -6,43 +6,19 @@
 
 #include "experiment/groups.h"
 
-static const inv_experiment defaults = {
-    .seed = 1,
-    .data = {.folder = "data/mnist"},
-    .project = {.name = "projections", .images = 36},
-    .project_sheet = {6, 4, 2, INV_SCALING_FIXED, 0.0, 1.0, 0.0, false, NULL},
-    .generate_sheet = {5, 4, 2, INV_SCALING_TILE, 0.0, 1.0, 0.0, true, NULL},
-    .exemplars_sheet = {5, 4, 2, INV_SCALING_TILE, 0.0, 1.0, 0.0, true, NULL},
-    .features_sheet = {10, 4, 2, INV_SCALING_TILE, 0.0, 1.0, 0.0, true, NULL},
-    .checkpoint = {10.0, 0},
-    .reference = {"", {1, 0}, {1, 0}, {1, 0}, {1, 0}, {1, 0}},
-};
+enum { TOP_MAX = 24 };
 
 const inv_field inv_experiment_fields[] = {
     {"title", INV_FIELD_TEXT, offsetof(inv_experiment, title), .affects = INV_AFFECTS_NOTHING,
      .help = "the experiment in a few words"},
     {"seed", INV_FIELD_SIZE, offsetof(inv_experiment, seed), 0, 0x1p53,
      .help = "seed of all random numbers"},
-    {"data", INV_FIELD_OTHER, .help = "the images to train and to test on"},
-    {"network", INV_FIELD_OTHER, .help = "the classifier"},
-    {"training", INV_FIELD_OTHER, .help = "how the classifier is trained"},
-    {"inverse", INV_FIELD_OTHER,
-     .help = "learn an inverse, which maps the values at a point of the net back to images"},
-    {"project", INV_FIELD_OTHER, .help = "carry test images through the net and back"},
-    {"generate", INV_FIELD_OTHER, .help = "make images of classes"},
-    {"features", INV_FIELD_OTHER, .help = "make an image for each unit or channel"},
-    {"exemplars", INV_FIELD_OTHER,
-     .help = "find the real images that excite a class, unit or channel most"},
-    {"checkpoint", INV_FIELD_OTHER, .affects = INV_AFFECTS_NOTHING,
-     .help = "how often a run leaves a checkpoint"},
-    {"reference", INV_FIELD_OTHER, .affects = INV_AFFECTS_NOTHING,
-     .help = "published figures to show beside the run's own"},
     {0}};
 
-const inv_field inv_network_fields[] = {{"layers", INV_FIELD_OTHER, .high = INV_LAYERS_MAX,
-                                         .required = true, .topic = "layers",
-                                         .help = "the layers, from the image to the classes"},
-                                        {0}};
+static const inv_field network_fields[] = {{"layers", INV_FIELD_OTHER, .high = INV_LAYERS_MAX,
+                                            .required = true, .topic = "layers",
+                                            .help = "the layers, from the image to the classes"},
+                                           {0}};
 
 const inv_field inv_project_fields[] = {
     {"name", INV_FIELD_NAME, offsetof(inv_project_spec, name),
@@ -99,48 +75,111 @@ static const inv_field reference_fields[] = {
     REFERENCE_FIELD(confidence, "lowest and highest confidence in generated images"),
     {0}};
 
+static const inv_data_spec data_defaults = {.folder = "data/mnist"};
+static const inv_project_spec project_defaults = {.name = "projections", .images = 36};
+static const inv_checkpoint_spec checkpoint_defaults = {10.0, 0};
+static const inv_reference reference_defaults = {"", {1, 0}, {1, 0}, {1, 0}, {1, 0}, {1, 0}};
+
+/* Where the struct of a group is, and how large. */
+#define AT(member)                                                                                 \
+    .offset = offsetof(inv_experiment, member), .size = sizeof(((inv_experiment *)NULL)->member)
+/* A stage that is there where the file names it; its sheet; the inverse it uses. */
+#define STAGE(member)   AT(member), .has = offsetof(inv_experiment, has_##member)
+#define SHEET(member)   .sheet = offsetof(inv_experiment, member##_sheet), .sheet_defaults
+#define INVERSE(member) .inverse = offsetof(inv_experiment, member.inverse)
+
 const inv_group inv_experiment_groups[] = {
-    {"data", inv_data_fields, offsetof(inv_experiment, data), 0, 0, NULL},
-    {"training", inv_train_fields, offsetof(inv_experiment, training), 0, 0, NULL},
-    {"inverse", inv_inverse_fields, offsetof(inv_experiment, inverse), 0,
-     offsetof(inv_experiment, has_inverse), NULL},
-    {"project", inv_project_fields, offsetof(inv_experiment, project),
-     offsetof(inv_experiment, project_sheet), offsetof(inv_experiment, has_project), NULL},
-    {"generate", inv_generate_fields, offsetof(inv_experiment, generate),
-     offsetof(inv_experiment, generate_sheet), offsetof(inv_experiment, has_generate),
-     inv_generate_start},
-    {"features", inv_features_fields, offsetof(inv_experiment, features),
-     offsetof(inv_experiment, features_sheet), offsetof(inv_experiment, has_features), NULL},
-    {"exemplars", inv_exemplars_fields, offsetof(inv_experiment, exemplars),
-     offsetof(inv_experiment, exemplars_sheet), offsetof(inv_experiment, has_exemplars), NULL},
-    {"checkpoint", checkpoint_fields, offsetof(inv_experiment, checkpoint), 0, 0, NULL},
-    {"reference", reference_fields, offsetof(inv_experiment, reference), 0, 0, NULL},
-    {0}};
+    {.at_top = {"data", INV_FIELD_OTHER, .help = "the images to train and to test on"},
+     .fields = inv_data_fields,
+     AT(data),
+     .defaults = &data_defaults},
+    {.at_top = {"network", INV_FIELD_OTHER, .help = "the classifier"}, .fields = network_fields},
+    {.at_top = {"training", INV_FIELD_OTHER, .help = "how the classifier is trained"},
+     .fields = inv_train_fields,
+     AT(training),
+     .defaults = &inv_train_defaults},
+    {.at_top = {"inverse", INV_FIELD_OTHER,
+                .help =
+                    "learn an inverse, which maps the values at a point of the net back to images"},
+     .fields = inv_inverse_fields,
+     STAGE(inverse),
+     .defaults = &inv_inverse_defaults},
+    {.at_top = {"project", INV_FIELD_OTHER, .help = "carry test images through the net and back"},
+     .fields = inv_project_fields,
+     STAGE(project),
+     .defaults = &project_defaults,
+     INVERSE(project),
+     SHEET(project) = {6, 4, 2, INV_SCALING_FIXED, 0.0, 1.0, 0.0, false, NULL}},
+    {.at_top = {"generate", INV_FIELD_OTHER, .help = "make images of classes"},
+     .fields = inv_generate_fields,
+     STAGE(generate),
+     .defaults = &inv_generate_defaults,
+     .start = inv_generate_start,
+     INVERSE(generate),
+     SHEET(generate) = {5, 4, 2, INV_SCALING_TILE, 0.0, 1.0, 0.0, true, NULL}},
+    {.at_top = {"features", INV_FIELD_OTHER, .help = "make an image for each unit or channel"},
+     .fields = inv_features_fields,
+     STAGE(features),
+     .defaults = &inv_features_defaults,
+     INVERSE(features),
+     SHEET(features) = {10, 4, 2, INV_SCALING_TILE, 0.0, 1.0, 0.0, true, NULL}},
+    {.at_top = {"exemplars", INV_FIELD_OTHER,
+                .help = "find the real images that excite a class, unit or channel most"},
+     .fields = inv_exemplars_fields,
+     STAGE(exemplars),
+     .defaults = &inv_exemplars_defaults,
+     SHEET(exemplars) = {5, 4, 2, INV_SCALING_TILE, 0.0, 1.0, 0.0, true, NULL}},
+    {.at_top = {"checkpoint", INV_FIELD_OTHER, .affects = INV_AFFECTS_NOTHING,
+                .help = "how often a run leaves a checkpoint"},
+     .fields = checkpoint_fields,
+     AT(checkpoint),
+     .defaults = &checkpoint_defaults},
+    {.at_top = {"reference", INV_FIELD_OTHER, .affects = INV_AFFECTS_NOTHING,
+                .help = "published figures to show beside the run's own"},
+     .fields = reference_fields,
+     AT(reference),
+     .defaults = &reference_defaults},
+    {.fields = NULL}};
 
 void inv_experiment_defaults(inv_experiment *experiment)
 {
-    *experiment = defaults;
-    experiment->training = inv_train_defaults;
-    experiment->inverse = inv_inverse_defaults;
-    experiment->generate = inv_generate_defaults;
-    experiment->features = inv_features_defaults;
-    experiment->exemplars = inv_exemplars_defaults;
+    memset(experiment, 0, sizeof *experiment);
+    experiment->seed = 1;
+    for (const inv_group *group = inv_experiment_groups; group->at_top.key; group++) {
+        char *base = (char *)experiment;
+        if (group->defaults)
+            memcpy(base + group->offset, group->defaults, group->size);
+        if (group->sheet)
+            memcpy(base + group->sheet, &group->sheet_defaults, sizeof group->sheet_defaults);
+    }
+}
+
+/* All keys at the top of the file. */
+static void list_top(inv_field out[TOP_MAX])
+{
+    size_t count = 0;
+    for (const inv_field *field = inv_experiment_fields; field->key; field++)
+        out[count++] = *field;
+    for (const inv_group *group = inv_experiment_groups; group->at_top.key; group++)
+        out[count++] = group->at_top;
+    out[count] = (inv_field){0};
 }
 
 static inv_status read_stage(const inv_config *config, const inv_group *stage, inv_experiment *out)
 {
+    const char *key = stage->at_top.key;
     const inv_field_set sets[] = {{stage->fields, (char *)out + stage->offset},
                                   {inv_sheet_field, (char *)out + stage->sheet}};
     char path[2 * INV_NAME_MAX];
-    if (!inv_config_has(config, stage->path))
+    if (!inv_config_has(config, key))
         return INV_OK;
     if (stage->has)
         *(bool *)((char *)out + stage->has) = true;
-    snprintf(path, sizeof path, "%s.preset", stage->path);
+    snprintf(path, sizeof path, "%s.preset", key);
     const char *preset = stage->start ? inv_config_text_at(config, path) : NULL;
     if (preset)
         stage->start(preset, (char *)out + stage->offset);
-    return inv_config_sets(config, stage->path, sets, stage->sheet ? 2 : 1);
+    return inv_config_sets(config, key, sets, stage->sheet ? 2 : 1);
 }
 
 /* How long training is, is said once. */
@@ -152,29 +191,30 @@ static inv_status check_length(const inv_config *config)
     return INV_OK;
 }
 
-/* A stage that uses an inverse uses the experiment's unless it names another. */
-static void fill_inverse_name(char name[INV_NAME_MAX], const inv_experiment *experiment)
+static void fill_inverse_names(inv_experiment *experiment)
 {
-    if (!*name)
-        memcpy(name, experiment->inverse.name, INV_NAME_MAX);
+    for (const inv_group *group = inv_experiment_groups; group->at_top.key; group++) {
+        char *name = group->inverse ? (char *)experiment + group->inverse : NULL;
+        if (name && !*name)
+            memcpy(name, experiment->inverse.name, INV_NAME_MAX);
+    }
 }
 
 inv_status inv_experiment_read(const inv_config *config, inv_experiment **out)
 {
     void *memory = NULL;
+    inv_field top[TOP_MAX];
     inv_status status = INV_OK;
     *out = NULL;
+    list_top(top);
     INV_TRY(inv_calloc(1, sizeof **out, "experiment", &memory));
     inv_experiment *experiment = memory;
     inv_experiment_defaults(experiment);
-    INV_TRY(inv_config_group(config, "", inv_experiment_fields, experiment));
-    INV_TRY(inv_config_group(config, "network", inv_network_fields, experiment));
-    for (const inv_group *stage = inv_experiment_groups; stage->path; stage++)
+    INV_TRY(inv_config_group(config, "", top, experiment));
+    for (const inv_group *stage = inv_experiment_groups; stage->at_top.key; stage++)
         INV_TRY(read_stage(config, stage, experiment));
     INV_TRY(check_length(config));
-    fill_inverse_name(experiment->project.inverse, experiment);
-    fill_inverse_name(experiment->generate.inverse, experiment);
-    fill_inverse_name(experiment->features.inverse, experiment);
+    fill_inverse_names(experiment);
     *out = experiment;
     return INV_OK;
 done:
@@ -220,10 +260,12 @@ bool inv_experiment_differs(const inv_config *a, const inv_config *b, const char
     paths list = {0};
     const char *except[2 * PATHS_MAX + 1];
     size_t count = 0;
-    list_uncounted(inv_experiment_fields, "", &list);
-    for (const inv_group *stage = inv_experiment_groups; stage->path; stage++) {
-        list_uncounted(stage->fields, stage->path, &list);
-        list_uncounted(stage->sheet ? inv_sheet_field : NULL, stage->path, &list);
+    inv_field top[TOP_MAX];
+    list_top(top);
+    list_uncounted(top, "", &list);
+    for (const inv_group *stage = inv_experiment_groups; stage->at_top.key; stage++) {
+        list_uncounted(stage->fields, stage->at_top.key, &list);
+        list_uncounted(stage->sheet ? inv_sheet_field : NULL, stage->at_top.key, &list);
     }
     for (; count < list.count; count++)
         except[count] = list.text[count];

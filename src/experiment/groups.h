@@ -6,19 +6,25 @@
 
 #include "invproj/experiment.h"
 
-/* A group: its table and struct, and its sheet. */
+/* A group: its key at the top of the file, its own keys, where they go in an inv_experiment, and what they are
+ * unless a file says otherwise. */
 typedef struct inv_group {
-    const char *path;
+    inv_field at_top;
     const inv_field *fields;
-    size_t offset; /* of the struct, in an inv_experiment */
-    size_t sheet;  /* offset of its inv_sheet; 0: it has none */
-    size_t has;    /* offset of the `has_` member; 0: the group is always there */
+    size_t offset, size;  /* of the struct */
+    const void *defaults; /* of that size; NULL: all zeros */
+    size_t sheet;         /* offset of its inv_sheet; 0: it makes no picture */
+    inv_sheet sheet_defaults;
+    size_t has; /* offset of the `has_` member; 0: the group is always there */
+    size_t
+        inverse; /* offset of the name of the inverse that it uses: the experiment's unless it names
+                       another; 0: it uses none */
     void (*start)(const char *preset, void *out); /* where it has the key preset */
 } inv_group;
 
-extern const inv_group inv_experiment_groups[]; /* ends with one whose path is NULL */
-extern const inv_field inv_experiment_fields[]; /* at the top of the file */
-extern const inv_field inv_network_fields[];
+extern const inv_field inv_experiment_fields[]; /* at the top of the file, before the groups */
+extern const inv_group
+    inv_experiment_groups[];              /* in the order of help; ends with one without a key */
 extern const inv_field inv_sheet_field[]; /* the key "sheet" */
 
 /* An experiment that says nothing. */

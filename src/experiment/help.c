@@ -12,30 +12,17 @@
 
 /* ---- every key ---- */
 
-static void visit_network(inv_key_visitor *visit, void *context)
-{
-    inv_fields_visit(inv_network_fields, NULL, "network", visit, context);
-    inv_fields_visit(inv_layer_common_fields, inv_layer_common_default, "network.layers.N", visit,
-                     context);
-}
-
-static const inv_group *find_group(const char *path)
-{
-    for (const inv_group *group = inv_experiment_groups; group->path; group++)
-        if (strcmp(group->path, path) == 0)
-            return group;
-    return NULL;
-}
-
-static void visit_stage(const inv_experiment *all, const char *path, inv_key_visitor *visit,
+static void visit_group(const inv_experiment *all, const inv_group *group, inv_key_visitor *visit,
                         void *context)
 {
-    const inv_group *group = find_group(path);
-    if (!group)
-        return;
-    inv_fields_visit(group->fields, (const char *)all + group->offset, path, visit, context);
+    const char *path = group->at_top.key;
+    inv_fields_visit(group->fields, group->size ? (const char *)all + group->offset : NULL, path,
+                     visit, context);
     if (group->sheet)
         inv_fields_visit(inv_sheet_field, (const char *)all + group->sheet, path, visit, context);
+    if (strcmp(path, "network") == 0)
+        inv_fields_visit(inv_layer_common_fields, inv_layer_common_default, "network.layers.N",
+                         visit, context);
 }
 
 void inv_experiment_visit(inv_key_visitor *visit, void *context)
@@ -44,12 +31,12 @@ void inv_experiment_visit(inv_key_visitor *visit, void *context)
     if (!all)
         return;
     inv_experiment_defaults(all);
-    for (const inv_field *field = inv_experiment_fields; field->key; field++) {
+    for (const inv_field *field = inv_experiment_fields; field->key; field++)
         visit(&(inv_key){.path = field->key, .field = field, .holder = all}, context);
-        if (strcmp(field->key, "network") == 0)
-            visit_network(visit, context);
-        else
-            visit_stage(all, field->key, visit, context);
+    for (const inv_group *group = inv_experiment_groups; group->at_top.key; group++) {
+        visit(&(inv_key){.path = group->at_top.key, .field = &group->at_top, .holder = all},
+              context);
+        visit_group(all, group, visit, context);
     }
     free(all);
 }
