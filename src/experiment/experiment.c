@@ -93,7 +93,9 @@ const inv_group inv_experiment_groups[] = {
      .fields = inv_data_fields,
      AT(data),
      .defaults = &data_defaults},
-    {.at_top = {"network", INV_FIELD_OTHER, .help = "the classifier"}, .fields = network_fields},
+    {.at_top = {"network", INV_FIELD_OTHER, .help = "the classifier"},
+     .fields = network_fields,
+     .required = true},
     {.at_top = {"training", INV_FIELD_OTHER, .help = "how the classifier is trained"},
      .fields = inv_train_fields,
      AT(training),
@@ -171,7 +173,7 @@ static inv_status read_stage(const inv_config *config, const inv_group *stage, i
     const inv_field_set sets[] = {{stage->fields, (char *)out + stage->offset},
                                   {inv_sheet_field, (char *)out + stage->sheet}};
     char path[2 * INV_NAME_MAX];
-    if (!inv_config_has(config, key))
+    if (!inv_config_has(config, key) && !stage->required)
         return INV_OK;
     if (stage->has)
         *(bool *)((char *)out + stage->has) = true;

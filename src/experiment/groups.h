@@ -15,16 +15,15 @@ typedef struct inv_group {
     const void *defaults; /* of that size; NULL: all zeros */
     size_t sheet;         /* offset of its inv_sheet; 0: it makes no picture */
     inv_sheet sheet_defaults;
-    size_t has; /* offset of the `has_` member; 0: the group is always there */
-    size_t
-        inverse; /* offset of the name of the inverse that it uses: the experiment's unless it names
-                       another; 0: it uses none */
+    size_t has;     /* offset of the `has_` member; 0: the group is always there */
+    bool required;  /* the file must name it */
+    size_t inverse; /* offset of an inverse's name, the experiment's unless given; 0: none */
     void (*start)(const char *preset, void *out); /* where it has the key preset */
 } inv_group;
 
 extern const inv_field inv_experiment_fields[]; /* at the top of the file, before the groups */
-extern const inv_group
-    inv_experiment_groups[];              /* in the order of help; ends with one without a key */
+/* In the order of help; the last has no key. */
+extern const inv_group inv_experiment_groups[];
 extern const inv_field inv_sheet_field[]; /* the key "sheet" */
 
 /* An experiment that says nothing. */

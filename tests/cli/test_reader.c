@@ -313,10 +313,12 @@ END_TEST
 START_TEST(it_works_in_any_environment)
 {
     const program_how threads = {.environment = "OPENBLAS_NUM_THREADS=4"};
-    const program_how nobody = {.unprivileged = true};
+    const program_how nobody = {.folder = folder, .unprivileged = true};
     program_must_work(program_run(&threads, "info %s", good));
     ck_assert_int_eq(chmod(folder, 0755), 0);
-    program_must_work(program_run(&nobody, "info %s", good));
+    ck_assert_int_eq(chmod(good, 0644), 0);
+    if (program_runs_unprivileged("reader", "another user"))
+        program_must_work(program_run_words(&nobody, "info good.h5"));
 }
 END_TEST
 
