@@ -44,7 +44,7 @@ int main(int argc, char **argv)
     INV_TRY(inv_trainer_alloc(&train, net, data, 1, &trainer));
     while (trained.step < train.steps)
         INV_TRY(inv_learner_step(trainer, &trained));
-    INV_TRY(inv_inverse_point(net, invert.at, &at));
+    INV_TRY(inv_inverse_point(net, invert.kind, invert.at, &at));
     INV_TRY(inv_inverse_build(&invert, net, &inverse));
     INV_TRY(inv_inverter_alloc(&invert, net, inverse, data, 1, &inverter));
     while (inverted.step < invert.steps)

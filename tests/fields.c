@@ -114,6 +114,10 @@ static void try_field(spoilt *s, const inv_field *field, void *in)
     case INV_FIELD_TEXT:
         try_text(s, field->key, field, at, INV_TEXT_MAX);
         break;
+    case INV_FIELD_JSON:
+        try_bytes(s, field->key, at, "{}", 3);
+        try_bytes(s, field->key, at, "[", 2);
+        break;
     case INV_FIELD_SIZES:
     case INV_FIELD_REALS:
         try_numbers(s, field, at);

@@ -17,6 +17,7 @@
     X(kernels)                                                                                     \
     X(signs)                                                                                       \
     X(eigen)                                                                                       \
+    X(cholesky)                                                                                    \
     X(mat)                                                                                         \
     X(rng)                                                                                         \
     X(config)                                                                                      \
@@ -43,6 +44,7 @@
     X(train)                                                                                       \
     X(inverse)                                                                                     \
     X(mirror)                                                                                      \
+    X(kinds)                                                                                       \
     X(gaussian)                                                                                    \
     X(objective)                                                                                   \
     X(parametrise)                                                                                 \

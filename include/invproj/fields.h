@@ -27,8 +27,9 @@ extern "C" {
 struct json_t;
 typedef struct inv_config inv_config; /* config.h */
 
-#define INV_NAME_MAX 64  /* bytes of an INV_FIELD_NAME, NUL included */
-#define INV_TEXT_MAX 256 /* bytes of an INV_FIELD_TEXT, NUL included */
+#define INV_NAME_MAX 64   /* bytes of an INV_FIELD_NAME, NUL included */
+#define INV_TEXT_MAX 256  /* bytes of an INV_FIELD_TEXT, NUL included */
+#define INV_JSON_MAX 2048 /* bytes of an INV_FIELD_JSON, NUL included */
 #define INV_LIST_MAX 1024
 
 /* What an INV_FIELD_SIZES field points at. */
@@ -55,6 +56,7 @@ typedef enum inv_field_type {
     INV_FIELD_NAME,  /* char[INV_NAME_MAX]: letters, digits, '_', '-', '.'; one of `choices` where
                         given */
     INV_FIELD_TEXT,  /* char[INV_TEXT_MAX]: any printable text */
+    INV_FIELD_JSON,  /* char[INV_JSON_MAX]: any list, kept as JSON text; "" where there is none */
     INV_FIELD_SIZES, /* inv_sizes, each from low to high */
     INV_FIELD_REALS, /* inv_reals, each from low to high */
     INV_FIELD_RANGE, /* inv_range, each from low to high */
@@ -72,6 +74,11 @@ typedef struct inv_choice {
     const char *name, *help;
 } inv_choice;
 
+/* A word that a key could once be, and what is said now instead. */
+typedef struct inv_former {
+    const char *name, *now;
+} inv_former;
+
 /* What a key decides, and so what a run may change when it goes on. */
 typedef enum inv_affects {
     INV_AFFECTS_STAGE,  /* what its group makes: the default */
@@ -88,6 +95,7 @@ typedef struct inv_field {
     bool required;
     const char *help;
     const inv_choice *choices; /* ends with one whose name is NULL */
+    const inv_former *former;  /* read as what they are called now; likewise; NULL: none */
     const char *topic; /* what help calls them together: "optimisers"; NULL: no topic of its own */
     /* For INV_FIELD_GROUP: its table, which may depend on the value of the group's key "type"
      * ("" where it has none); NULL from the function where no such type exists. A struct that has
@@ -97,7 +105,7 @@ typedef struct inv_field {
      * not said starts as that type's defaults, which this writes over the struct. */
     void (*start)(const char *type, void *out);
     /* For INV_FIELD_PART, which has the same two: the key of this table that names the type. NULL:
-     * there are no types. */
+     * there are no types. What `start` writes is INV_PART_MAX bytes at most. */
     const char *by;
     /* For INV_FIELD_LIST: where the structs stand, their size, and what each is before it is read.
      */
@@ -107,6 +115,8 @@ typedef struct inv_field {
     bool optional; /* INV_FIELD_NAME with choices: "" stands for none of them */
     bool quiet;    /* a layer's key that its description leaves out where it has its default */
 } inv_field;
+
+#define INV_PART_MAX 8192
 
 /* A table and the struct it fills; several of them may share one group. */
 typedef struct inv_field_set {

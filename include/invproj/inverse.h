@@ -1,7 +1,7 @@
 /* inverse.h - an inverse: a net that carries the values at a point back down to an image.
  *
- * The inverse of kind "learned" mirrors the layers below the point (r2rt, "Inverting a Neural
- * Net"): a dense layer becomes (x - bias) times a kernel of its own, a sigmoid squash and logit,
+ * There are several kinds (inv_inverse_kinds). The inverse of kind "r2rt" mirrors the layers below
+ * the point (r2rt, "Inverting a Neural Net"): a dense layer becomes (x - bias) times a kernel of its own, a sigmoid squash and logit,
  * tanh squash and atanh, leaky ReLU, ELU, SELU and softplus their inverses, batch normalisation in
  * inference mode, scale and rescale divisions; ReLU and what is shaped like it (silu, gelu, mish),
  * flatten, reshape and dropout leave values as they are. Its kernels are trained
@@ -24,6 +24,7 @@
 #include "invproj/learner.h"
 #include "invproj/net.h"
 #include "invproj/optim.h"
+#include "invproj/schedule.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -36,16 +37,27 @@ typedef struct inv_inverse_spec {
     char at[INV_NAME_MAX];   /* the point it starts from */
     size_t steps, batch;
     double confidence;       /* only images whose top class is more probable than this */
-    char loss[INV_NAME_MAX]; /* l1 */
+    char loss[INV_NAME_MAX]; /* l1, l2, mix */
     double squash, range_penalty;
     inv_init kernel;
     inv_optim_spec optimiser;
+    inv_schedule schedule;
+    size_t validate; /* steps between measurements on the validation images; 0: an epoch */
+    size_t patience; /* measurements without a gain after which it stops; 0: never */
+    char layers[INV_JSON_MAX]; /* of a decoder */
+    double penalty;            /* of a ridge regression; 0: the best on the validation images */
 } inv_inverse_spec;
 
 extern const inv_choice inv_inverse_kinds[];
-extern const inv_inverse_spec inv_inverse_defaults;         /* of the kind learned */
+extern const inv_inverse_spec inv_inverse_defaults;         /* of the kind r2rt, named "inverse" */
 extern const inv_field inv_inverse_fields[];                /* those of its kind among them */
 const inv_field *inv_inverse_kind_fields(const char *kind); /* those alone; NULL: no such kind */
+
+/* The name that inverses had where nothing was said, when r2rt was the only kind. */
+#define INV_INVERSE_FORMER_NAME "inverse"
+
+/* What the kind is called now: r2rt, which was once learned; others as they are. */
+const char *inv_inverse_kind_now(const char *kind);
 
 /* Sets the inv_inverse_spec at `spec` to the kind's defaults. A kind that does not exist leaves it. */
 void inv_inverse_start(const char *kind, void *spec);
@@ -54,21 +66,26 @@ void inv_inverse_start(const char *kind, void *spec);
  * (inv_inverse_fit). */
 bool inv_inverse_learns(const char *kind);
 
-/* The point called `name`, moved down to before its activation, where the activation is one that
- * mirroring undoes. INV_ECONFIG where there is no such point, or none to invert: the input, or
+/* The point called `name`; for a kind that undoes activations (r2rt, pinv) moved down to before its
+ * activation, where that is one to one. INV_ECONFIG where there is no such point, or none to invert: the input, or
  * beyond the logits. */
-INV_MUST_CHECK inv_status inv_inverse_point(const inv_net *net, const char *name, size_t *point);
+INV_MUST_CHECK inv_status inv_inverse_point(const inv_net *net, const char *kind, const char *name,
+                                            size_t *point);
 
-/* Builds the inverse of `net` from spec->at, its biases those of the net, its kernels 0.
- * INV_EINVAL: a spec that inv_fields_check refuses; INV_ECONFIG names the layer that cannot be
- * mirrored. The caller frees with inv_net_free. */
+/* Builds the inverse of `net` from spec->at, before it has learned or been fitted. INV_EINVAL: a
+ * spec that inv_fields_check refuses; INV_ECONFIG names the layer that cannot be mirrored, or what
+ * is wrong with the layers of a decoder, which must not have more parameters than memory holds. The caller frees with inv_net_free. */
 INV_MUST_CHECK inv_status inv_inverse_build(const inv_inverse_spec *spec, const inv_net *net,
                                             inv_net **out);
 
 typedef struct inv_inverse_report {
     size_t step;
-    double loss; /* sum |x - x_inv| + range penalty, over the batch, before the step */
-    size_t kept; /* images of the batch that were confident enough */
+    double loss; /* over the batch, before the step; of r2rt the sum |x - x_inv| + range penalty, of
+                    the others the mean over the images */
+    size_t kept; /* r2rt: images of the batch that were confident enough */
+    bool
+        validated; /* mirror, decoder: whether after the step the validation images were measured: */
+    double validation_loss; /* the mean over their pixels of |x - x_inv|, or, of l2, its square */
 } inv_inverse_report;
 
 /* For a kind that learns: draws the kernels of `inverse` (stream "inverse" of `seed`) and gets ready to train them on the

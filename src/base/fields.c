@@ -74,6 +74,14 @@ static bool is_dots(const char *text)
     return strcmp(text, ".") == 0 || strcmp(text, "..") == 0;
 }
 
+static const char *name_now(const inv_field *field, const char *text)
+{
+    for (const inv_former *f = field->former; f && f->name; f++)
+        if (strcmp(f->name, text) == 0)
+            return f->now;
+    return text;
+}
+
 static inv_status read_string(const inv_config *config, const char *path, const inv_field *field,
                               const json_t *node, char *out)
 {
@@ -89,6 +97,7 @@ static inv_status read_string(const inv_config *config, const char *path, const 
                                     text);
     if (field->type == INV_FIELD_NAME && is_dots(text))
         return inv_config_error(config, path, "'%s' is no name: give it a letter or digit", text);
+    text = name_now(field, text);
     if (field->choices) {
         inv_status status = check_choice(config, path, field->choices, text);
         if (status != INV_OK)
@@ -96,6 +105,23 @@ static inv_status read_string(const inv_config *config, const char *path, const 
     }
     strcpy(out, text);
     return INV_OK;
+}
+
+static inv_status read_json(const inv_config *config, const char *path, const json_t *node,
+                            char *out)
+{
+    char *text = json_is_array(node) ? json_dumps(node, JSON_COMPACT) : NULL;
+    inv_status status = INV_OK;
+    if (!json_is_array(node))
+        status = inv_config_error(config, path, "must be a list, ( { ... } )");
+    else if (!text)
+        status = INV_ERROR(INV_ENOMEM, "%s: no memory to read it", path);
+    else if (strlen(text) >= INV_JSON_MAX)
+        status = inv_config_error(config, path, "longer than %d characters", INV_JSON_MAX - 1);
+    else
+        strcpy(out, text);
+    free(text);
+    return status;
 }
 
 static inv_status read_sizes(const inv_config *config, const char *path, const inv_field *field,
@@ -200,6 +226,8 @@ static inv_status read_field(const inv_config *config, const char *path, const i
     case INV_FIELD_NAME:
     case INV_FIELD_TEXT:
         return read_string(config, path, field, node, at);
+    case INV_FIELD_JSON:
+        return read_json(config, path, node, at);
     case INV_FIELD_SIZES:
         return read_sizes(config, path, field, node, at);
     case INV_FIELD_REALS:
@@ -288,13 +316,13 @@ static inv_status unknown_key(const inv_config *config, const char *path, const 
     return inv_config_error(config, full, "unknown key; known here: %s", list);
 }
 
-/* Before any key is read: a part of another type than it would have starts as that type's. */
+/* Before any key is read: a part whose type is said starts as that type's. */
 static void start_parts(const json_t *object, const inv_field_set *set)
 {
     for (const inv_field *f = set->fields; f && f->key; f++) {
-        void *at = place_of(f, set->out);
+        void *at = (char *)set->out + f->offset;
         const char *type = f->type == INV_FIELD_PART ? type_given(f, object) : NULL;
-        if (type && f->start && strcmp(type, at) != 0)
+        if (type && f->start)
             f->start(type, at);
     }
 }
@@ -304,7 +332,7 @@ static inv_status read_set(const inv_config *config, const char *path, const jso
 {
     for (const inv_field *field = set->fields; field && field->key; field++) {
         const json_t *node = json_object_get(object, field->key);
-        void *at = place_of(field, set->out);
+        void *at = (char *)set->out + field->offset;
         char full[INV_TEXT_MAX];
         inv_status status = INV_OK;
         inv_path_join(path, field->key, full);
@@ -391,6 +419,16 @@ static inv_status check_text(const char *path, const char *text, size_t size,
                  : INV_ERROR(INV_EINVAL, "%s: is not set; '%s' is one", path, field->choices->name);
 }
 
+static inv_status check_json(const char *path, const char *text)
+{
+    if (!memchr(text, 0, INV_JSON_MAX))
+        return INV_ERROR(INV_EINVAL, "%s: longer than %d characters", path, INV_JSON_MAX - 1);
+    json_t *list = *text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    const bool good = !*text || json_is_array(list);
+    json_decref(list);
+    return good ? INV_OK : INV_ERROR(INV_EINVAL, "%s: not a list in JSON", path);
+}
+
 /* A group whose kinds are told apart begins with the name of its own. */
 static inv_status check_struct(const char *path, const inv_field *field, const void *in)
 {
@@ -444,6 +482,8 @@ static inv_status check_field(const char *path, const inv_field *field, const vo
         return check_text(path, at, INV_NAME_MAX, field);
     case INV_FIELD_TEXT:
         return check_text(path, at, INV_TEXT_MAX, field);
+    case INV_FIELD_JSON:
+        return check_json(path, at);
     case INV_FIELD_SIZES:
         return check_list(path, field, ((const inv_sizes *)at)->count,
                           ((const inv_sizes *)at)->values, NULL);
@@ -516,6 +556,8 @@ static json_t *field_to_json(const inv_field *field, const void *in)
         return json_boolean(*(const bool *)at);
     if (field->type == INV_FIELD_NAME || field->type == INV_FIELD_TEXT)
         return json_string(at);
+    if (field->type == INV_FIELD_JSON)
+        return *(const char *)at ? json_loads(at, 0, NULL) : json_array();
     if (field->type == INV_FIELD_RANGE) {
         const inv_range *range = at;
         return json_pack("[ff]", range->low, range->high);

@@ -86,6 +86,9 @@ static void print_type(const inv_field *field, FILE *out)
     case INV_FIELD_TEXT:
         fputs("text", out);
         break;
+    case INV_FIELD_JSON:
+        fputs("list of groups", out);
+        break;
     case INV_FIELD_GROUP:
     case INV_FIELD_LIST:
     case INV_FIELD_PART:
@@ -117,6 +120,7 @@ static bool has_default(const inv_field *field, const void *holder)
         return ((const inv_reals *)at)->count > 0;
     case INV_FIELD_NAME:
     case INV_FIELD_TEXT:
+    case INV_FIELD_JSON:
         return *(const char *)at != 0;
     default:
         return true;
@@ -233,16 +237,23 @@ static bool list_types(const inv_field *group, const char *key, const char *type
 static void visit_field(const inv_field *field, const void *holder, const char *prefix,
                         const char *by, const char *types, inv_key_visitor *visit, void *context);
 
-/* Each key once, with the types that have it. */
+/* Each key once, with the types that have it, and the default that the first of them gives it. */
 static void visit_types(const inv_field *group, const void *holder, const char *path,
                         inv_key_visitor *visit, void *context)
 {
+    union {
+        char bytes[INV_PART_MAX];
+        max_align_t aligned;
+    } own;
+    const bool starts = group->start && group->type == INV_FIELD_PART;
     for (const inv_choice *c = group->choices; c->name; c++)
         for (const inv_field *f = group->group(c->name); f && f->key; f++) {
             char types[INV_TEXT_MAX];
+            if (starts)
+                group->start(c->name, own.bytes);
             if (list_types(group, f->key, c->name, types))
-                visit_field(f, holder, path, group->by ? group->by : "type", *types ? types : NULL,
-                            visit, context);
+                visit_field(f, starts ? own.bytes : holder, path, group->by ? group->by : "type",
+                            *types ? types : NULL, visit, context);
         }
 }
 

@@ -122,7 +122,9 @@ INV_MUST_CHECK inv_status cli_describe_environment(inv_run *run, const cli_progr
 /* Where the run says nothing of conventions, the config's optimisers get the keys whose defaults were
  * others then, unless it has them: the run keeps what it was made by. */
 INV_MUST_CHECK inv_status cli_former_keys(const inv_run *run, inv_config *config);
-/* The same of the optimiser at the path `group`. */
+/* The kind of inverse at the path becomes what it is called now. */
+INV_MUST_CHECK inv_status cli_former_kind(inv_config *config, const char *path);
+/* The same as cli_former_keys of the optimiser at the path `group`. */
 INV_MUST_CHECK inv_status cli_former_optimiser(inv_config *config, const char *group);
 
 /* Whether the run is one that the file's experiment and seed go on with: they are the same,

@@ -3,11 +3,16 @@
 #include "stage.h"
 
 static const cli_option own_options[] = {
-    {.shared = CLI_AT},     {0, "kind", "KIND", "how the inverse is found", CLI_KEY, .key = "kind"},
-    {.shared = CLI_NAME},   {.shared = CLI_STEPS},
-    {.shared = CLI_SEED},   {.shared = CLI_CHECKPOINT},
-    {.shared = CLI_RESUME}, {.shared = CLI_FORCE},
-    CLI_RUN_FILE_OPTIONS,   {0}};
+    {.shared = CLI_AT},
+    {0, "kind", "KIND", "how the inverse is found", CLI_KIND, .key = "kind"},
+    {.shared = CLI_NAME},
+    {.shared = CLI_STEPS},
+    {.shared = CLI_SEED},
+    {.shared = CLI_CHECKPOINT},
+    {.shared = CLI_RESUME},
+    {.shared = CLI_FORCE},
+    CLI_RUN_FILE_OPTIONS,
+    {0}};
 
 static inv_status run(const cli_options *options)
 {

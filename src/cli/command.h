@@ -35,6 +35,7 @@ typedef enum cli_option_kind {
     CLI_PAIR,   /* PATH=VALUE, for the experiment */
     CLI_PRESET, /* the whole group becomes a preset, whatever else is set */
     CLI_KEY,    /* text for a key of the command's group */
+    CLI_KIND,   /* the same, of the key "kind": where it is another, the group's other keys go */
     CLI_KEY_NUMBER,
     CLI_KEY_LIST,  /* 1,2,5-9 */
     CLI_CLASS_LIST /* the same, or names that only the run file knows */
@@ -115,6 +116,7 @@ typedef struct cli_options {
     const char *sets[CLI_SETS_MAX]; /* PATH=VALUE, in the order given; owned */
     size_t set_count;
     const char *group;   /* of the experiment that the command's options set */
+    const char *kind;    /* of --kind, beside its setting */
     const char *classes; /* of --classes, still as text: names are the run file's to tell */
     bool named;          /* --name is given */
     const char *judge, *frames;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "invproj/inverse.h"
 
 /* A key whose default was another until runs began to say by which conventions they are made. */
 static const struct former {
@@ -37,13 +38,37 @@ inv_status cli_former_optimiser(inv_config *config, const char *group)
     return status;
 }
 
+inv_status cli_former_kind(inv_config *config, const char *path)
+{
+    const char *kind = inv_config_text_at(config, path), *now = kind;
+    char set[INV_TEXT_MAX];
+    if (kind)
+        now = inv_inverse_kind_now(kind);
+    if (now == kind)
+        return INV_OK;
+    snprintf(set, sizeof set, "%s=%s", path, now);
+    return inv_config_set(config, set);
+}
+
+/* A former kind gave its inverse another name than that kind does now. */
+static inv_status former_inverse(inv_config *config)
+{
+    const char *kind = inv_config_text_at(config, "inverse.kind");
+    if (!kind || inv_inverse_kind_now(kind) == kind)
+        return INV_OK;
+    inv_status status = cli_former_kind(config, "inverse.kind");
+    if (status == INV_OK && !inv_config_has(config, "inverse.name"))
+        status = inv_config_set(config, "inverse.name=" INV_INVERSE_FORMER_NAME);
+    return status;
+}
+
 inv_status cli_former_keys(const inv_run *run, inv_config *config)
 {
     static const char *const groups[] = {"training.optimiser", "inverse.optimiser",
                                          "generate.optimiser", "features.optimiser"};
-    inv_status status = INV_OK;
-    if (inv_run_has_attribute(run, "/", CLI_CONVENTIONS))
-        return INV_OK;
+    inv_status status = former_inverse(config);
+    if (status != INV_OK || inv_run_has_attribute(run, "/", CLI_CONVENTIONS))
+        return status;
     for (size_t i = 0; i < sizeof groups / sizeof *groups && status == INV_OK; i++)
         status = cli_former_optimiser(config, groups[i]);
     return status;

@@ -129,7 +129,7 @@ inv_status cli_load_inverse(const cli_file *file, cli_materials *materials, cons
                  "again: invproj invert %s --force --name %s",
                  file->path, name, file->path, name);
     INV_TRY(inv_run_text(file->run, path, "at", &at));
-    INV_TRY(inv_inverse_point(materials->net, at, &point));
+    INV_TRY(inv_net_point(materials->net, at, &point));
     INV_TRY(inv_run_get_net(file->run, path,
                             (inv_shape){1, 1, inv_net_units(materials->net, point)},
                             &materials->inverse));

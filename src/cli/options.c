@@ -185,7 +185,7 @@ static inv_status add_key(cli_options *options, const cli_command *command, cons
                           const char *value)
 {
     char *text = NULL;
-    const char *quote = o->kind == CLI_KEY ? "\"" : "";
+    const char *quote = o->kind == CLI_KEY || o->kind == CLI_KIND ? "\"" : "";
     if (strpbrk(value, "\"\\\n;"))
         return INV_ERROR(INV_EINVAL, "--%s: '%s' is not a name", o->name, value);
     if (asprintf(&text, "%s.%s=%s%s%s", command->group, o->key, quote, value, quote) < 0)
@@ -270,6 +270,9 @@ static inv_status take(const cli_command *command, const cli_option *o, const ch
         return add_preset(options, command, o, value);
     case CLI_KEY:
         options->named = options->named || o->shared == CLI_NAME;
+        return add_key(options, command, o, value);
+    case CLI_KIND:
+        options->kind = value;
         return add_key(options, command, o, value);
     case CLI_KEY_NUMBER:
         status = read_number(o, value, &number);

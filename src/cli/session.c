@@ -9,6 +9,7 @@
 #include "cause.h"
 #include "cli.h"
 #include "invproj/file.h"
+#include "invproj/inverse.h"
 #include "invproj/version.h"
 #include "model.h"
 
@@ -36,9 +37,26 @@ static inv_status read_checkpoint(cli_file *file)
     return INV_OK;
 }
 
+/* --kind: what the experiment says of an inverse of another kind is not for this one, but for where it
+ * starts. */
+static inv_status change_kind(const cli_file *file)
+{
+    const char *kind = file->options->kind, *at = inv_config_text_at(file->config, "inverse.at");
+    const char *before = inv_config_text_at(file->config, "inverse.kind");
+    char *text = NULL;
+    if (!kind || strcmp(kind, inv_inverse_kind_now(before ? before : "r2rt")) == 0)
+        return INV_OK;
+    if (asprintf(&text, "inverse={kind=\"%s\";%s%s%s}", kind, at ? "at=\"" : "", at ? at : "",
+                 at ? "\";" : "") < 0)
+        return INV_ERROR(INV_ENOMEM, "--kind: no memory");
+    inv_status status = inv_config_set(file->config, text);
+    free(text);
+    return status;
+}
+
 static inv_status read_experiment(cli_file *file, const cli_progress *progress)
 {
-    inv_status status = INV_OK;
+    inv_status status = change_kind(file);
     for (size_t i = 0; i < file->options->set_count && status == INV_OK; i++)
         status = inv_config_set(file->config, file->options->sets[i]);
     if (status == INV_OK && file->options->classes)

@@ -39,6 +39,7 @@ static inv_status check_earlier(cli_file *file, const char *path)
     INV_TRY(inv_run_size(file->run, path, "step", &steps));
     INV_TRY(cli_settings(inv_inverse_fields, spec, &now));
     INV_TRY(inv_config_read_json(file->path, kept, &before));
+    INV_TRY(cli_former_kind(before, "kind"));
     INV_TRY(cli_former_optimiser(before, "optimiser")); /* which has all keys that there were */
     INV_TRY(inv_config_read_json("the settings", now, &after));
     if (inv_config_differs(before, after, may_differ, key))
@@ -180,7 +181,7 @@ static inv_status invert(cli_session *session)
     memcpy(session->file.result, l.path, sizeof l.path);
     memcpy(l.net_path, l.path, sizeof l.path);
     INV_TRY(cli_load_net(&session->file, &session->materials));
-    INV_TRY(inv_inverse_point(session->materials.net, spec->at, &point));
+    INV_TRY(inv_inverse_point(session->materials.net, spec->kind, spec->at, &point));
     INV_TRY(make_inverse(session));
     INV_TRY(describe_inverse(session, l.path, point));
     INV_TRY(inv_inverse_learns(spec->kind) ? learn(session, &l) : fit(session, l.path));

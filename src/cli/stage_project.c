@@ -118,7 +118,7 @@ static inv_status project(cli_session *session)
     INV_TRY(cli_load_inverse(&session->file, &session->materials, spec->inverse));
     snprintf(inverse_path, sizeof inverse_path, "/inverse/%s", spec->inverse);
     INV_TRY(inv_run_text(session->file.run, inverse_path, "at", &at));
-    INV_TRY(inv_inverse_point(session->materials.net, at, &point));
+    INV_TRY(inv_net_point(session->materials.net, at, &point));
     INV_TRY(session->file.options->images ? take_given_images(session, &p)
                                           : take_test_images(session, &p));
     INV_TRY(check_pictures(&session->file, inv_net_shape(session->materials.net, 0),

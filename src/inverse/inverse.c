@@ -8,6 +8,8 @@
 #include "inverse/kind.h"
 #include "invproj/encode.h"
 
+_Static_assert(sizeof(inv_inverse_spec) <= INV_PART_MAX, "help has room for it");
+
 /* ---- kinds ---- */
 
 #define CHOICE(name, help) {#name, help},
@@ -15,8 +17,20 @@
 const inv_choice inv_inverse_kinds[] = {INV_INVERSE_KINDS(CHOICE){0}};
 static const inv_inverse_kind *const kinds[] = {INV_INVERSE_KINDS(KIND) NULL};
 
-static const inv_inverse_kind *find_kind(const char *name)
+/* What a kind was called once. */
+static const inv_former former_kinds[] = {{"learned", "r2rt"}, {0}};
+
+const char *inv_inverse_kind_now(const char *kind)
 {
+    for (const inv_former *f = former_kinds; f->name; f++)
+        if (strcmp(f->name, kind) == 0)
+            return f->now;
+    return kind;
+}
+
+static const inv_inverse_kind *find_kind(const char *given)
+{
+    const char *name = inv_inverse_kind_now(given);
     for (size_t i = 0; kinds[i]; i++)
         if (strcmp(kinds[i]->name, name) == 0)
             return kinds[i];
@@ -32,8 +46,12 @@ const inv_field *inv_inverse_kind_fields(const char *kind)
 void inv_inverse_start(const char *kind, void *spec)
 {
     const inv_inverse_kind *found = find_kind(kind);
-    if (found)
-        *(inv_inverse_spec *)spec = *found->defaults;
+    inv_inverse_spec *out = spec;
+    if (!found)
+        return;
+    *out = *found->defaults;
+    if (strcmp(found->name, kind) != 0)
+        strcpy(out->name, INV_INVERSE_FORMER_NAME);
 }
 
 bool inv_inverse_learns(const char *kind)
@@ -44,9 +62,9 @@ bool inv_inverse_learns(const char *kind)
 
 const inv_field inv_inverse_fields[] = {
     {"name", INV_FIELD_NAME, offsetof(inv_inverse_spec, name),
-     .help = "name of the inverse in the run file"},
+     .help = "name of the inverse in the run file; where a kind is given, its own by default"},
     {"kind", INV_FIELD_NAME, offsetof(inv_inverse_spec, kind), .choices = inv_inverse_kinds,
-     .topic = "inverses", .help = "how the inverse is found"},
+     .former = former_kinds, .topic = "inverses", .help = "how the inverse is found"},
     {"at", INV_FIELD_NAME, offsetof(inv_inverse_spec, at), .required = true,
      .help = "point from which the inverse leads back to the image, such as hidden2.pre"},
     {"", INV_FIELD_PART, 0, .by = "kind", .choices = inv_inverse_kinds,
@@ -55,12 +73,13 @@ const inv_field inv_inverse_fields[] = {
 
 /* ---- making ---- */
 
-inv_status inv_inverse_point(const inv_net *net, const char *name, size_t *point)
+inv_status inv_inverse_point(const inv_net *net, const char *kind, const char *name, size_t *point)
 {
+    const inv_inverse_kind *found = find_kind(kind);
     inv_status status = inv_net_point(net, name, point);
     if (status != INV_OK)
         return status;
-    if (*point > 1 && inv_net_layer(net, *point - 1)->type->one_to_one)
+    if (found && found->undoes && *point > 1 && inv_net_layer(net, *point - 1)->type->one_to_one)
         *point = inv_net_layer(net, *point - 1)->inputs[0].point;
     if (*point == 0 || *point > inv_net_logits(net))
         return INV_ERROR(INV_ECONFIG, "%s: cannot be inverted; points from %s to %s can", name,
@@ -74,7 +93,7 @@ inv_status inv_inverse_build(const inv_inverse_spec *spec, const inv_net *net, i
     inv_status status = INV_OK;
     *out = NULL;
     INV_TRY(inv_fields_check(inv_inverse_fields, spec, "inverse"));
-    INV_TRY(inv_inverse_point(net, spec->at, &point));
+    INV_TRY(inv_inverse_point(net, spec->kind, spec->at, &point));
     INV_TRY(find_kind(spec->kind)->build(spec, net, point, out));
 done:
     return status;
@@ -85,7 +104,7 @@ static inv_status check(const inv_inverse_spec *spec, const inv_net *net, const 
 {
     inv_status status = INV_OK;
     INV_TRY(inv_fields_check(inv_inverse_fields, spec, "inverse"));
-    INV_TRY(inv_inverse_point(net, spec->at, point));
+    INV_TRY(inv_inverse_point(net, spec->kind, spec->at, point));
     INV_TRY(inv_inverse_check(net, inverse, *point));
     INV_TRY(inv_encode_check(net, &data->train));
 done:

@@ -8,7 +8,11 @@
 
 /* X(name, what it does): src/inverse/NAME.c defines `const inv_inverse_kind inv_inverse_NAME`. */
 #define INV_INVERSE_KINDS(X)                                                                       \
-    X(learned, "mirrors the layers, with kernels of its own that learn to bring images back")
+    X(r2rt, "mirrors the layers, with kernels of its own that learn to bring images back")         \
+    X(pinv, "pseudo-inverses of the net's own kernels, activations undone; nothing is learned")    \
+    X(ridge, "the linear map that is best on the training images, found at one go")                \
+    X(mirror, "the layers the other way round, with nothing of the net's own, trained by Adam")    \
+    X(decoder, "layers of any kind from the values, brought to mean 0 and variance 1, to images")
 
 /* What the functions of a kind are given has been checked (inv_inverse_build, inv_inverter_alloc,
  * inv_inverse_fit). An inverse gets its values in steps or at one go: one of the last two is NULL. */
@@ -16,6 +20,7 @@ typedef struct inv_inverse_kind {
     const char *name;
     const inv_field *fields; /* keys of its own, beside name, kind and at */
     const inv_inverse_spec *defaults;
+    bool undoes; /* activations that are one to one: it starts before the one that ends at `at` */
     /* The inverse of `net` from `point` down, before it knows anything. */
     inv_status (*build)(const inv_inverse_spec *spec, const inv_net *net, size_t point,
                         inv_net **out);

@@ -123,7 +123,7 @@ double bench_project(bench *b)
 {
     gsl_matrix_float *x = NULL, *y = NULL;
     size_t at = 0;
-    MUST(inv_inverse_point(b->net, b->experiment->inverse.at, &at));
+    MUST(inv_inverse_point(b->net, b->experiment->inverse.kind, b->experiment->inverse.at, &at));
     MUST(inv_mat_alloc(1000, b->data->test.pixels, "images", &x));
     MUST(inv_mat_alloc(1000, b->data->test.pixels, "projections", &y));
     const double start = bench_seconds();

@@ -299,7 +299,7 @@ static const struct edit {
     {"\"sigmoid\"", "\"sigmoyd\"", {"network.layers.0.activation", "'sigmoid'?"}},
     {"\"softmax\"", "\"dense\"", {"network.layers.2.activation", "not an activation"}},
     {"type = \"adagrad\"", "type = \"adagard\"", {"training.optimiser.type", "'adagrad'?"}},
-    {"kind = \"learned\"", "kind = \"lerned\"", {"inverse.kind", "'learned'?"}},
+    {"kind = \"r2rt\"", "kind = \"r2r\"", {"inverse.kind", "'r2rt'?"}},
     {"name = \"hidden2\"", "name = \"hidden1\"", {"network.layers.1", "two layers are named"}},
     {"name = \"hidden1\"", "name = \"input\"", {"network.layers.0", "cannot be named 'input'"}},
     {"name = \"r2rt\"", "name = \"a/b\"", {"inverse.name: 'a/b'", "letters"}},
@@ -481,7 +481,7 @@ END_TEST
 static const struct setting unfit_stages[] = {
     {"invert run/run.h5 --data data --at nowhere", 2, {"nowhere", "hidden1.pre, hidden1"}},
     {"invert run/run.h5 --data data --at input", 2, {"input: cannot be inverted"}},
-    {"invert run/run.h5 --data data --kind exact", 2, {"inverse.kind", "'exact'", "learned"}},
+    {"invert run/run.h5 --data data --kind exact", 2, {"inverse.kind", "'exact'", "r2rt"}},
     {"invert run/run.h5 --data data --steps 0", 2, {"inverse.steps: 0"}},
     {"invert run/run.h5 --data data --set inverse.batch=301 --name b", 2, {"inverse.batch: 301"}},
     {"invert run/run.h5 --data data --name a/b", 2, {"inverse.name: 'a/b'"}},

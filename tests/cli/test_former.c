@@ -145,6 +145,69 @@ START_TEST(an_older_inverse_goes_on)
 }
 END_TEST
 
+/* A run of when r2rt's kind of inverse was called "learned": it is what it was, by the same name, and goes
+ * on. */
+START_TEST(a_former_kind_is_read)
+{
+    char *kind = NULL, *settings = NULL, *at = NULL;
+    inv_run *run = NULL;
+    write_experiment("type = \"adam\"; rate = 0.01;", 15);
+    train("old.h5", "");
+    program_must_work(program_run(NULL, "invert %s --at hidden --steps 7 -q --threads 1",
+                                  support_at(place, "old.h5")));
+    ck_assert_status(inv_run_open(support_at(place, "old.h5"), &run), INV_OK);
+    ck_assert_status(inv_run_text(run, "/inverse/inverse", "kind", &kind), INV_OK);
+    ck_assert_str_eq(kind, "r2rt");
+    ck_assert_status(inv_run_text(run, "/inverse/inverse", "settings", &settings), INV_OK);
+    ck_assert_ptr_nonnull(at = strstr(settings, "\"r2rt\""));
+    char *former = NULL;
+    ck_assert_int_gt(asprintf(&former, "%.*s\"learned\"%s", (int)(at - settings), settings,
+                              at + strlen("\"r2rt\"")),
+                     0);
+    ck_assert_status(inv_run_set_text(run, "/inverse/inverse", "settings", former), INV_OK);
+    ck_assert_status(inv_run_set_text(run, "/inverse/inverse", "kind", "learned"), INV_OK);
+    ck_assert_status(inv_run_save(run, support_at(place, "old.h5")), INV_OK);
+    inv_run_free(run);
+    program_must_work(program_run(NULL,
+                                  "invert %s --kind learned --at hidden --steps 12 -q --threads 1 "
+                                  "--resume",
+                                  support_at(place, "old.h5")));
+    ck_assert_double_eq(hdf5_number(support_at(place, "old.h5"), "/inverse/inverse", "step"), 12.0);
+    program_must_work(
+        program_run(NULL, "project %s --count 3 -q --threads 1", support_at(place, "old.h5")));
+    free(kind), free(settings), free(former);
+}
+END_TEST
+
+/* Another kind starts where the experiment's inverse does, with nothing else of it, under its own name. */
+START_TEST(another_kind_stands_beside_it)
+{
+    inv_run *run = NULL;
+    char *at = NULL, *kind = NULL;
+    write_experiment("type = \"adam\"; rate = 0.01;", 15);
+    train("new.h5", "--set=inverse={at=\"hidden\";confidence=0.0;steps=9;}");
+    program_must_work(
+        program_run(NULL, "invert %s --kind ridge -q --threads 1", support_at(place, "new.h5")));
+    program_must_work(program_run(NULL,
+                                  "invert %s --kind decoder --steps 8 --name other -q "
+                                  "--set inverse.batch=30",
+                                  support_at(place, "new.h5")));
+    ck_assert_status(inv_run_open(support_at(place, "new.h5"), &run), INV_OK);
+    ck_assert_status(inv_run_text(run, "/inverse/ridge", "at", &at), INV_OK);
+    ck_assert_str_eq(at, "hidden");
+    ck_assert_status(inv_run_text(run, "/inverse/other", "kind", &kind), INV_OK);
+    ck_assert_str_eq(kind, "decoder");
+    ck_assert(inv_run_has(run, "/inverse/ridge/pixels/kernel"));
+    inv_run_free(run);
+    free(at), free(kind);
+    ck_assert_double_eq(hdf5_number(support_at(place, "new.h5"), "/inverse/other", "step"), 8.0);
+    program *p = program_run(NULL, "project %s --inverse ridge --count 3 -q --threads 1",
+                             support_at(place, "new.h5"));
+    ck_assert_program(p, 0);
+    program_free(p);
+}
+END_TEST
+
 /* A line each step, and a column each array; a column that a stage has not is empty. */
 START_TEST(the_history_is_a_table)
 {
@@ -187,6 +250,8 @@ Suite *former_suite(void)
     tcase_set_timeout(tests, 120);
     tcase_add_loop_test(tests, an_older_run_keeps_its_own, 0, FORMER_CASES);
     tcase_add_test(tests, an_older_inverse_goes_on);
+    tcase_add_test(tests, a_former_kind_is_read);
+    tcase_add_test(tests, another_kind_stands_beside_it);
     tcase_add_test(tests, the_history_is_a_table);
     suite_add_tcase(suite, tests);
     return suite;

@@ -65,7 +65,7 @@ static void assert_r2rt_training(const inv_train_spec *spec)
 static void assert_r2rt_inverse(const inv_inverse_spec *spec)
 {
     ck_assert_str_eq(spec->name, "r2rt");
-    ck_assert_str_eq(spec->kind, "learned");
+    ck_assert_str_eq(spec->kind, "r2rt");
     ck_assert_str_eq(spec->at, "hidden2.pre");
     ck_assert_uint_eq(spec->steps, 1000);
     ck_assert_uint_eq(spec->batch, 1000);

@@ -219,7 +219,7 @@ START_TEST(topics_have_all_their_choices)
         {"optimisers", {"adagrad", "adam", "adamw", "gradient_descent", "rmsprop", "sgd"}},
         {"schedules", {"constant", "cosine", "step"}},
         {"losses", {"cross_entropy", "l1", "l2"}},
-        {"inverses", {"learned"}},
+        {"inverses", {"r2rt", "pinv", "ridge", "mirror", "decoder"}},
         {"objectives", {"logit", "margin", "energy", "total_variation", "batch_norm"}},
         {"parametrisations", {"direct", "sigmoid", "whitened", "fourier", "mask"}},
         {"presets", {"plain", "recommended"}},

@@ -92,14 +92,14 @@ START_TEST(points_before_the_activation)
 {
     size_t point = 99;
     for (size_t i = 0; i < POINT_COUNT; i++) {
-        ck_assert_status(inv_inverse_point(net, points[i].name, &point), INV_OK);
+        ck_assert_status(inv_inverse_point(net, "r2rt", points[i].name, &point), INV_OK);
         ck_assert_uint_eq(point, points[i].point);
     }
-    ck_assert_status(inv_inverse_point(net, "input", &point), INV_ECONFIG);
+    ck_assert_status(inv_inverse_point(net, "r2rt", "input", &point), INV_ECONFIG);
     ck_assert_message_has("input: cannot be inverted; points from hidden1.pre to output.pre can");
-    ck_assert_status(inv_inverse_point(net, "output", &point), INV_ECONFIG);
+    ck_assert_status(inv_inverse_point(net, "r2rt", "output", &point), INV_ECONFIG);
     ck_assert_message_has("output: cannot be inverted");
-    ck_assert_status(inv_inverse_point(net, "hidden4", &point), INV_ECONFIG);
+    ck_assert_status(inv_inverse_point(net, "r2rt", "hidden4", &point), INV_ECONFIG);
     ck_assert_message_has("hidden4: the net has no such point; it has input, hidden1.pre, hidden1");
 }
 END_TEST
@@ -357,7 +357,7 @@ static void assert_first_step(const char *point, size_t minimum, double penalty)
     inv_learner *inverter = inverter_for(&spec, after, 5);
     ck_assert(small_same_params(before, after));
     const inv_inverse_report report = take_steps(inverter, 1);
-    ck_assert_status(inv_inverse_point(net, point, &at), INV_OK);
+    ck_assert_status(inv_inverse_point(net, "r2rt", point, &at), INV_OK);
     const double naive = naive_objective(before, at, spec.confidence, penalty, &kept);
     ck_assert_uint_eq(report.kept, kept);
     ck_assert_uint_eq(report.kept, keep);
@@ -719,7 +719,7 @@ START_TEST(other_nets_and_images_are_refused)
     gsl_matrix_float *x = small_matrix(5, SMALL_PIXELS), *few = small_matrix(4, SMALL_PIXELS);
     gsl_matrix_float *values = small_matrix(5, 13), *wider = small_matrix(5, SMALL_PIXELS + 1);
     size_t at = 0;
-    ck_assert_status(inv_inverse_point(net, spec.at, &at), INV_OK);
+    ck_assert_status(inv_inverse_point(net, spec.kind, spec.at, &at), INV_OK);
     ck_assert_status(inv_inverter_alloc(&spec, net, other, data, 5, &inverter), INV_EINVAL);
     ck_assert_message_has("inverse: leads from 11 values to 63; the network has 13 at hidden2.pre");
     ck_assert_status(inv_inverter_alloc(&spec, wide, inverse, data, 5, &inverter), INV_EINVAL);
@@ -766,7 +766,7 @@ START_TEST(what_learns_is_not_fitted)
     inv_inverse_spec spec = spec_at("hidden2.pre");
     inv_net *inverse = build(&spec);
     ck_assert_status(inv_inverse_fit(&spec, net, inverse, data, 5), INV_EINVAL);
-    ck_assert_message_has("inverse.kind: learned learns in steps");
+    ck_assert_message_has("inverse.kind: r2rt learns in steps");
     inv_net_free(inverse);
 }
 END_TEST

@@ -51,7 +51,7 @@ START_TEST(each_activation_has_its_steps)
 {
     inv_net *net = two_layers(cases[_i].activation), *inverse = NULL;
     size_t point = 0, i = 1;
-    ck_assert_status(inv_inverse_point(net, "hidden2", &point), INV_OK);
+    ck_assert_status(inv_inverse_point(net, "r2rt", "hidden2", &point), INV_OK);
     ck_assert_str_eq(inv_net_point_name(net, point), cases[_i].start);
     ck_assert_status(build_at(net, "hidden2", &inverse), INV_OK);
     ck_assert_str_eq(inv_net_layer(inverse, 0)->type->name, "inverse_dense");

@@ -24,7 +24,7 @@ static void prepare(void)
     small_train(net, data, 60);
     strcpy(spec.at, "hidden2");
     spec.optimiser.rate = 0.03;
-    ck_assert_status(inv_inverse_point(net, spec.at, &at), INV_OK);
+    ck_assert_status(inv_inverse_point(net, spec.kind, spec.at, &at), INV_OK);
     ck_assert_status(inv_inverse_build(&spec, net, &inverse), INV_OK);
     ck_assert_status(inv_inverter_alloc(&spec, net, inverse, data, 5, &inverter), INV_OK);
     ck_assert_status(inv_learner_step(inverter, &report), INV_OK); /* it is bad yet */

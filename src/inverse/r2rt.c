@@ -1,5 +1,5 @@
-/* The kind of inverse that is learned: it mirrors the layers below the point, with kernels of its own
- * (r2rt, "Inverting a Neural Net").
+/* r2rt's inverse: it mirrors the layers below the point, with kernels of its own ("Inverting a Neural
+ * Net").
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 #include <string.h>
@@ -7,12 +7,12 @@
 #include <jansson.h>
 
 #include "inverse/kind.h"
+#include "inverse/loss.h"
+#include "inverse/parts.h"
 #include "invproj/encode.h"
 #include "invproj/loss.h"
 #include "learn/learner.h"
 #include "learn/pieces.h"
-
-static const inv_choice losses[] = {{"l1", "sum over the pixels of |image - inverse|"}, {0}};
 
 static const inv_field fields[] = {
     {"steps", INV_FIELD_SIZE, offsetof(inv_inverse_spec, steps), 1, 1e9,
@@ -20,8 +20,8 @@ static const inv_field fields[] = {
     {"batch", INV_FIELD_SIZE, offsetof(inv_inverse_spec, batch), 1, 1e6, .help = "images per step"},
     {"confidence", INV_FIELD_REAL, offsetof(inv_inverse_spec, confidence), 0.0, 1.0,
      .help = "learn only from images whose top class is more probable than this"},
-    {"loss", INV_FIELD_NAME, offsetof(inv_inverse_spec, loss), .choices = losses, .topic = "losses",
-     .help = "quantity that learning minimises"},
+    {"loss", INV_FIELD_NAME, offsetof(inv_inverse_spec, loss), .choices = inv_inverse_losses,
+     .topic = "losses", .help = "quantity that learning minimises"},
     {"squash", INV_FIELD_REAL, offsetof(inv_inverse_spec, squash), 1e-6, 0.999999,
      .help = "fraction of an activation's range into which estimates of its values are scaled"},
     {"range_penalty", INV_FIELD_REAL, offsetof(inv_inverse_spec, range_penalty), 0.0, 1e12,
@@ -32,76 +32,17 @@ static const inv_field fields[] = {
 
 /* ---- building ---- */
 
-static inv_status refuse(const inv_layer *layer)
-{
-    const char *why = layer->type->loses;
-    return INV_ERROR(INV_ECONFIG,
-                     "inverse.at: %s is a %s layer, which has no inverse by weights%s%s%s; make "
-                     "images by optimisation instead: generate or features with at = \"input\"",
-                     layer->name, layer->type->name, why ? " (" : "", why ? why : "",
-                     why ? ")" : "");
-}
-
-/* The list of layers that leads from `point` down to the input, as JSON. */
-static inv_status mirror_layers(const inv_inverse_spec *spec, const inv_net *net, size_t point,
-                                json_t *list)
-{
-    const inv_mirror how = {spec->kernel, spec->squash, spec->range_penalty};
-    if (!inv_net_is_chain(net, 0, point))
-        return INV_ERROR(INV_ECONFIG,
-                         "inverse.at: below %s the net branches, and the inverse of a net that "
-                         "branches is not known; make images by optimisation instead: generate or "
-                         "features with at = \"input\"",
-                         inv_net_point_name(net, point));
-    for (size_t p = point; p-- > 0;) {
-        const inv_layer *layer = inv_net_layer(net, p);
-        if (!layer->type->mirror)
-            return refuse(layer);
-        inv_status status = layer->type->mirror(layer, &how, p == 0, list);
-        if (status != INV_OK)
-            return status;
-    }
-    if (json_array_size(list) == 0)
-        return INV_ERROR(INV_ECONFIG, "inverse.at: up to %s nothing changes the image",
-                         inv_net_point_name(net, point));
-    return INV_OK;
-}
-
-/* Frozen blocks of the inverse are the net's own of the same name. */
-static void copy_frozen(const inv_net *net, inv_net *inverse)
-{
-    for (size_t i = 0; i < inv_net_depth(inverse); i++) {
-        const inv_layer *layer = inv_net_layer(inverse, i);
-        char owner[INV_NAME_MAX];
-        inv_layer_owner(layer->name, owner);
-        for (size_t b = 0; b < layer->block_count; b++) {
-            const inv_block *to = &layer->blocks[b];
-            const inv_block *from = to->frozen ? inv_net_block(net, owner, to->name) : NULL;
-            if (from)
-                memcpy(inv_net_params(inverse) + to->offset, inv_net_params(net) + from->offset,
-                       to->size * sizeof(float));
-        }
-    }
-}
-
 static inv_status build(const inv_inverse_spec *spec, const inv_net *net, size_t point,
                         inv_net **out)
 {
-    char *text = NULL;
-    inv_config *config = NULL;
+    const inv_mirror how = {spec->kernel, spec->squash, spec->range_penalty};
     json_t *list = json_array();
     inv_status status = INV_OK;
-    INV_TRY(mirror_layers(spec, net, point, list));
-    text = json_dumps(list, JSON_COMPACT);
-    if (!text)
-        INV_FAIL(INV_ENOMEM, "inverse: no memory to describe it");
-    INV_TRY(inv_config_read_json("inverse", text, &config));
-    INV_TRY(inv_net_build(config, "", (inv_shape){1, 1, inv_net_units(net, point)}, 0, out));
-    copy_frozen(net, *out);
+    INV_TRY(inv_parts_mirror(&how, net, point, list));
+    INV_TRY(inv_parts_build(list, (inv_shape){1, 1, inv_net_units(net, point)}, "inverse", out));
+    inv_parts_copy_frozen(net, *out);
 done:
-    inv_config_free(config);
     json_decref(list);
-    free(text);
     return status;
 }
 
@@ -116,6 +57,7 @@ typedef struct inv_inverter {
     gsl_matrix_float *codes; /* [images, units]: the values at the point, of every image */
     float *confidence;       /* of every image */
     uint32_t *kept;          /* which images of a batch are kept */
+    inv_image_loss loss;
     double *row_loss;
 } inv_inverter;
 
@@ -182,7 +124,7 @@ static double kept_loss(void *owner, size_t first, const gsl_matrix_float *y, gs
 {
     const inv_inverter *inverter = owner;
     inv_part_gather(inverter->part, inverter->kept + first, y->size1, dy); /* the images first */
-    return inv_loss_l1(y, dy, inverter->row_loss + first, dy);
+    return inv_image_loss_rows(&inverter->loss, y, inverter->row_loss + first, dy);
 }
 
 static inv_status step(inv_learner *base, void *out)
@@ -191,7 +133,8 @@ static inv_status step(inv_learner *base, void *out)
     inv_inverse_report *report = out;
     const inv_task task = {inverter, kept_codes, kept_loss};
     const size_t kept = choose_kept(inverter);
-    *report = (inv_inverse_report){base->step + 1, 0.0, kept};
+    inverter->loss = inv_image_loss_at(inverter->spec.loss, base->step, base->steps);
+    *report = (inv_inverse_report){.step = base->step + 1, .kept = kept};
     if (kept == 0) {
         base->step++;
         return INV_OK;
@@ -256,22 +199,19 @@ done:
 
 /* ---- the kind ---- */
 
-const inv_inverse_spec inv_inverse_defaults = {
-    .kind = "learned",
-    .name = "inverse",
-    .steps = 1000,
-    .batch = 100,
-    .loss = "l1",
-    .squash = 0.99,
-    .range_penalty = 0.5,
-    .kernel = {"truncated_normal", 0.1, 0.0},
-    .optimiser = {.type = "adagrad", .rate = 0.01, .accumulator = 0.1, .epsilon_inside = true},
-};
+#define DEFAULTS                                                                                   \
+    .kind = "r2rt", .steps = 1000, .batch = 100, .loss = "l1", .squash = 0.99,                     \
+    .range_penalty = 0.5, .kernel = {"truncated_normal", 0.1, 0.0},                                \
+    .optimiser = {.type = "adagrad", .rate = 0.01, .accumulator = 0.1, .epsilon_inside = true}
 
-const inv_inverse_kind inv_inverse_learned = {
-    .name = "learned",
+static const inv_inverse_spec defaults = {.name = "r2rt", DEFAULTS};
+const inv_inverse_spec inv_inverse_defaults = {.name = "inverse", DEFAULTS};
+
+const inv_inverse_kind inv_inverse_r2rt = {
+    .name = "r2rt",
     .fields = fields,
-    .defaults = &inv_inverse_defaults,
+    .defaults = &defaults,
+    .undoes = true,
     .build = build,
     .learner = learner,
 };

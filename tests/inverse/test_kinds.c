@@ -1,0 +1,578 @@
+/* Each kind of inverse but r2rt's, held to naive twins.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "support.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fields.h"
+#include "inverse/loss.h"
+#include "invproj/encode.h"
+#include "invproj/inverse.h"
+#include "small.h"
+#include "suites.h"
+
+static inv_dataset *data;
+static inv_net *net;
+
+static void prepare(void)
+{
+    data = small_data();
+    net = small_net(SMALL_FOUR);
+    small_train(net, data, 150);
+}
+
+static void tidy(void)
+{
+    inv_net_free(net);
+    inv_dataset_free(data);
+}
+
+static inv_inverse_spec spec_of(const char *kind, const char *point)
+{
+    inv_inverse_spec spec = {0};
+    inv_inverse_start(kind, &spec);
+    strcpy(spec.at, point);
+    if (spec.steps > 0) {
+        spec.steps = 80;
+        spec.batch = 70;
+    }
+    return spec;
+}
+
+static inv_net *build(const inv_inverse_spec *spec, const inv_net *of)
+{
+    inv_net *inverse = NULL;
+    ck_assert_status(inv_inverse_build(spec, of, &inverse), INV_OK);
+    return inverse;
+}
+
+static inv_net *made(const inv_inverse_spec *spec, uint64_t seed)
+{
+    inv_net *inverse = build(spec, net);
+    inv_learner *learner = NULL;
+    inv_inverse_report report;
+    if (!inv_inverse_learns(spec->kind)) {
+        ck_assert_status(inv_inverse_fit(spec, net, inverse, data, seed), INV_OK);
+        return inverse;
+    }
+    ck_assert_status(inv_inverter_alloc(spec, net, inverse, data, seed, &learner), INV_OK);
+    while (!inv_learner_done(learner))
+        ck_assert_status(inv_learner_step(learner, &report), INV_OK);
+    inv_learner_free(learner);
+    return inverse;
+}
+
+/* The mean of |x - x_inv| over the training images and their pixels. */
+static double l1_of(const inv_inverse_spec *spec, const inv_net *inverse)
+{
+    gsl_matrix_float *x = small_matrix(SMALL_TRAIN, SMALL_PIXELS);
+    gsl_matrix_float *y = small_matrix(SMALL_TRAIN, SMALL_PIXELS);
+    size_t at = 0;
+    double sum = 0.0;
+    inv_part_rows(&data->train, 0, SMALL_TRAIN, x);
+    ck_assert_status(inv_inverse_point(net, spec->kind, spec->at, &at), INV_OK);
+    ck_assert_status(inv_inverse_project(net, inverse, at, x, y, NULL, NULL), INV_OK);
+    for (size_t i = 0; i < SMALL_TRAIN * SMALL_PIXELS; i++)
+        sum += fabs((double)x->data[i] - (double)y->data[i]);
+    inv_mat_free(x), inv_mat_free(y);
+    return sum / SMALL_TRAIN / SMALL_PIXELS;
+}
+
+/* ---- all kinds ---- */
+
+static const char *const points[] = {"hidden1.pre", "hidden1", "hidden2", "hidden3.pre",
+                                     "output.pre"};
+#define POINTS (sizeof points / sizeof *points)
+
+/* The point is the one that is named, but where activations are undone. */
+START_TEST(starts_at_its_point)
+{
+    for (const inv_choice *kind = inv_inverse_kinds; kind->name; kind++)
+        for (size_t p = 0; p < POINTS; p++) {
+            const inv_inverse_spec spec = spec_of(kind->name, points[p]);
+            const bool undoes = !strcmp(kind->name, "r2rt") || !strcmp(kind->name, "pinv");
+            size_t at = 0, named = 0;
+            ck_assert_status(inv_net_point(net, points[p], &named), INV_OK);
+            ck_assert_status(inv_inverse_point(net, kind->name, points[p], &at), INV_OK);
+            ck_assert_uint_eq(at, named - (undoes && !strstr(points[p], ".pre")));
+            inv_net *inverse = build(&spec, net);
+            ck_assert_status(inv_inverse_check(net, inverse, at), INV_OK);
+            inv_net_free(inverse);
+        }
+}
+END_TEST
+
+/* Better than grey, from every point; images end where pixels do. */
+START_TEST(leads_back)
+{
+    for (const inv_choice *kind = inv_inverse_kinds + 2; kind->name; kind++)
+        for (size_t p = 0; p < POINTS; p++) {
+            const inv_inverse_spec spec = spec_of(kind->name, points[p]);
+            inv_net *inverse = made(&spec, 3);
+            ck_assert_double_lt(l1_of(&spec, inverse), 0.23);
+            inv_net_free(inverse);
+        }
+}
+END_TEST
+
+START_TEST(threads_do_not_matter)
+{
+    for (const inv_choice *kind = inv_inverse_kinds; kind->name; kind++) {
+        const inv_inverse_spec spec = spec_of(kind->name, "hidden2");
+        inv_threads_set(1);
+        inv_net *one = made(&spec, 3);
+        inv_threads_set(3);
+        inv_net *three = made(&spec, 3);
+        inv_threads_set(0);
+        ck_assert(small_same_params(one, three));
+        inv_net_free(one), inv_net_free(three);
+    }
+}
+END_TEST
+
+START_TEST(resumes_bit_for_bit)
+{
+    static const char *const kinds[] = {"mirror", "decoder"};
+    for (size_t k = 0; k < 2; k++) {
+        inv_inverse_spec spec = spec_of(kinds[k], "hidden2");
+        inv_array state[INV_ARRAYS_MAX];
+        inv_inverse_report report;
+        inv_learner *before = NULL, *after = NULL;
+        strcpy(spec.loss, "mix");
+        inv_net *whole = made(&spec, 3), *first = build(&spec, net), *second = build(&spec, net);
+        ck_assert_status(inv_inverter_alloc(&spec, net, first, data, 3, &before), INV_OK);
+        for (int i = 0; i < 33; i++)
+            ck_assert_status(inv_learner_step(before, &report), INV_OK);
+        const small_saved saved = small_save(state, inv_learner_state(before, state), first);
+        ck_assert_status(inv_inverter_alloc(&spec, net, second, data, 3, &after), INV_OK);
+        small_load(&saved, state, inv_learner_state(after, state), second);
+        ck_assert_status(inv_learner_restored(after), INV_OK);
+        while (!inv_learner_done(after))
+            ck_assert_status(inv_learner_step(after, &report), INV_OK);
+        ck_assert(small_same_params(whole, second));
+        small_saved_free((small_saved *)&saved);
+        inv_learner_free(before), inv_learner_free(after);
+        inv_net_free(whole), inv_net_free(first), inv_net_free(second);
+    }
+}
+END_TEST
+
+static inv_status use_build(const void *spec)
+{
+    inv_net *inverse = NULL;
+    const inv_status status = inv_inverse_build(spec, net, &inverse);
+    inv_net_free(inverse);
+    return status;
+}
+
+START_TEST(bad_settings_are_refused)
+{
+    for (const inv_choice *kind = inv_inverse_kinds; kind->name; kind++) {
+        const inv_inverse_spec spec = spec_of(kind->name, "hidden2.pre");
+        fields_must_be_checked(inv_inverse_fields, &spec, sizeof spec, use_build);
+    }
+}
+END_TEST
+
+/* A net whose hidden values are the same for all images. */
+START_TEST(values_that_do_not_vary_are_told)
+{
+    static const char *const kinds[] = {"ridge", "mirror", "decoder"};
+    const inv_block *kernel = inv_net_block(net, "hidden2", "kernel");
+    memset(inv_net_params(net) + kernel->offset, 0, kernel->size * sizeof(float));
+    for (size_t k = 0; k < 3; k++) {
+        const inv_inverse_spec spec = spec_of(kinds[k], "hidden2.pre");
+        inv_net *inverse = build(&spec, net);
+        inv_learner *learner = NULL;
+        const inv_status status = inv_inverse_learns(kinds[k])
+                                      ? inv_inverter_alloc(&spec, net, inverse, data, 3, &learner)
+                                      : inv_inverse_fit(&spec, net, inverse, data, 3);
+        ck_assert_int_eq(status, INV_EDATA);
+        ck_assert_message_has("the values at hidden2.pre are the same for all images");
+        inv_net_free(inverse);
+    }
+}
+END_TEST
+
+/* ---- ridge ---- */
+
+/* x[n, d] standardised, y[n, p] less its mean, in doubles. */
+static void naive_moments(size_t n, size_t d, double *x, double *mean, double *deviation)
+{
+    ck_assert_uint_gt(n, 0);
+    for (size_t j = 0; j < d; j++) {
+        mean[j] = deviation[j] = 0.0;
+        for (size_t i = 0; i < n; i++)
+            mean[j] += x[i * d + j] / (double)n;
+        for (size_t i = 0; i < n; i++)
+            deviation[j] += (x[i * d + j] - mean[j]) * (x[i * d + j] - mean[j]) / (double)n;
+        deviation[j] = sqrt(deviation[j]);
+    }
+}
+
+/* a[n, n] w = b[n], by Gauss with pivots; b becomes w. */
+static void naive_solve(size_t n, double *a, double *b)
+{
+    for (size_t k = 0; k < n; k++) {
+        size_t best = k;
+        for (size_t i = k; i < n; i++)
+            best = fabs(a[i * n + k]) > fabs(a[best * n + k]) ? i : best;
+        for (size_t j = 0; j <= n; j++) {
+            double *p = j < n ? &a[k * n + j] : &b[k], *q = j < n ? &a[best * n + j] : &b[best];
+            const double kept = *p;
+            *p = *q;
+            *q = kept;
+        }
+        ck_assert_double_ne(a[k * n + k], 0.0);
+        for (size_t i = 0; i < n; i++) {
+            const double f = i == k ? 0.0 : a[i * n + k] / a[k * n + k];
+            for (size_t j = 0; j < n; j++)
+                a[i * n + j] -= f * a[k * n + j];
+            b[i] -= f * b[k];
+        }
+    }
+    for (size_t k = 0; k < n; k++)
+        b[k] /= a[k * n + k];
+}
+
+/* What a ridge regression makes of pixel `pixel` of every image of `part`, without a clip. */
+static void naive_ridge(const inv_part *part, size_t at, double penalty, size_t pixel, double *out)
+{
+    const size_t n = part->count, d = inv_net_units(net, at);
+    double *x = malloc(n * d * sizeof *x), *y = malloc(n * sizeof *y), image[SMALL_PIXELS];
+    double *a = calloc(d * d, sizeof *a), *b = calloc(d, sizeof *b), middle = 0.0;
+    ck_assert(n > 0 && d > 0);
+    double mean[SMALL_WIDEST], deviation[SMALL_WIDEST], values[SMALL_WIDEST];
+    for (size_t i = 0; i < n; i++) {
+        small_pixels(part, i, image);
+        y[i] = image[pixel];
+        middle += y[i] / (double)n;
+        small_values(net, 0, at, 0.99, image, values);
+        memcpy(x + i * d, values, d * sizeof *x);
+    }
+    naive_moments(n, d, x, mean, deviation);
+    for (size_t i = 0; i < n * d; i++)
+        x[i] = (x[i] - mean[i % d]) / deviation[i % d];
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < d; j++) {
+            b[j] += x[i * d + j] * (y[i] - middle) / (double)n;
+            for (size_t k = 0; k < d; k++)
+                a[j * d + k] += x[i * d + j] * x[i * d + k] / (double)n;
+        }
+    for (size_t j = 0; j < d; j++)
+        a[j * d + j] += penalty;
+    naive_solve(d, a, b);
+    for (size_t i = 0; i < n; i++) {
+        out[i] = middle;
+        for (size_t j = 0; j < d; j++)
+            out[i] += x[i * d + j] * b[j];
+    }
+    free(x), free(y), free(a), free(b);
+}
+
+static void assert_ridge(size_t images, const char *point, double penalty)
+{
+    inv_inverse_spec spec = spec_of("ridge", point);
+    const size_t all = data->train.count;
+    gsl_matrix_float *x = small_matrix(images, SMALL_PIXELS),
+                     *y = small_matrix(images, SMALL_PIXELS);
+    double *expected = calloc(images, sizeof *expected);
+    size_t at = 0;
+    data->train.count = images;
+    spec.penalty = penalty;
+    inv_net *inverse = made(&spec, 3);
+    inv_part_rows(&data->train, 0, images, x);
+    ck_assert_status(inv_inverse_point(net, spec.kind, point, &at), INV_OK);
+    ck_assert_status(inv_inverse_project(net, inverse, at, x, y, NULL, NULL), INV_OK);
+    for (size_t pixel = 0; pixel < SMALL_PIXELS; pixel += 11) {
+        naive_ridge(&data->train, at, penalty, pixel, expected);
+        for (size_t i = 0; i < images; i++)
+            ck_assert_double_eq_tol(gsl_matrix_float_get(y, i, pixel),
+                                    fmin(fmax(expected[i], 0.0), 1.0), 2e-5);
+    }
+    data->train.count = all;
+    free(expected);
+    inv_net_free(inverse);
+    inv_mat_free(x), inv_mat_free(y);
+}
+
+START_TEST(ridge_is_the_naive_solution)
+{
+    assert_ridge(SMALL_TRAIN, "hidden1.pre", 0.01);
+    assert_ridge(SMALL_TRAIN, "hidden2", 0.3);
+    assert_ridge(17, "hidden1", 0.05); /* 23 values: the dual */
+}
+END_TEST
+
+/* Of the penalties the best on images that were set aside is taken: one that all powers of ten are
+ * tried for leaves none better. */
+START_TEST(ridge_chooses_its_penalty)
+{
+    inv_inverse_spec spec = spec_of("ridge", "hidden1");
+    for (int validation = 0; validation < 2; validation++) {
+        ck_assert_status(inv_dataset_set_validation(data, validation ? 120 : 0), INV_OK);
+        const size_t all = data->train.count;
+        data->train.count = 40; /* few: large weights do harm */
+        spec.penalty = 0.0;
+        inv_net *chosen = made(&spec, 3);
+        int same = 0, place = 0;
+        for (int power = -9; power <= 0; power++) {
+            spec.penalty = pow(10.0, power);
+            inv_net *one = made(&spec, 3);
+            if (small_same_params(one, chosen))
+                same++, place = power;
+            inv_net_free(one);
+        }
+        ck_assert_int_eq(same, 1);
+        ck_assert_int_gt(place, -9);
+        data->train.count = all;
+        inv_net_free(chosen);
+    }
+}
+END_TEST
+
+/* ---- pinv ---- */
+
+/* W W+ W = W and W W+ is symmetric: W+ is the pseudo-inverse, which is unique, with the two of W+. */
+START_TEST(pinv_has_pseudo_inverses)
+{
+    const inv_inverse_spec spec = spec_of("pinv", "output.pre");
+    static const char *const names[] = {"hidden1", "hidden2", "output"};
+    inv_net *inverse = made(&spec, 3);
+    for (size_t k = 0; k < 3; k++) {
+        const inv_block *own = inv_net_block(net, names[k], "kernel");
+        const inv_block *back = inv_net_block(inverse, names[k], "kernel");
+        const size_t in = own->dims[0], out = own->dims[1];
+        const float *w = inv_net_params(net) + own->offset;
+        const float *v = inv_net_params(inverse) + back->offset;
+        double *wv = calloc(in * in, sizeof *wv);
+        for (size_t i = 0; i < in; i++)
+            for (size_t j = 0; j < in; j++)
+                for (size_t c = 0; c < out; c++)
+                    wv[i * in + j] += (double)w[i * out + c] * (double)v[c * in + j];
+        for (size_t i = 0; i < in; i++) {
+            for (size_t j = 0; j < in; j++)
+                ck_assert_double_eq_tol(wv[i * in + j], wv[j * in + i], 1e-4);
+            for (size_t c = 0; c < out; c++) {
+                double sum = 0.0;
+                for (size_t j = 0; j < in; j++)
+                    sum += wv[i * in + j] * (double)w[j * out + c];
+                ck_assert_double_eq_tol(sum, w[i * out + c], 1e-4);
+            }
+        }
+        free(wv);
+    }
+    inv_net_free(inverse);
+}
+END_TEST
+
+/* ---- what learns ---- */
+
+/* e = clip(y) - t, and its gradient straight through the clip, term by term. */
+START_TEST(losses_are_the_naive_sums)
+{
+    static const struct {
+        const char *name;
+        double l1, l2;
+    } losses[] = {{"l1", 1.0, 0.0}, {"l2", 0.0, 1.0}, {"mix", 0.25, 0.75}};
+    gsl_matrix_float *y = small_matrix(3, 37), *dy = small_matrix(3, 37), *t = small_matrix(3, 37);
+    double rows[3];
+    for (size_t k = 0; k < 3; k++)
+        for (int clips = 0; clips < 2; clips++) {
+            inv_image_loss loss = inv_image_loss_at(losses[k].name, 5, 20);
+            double total = 0.0;
+            loss.clips = clips;
+            loss.low = -0.25f;
+            loss.high = 0.75f;
+            for (size_t i = 0; i < 3 * 37; i++) {
+                y->data[i] = (float)((double)(i * 7 % 31) / 15.0 - 1.0);
+                dy->data[i] = t->data[i] = i % 5 ? (float)(i % 11) / 16.0f - 0.1f : y->data[i];
+            }
+            const double sum = inv_image_loss_rows(&loss, y, rows, dy);
+            for (size_t i = 0; i < 3 * 37; i++) {
+                const double v = y->data[i], c = clips ? fmin(fmax(v, -0.25), 0.75) : v;
+                const double e = c - (double)t->data[i];
+                total += losses[k].l1 * fabs(e) + losses[k].l2 * e * e;
+                ck_assert_double_eq_tol(
+                    dy->data[i], losses[k].l1 * ((e > 0) - (e < 0)) + 2.0 * losses[k].l2 * e, 1e-6);
+            }
+            ck_assert_double_eq_tol(sum, total, 1e-4);
+            ck_assert_double_eq_tol(rows[0] + rows[1] + rows[2], sum, 1e-9);
+        }
+    inv_mat_free(y), inv_mat_free(dy), inv_mat_free(t);
+}
+END_TEST
+
+/* Its first layer brings the training images' values to mean 0 and variance 1. */
+START_TEST(values_are_standardised)
+{
+    const inv_inverse_spec spec = spec_of("decoder", "hidden2");
+    inv_net *inverse = made(&spec, 3);
+    gsl_matrix_float *x = small_matrix(SMALL_TRAIN, SMALL_PIXELS);
+    const size_t units = inv_net_units(inverse, 0);
+    inv_pass *up = NULL, *down = NULL;
+    size_t at = 0;
+    ck_assert_status(inv_net_point(net, "hidden2", &at), INV_OK);
+    ck_assert_status(inv_pass_alloc(net, 0, at, SMALL_TRAIN, INV_PASS_FORWARD, &up), INV_OK);
+    ck_assert_status(inv_pass_alloc(inverse, 0, 1, SMALL_TRAIN, INV_PASS_FORWARD, &down), INV_OK);
+    inv_part_rows(&data->train, 0, SMALL_TRAIN, x);
+    const gsl_matrix_float *y = inv_net_forward(inverse, down, inv_net_forward(net, up, x));
+    for (size_t j = 0; j < units; j++) {
+        double sum = 0.0, square = 0.0;
+        for (size_t i = 0; i < SMALL_TRAIN; i++) {
+            const double v = gsl_matrix_float_get(y, i, j);
+            sum += v / SMALL_TRAIN;
+            square += v * v / SMALL_TRAIN;
+        }
+        ck_assert_double_eq_tol(sum, 0.0, 1e-4);
+        ck_assert_double_eq_tol(square, 1.0, 1e-4);
+    }
+    inv_pass_free(up), inv_pass_free(down);
+    inv_mat_free(x);
+    inv_net_free(inverse);
+}
+END_TEST
+
+/* Where the validation images get worse, the best parameters are kept and learning ends. */
+START_TEST(stops_early_and_keeps_the_best)
+{
+    inv_inverse_spec spec = spec_of("decoder", "hidden3");
+    inv_learner *learner = NULL;
+    inv_inverse_report report;
+    double least = INFINITY, last = 0.0;
+    size_t measured = 0;
+    ck_assert_status(inv_dataset_set_validation(data, 60), INV_OK);
+    spec.steps = 3000;
+    spec.validate = 5;
+    spec.patience = 4;
+    spec.optimiser.rate = 0.02;
+    inv_net *inverse = build(&spec, net);
+    ck_assert_status(inv_inverter_alloc(&spec, net, inverse, data, 3, &learner), INV_OK);
+    while (!inv_learner_done(learner)) {
+        ck_assert_status(inv_learner_step(learner, &report), INV_OK);
+        if (!report.validated)
+            continue;
+        ck_assert_uint_eq(report.step % 5, 0);
+        last = report.validation_loss;
+        least = fmin(least, last);
+        measured++;
+    }
+    ck_assert_uint_gt(measured, 4);
+    ck_assert_uint_lt(inv_learner_count(learner), 3000);
+    ck_assert_double_lt(least, last);
+    /* what is in the net now gives the least */
+    gsl_matrix_float *x = small_matrix(60, SMALL_PIXELS), *y = small_matrix(60, SMALL_PIXELS);
+    size_t at = 0;
+    double sum = 0.0;
+    inv_part_rows(&data->validation, 0, 60, x);
+    ck_assert_status(inv_net_point(net, "hidden3", &at), INV_OK);
+    ck_assert_status(inv_inverse_project(net, inverse, at, x, y, NULL, NULL), INV_OK);
+    for (size_t i = 0; i < 60 * SMALL_PIXELS; i++)
+        sum += fabs((double)x->data[i] - (double)y->data[i]);
+    ck_assert_double_eq_tol(sum / 60 / SMALL_PIXELS, least, 1e-5);
+    inv_mat_free(x), inv_mat_free(y);
+    inv_learner_free(learner);
+    inv_net_free(inverse);
+}
+END_TEST
+
+#define CONVOLUTIONS                                                                               \
+    "{ name = \"conv\"; type = \"conv2d\"; filters = 3; size = 3; stride = 2; padding = "          \
+    "\"same\"; activation = \"relu\"; }, { name = \"pool\"; type = \"max_pool\"; size = 2; },"     \
+    "{ name = \"flat\"; type = \"flatten\"; }," SMALL_TWO
+
+/* From channels too: by layers the other way round, or as told. */
+START_TEST(leads_back_from_channels)
+{
+    inv_net *whole = net;
+    net = small_net(CONVOLUTIONS);
+    for (const inv_choice *kind = inv_inverse_kinds + 2; kind->name; kind++) {
+        inv_inverse_spec spec = spec_of(kind->name, "conv");
+        spec.steps *= 5;
+        inv_net *inverse = made(&spec, 3);
+        ck_assert_double_lt(l1_of(&spec, inverse), 0.24);
+        inv_net_free(inverse);
+        strcpy(spec.at, "hidden1");
+        inverse = made(&spec, 3);
+        ck_assert_double_lt(l1_of(&spec, inverse), 0.24);
+        inv_net_free(inverse);
+    }
+    inv_inverse_spec spec = spec_of("decoder", "pool");
+    strcpy(spec.layers, "[{\"name\":\"up\",\"type\":\"upsample\",\"height\":9,\"width\":7},"
+                        "{\"name\":\"back\",\"type\":\"conv2d_transpose\",\"filters\":1,"
+                        "\"size\":3,\"padding\":\"same\"}]");
+    inv_net *inverse = build(&spec, net); /* no dense layer is added */
+    ck_assert_str_eq(inv_net_layer(inverse, 1)->type->name, "reshape");
+    ck_assert_str_eq(inv_net_layer(inverse, 3)->type->name, "conv2d_transpose");
+    ck_assert_str_eq(inv_net_layer(inverse, 4)->type->name, "rescale");
+    inv_net_free(inverse);
+    inv_net_free(net);
+    net = whole;
+}
+END_TEST
+
+START_TEST(layers_that_cannot_be_are_told)
+{
+    static const struct {
+        const char *layers, *says;
+    } bad[] = {
+        {"[{\"name\":\"a\",\"type\":\"dens\"}]", "inverse.layers: 0.type: there is no 'dens'"},
+        {"[{\"name\":\"a\",\"type\":\"dense\",\"units\":1000000},{\"name\":\"b\",\"type\":"
+         "\"dense\",\"units\":1000000}]",
+         "parameters, but there can be no more than"},
+        {"[{\"name\":\"values\",\"type\":\"dense\",\"units\":3}]", "values"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        inv_inverse_spec spec = spec_of("decoder", "hidden2");
+        inv_net *inverse = NULL;
+        strcpy(spec.layers, bad[i].layers);
+        ck_assert_status(inv_inverse_build(&spec, net, &inverse), INV_ECONFIG);
+        ck_assert_ptr_null(inverse);
+        ck_assert_message_has(bad[i].says);
+    }
+}
+END_TEST
+
+START_TEST(what_does_not_fit_is_refused)
+{
+    inv_inverse_spec spec = spec_of("decoder", "hidden2");
+    inv_net *inverse = build(&spec, net);
+    inv_learner *learner = NULL;
+    spec.batch = SMALL_TRAIN + 1;
+    ck_assert_status(inv_inverter_alloc(&spec, net, inverse, data, 3, &learner), INV_ECONFIG);
+    ck_assert_message_has("inverse.batch: 301, but there are 300 images");
+    spec.batch = 10;
+    spec.validate = 3;
+    ck_assert_status(inv_inverter_alloc(&spec, net, inverse, data, 3, &learner), INV_ECONFIG);
+    ck_assert_message_has("inverse.validate: there are no images to validate on");
+    ck_assert_ptr_null(learner);
+    inv_net_free(inverse);
+}
+END_TEST
+
+Suite *kinds_suite(void)
+{
+    Suite *suite = suite_create("kinds");
+    TCase *tests = tcase_create("kinds");
+    tcase_add_checked_fixture(tests, prepare, tidy);
+    tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, starts_at_its_point);
+    tcase_add_test(tests, leads_back);
+    tcase_add_test(tests, threads_do_not_matter);
+    tcase_add_test(tests, resumes_bit_for_bit);
+    tcase_add_test(tests, bad_settings_are_refused);
+    tcase_add_test(tests, values_that_do_not_vary_are_told);
+    tcase_add_test(tests, ridge_is_the_naive_solution);
+    tcase_add_test(tests, ridge_chooses_its_penalty);
+    tcase_add_test(tests, pinv_has_pseudo_inverses);
+    tcase_add_test(tests, losses_are_the_naive_sums);
+    tcase_add_test(tests, values_are_standardised);
+    tcase_add_test(tests, stops_early_and_keeps_the_best);
+    tcase_add_test(tests, leads_back_from_channels);
+    tcase_add_test(tests, layers_that_cannot_be_are_told);
+    tcase_add_test(tests, what_does_not_fit_is_refused);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
