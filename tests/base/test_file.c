@@ -206,11 +206,23 @@ START_TEST(keeps_the_owner)
 }
 END_TEST
 
+static int become_another(void)
+{
+    return setgroups(0, NULL) != 0 || setegid(65534) != 0 || seteuid(65534) != 0 ? 2 : 0;
+}
+
+/* 0: it can. */
+static int another_comes_here(void *path)
+{
+    struct stat info; /* access() would ask who it really is */
+    return become_another() != 0 || stat(path, &info) != 0;
+}
+
 static int replace_as_another(void *path)
 {
     struct stat info;
     umask(0);
-    if (setgroups(0, NULL) != 0 || setegid(65534) != 0 || seteuid(65534) != 0)
+    if (become_another() != 0)
         return 2;
     if (inv_file_replace(path, new_bytes, sizeof new_bytes) != INV_OK || stat(path, &info) != 0)
         return 3;
@@ -225,6 +237,11 @@ START_TEST(another_group_gets_no_more_than_others)
     if (geteuid() == 0) {
         support_write(path, old_bytes, sizeof old_bytes);
         ck_assert_int_eq(chmod(folder, 0777), 0);
+        if (support_in_child(another_comes_here, path) != 0) {
+            printf("file: skipped: files of another group, because nobody may enter %s\n", folder);
+            free(path);
+            return;
+        }
         ck_assert_int_eq(chown(path, 1234, 4321), 0);
         ck_assert_int_eq(chmod(path, 0060), 0); /* no more fits an exit code */
         ck_assert_int_eq(support_in_child(replace_as_another, path), 0);

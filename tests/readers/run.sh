@@ -24,12 +24,21 @@ for part, n in (("train", 350), ("t10k", 60)):
         with open(f"{sys.argv[1]}/{part}-{kind}-ubyte", "wb") as file:
             file.write(bytes([0, 0, 8, array.ndim]) + b"".join(int(s).to_bytes(4, "big") for s in array.shape))
             file.write(array.astype("u1").tobytes())
+colours = rng.integers(0, 255, (200, 6, 5, 3)).astype("u1")
+np.savez("colour.npz", x_train=colours[:150], y_train=np.arange(150) % 3, x_test=colours[150:], y_test=np.arange(50) % 3)
 END
 (cd "$here/../.." && "$invproj" run experiments/r2rt.cfg --data "$OLDPWD/data" -o "$OLDPWD/run" -q --force --threads 1 \
   --set data.validation=50 --set training.steps=300 --set training.batch=60 --set inverse.steps=70 \
   --set inverse.batch=60 --set inverse.confidence=0.0 --set network.layers.0.units=13 \
   --set network.layers.1.units=11 --set network.layers.2.units=0 --set project.images=20 \
   --set 'generate.classes=[0,1,3,4]' --set generate.steps=60) >/dev/null || exit 1
+# and one of images in colours
+cat >colour.cfg <<'END'
+network = { layers = ({ name = "output"; type = "dense"; activation = "softmax"; }); };
+training = { steps = 20; batch = 50; };
+generate = { at = "input"; steps = 5; };
+END
+"$invproj" run colour.cfg --data colour.npz -o colour -q --force --threads 1 >/dev/null || exit 1
 run=run/run.h5
 if ! $system "$here/read.py" h5py $run >wanted.json 2>error; then
   echo "check-readers: skipped: there is no python3-h5py to compare with"
@@ -144,6 +153,40 @@ if command -v octave-cli >/dev/null; then
   reads Octave octave-cli -qf "$here/read.m" $run
 else
   skip Octave 'not installed (octave)'
+fi
+
+# ---- a browser -----------------------------------------------------------------------------------
+# The range of a dataset of images as h5web writes it: signs are U+2212 there.
+range_of() {
+  $system - "$@" <<'END'
+import sys, h5py
+with h5py.File(sys.argv[1]) as file:
+    values = file[sys.argv[2]][()]
+for value in (values[0].min(), values[0].max()):
+    mantissa, exponent = f"{value:.3e}".split("e")
+    print(f"{mantissa}e{int(exponent):+d}".replace("-", "\u2212"))
+END
+}
+if command -v npm >/dev/null && command -v chromium >/dev/null && mkdir -p browser && cp "$here/h5web.mjs" browser/ &&
+  (cd browser && { [ -e package.json ] || echo '{"type": "module", "private": true}' >package.json; } &&
+    npm install --silent --no-audit --no-fund @h5web/app@16.0.1 @h5web/h5wasm@16.0.1 react@18.3.1 react-dom@18.3.1 \
+      vite@5.4.21 puppeteer-core@23.11.1) >error 2>&1; then
+  # shellcheck disable=SC2046 # one word a line
+  if (cd browser && node h5web.mjs ../$run /generated/r2rt/image Heatmap \
+    $(range_of ../$run generated/r2rt/image) 2>../error); then
+    say 'h5web 16.0.1' 'draws an image'
+  else
+    say 'h5web 16.0.1' "WRONG: $(tail -n 1 error)"
+    bad=1
+  fi
+  if (cd browser && node h5web.mjs ../colour/run.h5 /generated/generated/image RGB 'Keep ratio' 2>../error); then
+    say 'h5web 16.0.1' 'draws an image in colours'
+  else
+    say 'h5web 16.0.1' "WRONG: $(tail -n 1 error)"
+    bad=1
+  fi
+else
+  skip h5web 'no npm or no chromium, or it cannot be fetched'
 fi
 
 # ---- JavaScript, Java, R ------------------------------------------------------------------------
