@@ -134,13 +134,24 @@ static width width_of(const char *text, const char *end)
     return suffix || (value <= INT32_MAX && value >= INT32_MIN) ? FITS_32 : FITS_64;
 }
 
-/* libconfig 1.5 cuts a whole number that does not end in L to 32 bits: one that needs more gets its
+/* Whether the bracket at `text` is closed as it was opened. */
+static bool is_array(const char *text)
+{
+    do
+        text = skip_token(text);
+    while (*text && !strchr("()[]{}", *text));
+    return *text == ']';
+}
+
+/* libconfig wants all numbers of an array [...] to be whole, or none; of a list (...) it does not. And
+ * libconfig 1.5 cuts a whole number that does not end in L to 32 bits: one that needs more gets its
  * L. No version says so of one that 64 bits do not hold. Nor does 1.5 take a comment that ends with
  * the file. */
 static inv_status mend_text(const char *name, const char *text, char **out)
 {
     char *to = *out = malloc(2 * strlen(text) + 2);
     size_t line = 1;
+    bool in_array = false;
     if (!to)
         return INV_ERROR(INV_ENOMEM, "%s: no memory to read it", name);
     for (const char *end = text; *text; text = end) {
@@ -152,6 +163,10 @@ static inv_status mend_text(const char *name, const char *text, char **out)
         to = mempcpy(to, text, (size_t)(end - text));
         if (bits == FITS_64)
             *to++ = 'L';
+        if (*text == '[' && (in_array = is_array(text)))
+            to[-1] = '(';
+        else if (*text == ']' && in_array)
+            to[-1] = ')', in_array = false;
         for (const char *at = text; at < end; at++)
             line += *at == '\n';
     }

@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 
+#include "base/config.h"
 #include "invproj/config.h"
 #include "suites.h"
 
@@ -373,6 +374,25 @@ START_TEST(lists_have_a_length)
 }
 END_TEST
 
+/* libconfig's own arrays hold whole numbers or others. */
+START_TEST(numbers_of_a_list_are_mixed_as_one_likes)
+{
+    inv_config *config =
+        config_of("a = [ 0, 0.5, -3 ]; # ] [ (\nb = [ ]; c = \"[ 1, 2 )\"; d = [ 1, 2 ];");
+    static const double want[] = {0.0, 0.5, -3.0};
+    ck_assert_uint_eq(inv_config_length(config, "a"), 3);
+    for (size_t i = 0; i < 3; i++) {
+        char path[8];
+        snprintf(path, sizeof path, "a.%zu", i);
+        ck_assert_double_eq(json_number_value(inv_config_node(config, path)), want[i]);
+    }
+    ck_assert_uint_eq(inv_config_length(config, "b"), 0);
+    ck_assert_str_eq(inv_config_text_at(config, "c"), "[ 1, 2 )");
+    ck_assert_uint_eq(inv_config_length(config, "d"), 2);
+    inv_config_free(config);
+}
+END_TEST
+
 START_TEST(choices_and_keys_are_suggested)
 {
     assert_refused("colour = \"gren\";", "colour", "there is no 'gren'; did you mean 'green'?");
@@ -471,7 +491,9 @@ START_TEST(refuses_texts)
     assert_text_refused("@include \"b.cfg\"\n", "@include is not supported");
     assert_text_refused("a = 1;\r\n \t@include \"b.cfg\"\n", "@include is not supported");
     assert_text_refused("a = 1;\n\nb = = 2;\n", "a.cfg:3: syntax error");
-    assert_text_refused("a = 1;\nb = [ 1, \"x\" ];", "a.cfg:2: mismatched element type");
+    assert_text_refused("a = 1;\nb = [ 1, 2 );", "a.cfg:2: syntax error");
+    assert_text_refused("a = 1;\nb = ( 1, 2 ];", "a.cfg:2: syntax error");
+    assert_text_refused("a = [ 1, [ 2 ] ];", "syntax error");
     assert_text_refused("a = 1; b = \"never closed", "syntax error");
     assert_text_refused("a = 1;\nb = 2;\na = 3;", "a.cfg:3: duplicate");
     assert_text_refused("a = \"\xff\xfe\";", "not UTF-8");
@@ -846,6 +868,7 @@ Suite *config_suite(void)
     tcase_add_test(tests, ranges_are_one_number_or_two);
     tcase_add_test(tests, texts_have_a_length_and_names_an_alphabet);
     tcase_add_test(tests, lists_have_a_length);
+    tcase_add_test(tests, numbers_of_a_list_are_mixed_as_one_likes);
     tcase_add_test(tests, choices_and_keys_are_suggested);
     tcase_add_test(tests, messages_name_the_line);
     tcase_add_test(tests, missing_keys_and_groups);
