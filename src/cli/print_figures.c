@@ -19,17 +19,35 @@ static void print_range(inv_range range)
     printf("  %-17s", text);
 }
 
-static void print_figure(const cli_file *file, const char *name, const char *attribute,
+/* No figures: where a command was asked for something else than the experiment that they are about. */
+static const inv_reference unpublished = {"", {1, 0}, {1, 0}, {1, 0}, {1, 0}, {1, 0}};
+
+static bool changes_figures(const char *set)
+{
+    const char *key = set + strcspn(set, ".");
+    return strncmp(key, ".name=", 6) != 0 && strncmp(key, ".sheet.", 7) != 0;
+}
+
+static const inv_reference *published(const cli_file *file)
+{
+    for (size_t i = 0; i < file->options->set_count; i++)
+        if (changes_figures(file->options->sets[i]))
+            return &unpublished;
+    return &file->experiment->reference;
+}
+
+static void print_figure(const inv_reference *reference, const char *name, const char *attribute,
                          inv_range here)
 {
     printf("%-40s", name);
-    print_range(inv_reference_find(&file->experiment->reference, attribute));
+    print_range(inv_reference_find(reference, attribute));
     print_range(here);
     putchar('\n');
 }
 
 /* Those of the table that stand at `path`, a result of `group`. */
-static void print_group(const cli_file *file, const char *group, const char *path)
+static void print_group(const cli_file *file, const inv_reference *reference, const char *group,
+                        const char *path)
 {
     char name[64];
     double value = 0.0;
@@ -39,7 +57,7 @@ static void print_group(const cli_file *file, const char *group, const char *pat
             continue;
         snprintf(name, sizeof name, "%s%s%s", strcmp(group, "network") == 0 ? "" : group,
                  strcmp(group, "network") == 0 ? "" : ": ", f->label);
-        print_figure(file, name, f->attribute, (inv_range){value, value});
+        print_figure(reference, name, f->attribute, (inv_range){value, value});
     }
 }
 
@@ -56,7 +74,8 @@ static inv_status read_dead(const cli_file *file, const char *group, size_t n, u
     return status;
 }
 
-static inv_status print_confidences(const cli_file *file, const char *group)
+static inv_status print_confidences(const cli_file *file, const inv_reference *reference,
+                                    const char *group)
 {
     char path[PATH_BYTES + INV_NAME_MAX];
     size_t rank = 0, dims[INV_RUN_RANK_MAX] = {0};
@@ -78,35 +97,36 @@ static inv_status print_confidences(const cli_file *file, const char *group)
         here.low = fmin(here.low, values[i]);
         here.high = fmax(here.high, values[i]);
     }
-    print_figure(file, "generated: confidence, lowest to highest", "confidence", here);
+    print_figure(reference, "generated: confidence, lowest to highest", "confidence", here);
 done:
     free(dead);
     free(memory);
     return status;
 }
 
-static void print_heading(const cli_file *file)
+static void print_heading(const inv_reference *reference)
 {
-    printf("%-40s  %-17s  %s\n", "figure (on the test images)", file->experiment->reference.source,
-           "this run");
+    printf("%-40s  %-17s  %s\n", "figure (on the test images)", reference->source, "this run");
 }
 
 inv_status cli_print_figures(const cli_file *file)
 {
     const inv_experiment *experiment = file->experiment;
+    const inv_reference *reference = &experiment->reference;
     char path[PATH_BYTES];
-    print_heading(file);
-    print_group(file, "network", "/network");
+    print_heading(reference);
+    print_group(file, reference, "network", "/network");
     snprintf(path, sizeof path, "/inverse/%s", experiment->inverse.name);
-    print_group(file, "inverse", path);
+    print_group(file, reference, "inverse", path);
     snprintf(path, sizeof path, "/generated/%s", experiment->generate.name);
-    inv_status status = print_confidences(file, path);
-    print_group(file, "generated", path);
+    inv_status status = print_confidences(file, reference, path);
+    print_group(file, reference, "generated", path);
     return status;
 }
 
 inv_status cli_print_result(const cli_file *file)
 {
+    const inv_reference *reference = published(file);
     const char *path = file->result;
     char group[INV_NAME_MAX];
     inv_status status = INV_OK;
@@ -115,9 +135,9 @@ inv_status cli_print_result(const cli_file *file)
     for (const inv_figure *f = inv_figures; f->attribute; f++)
         has_figures = has_figures || strcmp(f->group, group) == 0;
     if (has_figures) {
-        print_heading(file);
-        status = print_confidences(file, path);
-        print_group(file, group, path);
+        print_heading(reference);
+        status = print_confidences(file, reference, path);
+        print_group(file, reference, group, path);
     }
     printf("%s: %s\n", file->path, path);
     return status;

@@ -379,6 +379,30 @@ START_TEST(named_results_stand_beside_the_others)
 }
 END_TEST
 
+/* They are about the experiment as it is written, whatever the result is called. */
+START_TEST(published_figures_stand_beside_what_they_are_about)
+{
+    static const struct {
+        const char *words, *published;
+    } rows[] = {{"", "0.9961 to 0.9976"}, {"--steps 3", ""}, {"--preset recommended", ""}};
+    char *here = support_folder(), *copy = copy_run(here);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char words[128];
+        snprintf(words, sizeof words, "generate %%s -q --name named --data %%s %s", rows[i].words);
+        program *p = program_run(NULL, words, copy, data);
+        ck_assert_program(p, 0);
+        if (*rows[i].published)
+            check_figure(p->out, "generated: confidence, lowest to highest", REFERENCE,
+                         rows[i].published);
+        else
+            ck_assert_msg(!strstr(p->out, REFERENCE) && !strstr(p->out, "0.9961"), "%s", p->out);
+        program_free(p);
+    }
+    free(copy);
+    support_remove(here);
+}
+END_TEST
+
 START_TEST(classes_are_those_asked_for)
 {
     size_t dims[4];
@@ -640,6 +664,7 @@ static TCase *tests_of_results(void)
     tcase_set_timeout(tests, 60);
     tcase_add_unchecked_fixture(tests, open_place, close_place);
     tcase_add_test(tests, named_results_stand_beside_the_others);
+    tcase_add_test(tests, published_figures_stand_beside_what_they_are_about);
     tcase_add_test(tests, classes_are_those_asked_for);
     tcase_add_test(tests, a_count_beyond_the_test_images_is_all_of_them);
     tcase_add_test(tests, images_from_an_idx_file);
