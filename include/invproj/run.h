@@ -127,6 +127,10 @@ INV_MUST_CHECK inv_status inv_run_size(const inv_run *run, const char *path, con
 
 /* ---- groups, nets, states ---- */
 
+/* The groups that hold results, in the order in which they are told: each group in one is a result, with
+ * a checksum of its own. Ends with NULL. */
+extern const char *const inv_run_results[];
+
 /* The names of the groups in the group at `path`, at most `max`; none where there is no such group.
  */
 size_t inv_run_groups(const inv_run *run, const char *path, char names[][INV_NAME_MAX], size_t max);

@@ -109,8 +109,6 @@ static void take_floats(gathering *g, const char *path, const char *name, json_t
     give(g, to, name, list);
 }
 
-static const char *const result_groups[] = {"inverse", "projections", "generated", "features",
-                                            "exemplars"};
 static const char *const texts[] = {"kind", "at", "inverse", "layer", "judge", "settings", "stale"};
 static const char *const sizes[] = {"step", "done", "unsettled", "dead"};
 
@@ -276,8 +274,8 @@ static json_t *gather_sections(gathering *g)
     json_t *sections = new_object(g);
     take_section(g, "/network", sections);
     take_sections(g, "gaussian", sections);
-    for (size_t i = 0; i < COUNT(result_groups); i++)
-        take_sections(g, result_groups[i], sections);
+    for (const char *const *group = inv_run_results; *group; group++)
+        take_sections(g, *group + 1, sections);
     return sections;
 }
 
@@ -301,8 +299,8 @@ static json_t *gather(gathering *g)
     take_figures(g, "network", "/network", network);
     give(g, all, "network", network);
     give(g, all, "training", gather_training(g));
-    for (size_t i = 0; i < COUNT(result_groups); i++)
-        give(g, all, result_groups[i], gather_results(g, result_groups[i]));
+    for (const char *const *group = inv_run_results; *group; group++)
+        give(g, all, *group + 1, gather_results(g, *group + 1));
     return all;
 }
 
@@ -449,16 +447,18 @@ static double least(double a, double b)
 
 static void print_results(const json_t *all)
 {
-    for (size_t g = 1; g < COUNT(result_groups); g++) { /* the first are the inverses */
+    for (const char *const *group = inv_run_results; *group; group++) {
+        if (strcmp(*group, "/inverse") == 0) /* which have their own lines */
+            continue;
         const char *name = NULL;
         json_t *one = NULL;
-        json_object_foreach(json_object_get(all, result_groups[g]), name, one)
+        json_object_foreach(json_object_get(all, *group + 1), name, one)
         {
             double minimum = 1.0;
             const json_t *confidence = json_object_get(one, "confidence");
             for (size_t i = 0; i < json_array_size(confidence); i++)
                 minimum = least(minimum, number_of(json_array_get(confidence, i)));
-            printf("%-11s %s", result_groups[g], name);
+            printf("%-11s %s", *group + 1, name);
             if (*text_of(one, "inverse"))
                 printf(", by inverse %s", text_of(one, "inverse"));
             if (json_array_size(confidence))

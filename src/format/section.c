@@ -17,12 +17,23 @@
 
 /* ---- which groups are sections ---- */
 
-static const struct {
-    const char *group;
-    bool holds_them; /* each group in it is one; else it is one itself */
-} places[] = {{"/network", false},  {"/inverse", true},  {"/projections", true},
-              {"/generated", true}, {"/features", true}, {"/gaussian", true},
-              {"/exemplars", true}};
+const char *const inv_run_results[] = {"/inverse",  "/projections", "/generated",
+                                       "/features", "/exemplars",   NULL};
+
+/* What follows the group `begin` in `path`, from its slash on; NULL where the path is in another. */
+static const char *within(const char *path, const char *begin)
+{
+    const size_t length = strlen(begin);
+    const bool is_there = strncmp(path, begin, length) == 0;
+    return is_there && (path[length] == '/' || !path[length]) ? path + length : NULL;
+}
+
+/* The length of the section's path with which `path` begins, where each group in `group` is one. */
+static size_t member_length(const char *path, const char *group)
+{
+    const char *rest = within(path, group);
+    return rest && *rest && rest[1] ? (size_t)(rest - path) + 1 + strcspn(rest + 1, "/") : 0;
+}
 
 /* What of a section its checksum leaves out: how it was learned, not what. */
 static bool is_left_out(const char *path)
@@ -30,19 +41,14 @@ static bool is_left_out(const char *path)
     return strncmp(path, "history/", 8) == 0 || strncmp(path, "state/", 6) == 0;
 }
 
-/* The length of the section's path with which `path` begins; 0 where it is in none. */
+/* 0 where it is in none. */
 static size_t section_length(const char *path)
 {
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        const size_t length = strlen(places[i].group);
-        if (strncmp(path, places[i].group, length) != 0)
-            continue;
-        if (!places[i].holds_them && (path[length] == 0 || path[length] == '/'))
-            return length;
-        if (places[i].holds_them && path[length] == '/' && path[length + 1])
-            return length + 1 + strcspn(path + length + 1, "/");
-    }
-    return 0;
+    const char *rest = within(path, "/network");
+    size_t length = rest ? (size_t)(rest - path) : member_length(path, "/gaussian");
+    for (const char *const *group = inv_run_results; *group && length == 0; group++)
+        length = member_length(path, *group);
+    return length;
 }
 
 /* Whether a section stands there: a group that a hard link leads to. */
@@ -282,10 +288,11 @@ static inv_status sign_each(hid_t file, const char *name, const char *group)
 
 inv_status inv_section_sign(hid_t file, const char *name)
 {
-    inv_status status = INV_OK;
-    for (size_t i = 0; i < sizeof places / sizeof *places && status == INV_OK; i++)
-        status = places[i].holds_them ? sign_each(file, name, places[i].group)
-                                      : sign(file, name, places[i].group);
+    inv_status status = sign(file, name, "/network");
+    if (status == INV_OK)
+        status = sign_each(file, name, "/gaussian");
+    for (const char *const *group = inv_run_results; *group && status == INV_OK; group++)
+        status = sign_each(file, name, *group);
     return status;
 }
 
