@@ -52,6 +52,7 @@
     X(optimise)                                                                                    \
     X(generate)                                                                                    \
     X(features)                                                                                    \
+    X(filters)                                                                                     \
     X(exemplars)                                                                                   \
     X(measure)                                                                                     \
     X(reference)                                                                                   \

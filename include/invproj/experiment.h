@@ -15,6 +15,7 @@
 #include "invproj/dataset.h"
 #include "invproj/exemplars.h"
 #include "invproj/features.h"
+#include "invproj/filters.h"
 #include "invproj/generate.h"
 #include "invproj/help.h"
 #include "invproj/inverse.h"
@@ -51,7 +52,7 @@ inv_range inv_reference_find(const inv_reference *reference, const char *attribu
 typedef struct inv_experiment {
     char title[INV_TEXT_MAX];
     size_t seed;
-    bool has_inverse, has_project, has_generate, has_features, has_exemplars;
+    bool has_inverse, has_project, has_generate, has_features, has_exemplars, has_filters;
     inv_data_spec data;
     inv_train_spec training;
     inv_inverse_spec inverse;
@@ -59,7 +60,8 @@ typedef struct inv_experiment {
     inv_generate_spec generate;
     inv_features_spec features;
     inv_exemplars_spec exemplars;
-    inv_sheet project_sheet, generate_sheet, features_sheet, exemplars_sheet;
+    inv_filters_spec filters;
+    inv_sheet project_sheet, generate_sheet, features_sheet, exemplars_sheet, filters_sheet;
     inv_checkpoint_spec checkpoint;
     inv_reference reference;
 } inv_experiment;

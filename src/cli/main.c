@@ -26,6 +26,7 @@ enum { EXIT_WORK = 1, EXIT_USAGE = 2, EXIT_SIGNAL = 128 };
     X(generate)                                                                                    \
     X(features)                                                                                    \
     X(exemplars)                                                                                   \
+    X(filters)                                                                                     \
     X(predict)                                                                                     \
     X(import)                                                                                      \
     X(pack)                                                                                        \

@@ -29,7 +29,8 @@ typedef struct cli_stage {
     X(project)                                                                                     \
     X(generate)                                                                                    \
     X(features)                                                                                    \
-    X(exemplars)
+    X(exemplars)                                                                                   \
+    X(filters)
 
 #define CLI_STAGE_DECLARE(name) extern const cli_stage cli_stage_##name;
 CLI_STAGES(CLI_STAGE_DECLARE)

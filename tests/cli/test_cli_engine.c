@@ -359,6 +359,24 @@ START_TEST(exemplars_stand_beside_what_was_made)
 }
 END_TEST
 
+START_TEST(filters_are_the_first_kernel)
+{
+    size_t dims[4], kernel_dims[4];
+    program_must_work(program_run(NULL, "filters %s --name first -q", RUN));
+    double *image = hdf5_values(RUN, "/filters/first/image", dims);
+    double *kernel = hdf5_values(RUN, "/network/hidden1/kernel", kernel_dims);
+    ck_assert_uint_eq(dims[0], kernel_dims[1]);
+    ck_assert_uint_eq(dims[1] * dims[2], kernel_dims[0]);
+    for (size_t unit = 0; unit < dims[0]; unit++)
+        for (size_t pixel = 0; pixel < kernel_dims[0]; pixel++)
+            ck_assert_double_eq(image[unit * kernel_dims[0] + pixel],
+                                kernel[pixel * kernel_dims[1] + unit]);
+    ck_assert_int_eq(access(support_at(place, "run/filters-first.png"), F_OK), 0);
+    free(image);
+    free(kernel);
+}
+END_TEST
+
 START_TEST(what_did_not_converge_says_so_and_is_kept)
 {
     size_t dims[4];
@@ -460,6 +478,7 @@ Suite *cli_engine_suite(void)
     tcase_add_loop_test(tests, each_way_to_ask_for_images, 0, 11);
     tcase_add_test(tests, features_of_a_layer);
     tcase_add_test(tests, exemplars_stand_beside_what_was_made);
+    tcase_add_test(tests, filters_are_the_first_kernel);
     tcase_add_test(tests, what_did_not_converge_says_so_and_is_kept);
     tcase_add_loop_test(tests, bad_settings_say_what_is_allowed, 0,
                         sizeof refused / sizeof *refused);
