@@ -341,7 +341,7 @@ static inv_status read_set(const inv_config *config, const char *path, const jso
                               &(inv_field_set){part_fields(field, object, at), at});
         else if (!node && field->required)
             return inv_config_error(config, path, "the key '%s' is missing", field->key);
-        else if (node)
+        else if (node && set->out)
             status = read_field(config, full, field, node, set->out);
         if (status != INV_OK)
             return status;
