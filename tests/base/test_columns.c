@@ -16,13 +16,17 @@ static const struct width_case {
     {"", 0},
     {"Bag", 3},
     {"Stra\xc3\x9f\x65", 6},
-    {"\xe3\x81\x82", 2},             /* hiragana a */
-    {"\xe5\xad\x97x", 3},            /* a Han character */
-    {"e\xcc\x81t\xc3\xa9", 3},       /* e and a combining acute; e acute in one */
-    {"\xe0\xb8\x81\xe0\xb8\xb4", 1}, /* Thai ko kai with sara i above it */
-    {"\xf0\x9f\x98\x80", 2},         /* an emoji */
-    {"\xff\xe3\x81", 3},             /* no UTF-8: a column a byte */
-    {"\xef\xbc\xa1\xef\xbd\xa1", 3}, /* a fullwidth A, a halfwidth stop */
+    {"\xe3\x81\x82", 2},                 /* hiragana a */
+    {"\xe5\xad\x97x", 3},                /* a Han character */
+    {"e\xcc\x81t\xc3\xa9", 3},           /* e and a combining acute; e acute in one */
+    {"\xe0\xb8\x81\xe0\xb8\xb4", 1},     /* Thai ko kai with sara i above it */
+    {"\xf0\x9f\x98\x80", 2},             /* an emoji */
+    {"\xff\xe3\x81", 3},                 /* no UTF-8: a column a byte */
+    {"a\xe1\xaa\xb0\xe2\x80\x8d", 1},    /* a mark of German dialects above a, and a joiner */
+    {"\xe3\x82\x99", 0},                 /* a voiced sound mark that stands on the kana before it */
+    {"\xf0\xaa\x9a\xb2\xed\x9e\xa3", 4}, /* an ideograph of plane 2, the last Hangul syllable */
+    {"\x07", 1},                         /* no character */
+    {"\xef\xbc\xa1\xef\xbd\xa1", 3},     /* a fullwidth A, a halfwidth stop */
 };
 #define WIDTH_CASES ((int)(sizeof width_cases / sizeof *width_cases))
 
