@@ -295,7 +295,7 @@ fuzz: ## give every reader any bytes, for SECONDS=60 each (ONLY=NAME: one of tes
 check-readers: all ## read a run file with other programs, fetched into build/readers; see tests/readers/README.md
 	@sh tests/readers/run.sh $B/invproj $B/readers
 
-mutate: ## change the product in COUNT=10 small ways and see whether the tests notice; hours for 100
+mutate: $(PROTO_C) ## change the product in COUNT=10 small ways and see whether the tests notice; hours for 100
 	@sh .ci/deps.sh build test
 	@CC='$(CC)' ALL_CFLAGS='$(ALL_CFLAGS)' SEED='$(SEED)' FROM='$(FROM)' COUNT='$(COUNT)' JOBS='$(JOBS)' QUICK='$(QUICK)' \
 	  $(PYTHON3) -B tests/mutate/mutate.py build/mutate
