@@ -79,6 +79,7 @@
     X(cli_images)                                                                                  \
     X(cli_data)                                                                                    \
     X(cases)                                                                                       \
+    X(zoo)                                                                                         \
     X(former)                                                                                      \
     X(cli_engine)                                                                                  \
     X(cli_usage)                                                                                   \

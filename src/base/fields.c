@@ -320,9 +320,9 @@ static inv_status unknown_key(const inv_config *config, const char *path, const 
 static void start_parts(const json_t *object, const inv_field_set *set)
 {
     for (const inv_field *f = set->fields; f && f->key; f++) {
-        void *at = (char *)set->out + f->offset;
+        void *at = place_of(f, set->out);
         const char *type = f->type == INV_FIELD_PART ? type_given(f, object) : NULL;
-        if (type && f->start)
+        if (at && type && f->start)
             f->start(type, at);
     }
 }
@@ -332,7 +332,7 @@ static inv_status read_set(const inv_config *config, const char *path, const jso
 {
     for (const inv_field *field = set->fields; field && field->key; field++) {
         const json_t *node = json_object_get(object, field->key);
-        void *at = (char *)set->out + field->offset;
+        void *at = place_of(field, set->out);
         char full[INV_TEXT_MAX];
         inv_status status = INV_OK;
         inv_path_join(path, field->key, full);

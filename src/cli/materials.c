@@ -19,18 +19,20 @@ static bool is_imported(const inv_run *run)
 
 /* The network takes images of the data's shape, and tells their classes apart. A file may name data
  * by their checksums and hold a network of others: what is then read would lie beyond them. */
-static inv_status check_shape(const cli_file *file, const inv_net *net, inv_shape b, size_t classes)
+static inv_status check_shape(const cli_file *file, const inv_net *net, const char *data,
+                              inv_shape b, size_t classes)
 {
     const inv_shape a = inv_net_shape(net, 0);
     const size_t outputs = inv_net_units(net, inv_net_depth(net));
     if (a.height == b.height && a.width == b.width && a.channels == b.channels &&
         (outputs == classes || (is_imported(file->run) && outputs > classes)))
         return INV_OK;
-    return INV_ERROR(INV_EFORMAT,
-                     "%s: /network: of images of %zu x %zu x %zu and %zu classes; the data that it "
-                     "was made from have %zu x %zu x %zu and %zu",
-                     file->path, a.height, a.width, a.channels, outputs, b.height, b.width,
-                     b.channels, classes);
+    return INV_ERROR(
+        INV_EFORMAT,
+        "%s: the net takes images of %zu x %zu x %zu and has %zu outputs; %s has images of "
+        "%zu x %zu x %zu in %zu classes",
+        file->path, a.height, a.width, a.channels, outputs, data, b.height, b.width, b.channels,
+        classes);
 }
 
 /* Against the data where they are open, and what the run file says of them, where it does. */
@@ -41,7 +43,8 @@ static inv_status check_fit(const cli_file *file, const cli_materials *materials
     if (!materials->net)
         return INV_OK;
     if (materials->data)
-        return check_shape(file, materials->net, materials->data->shape, materials->data->classes);
+        return check_shape(file, materials->net, materials->data->name, materials->data->shape,
+                           materials->data->classes);
     for (int i = 0; i < 4; i++) {
         if (!inv_run_has_attribute(file->run, "/data", names[i]))
             return INV_OK;
@@ -49,7 +52,8 @@ static inv_status check_fit(const cli_file *file, const cli_materials *materials
         if (status != INV_OK)
             return status;
     }
-    return check_shape(file, materials->net, (inv_shape){sizes[0], sizes[1], sizes[2]}, sizes[3]);
+    return check_shape(file, materials->net, "the data that it names",
+                       (inv_shape){sizes[0], sizes[1], sizes[2]}, sizes[3]);
 }
 
 inv_status cli_load_data(const cli_file *file, cli_materials *materials)

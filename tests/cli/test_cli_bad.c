@@ -488,6 +488,16 @@ static const struct setting unfit_stages[] = {
     {"invert run/run.h5 --data data --name b --set inverse.confidence=0.9999999",
      1,
      {"inverse.confidence", "more probable than 0.9999999;", "the highest is 0.9"}},
+    {"invert run/run.h5 --data data --name b --set seed=3", 2, {"seed=3: this command accepts"}},
+    {"invert run/run.h5 --data data --name b --set checkpoint.step=3",
+     2,
+     {"checkpoint.step: unknown key", "'steps'?"}}, /* which it does take */
+    {"generate run/run.h5 --set checkpoint.steps=3",
+     2,
+     {"this command accepts settings of generate;"}},
+    {"generate run/run.h5 --set generates.steps=3",
+     2,
+     {"this command accepts settings of generate;"}},
     {"generate run/run.h5 --classes 5", 2, {"generate.classes: class 5", "0 to 4"}},
     {"generate run/run.h5 --classes 1,x", 2, {"--classes: '1,x'", "0,3,5-9"}},
     {"generate run/run.h5 --classes 3-1", 2, {"--classes: '3-1'"}},
@@ -688,11 +698,15 @@ static const struct impossible {
     const char *layers;
     const char *says[4];
 } impossible[] = {
-    {{HEIGHT, WIDTH + 4, 1}, DENSE("5"), {"9 x 11 x 1 and 5 classes", "have 9 x 7 x 1 and 5"}},
-    {{HEIGHT - 3, WIDTH, 1}, DENSE("5"), {"6 x 7 x 1 and 5 classes", "have 9 x 7 x 1 and 5"}},
-    {{WIDTH, HEIGHT, 1}, DENSE("5"), {"7 x 9 x 1 and 5 classes"}},
-    {{HEIGHT, WIDTH, 1}, DENSE("3"), {"9 x 7 x 1 and 3 classes"}},
-    {{HEIGHT, WIDTH, 1}, DENSE("8"), {"9 x 7 x 1 and 8 classes"}},
+    {{HEIGHT, WIDTH + 4, 1},
+     DENSE("5"),
+     {"9 x 11 x 1 and has 5 outputs", "has images of 9 x 7 x 1 in 5"}},
+    {{HEIGHT - 3, WIDTH, 1},
+     DENSE("5"),
+     {"6 x 7 x 1 and has 5 outputs", "has images of 9 x 7 x 1 in 5"}},
+    {{WIDTH, HEIGHT, 1}, DENSE("5"), {"7 x 9 x 1 and has 5 outputs"}},
+    {{HEIGHT, WIDTH, 1}, DENSE("3"), {"9 x 7 x 1 and has 3 outputs"}},
+    {{HEIGHT, WIDTH, 1}, DENSE("8"), {"9 x 7 x 1 and has 8 outputs"}},
     {{16000, 16000, 1}, FLAT, {"/network: ends in 256000000 units", "1000 classes at most"}},
     {{HEIGHT, WIDTH * 20, 1}, FLAT, {"/network: ends in 1260 units", "1000 classes at most"}},
 };
