@@ -54,6 +54,7 @@
     X(features)                                                                                    \
     X(filters)                                                                                     \
     X(exemplars)                                                                                   \
+    X(likeness)                                                                                    \
     X(measure)                                                                                     \
     X(reference)                                                                                   \
     X(run)                                                                                         \

@@ -12,6 +12,8 @@
 #ifndef INVPROJ_FIGURE_H
 #define INVPROJ_FIGURE_H
 
+#include <stdbool.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -26,6 +28,7 @@ typedef struct inv_figure {
     const char *format;    /* of printf, for a double */
     inv_better better;
     const char *meaning; /* one line: the formula, over which images, its source */
+    bool detail;         /* not in the short table of a run: measure, compare and info tell it */
 } inv_figure;
 
 /* In the order in which they are told; ends with an attribute of NULL. */

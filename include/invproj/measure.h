@@ -38,6 +38,45 @@ typedef struct inv_inverse_quality {
 INV_MUST_CHECK inv_status inv_measure_inverse(const inv_net *net, const inv_net *inverse, size_t at,
                                               const inv_part *part, inv_inverse_quality *quality);
 
+/* The figures of an inverse, in the order of inv_quality_names, which are their attributes in a run
+ * file; what each is says figure.h's table. */
+enum {
+    INV_QUALITY_L1,
+    INV_QUALITY_SQUARED,
+    INV_QUALITY_RELATIVE,
+    INV_QUALITY_PSNR,
+    INV_QUALITY_SSIM,
+    INV_QUALITY_POINT,
+    INV_QUALITY_SAME,
+    INV_QUALITY_RECOGNISED,
+    INV_QUALITY_CONFIDENCE,
+    INV_QUALITY_BORDER,
+    INV_QUALITY_HIGH,
+    INV_QUALITY_DIVERSITY,
+    INV_QUALITIES
+};
+extern const char *const inv_quality_names[INV_QUALITIES];
+
+/* Each a mean over images, with its standard error, the images' deviation over the root of their
+ * number; NAN: there is none, as of what a judge alone can say, or of diversity's error. */
+typedef struct inv_quality {
+    double mean[INV_QUALITIES], error[INV_QUALITIES];
+} inv_quality;
+
+typedef struct inv_measuring {
+    const inv_net *net, *inverse;
+    size_t at; /* the point where the inverse starts */
+    inv_pixels pixels;
+    size_t classes;
+    const inv_net *judge;    /* NULL: nobody judges */
+    inv_pixels judge_pixels; /* what its black and white are */
+} inv_measuring;
+
+/* As inv_measure_inverse, but all of the figures. INV_EDATA also for a judge of images of another shape
+ * or of other classes. */
+INV_MUST_CHECK inv_status inv_measure_quality(const inv_measuring *what, const inv_part *part,
+                                              inv_quality *quality);
+
 #ifdef __cplusplus
 }
 #endif

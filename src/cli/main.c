@@ -27,6 +27,7 @@ enum { EXIT_WORK = 1, EXIT_USAGE = 2, EXIT_SIGNAL = 128 };
     X(features)                                                                                    \
     X(exemplars)                                                                                   \
     X(filters)                                                                                     \
+    X(measure)                                                                                     \
     X(predict)                                                                                     \
     X(import)                                                                                      \
     X(pack)                                                                                        \

@@ -6,8 +6,8 @@
 
 #include "cause.h"
 #include "invproj/inverse.h"
-#include "invproj/measure.h"
 #include "learning.h"
+#include "quality.h"
 #include "stage.h"
 
 /* It was begun with a seed, and goes on with that one. Older run files have only the run's. */
@@ -95,21 +95,17 @@ done:
 
 static inv_status measure_inverse(cli_session *session, const char *path, size_t point)
 {
-    inv_inverse_quality quality;
+    inv_quality quality;
     inv_status status = INV_OK;
     if (session->materials.data->test.count == 0) {
         cli_note(&session->progress,
                  "          there are no test images, and so there is no figure");
         return cli_file_save(&session->file);
     }
-    INV_TRY(inv_measure_inverse(session->materials.net, session->materials.inverse, point,
-                                &session->materials.data->test, &quality));
-    INV_TRY(inv_run_set_real(session->file.run, path, "l1_per_pixel", quality.l1_per_pixel));
-    INV_TRY(inv_run_set_real(session->file.run, path, "relative_l2", quality.relative_l2));
-    INV_TRY(inv_run_set_real(session->file.run, path, "same_class", quality.same_class));
+    INV_TRY(cli_quality_measure(session, path, point, NULL, &quality));
     INV_TRY(cli_file_save(&session->file));
     cli_note(&session->progress, "          L1 %.4f per pixel, %.4f classified like the original",
-             quality.l1_per_pixel, quality.same_class);
+             quality.mean[INV_QUALITY_L1], quality.mean[INV_QUALITY_SAME]);
 done:
     return status;
 }
@@ -147,10 +143,15 @@ static inv_status fit(cli_session *session, const char *path)
     const inv_inverse_spec *spec = &session->file.experiment->inverse;
     inv_run *run = session->file.run;
     inv_net *inverse = session->materials.inverse;
+    char seconds[2 * CLI_PATH_BYTES];
+    const double start = cli_seconds();
     inv_status status = INV_OK;
+    snprintf(seconds, sizeof seconds, "%s/history/seconds", path);
     INV_TRY(inv_inverse_fit(spec, session->materials.net, inverse, session->materials.data,
                             session->file.seed));
+    const float taken = (float)(cli_seconds() - start);
     INV_TRY(inv_run_put_net(run, path, inverse));
+    INV_TRY(inv_run_append(run, seconds, INV_FLOAT32, 1, &taken));
     INV_TRY(inv_run_set_size(run, path, "done", 1));
     INV_TRY(cli_file_save(&session->file));
 done:

@@ -3,24 +3,45 @@
 
 #include <stddef.h>
 
-#define HIGHER INV_BETTER_HIGHER
-#define LOWER  INV_BETTER_LOWER
+#define HIGHER  INV_BETTER_HIGHER
+#define LOWER   INV_BETTER_LOWER
+#define NEITHER INV_BETTER_NEITHER
 
 const inv_figure inv_figures[] = {
     {"network", "accuracy", "test accuracy", "", "%.4f", HIGHER,
-     "part of the test images whose most probable class is their label"},
+     "part of the test images whose most probable class is their label", false},
     {"network", "validation_accuracy", "validation accuracy", "", "%.4f", HIGHER,
-     "the same of the images that were set aside for validation"},
+     "the same of the images that were set aside for validation", false},
     {"inverse", "l1_per_pixel", "L1 per pixel", "", "%.4f", LOWER,
-     "mean of |x - x_inv| over the test images and their pixels"},
+     "mean of |x - x_inv| over the test images and their pixels", false},
+    {"inverse", "squared_error", "squared error", "", "%.4f", LOWER,
+     "mean of (x - x_inv)^2 over the test images and their pixels", true},
     {"inverse", "relative_l2", "relative L2", "", "%.4f", LOWER,
-     "mean over the test images of |x - x_inv|2 / |x|2"},
+     "mean over the test images of |x - x_inv|2 / |x|2", false},
+    {"inverse", "psnr", "PSNR", "dB", "%.2f", HIGHER,
+     "mean over the test images of 10 log10(L^2 / mean (x - x_inv)^2), L from black to white",
+     true},
+    {"inverse", "ssim", "SSIM", "", "%.4f", HIGHER,
+     "mean structural similarity: 11 x 11 Gaussian of 1.5, K 0.01 and 0.03 (Wang et al. 2004)",
+     true},
+    {"inverse", "point_error", "error at the point", "", "%.4f", LOWER,
+     "mean distance of what the net has there of x and x_inv, over that of two test images", true},
     {"inverse", "same_class", "classified like original", "", "%.4f", HIGHER,
-     "part of the test images whose projection the net gives the class of the original"},
+     "part of the test images whose projection the net gives the class of the original", false},
+    {"inverse", "recognised", "recognised by the judge", "", "%.4f", HIGHER,
+     "part of the test images whose projection another net gives their label", true},
+    {"inverse", "judge_confidence", "judge's mean confidence", "", "%.4f", HIGHER,
+     "mean probability that another net gives to the label of the projection", true},
+    {"inverse", "border_noise", "border noise", "", "%.4f", LOWER,
+     "mean of the deviation of the outermost two rows and columns, over the whole image's", true},
+    {"inverse", "high_frequencies", "high frequencies", "of real images", "%.4f", NEITHER,
+     "share of the power beyond half the Nyquist radius, over that of the test images", true},
+    {"inverse", "diversity", "diversity", "of real images", "%.4f", HIGHER,
+     "root mean square distance of two projections of a class, over that of two test images", true},
     {"generated", "judge_same", "recognised by the judge", "", "%.4f", HIGHER,
-     "fraction of the images that another net assigns to the intended class"},
+     "fraction of the images that another net assigns to the intended class", false},
     {"generated", "judge_mean", "judge's mean confidence", "", "%.4f", HIGHER,
-     "mean probability that another net gives to the intended class"},
+     "mean probability that another net gives to the intended class", false},
     {"generated", "distance", "diversity", "of real images", "%.4f", HIGHER,
-     "root mean square distance of two images of a class, over that of two training images"},
-    {NULL, NULL, NULL, NULL, NULL, INV_BETTER_NEITHER, NULL}};
+     "root mean square distance of two images of a class, over that of two training images", false},
+    {NULL, NULL, NULL, NULL, NULL, INV_BETTER_NEITHER, NULL, false}};

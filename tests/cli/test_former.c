@@ -201,6 +201,23 @@ START_TEST(another_kind_stands_beside_it)
     inv_run_free(run);
     free(at), free(kind);
     ck_assert_double_eq(hdf5_number(support_at(place, "new.h5"), "/inverse/other", "step"), 8.0);
+    program *m = program_run(NULL, "measure %s --json", support_at(place, "new.h5"));
+    ck_assert_program(m, 0);
+    ck_assert_ptr_nonnull(strstr(m->out, "\"name\": \"ridge\""));
+    ck_assert_ptr_nonnull(strstr(m->out, "\"kind\": \"decoder\""));
+    ck_assert_ptr_nonnull(strstr(m->out, "\"psnr\": "));
+    ck_assert_ptr_nonnull(strstr(m->out, "\"seconds\": "));
+    program_free(m);
+    ck_assert_double_gt(hdf5_number(support_at(place, "new.h5"), "/inverse/ridge", "psnr"), 1.0);
+    m = program_run(NULL, "measure %s --inverse ridge --judge %s", support_at(place, "new.h5"),
+                    support_at(place, "new.h5"));
+    ck_assert_program(m, 0);
+    ck_assert_ptr_nonnull(strstr(m->out, "recognised by the judge"));
+    program_free(m);
+    m = program_run(NULL, "measure %s --inverse none", support_at(place, "new.h5"));
+    ck_assert_program(m, 1);
+    ck_assert_ptr_nonnull(strstr(m->err, "holds no inverse named 'none'"));
+    program_free(m);
     program *p = program_run(NULL, "project %s --inverse ridge --count 3 -q --threads 1",
                              support_at(place, "new.h5"));
     ck_assert_program(p, 0);

@@ -92,6 +92,80 @@ static void assert_quality(const inv_part *part)
     ck_assert_double_eq_tol(q.same_class, want.same_class, 1e-12);
 }
 
+/* Of all figures those with a twin: what the net has at the point, classes, a judge, diversity. */
+static void assert_all_figures(const inv_part *part, const inv_net *judge)
+{
+    inv_quality q;
+    const inv_inverse_quality want = naive_quality(part);
+    const inv_measuring what = {.net = net,
+                                .inverse = inverse,
+                                .at = at,
+                                .pixels = {0.0, 1.0, 0.0},
+                                .classes = SMALL_CLASSES,
+                                .judge = judge,
+                                .judge_pixels = {0.0, 1.0, 0.0}};
+    double far = 0.0, mean[SMALL_WIDEST] = {0.0}, variance = 0.0, sure = 0.0, right = 0.0;
+    double l1 = 0.0, l1_square = 0.0;
+    const size_t n = part->count, units = inv_net_units(net, at);
+    ck_assert_status(inv_measure_quality(&what, part, &q), INV_OK);
+    ck_assert_double_eq_tol(q.mean[INV_QUALITY_L1], want.l1_per_pixel, 1e-5);
+    ck_assert_double_eq_tol(q.mean[INV_QUALITY_RELATIVE], want.relative_l2, 1e-5);
+    ck_assert_double_eq_tol(q.mean[INV_QUALITY_SAME], want.same_class, 1e-12);
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t i = 0; i < n; i++) {
+            double x[SMALL_WIDEST], v[SMALL_WIDEST], y[SMALL_WIDEST], w[SMALL_WIDEST], d = 0.0;
+            double p[SMALL_WIDEST], each = 0.0;
+            small_pixels(part, i, x);
+            small_values(net, 0, at, 0.0, x, v);
+            small_values(inverse, 0, inv_net_depth(inverse), 0.99, v, y);
+            small_values(net, 0, at, 0.0, y, w);
+            for (size_t j = 0; j < units; j++) {
+                mean[j] += pass ? 0.0 : v[j] / (double)n;
+                variance += pass ? (v[j] - mean[j]) * (v[j] - mean[j]) / (double)n : 0.0;
+                d += (v[j] - w[j]) * (v[j] - w[j]);
+            }
+            for (size_t j = 0; j < part->pixels; j++)
+                each += fabs(x[j] - y[j]) / (double)part->pixels;
+            if (pass)
+                continue;
+            small_values(judge, 0, inv_net_depth(judge), 0.0, y, p);
+            far += sqrt(d) / (double)n;
+            sure += p[part->labels[i]] / (double)n;
+            right += (double)(small_top(p, SMALL_CLASSES) == part->labels[i]) / (double)n;
+            l1 += each;
+            l1_square += each * each;
+        }
+    ck_assert_double_eq_tol(q.mean[INV_QUALITY_POINT], far / sqrt(2.0 * variance), 1e-4);
+    ck_assert_double_eq_tol(q.mean[INV_QUALITY_RECOGNISED], right, 1e-12);
+    ck_assert_double_eq_tol(q.mean[INV_QUALITY_CONFIDENCE], sure, 1e-5);
+    const double spread = l1_square / (double)n - l1 / (double)n * (l1 / (double)n);
+    ck_assert_double_eq_tol(q.error[INV_QUALITY_L1], sqrt(spread / (double)(n - 1)), 1e-5);
+    ck_assert(isnan(q.error[INV_QUALITY_DIVERSITY]) && q.mean[INV_QUALITY_DIVERSITY] > 0.0);
+    ck_assert(isnan(q.mean[INV_QUALITY_SSIM])); /* images are too small */
+}
+
+START_TEST(all_figures_equal_the_naive_twins)
+{
+    inv_net *judge = small_net(SMALL_TWO), *narrow = NULL;
+    inv_quality q;
+    small_train(judge, data, 40);
+    assert_all_figures(&data->test, judge);
+    narrow = small_net_for(SMALL_TWO, (inv_shape){8, 8, 1}, SMALL_CLASSES);
+    inv_measuring what = {.net = net,
+                          .inverse = inverse,
+                          .at = at,
+                          .pixels = {0.0, 1.0, 0.0},
+                          .classes = SMALL_CLASSES,
+                          .judge = narrow};
+    ck_assert_status(inv_measure_quality(&what, &data->test, &q), INV_EDATA);
+    ck_assert_message_has("a net of images of 8 x 8 x 1 cannot judge those of 9 x 7 x 1");
+    what.judge = NULL;
+    ck_assert_status(inv_measure_quality(&what, &data->test, &q), INV_OK);
+    ck_assert(isnan(q.mean[INV_QUALITY_RECOGNISED]));
+    inv_net_free(judge), inv_net_free(narrow);
+}
+END_TEST
+
 static void part_free(inv_part *part)
 {
     free((void *)(uintptr_t)part->images);
@@ -247,6 +321,7 @@ Suite *measure_suite(void)
     TCase *tests = tcase_create("measure");
     tcase_add_checked_fixture(tests, prepare, tidy);
     tcase_set_timeout(tests, 30);
+    tcase_add_test(tests, all_figures_equal_the_naive_twins);
     tcase_add_test(tests, accuracy_equals_the_naive_twin);
     tcase_add_test(tests, accuracy_goes_by_labels);
     tcase_add_test(tests, quality_equals_the_naive_twin);
