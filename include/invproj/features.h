@@ -11,6 +11,7 @@
 #ifndef INVPROJ_FEATURES_H
 #define INVPROJ_FEATURES_H
 
+#include "invproj/gaussian.h"
 #include "invproj/generate.h"
 
 #ifdef __cplusplus
@@ -21,7 +22,9 @@ typedef struct inv_features_spec {
     char name[INV_NAME_MAX];    /* under which the result stands in the run file */
     char inverse[INV_NAME_MAX]; /* name of the inverse that makes images */
     char at[INV_NAME_MAX];      /* the point; it must be where the inverse starts */
+    char along[INV_NAME_MAX]; /* unit: scale where it stands, 0 elsewhere; covariance: see below */
     double scale;
+    double deviations;         /* covariance: how far from the mean */
     char layer[INV_NAME_MAX];  /* in place of at: the point whose units are driven */
     char driven[INV_NAME_MAX]; /* the point whose values are optimised to that end */
     inv_sizes units;           /* which; empty: all */
@@ -36,6 +39,19 @@ extern const inv_field inv_features_fields[];
  * not finite; INV_ENUMERIC when an image is not finite. */
 INV_MUST_CHECK inv_status inv_features_images(const inv_net *inverse, double scale,
                                               gsl_matrix_float *images);
+
+/* What images are like on which a unit is high: with the mean m and the covariance C of the values at
+ * the point where the inverse starts, as the Gaussian has them,
+ *
+ *     images[i] = the inverse of m + deviations C[., i] / sqrt(C[i, i])
+ *
+ * the values to be expected where those of unit i lie so many deviations above their mean (below it,
+ * where they are negative): a place where images are, which scale * identity(units) is not. A unit
+ * that does not vary has the mean's image. Source: the conditional mean of a normal distribution, such
+ * as Bishop 2006, 2.81; Haufe et al. 2014 for reading units by it. Fails as inv_features_images, and
+ * with INV_EINVAL for a Gaussian of another size. */
+INV_MUST_CHECK inv_status inv_features_expected(const inv_net *inverse, const inv_gaussian *g,
+                                                double deviations, gsl_matrix_float *images);
 
 /* What a generator is to do for spec->layer: a row for each unit, or, where the layer's values are
  * an image of several pixels, for each channel. INV_EINVAL: a spec that inv_fields_check

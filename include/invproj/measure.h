@@ -77,6 +77,16 @@ typedef struct inv_measuring {
 INV_MUST_CHECK inv_status inv_measure_quality(const inv_measuring *what, const inv_part *part,
                                               inv_quality *quality);
 
+/* *share = the part of the images of units, images[units, pixels], that do what they say: fed to the
+ * net, image i gives unit i of point `at` a value that at most a hundredth of the images of `part` give
+ * it or exceed. INV_EINVAL: images of another size or number. */
+INV_MUST_CHECK inv_status inv_measure_units(const inv_net *net, size_t at, const inv_part *part,
+                                            const gsl_matrix_float *images, double *share);
+
+/* *noise = the mean of INV_LIKENESS_BORDER over the images that have it, NAN where none has. */
+INV_MUST_CHECK inv_status inv_measure_border(inv_shape shape, const gsl_matrix_float *images,
+                                             double *noise);
+
 #ifdef __cplusplus
 }
 #endif

@@ -2,17 +2,19 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "stage.h"
 
-static const cli_option own_options[] = {{.shared = CLI_AT},
-                                         {.shared = CLI_LAYER},
-                                         {.shared = CLI_UNITS},
-                                         {.shared = CLI_STEPS},
-                                         {.shared = CLI_FRAMES},
-                                         {.shared = CLI_SINGLE},
-                                         {.shared = CLI_INVERSE},
-                                         {.shared = CLI_NAME},
-                                         {.shared = CLI_SEED},
-                                         CLI_RUN_FILE_OPTIONS,
-                                         {0}};
+static const cli_option own_options[] = {
+    {.shared = CLI_AT},
+    {.shared = CLI_LAYER},
+    {.shared = CLI_UNITS},
+    {.shared = CLI_STEPS},
+    {.shared = CLI_FRAMES},
+    {.shared = CLI_SINGLE},
+    {.shared = CLI_INVERSE},
+    {0, "along", "WAY", "which values the inverse is given", CLI_KEY, .key = "along"},
+    {.shared = CLI_NAME},
+    {.shared = CLI_SEED},
+    CLI_RUN_FILE_OPTIONS,
+    {0}};
 
 static inv_status run(const cli_options *options)
 {

@@ -44,4 +44,9 @@ const inv_figure inv_figures[] = {
      "mean probability that another net gives to the intended class", false},
     {"generated", "distance", "diversity", "of real images", "%.4f", HIGHER,
      "root mean square distance of two images of a class, over that of two training images", false},
+    {"features", "border_noise", "border noise", "", "%.4f", LOWER,
+     "mean of the deviation of the outermost two rows and columns, over the whole image's", false},
+    {"features", "in_top", "unit in its top hundredth", "", "%.4f", HIGHER,
+     "part of the images that give their unit a value among the top 1 % of the training images",
+     false},
     {NULL, NULL, NULL, NULL, NULL, INV_BETTER_NEITHER, NULL, false}};

@@ -214,6 +214,21 @@ START_TEST(another_kind_stands_beside_it)
     ck_assert_program(m, 0);
     ck_assert_ptr_nonnull(strstr(m->out, "recognised by the judge"));
     program_free(m);
+    program_must_work(program_run(NULL,
+                                  "features %s --inverse ridge --at hidden --along covariance "
+                                  "--name calm -q",
+                                  support_at(place, "new.h5")));
+    ck_assert_double_ge(hdf5_number(support_at(place, "new.h5"), "/features/calm", "in_top"), 0.0);
+    size_t dims[4];
+    double *of[3];
+    static const char *const arrays[] = {"/features/calm/image", "/features/calm/low",
+                                         "/features/calm/difference"};
+    for (size_t k = 0; k < 3; k++)
+        of[k] = hdf5_values(support_at(place, "new.h5"), arrays[k], dims);
+    ck_assert_uint_eq(dims[0], 9);
+    for (size_t i = 0; i < dims[0] * dims[1] * dims[2]; i++)
+        ck_assert_double_eq_tol(of[0][i] - of[1][i], of[2][i], 1e-6);
+    free(of[0]), free(of[1]), free(of[2]);
     m = program_run(NULL, "measure %s --inverse none", support_at(place, "new.h5"));
     ck_assert_program(m, 1);
     ck_assert_ptr_nonnull(strstr(m->err, "holds no inverse named 'none'"));

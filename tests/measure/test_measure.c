@@ -166,6 +166,49 @@ START_TEST(all_figures_equal_the_naive_twins)
 }
 END_TEST
 
+/* Image i is the training image that unit i likes `place`th best: it is among the top hundredth, of 300
+ * images the best three, or not. */
+START_TEST(units_are_in_their_top_hundredth)
+{
+    const size_t units = inv_net_units(net, at);
+    gsl_matrix_float *images = small_matrix(units, SMALL_PIXELS);
+    for (size_t place = 0; place < 5; place++) {
+        double share = -1.0;
+        for (size_t j = 0; j < units; j++) {
+            double values[SMALL_TRAIN], x[SMALL_WIDEST], v[SMALL_WIDEST];
+            for (size_t i = 0; i < SMALL_TRAIN; i++) {
+                small_pixels(&data->train, i, x);
+                small_values(net, 0, at, 0.0, x, v);
+                values[i] = v[j];
+            }
+            for (size_t taken = 0; taken <= place; taken++) {
+                const size_t best = small_top(values, SMALL_TRAIN);
+                gsl_matrix_float row =
+                    inv_mat_over(images->data + j * images->tda, 1, SMALL_PIXELS);
+                inv_part_rows(&data->train, best, 1, &row);
+                values[best] = -INFINITY;
+            }
+        }
+        ck_assert_status(inv_measure_units(net, at, &data->train, images, &share), INV_OK);
+        const double expected = place < 3 ? 1.0 : 0.0;
+        ck_assert_double_eq(share, expected);
+    }
+    gsl_matrix_float few = inv_mat_head(images, units - 1);
+    double share = 0.0, noise = 0.0;
+    ck_assert_status(inv_measure_units(net, at, &data->train, &few, &share), INV_EINVAL);
+    gsl_matrix_float_set_zero(images);
+    ck_assert_status(inv_measure_border((inv_shape){SMALL_HEIGHT, SMALL_WIDTH, 1}, images, &noise),
+                     INV_OK);
+    ck_assert(isnan(noise));
+    gsl_matrix_float_set(images, 0, 0, 1.0f); /* a corner: 48 border pixels of 63 */
+    ck_assert_status(inv_measure_border((inv_shape){SMALL_HEIGHT, SMALL_WIDTH, 1}, images, &noise),
+                     INV_OK);
+    ck_assert_double_eq_tol(
+        noise, sqrt(1.0 / 48 * (1 - 1.0 / 48)) / sqrt(1.0 / 63 * (1 - 1.0 / 63)), 1e-6);
+    inv_mat_free(images);
+}
+END_TEST
+
 static void part_free(inv_part *part)
 {
     free((void *)(uintptr_t)part->images);
@@ -321,6 +364,7 @@ Suite *measure_suite(void)
     TCase *tests = tcase_create("measure");
     tcase_add_checked_fixture(tests, prepare, tidy);
     tcase_set_timeout(tests, 30);
+    tcase_add_test(tests, units_are_in_their_top_hundredth);
     tcase_add_test(tests, all_figures_equal_the_naive_twins);
     tcase_add_test(tests, accuracy_equals_the_naive_twin);
     tcase_add_test(tests, accuracy_goes_by_labels);

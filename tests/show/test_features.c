@@ -52,6 +52,60 @@ static void assert_features(const inv_net *inverse, double scale, const gsl_matr
     }
 }
 
+/* m + d C[., i] / sqrt(C[i, i]) of the training images' values, in doubles, through the naive inverse. */
+static void assert_expected(const inv_dataset *data, const inv_net *inverse, size_t at, double far,
+                            const gsl_matrix_float *images)
+{
+    const inv_part *part = &data->train;
+    const size_t units = inv_net_units(net, at);
+    double *c = calloc(units * units, sizeof *c), mean[SMALL_WIDEST] = {0.0};
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t i = 0; i < part->count; i++) {
+            double x[SMALL_WIDEST], v[SMALL_WIDEST];
+            small_pixels(part, i, x);
+            small_values(net, 0, at, 0.0, x, v);
+            for (size_t j = 0; j < units; j++) {
+                mean[j] += pass ? 0.0 : v[j] / (double)part->count;
+                for (size_t k = 0; pass && k < units; k++)
+                    c[j * units + k] += (v[j] - mean[j]) * (v[k] - mean[k]) / (double)part->count;
+            }
+        }
+    for (size_t i = 0; i < units; i++) {
+        double values[SMALL_WIDEST], y[SMALL_WIDEST];
+        for (size_t j = 0; j < units; j++)
+            values[j] = mean[j] + far * c[j * units + i] / sqrt(c[i * units + i]);
+        small_values(inverse, 0, inv_net_depth(inverse), 0.99, values, y);
+        for (size_t j = 0; j < SMALL_PIXELS; j++)
+            ck_assert_double_eq_tol(gsl_matrix_float_get(images, i, j), y[j], 2e-3);
+    }
+    free(c);
+}
+
+START_TEST(expected_values_are_the_naive_ones)
+{
+    inv_dataset *data = small_data();
+    small_train(net, data, 100);
+    inv_net *inverse = inverse_at("hidden2.pre");
+    gsl_matrix_float *images = small_matrix(13, SMALL_PIXELS);
+    inv_gaussians *g = NULL;
+    size_t at = 0;
+    ck_assert_status(inv_net_point(net, "hidden2.pre", &at), INV_OK);
+    ck_assert_status(inv_gaussians_fit(net, &data->train, at, 0, 0, &g), INV_OK);
+    ck_assert_status(inv_features_expected(inverse, &g->all, 2.5, images), INV_OK);
+    assert_expected(data, inverse, at, 2.5, images);
+    ck_assert_status(inv_features_expected(inverse, &g->all, -1.5, images), INV_OK);
+    assert_expected(data, inverse, at, -1.5, images);
+    ck_assert_status(inv_features_expected(inverse, &g->all, NAN, images), INV_EINVAL);
+    inv_net *other = inverse_at("hidden3.pre");
+    ck_assert_status(inv_features_expected(other, &g->all, 1.0, images), INV_EINVAL);
+    ck_assert_message_has("of 13 values, of 11");
+    inv_gaussians_free(g);
+    inv_mat_free(images);
+    inv_net_free(inverse), inv_net_free(other);
+    inv_dataset_free(data);
+}
+END_TEST
+
 START_TEST(equal_the_naive_inverse)
 {
     static const char *const points[] = {"hidden1.pre", "hidden2", "hidden3.pre", "output.pre"};
@@ -146,6 +200,7 @@ Suite *features_suite(void)
     Suite *suite = suite_create("features");
     TCase *tests = tcase_create("features");
     tcase_add_checked_fixture(tests, prepare, tidy);
+    tcase_add_test(tests, expected_values_are_the_naive_ones);
     tcase_add_test(tests, equal_the_naive_inverse);
     tcase_add_test(tests, images_may_be_a_view);
     tcase_add_test(tests, says_when_numbers_are_not_finite);
