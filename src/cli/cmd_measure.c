@@ -107,8 +107,9 @@ const cli_command cli_command_measure = {
     .name = "measure",
     .operands = "RUN.h5",
     .summary = "measure how good inverses are",
-    .notes = "Each figure is kept with its inverse in the run file; experiments/README.md tells what "
-             "each means.",
+    .notes =
+        "Each figure is kept with its inverse in the run file; experiments/README.md tells what "
+        "each means.",
     .minimum = 1,
     .maximum = 1,
     .options = own_options,
