@@ -92,7 +92,7 @@ done:
     return status;
 }
 
-/* How noisy the images are, and, where the data are at hand, whether they do what they say. */
+/* How noisy the images are, and whether those that the data led to do what they say. */
 static inv_status measure_images(cli_session *session, const char *path, size_t point,
                                  const gsl_matrix_float *images)
 {
@@ -102,12 +102,11 @@ static inv_status measure_images(cli_session *session, const char *path, size_t 
     INV_TRY(inv_measure_border(inv_net_shape(m->net, 0), images, &noise));
     if (!isnan(noise))
         INV_TRY(inv_run_set_real(session->file.run, path, "border_noise", noise));
-    if (is_expected(&session->file.experiment->features))
-        INV_TRY(cli_load_data(&session->file, m));
-    if (m->data) {
-        INV_TRY(inv_measure_units(m->net, point, &m->data->train, images, &share));
-        INV_TRY(inv_run_set_real(session->file.run, path, "in_top", share));
-    }
+    if (!is_expected(&session->file.experiment->features))
+        return INV_OK;
+    INV_TRY(cli_load_data(&session->file, m));
+    INV_TRY(inv_measure_units(m->net, point, &m->data->train, images, &share));
+    INV_TRY(inv_run_set_real(session->file.run, path, "in_top", share));
 done:
     return status;
 }
