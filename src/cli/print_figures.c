@@ -52,7 +52,8 @@ static void print_group(const cli_file *file, const inv_reference *reference, co
     char name[64];
     double value = 0.0;
     for (const inv_figure *f = inv_figures; f->attribute; f++) {
-        if (f->detail || strcmp(f->group, group) != 0 || !inv_run_has_attribute(file->run, path, f->attribute) ||
+        if (f->detail || strcmp(f->group, group) != 0 ||
+            !inv_run_has_attribute(file->run, path, f->attribute) ||
             inv_run_real(file->run, path, f->attribute, &value) != INV_OK)
             continue;
         snprintf(name, sizeof name, "%s%s%s", strcmp(group, "network") == 0 ? "" : group,
