@@ -254,11 +254,11 @@ done:
     return status;
 }
 
-/* A scale that is the same for all tiles is that of the pixels. */
+/* A scale that is the same for all tiles is that of the pixels, unless it is one around 0. */
 static inv_sheet scaled(const inv_pixels *pixels, const inv_sheet *sheet)
 {
     inv_sheet drawn = *sheet;
-    if (sheet->scaling == INV_SCALING_FIXED) {
+    if (sheet->scaling == INV_SCALING_FIXED && !(sheet->low < 0.0)) {
         drawn.low = pixels->black;
         drawn.high = pixels->white;
     }

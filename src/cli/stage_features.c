@@ -120,8 +120,8 @@ static inv_status draw(const cli_session *session, const char *path, size_t whic
     inv_sheet sheet = session->file.experiment->features_sheet;
     if (is_expected(&session->file.experiment->features)) {
         sheet.scaling = INV_SCALING_FIXED;
-        sheet.low = which == DIFFERENCE ? -range : pixels->black;
-        sheet.high = which == DIFFERENCE ? range : pixels->white;
+        sheet.low = which == DIFFERENCE ? -range : 0.0;
+        sheet.high = which == DIFFERENCE ? range : 1.0;
     }
     return cli_draw(session, path, made[which].array, made[which].stem, &sheet);
 }
