@@ -417,6 +417,20 @@ def classifier_cases():
         cases.append(("linear_classifier_" + kind, model.SerializeToString(), g.run(model, 1)))
 
 
+def default_cases():
+    """Attributes that are left out."""
+    for opset in (11, 20):
+        g = Graph(opset=opset)
+        g.add("Flatten")
+        g.add("MatMul", None, numbers(60, 3) / 8)
+        g.add("Softmax")
+        g.end(f"softmax_without_axis_{opset}", ends=False)
+    g = Graph(opset=11)
+    g.add("Softmax")
+    g.end("softmax_without_axis_of_all", like=[helper.make_node("Flatten", ["x"], ["f"]),
+                                               helper.make_node("Softmax", ["f"], ["v1"], axis=-1)])
+
+
 def refuse(words, g, outputs=None, change=None):
     model = g.model(outputs)
     if change:
@@ -474,6 +488,9 @@ def refused_cases():
     bad = numbers(2, 1, 1)
     bad[0] = np.nan
     refuse("not finite", one("Conv", None, bad.reshape(1, 2, 1, 1)))
+    refuse("there is no axis 5", one("Flatten", axis=5))
+    refuse("there is no axis -6", one("Flatten", axis=-6))
+    refuse("over an axis that is not there", one("Softmax", axis=4))
 
 
 def write(name, records):
@@ -490,6 +507,7 @@ axes_cases()
 value_cases()
 dense_cases()
 classifier_cases()
+default_cases()
 refused_cases()
 np.save("onnx-images.npy", images)
 write("onnx-cases.bin", cases)
