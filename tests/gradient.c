@@ -1285,8 +1285,12 @@ static bool frozen(const twin *t, const double *variable, size_t i)
 
 void twin_check_each(twin *t, double *variable, size_t n, const float *gradient, const char *what)
 {
+    const size_t every =
+        getenv("INVPROJ_SHORT") ? 13 : 1; /* sanitizers ask what runs, not what comes out */
     double *gradients = get(n, sizeof *gradients);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n; i++)
+        gradients[i] = (double)gradient[i];
+    for (size_t i = 0; i < n; i += every) {
         const double middle = variable[i];
         variable[i] = middle + STEP;
         const double above = twin_objective(t);
