@@ -65,6 +65,7 @@
     X(stream)                                                                                      \
     X(torch)                                                                                       \
     X(onnx)                                                                                        \
+    X(export)                                                                                      \
     X(seal)                                                                                        \
     X(fit)                                                                                         \
     X(centre)                                                                                      \
@@ -78,6 +79,7 @@
     X(cli_cause)                                                                                   \
     X(cli_train)                                                                                   \
     X(cli_images)                                                                                  \
+    X(cli_export)                                                                                  \
     X(cli_data)                                                                                    \
     X(cases)                                                                                       \
     X(zoo)                                                                                         \

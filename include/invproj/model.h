@@ -51,6 +51,12 @@ typedef struct inv_model {
     bool is_prepared;           /* the file or the user said so; else it is the usual guess */
     char format[INV_NAME_MAX];  /* "Keras" */
     char version[INV_NAME_MAX]; /* of the program that wrote the file; "": it does not say */
+    size_t class_count;         /* names of classes that the file has; 0: none */
+    char **class_names;
+    char inverse_at
+        [INV_NAME_MAX]; /* of an inverse that this program exported: the point that it leads
+                                      back from, and the shape of its images; else "" */
+    inv_shape image;
     size_t note_count;
     char notes[INV_MODEL_NOTES_MAX][INV_TEXT_MAX]; /* what its owner should know */
 } inv_model;
@@ -82,6 +88,32 @@ void inv_model_free(inv_model *model);
 
 /* One image as the file's own program takes it (inv_model's input_dims), as the net's row. */
 void inv_model_row(const inv_model *model, const float *image, float *row);
+
+/* ---- for other programs ---- */
+
+/* A net, and what whoever runs it elsewhere must know. */
+typedef struct inv_export {
+    const inv_net *net;
+    const char *file; /* that it is from, for messages */
+    /* What bytes 0 and 255 are to the net, and what a byte is divided by; scale 0: not known. */
+    double black, white, scale;
+    size_t class_count; /* names of classes; 0: none */
+    const char *const *class_names;
+    const char *inverse_at; /* of an inverse: the point that it leads back from; else NULL */
+    inv_shape image;        /* and what comes out of it */
+} inv_export;
+
+/* The name of the format that files of that ending are written in, NULL where there is none; and of
+ * the i-th that can be written, NULL beyond the last, with the ending of its files in *ending. */
+const char *inv_export_format(const char *path);
+const char *inv_export_format_at(size_t i, const char **ending);
+
+/* The file of that format: *size bytes, which the caller frees. *text, the caller's too, is code that
+ * loads the file, where the file does not say what is done with its parameters; else NULL. The same
+ * net gives the same bytes, also when it has been imported from the file that was written before.
+ * INV_EINVAL: a format that is not written; INV_EFORMAT: a layer that the format has nothing for. */
+INV_MUST_CHECK inv_status inv_model_export(const inv_export *what, const char *format,
+                                           unsigned char **bytes, size_t *size, char **text);
 
 /* Notes something that the model's owner should know; what does not fit is dropped. */
 void inv_model_note(inv_model *model, const char *format, ...) INV_PRINTF(2, 3);

@@ -30,6 +30,7 @@ enum { EXIT_WORK = 1, EXIT_USAGE = 2, EXIT_SIGNAL = 128 };
     X(measure)                                                                                     \
     X(predict)                                                                                     \
     X(import)                                                                                      \
+    X(export)                                                                                      \
     X(pack)                                                                                        \
     X(info)                                                                                        \
     X(help)

@@ -233,6 +233,12 @@ static inv_status put_source(inv_run *run, const inv_model *model, const char *p
     INV_TRY(inv_run_set_size(run, "/source", "prepared", model->is_prepared));
     INV_TRY(inv_run_set_size(run, "/source", "channels_first", model->channels_first));
     INV_TRY(inv_run_set_size(run, "/source", "note_count", model->note_count));
+    if (*model->inverse_at) {
+        INV_TRY(inv_run_set_text(run, "/source", "inverse_of", model->inverse_at));
+        INV_TRY(inv_run_set_size(run, "/source", "image_height", model->image.height));
+        INV_TRY(inv_run_set_size(run, "/source", "image_width", model->image.width));
+        INV_TRY(inv_run_set_size(run, "/source", "image_channels", model->image.channels));
+    }
     if (model->note_count > 0)
         INV_TRY(inv_run_set_texts(run, "/source", "notes", notes, model->note_count));
 done:
@@ -348,6 +354,9 @@ inv_status cli_model_run(const cli_options *options, const char *path, inv_run *
     INV_TRY(put_data(run, model));
     INV_TRY(put_source(run, model, path));
     INV_TRY(inv_run_put_net(run, "/network", model->net));
+    if (model->class_count > 0)
+        INV_TRY(inv_run_set_texts(run, "/", "class_names", (const char *const *)model->class_names,
+                                  model->class_count));
     if (options && options->class_names)
         INV_TRY(put_class_names(run, options->class_names,
                                 inv_net_units(model->net, inv_net_depth(model->net))));

@@ -276,3 +276,80 @@ done:
     free(memory);
     return status;
 }
+
+const char *inv_zip_comment(const inv_zip *zip, size_t *length)
+{
+    int size = 0;
+    const char *comment = zip_get_archive_comment(zip->archive, &size, ZIP_FL_ENC_RAW);
+    *length = comment && size > 0 ? (size_t)size : 0;
+    return comment;
+}
+
+/* ---- making one ---- */
+
+#define FIRST_DAY 0x21 /* 1 January 1980, as MS-DOS counts */
+
+static bool add_member(zip_t *archive, const inv_zip_member *m)
+{
+    zip_source_t *source = zip_source_buffer(archive, m->bytes, m->size, 0);
+    const zip_int64_t at = source ? zip_file_add(archive, m->name, source, ZIP_FL_ENC_UTF_8) : -1;
+    if (at < 0) {
+        if (source)
+            zip_source_free(source);
+        return false;
+    }
+    return zip_set_file_compression(archive, (zip_uint64_t)at, ZIP_CM_STORE, 0) == 0 &&
+           zip_file_set_dostime(archive, (zip_uint64_t)at, 0, FIRST_DAY, 0) == 0;
+}
+
+/* All that has been written to the source. */
+static inv_status read_back(const char *name, zip_source_t *source, unsigned char **bytes,
+                            size_t *size)
+{
+    zip_stat_t it;
+    void *memory = NULL;
+    if (zip_source_stat(source, &it) != 0 || !(it.valid & ZIP_STAT_SIZE) || it.size == 0 ||
+        zip_source_open(source) != 0)
+        return INV_ERROR(INV_ENOMEM, "%s: the archive that was made cannot be read", name);
+    inv_status status = inv_calloc(it.size, 1, name, &memory);
+    if (status == INV_OK && zip_source_read(source, memory, it.size) != (zip_int64_t)it.size)
+        status = INV_ERROR(INV_ENOMEM, "%s: the archive that was made cannot be read", name);
+    zip_source_close(source);
+    if (status != INV_OK) {
+        free(memory);
+        return status;
+    }
+    *bytes = memory;
+    *size = it.size;
+    return INV_OK;
+}
+
+inv_status inv_zip_make(const char *name, const inv_zip_member *members, size_t count,
+                        const char *comment, unsigned char **bytes, size_t *size)
+{
+    zip_source_t *source = zip_source_buffer_create(NULL, 0, 0, NULL);
+    zip_t *archive = source ? zip_open_from_source(source, ZIP_TRUNCATE, NULL) : NULL;
+    const size_t length = comment ? strlen(comment) : 0;
+    inv_status status = INV_OK;
+    *bytes = NULL;
+    *size = 0;
+    if (!archive)
+        INV_FAIL(INV_ENOMEM, "%s: no memory for an archive", name);
+    zip_source_keep(source); /* closing the archive frees it else */
+    bool good = length <= INV_ZIP_COMMENT_MAX;
+    for (size_t i = 0; good && i < count; i++)
+        good = add_member(archive, &members[i]);
+    if (good && length > 0)
+        good = zip_set_archive_comment(archive, comment, (zip_uint16_t)length) == 0;
+    if (!good || zip_close(archive) != 0)
+        INV_FAIL(INV_ENOMEM, "%s: the archive cannot be made: %s", name,
+                 length > INV_ZIP_COMMENT_MAX ? "its comment is too long" : zip_strerror(archive));
+    archive = NULL;
+    status = read_back(name, source, bytes, size);
+done:
+    if (archive)
+        zip_discard(archive);
+    if (source)
+        zip_source_free(source);
+    return status;
+}

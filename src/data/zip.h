@@ -9,7 +9,10 @@
  *     free(bytes);
  *     inv_zip_close(zip);
  *
- * Nothing is ever written under a member's name.
+ * Nothing is ever written under a member's name. An archive that is made is made in memory:
+ *
+ *     const inv_zip_member members[] = {{"a.npy", array, size}};
+ *     status = inv_zip_make("net.npz", members, 1, NULL, &bytes, &size);
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef INVPROJ_ZIP_H
@@ -42,5 +45,24 @@ bool inv_zip_find(const inv_zip *zip, const char *name, size_t *member);
  * large. */
 INV_MUST_CHECK inv_status inv_zip_read(inv_zip *zip, size_t member, size_t limit,
                                        unsigned char **bytes, size_t *size);
+
+/* The archive's own comment; *length is 0 where it has none. It belongs to the archive. */
+const char *inv_zip_comment(const inv_zip *zip, size_t *length);
+
+/* ---- making one ---- */
+
+#define INV_ZIP_COMMENT_MAX 65535
+
+typedef struct inv_zip_member {
+    const char *name;
+    const void *bytes;
+    size_t size;
+} inv_zip_member;
+
+/* The bytes of an archive of these, stored in their order and dated 1980, so that the same members make
+ * the same bytes. `comment`, of at most INV_ZIP_COMMENT_MAX bytes, may be NULL. The caller frees. */
+INV_MUST_CHECK inv_status inv_zip_make(const char *name, const inv_zip_member *members,
+                                       size_t count, const char *comment, unsigned char **bytes,
+                                       size_t *size);
 
 #endif

@@ -6,6 +6,9 @@
  * and turns the file into a stream; `import` runs in the program, sees nothing but the tree which
  * that made, and describes the net in a sketch (sketch.h).
  *
+ * A row that has `export` writes its format too. A file that this program wrote comes back as the net
+ * that it was (own.h).
+ *
  *     const inv_format *format = inv_format_find(inv_tree_format(tree));
  *     status = format->import(tree, how, model, sketch);
  *
@@ -13,6 +16,7 @@
 #ifndef INVPROJ_FORMAT_H
 #define INVPROJ_FORMAT_H
 
+#include "format/exporting.h"
 #include "format/sketch.h"
 #include "invproj/model.h"
 
@@ -32,6 +36,9 @@ typedef struct inv_format {
     /* Describes the net, and says in the model all but the net itself. */
     inv_status (*import)(const inv_tree *tree, const inv_import *how, inv_model *model,
                          inv_sketch *sketch);
+    /* Writes a net (exporting.h); NULL: this format is only read. What is in *out the caller frees,
+     * also after a failure. */
+    inv_status (*export)(const inv_export *what, inv_exported *out);
 } inv_format;
 
 /* X(name): a file of src/format defines `const inv_format inv_format_NAME`. The first whose probe fits

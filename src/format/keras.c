@@ -14,6 +14,7 @@
 
 #include "data/zip.h"
 #include "format/hdf5.h"
+#include "format/keras_export.h"
 
 #define MEMBER_MAX ((size_t)1 << 32)
 
@@ -318,7 +319,8 @@ const inv_format inv_format_keras_h5 = {.name = "keras-h5",
                                         .endings = ".h5 .hdf5",
                                         .probe = inv_hdf5_is,
                                         .send = send_h5,
-                                        .import = import_keras};
+                                        .import = import_keras,
+                                        .export = keras_h5_export};
 
 const inv_format inv_format_keras_zip = {.name = "keras",
                                          .what = "Keras",
@@ -326,7 +328,8 @@ const inv_format inv_format_keras_zip = {.name = "keras",
                                          .probe = inv_zip_is,
                                          .member = "config.json",
                                          .send = send_zip,
-                                         .import = import_keras};
+                                         .import = import_keras,
+                                         .export = keras_zip_export};
 
 const inv_format inv_format_keras_json = {.name = "keras-json",
                                           .what = "Keras",

@@ -3,6 +3,7 @@
 #include "invproj/model.h"
 
 #include <fnmatch.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include "format/format.h"
 #include "format/hdf5.h"
 #include "format/named.h"
+#include "format/own.h"
 
 /* ---- the table ---- */
 
@@ -95,6 +97,8 @@ inv_status inv_model_send(const char *name, unsigned char *bytes, size_t size, u
         INV_RAISE(unknown(name, bytes, size));
     INV_TRY(inv_stream_start(to, false, format->name));
     INV_TRY(format->send(name, bytes, size, array_max, to));
+    if (format->export)
+        INV_TRY(inv_own_send_sum(to, bytes, size));
     INV_TRY(inv_stream_end(to));
 done:
     return status;
@@ -205,8 +209,10 @@ static inv_status prepare(const inv_tree *tree, const inv_import *how, inv_model
         model->scale = how->scale;
         model->is_prepared = true;
     }
-    model->black = 0.0;
-    model->white = 255.0 / model->scale;
+    if (how->scale > 0.0 || !(fabs(model->white - model->black) > 0.0)) {
+        model->black = 0.0;
+        model->white = 255.0 / model->scale;
+    }
     if (!model->is_prepared)
         inv_model_note(model,
                        "preparation unverified: pixels are taken as bytes divided by %g (--scale)",
@@ -240,12 +246,19 @@ static void note_outputs(inv_model *model)
                        "it has 11 outputs: of 10 classes numbered from 0 or 1, one is never used");
 }
 
+/* Whether the user says what adds to the net, or changes it. */
+static bool says_more(const inv_import *how)
+{
+    return how->arch || how->mean.count || how->std.count || how->invert || how->channels_first;
+}
+
 inv_status inv_model_import(const inv_tree *tree, const inv_import *how, inv_model **out)
 {
     const inv_format *format = NULL;
     inv_sketch *sketch = NULL;
     inv_model *model = NULL;
     void *memory = NULL;
+    bool is_own = false;
     inv_status status = INV_OK;
     *out = NULL;
     INV_TRY(format_of(tree, &format));
@@ -254,7 +267,11 @@ inv_status inv_model_import(const inv_tree *tree, const inv_import *how, inv_mod
     model = memory;
     snprintf(model->format, sizeof model->format, "%s", format->what);
     model->scale = 255.0;
-    INV_TRY(format->import(tree, how, model, sketch));
+    INV_TRY(inv_own_tell(tree, model));
+    if (!says_more(how))
+        INV_TRY(inv_own_import(tree, format, model, &is_own));
+    if (!is_own)
+        INV_TRY(format->import(tree, how, model, sketch));
     INV_TRY(check_outputs(tree, model->net));
     INV_TRY(prepare(tree, how, model));
     note_outputs(model);
@@ -268,9 +285,65 @@ done:
 
 void inv_model_free(inv_model *model)
 {
-    if (model)
-        inv_net_free(model->net);
+    if (!model)
+        return;
+    for (size_t i = 0; i < model->class_count; i++)
+        free(model->class_names[i]);
+    free(model->class_names);
+    inv_net_free(model->net);
     free(model);
+}
+
+/* ---- exporting ---- */
+
+static bool has_ending(const char *path, const char *ending)
+{
+    const size_t length = strlen(path), size = strlen(ending);
+    return length > size && strcmp(path + length - size, ending) == 0;
+}
+
+const char *inv_export_format_at(size_t i, const char **ending)
+{
+    for (size_t k = 0; k < FORMATS; k++)
+        if (formats[k]->export && i-- == 0) {
+            *ending = formats[k]->endings;
+            return formats[k]->name;
+        }
+    return NULL;
+}
+
+const char *inv_export_format(const char *path)
+{
+    for (size_t k = 0; k < FORMATS; k++) {
+        char endings[64], *rest = endings;
+        snprintf(endings, sizeof endings, "%s", formats[k]->endings);
+        for (char *e = strtok_r(endings, " ", &rest); e; e = strtok_r(NULL, " ", &rest))
+            if (formats[k]->export && has_ending(path, e))
+                return formats[k]->name;
+    }
+    return NULL;
+}
+
+inv_status inv_model_export(const inv_export *what, const char *name, unsigned char **bytes,
+                            size_t *size, char **text)
+{
+    const inv_format *format = inv_format_find(name);
+    inv_exported out = {0};
+    *bytes = NULL;
+    *text = NULL;
+    *size = 0;
+    if (!format || !format->export)
+        return INV_ERROR(INV_EINVAL, "%s: no format that is written", name);
+    inv_status status = format->export(what, &out);
+    if (status == INV_OK) {
+        *bytes = out.bytes;
+        *size = out.size;
+        *text = out.text;
+        out.bytes = NULL;
+        out.text = NULL;
+    }
+    inv_exported_free(&out);
+    return status;
 }
 
 void inv_model_row(const inv_model *model, const float *image, float *row)

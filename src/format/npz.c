@@ -8,6 +8,7 @@
 #include "data/zip.h"
 #include "format/format.h"
 #include "format/named.h"
+#include "format/own.h"
 #include "format/torch.h"
 
 #define ENDING ".npy"
@@ -89,6 +90,16 @@ done:
     return status;
 }
 
+/* What this program says in a file that it wrote, as the archive's comment. */
+static inv_status send_metadata(const inv_zip *zip, const inv_sink *to)
+{
+    size_t length = 0;
+    const char *comment = inv_zip_comment(zip, &length);
+    if (length == 0 || !memmem(comment, length, INV_OWN_MARK, strlen(INV_OWN_MARK)))
+        return INV_OK;
+    return inv_own_send_metadata(to, comment, length);
+}
+
 static inv_status send(const char *name, unsigned char *bytes, size_t size, uint64_t array_max,
                        const inv_sink *to)
 {
@@ -96,6 +107,8 @@ static inv_status send(const char *name, unsigned char *bytes, size_t size, uint
     inv_status status = inv_zip_open_bytes(name, bytes, size, &zip);
     if (status == INV_OK)
         status = send_all(name, zip, array_max, to);
+    if (status == INV_OK)
+        status = send_metadata(zip, to);
     inv_zip_close(zip);
     return status;
 }
@@ -106,4 +119,5 @@ const inv_format inv_format_npz = {.name = "npz",
                                    .probe = inv_zip_is,
                                    .member = "*" ENDING,
                                    .send = send,
-                                   .import = inv_torch_import};
+                                   .import = inv_torch_import,
+                                   .export = inv_npz_export};

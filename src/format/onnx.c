@@ -12,6 +12,7 @@
 #include "format/hdf5.h"
 #include "format/named.h"
 #include "format/onnx.pb-c.h"
+#include "format/own.h"
 
 #define EXTERNAL 1 /* Tensor.data_location */
 
@@ -381,6 +382,24 @@ static size_t tensors_at_most(const OnnxFile__Graph *g)
     return count;
 }
 
+/* What this program says in a file that it wrote. */
+static inv_status send_metadata(const file *f, const OnnxFile__Model *m)
+{
+    json_t *object = json_object();
+    inv_status status = INV_OK;
+    bool good = object;
+    for (size_t i = 0; good && i < m->n_metadata_props; i++)
+        good = put_text(object, m->metadata_props[i]->key ? m->metadata_props[i]->key : "",
+                        m->metadata_props[i]->value);
+    char *text =
+        good && json_object_get(object, INV_OWN_MARK) ? json_dumps(object, JSON_COMPACT) : NULL;
+    if (text)
+        status = inv_own_send_metadata(f->to, text, strlen(text));
+    free(text);
+    json_decref(object);
+    return status;
+}
+
 static inv_status send_model(file *f, const OnnxFile__Model *m)
 {
     const size_t room = tensors_at_most(m->graph);
@@ -399,6 +418,7 @@ static inv_status send_model(file *f, const OnnxFile__Model *m)
     if (!text)
         INV_FAIL(INV_ENOMEM, "%s: no memory for its graph", f->name);
     INV_TRY(inv_text_send("/", "graph", (const unsigned char *)text, strlen(text), f->to));
+    INV_TRY(send_metadata(f, m));
     INV_TRY(inv_named_group(f->to, "/external", f->files, f->file_count));
     INV_TRY(inv_named_group(f->to, "/tensors", NULL, 0));
     for (size_t i = 0; i < f->count; i++)
@@ -444,4 +464,5 @@ const inv_format inv_format_onnx = {.name = "onnx",
                                     .send = send,
                                     .beside = beside,
                                     .beside_is_bytes = true,
-                                    .import = inv_onnx_import};
+                                    .import = inv_onnx_import,
+                                    .export = inv_onnx_export};

@@ -20,6 +20,7 @@
 
 #include <jansson.h>
 
+#include "format/exporting.h"
 #include "format/sketch.h"
 #include "invproj/model.h"
 
@@ -98,5 +99,9 @@ INV_MUST_CHECK inv_status inv_onnx_reshaped(const inv_onnx_graph *graph, const j
 
 INV_MUST_CHECK inv_status inv_onnx_import(const inv_tree *tree, const inv_import *how,
                                           inv_model *model, inv_sketch *sketch);
+
+/* ---- onnx_export.c ---- */
+
+INV_MUST_CHECK inv_status inv_onnx_export(const inv_export *what, inv_exported *out);
 
 #endif

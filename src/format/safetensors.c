@@ -9,6 +9,7 @@
 
 #include "format/format.h"
 #include "format/named.h"
+#include "format/own.h"
 #include "format/torch.h"
 
 #define HEADER_MAX 100000000 /* the format's own limit */
@@ -154,6 +155,20 @@ static inv_status send_all(const file *f, const json_t *header)
     return status;
 }
 
+/* What this program says in a file that it wrote. */
+static inv_status send_metadata(const file *f, const json_t *header)
+{
+    const json_t *metadata = json_object_get(header, METADATA);
+    if (!json_object_get(metadata, INV_OWN_MARK))
+        return INV_OK;
+    char *text = json_dumps(metadata, JSON_COMPACT);
+    if (!text)
+        return INV_ERROR(INV_ENOMEM, "%s: no memory for its metadata", f->name);
+    inv_status status = inv_own_send_metadata(f->to, text, strlen(text));
+    free(text);
+    return status;
+}
+
 static inv_status send(const char *name, unsigned char *bytes, size_t size, uint64_t array_max,
                        const inv_sink *to)
 {
@@ -171,6 +186,8 @@ static inv_status send(const char *name, unsigned char *bytes, size_t size, uint
         return damaged(&f, "", "its header is not JSON as safetensors writes it");
     }
     inv_status status = send_all(&f, header);
+    if (status == INV_OK)
+        status = send_metadata(&f, header);
     json_decref(header);
     return status;
 }
@@ -180,4 +197,5 @@ const inv_format inv_format_safetensors = {.name = "safetensors",
                                            .endings = ".safetensors",
                                            .probe = probe,
                                            .send = send,
-                                           .import = inv_torch_import};
+                                           .import = inv_torch_import,
+                                           .export = inv_safetensors_export};

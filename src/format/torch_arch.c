@@ -280,6 +280,16 @@ static inv_status take_output(reading *r)
     return wrong(r, "an output is 'logits', 'softmax' or 'log-softmax'");
 }
 
+/* Whether a module stands here, and no word: a layer may be called "output". */
+static bool is_module(reading *r)
+{
+    skip_blanks(r);
+    const char *c = r->at;
+    while (isalnum((unsigned char)*c) || *c == '_' || *c == '.')
+        c++;
+    return c > r->at && *c == '(';
+}
+
 static inv_status take_line(reading *r)
 {
     inv_arch_module module = {0};
@@ -305,7 +315,7 @@ static inv_status take_line(reading *r)
     if (take(r, ":")) {
         if (!brackets && strcmp(name, "input") == 0)
             return take_input(r);
-        if (!brackets && strcmp(name, "output") == 0)
+        if (!brackets && strcmp(name, "output") == 0 && !is_module(r))
             return take_output(r);
         return take_module(r, name, &module);
     }
@@ -314,9 +324,26 @@ static inv_status take_line(reading *r)
     return wrong(r, "a line is 'name: Module(arguments)'");
 }
 
+/* Of a file of Python that this program printed (torch_write.c), the lines that are for it. */
+static size_t find_lines(const char **text, size_t *line)
+{
+    static const char quotes[] = "\"\"\"", mark[] = "(--arch):\n";
+    const char *start =
+        strncmp(*text, quotes, strlen(quotes)) == 0 ? strstr(*text + 3, mark) : NULL;
+    if (!start)
+        return strlen(*text);
+    start += strlen(mark);
+    for (const char *c = *text; c < start; c++)
+        *line += *c == '\n';
+    *text = start;
+    const char *end = strstr(start, quotes);
+    return end ? (size_t)(end - start) : strlen(start);
+}
+
 inv_status inv_arch_read(const char *file, const char *text, inv_arch **out)
 {
     reading r = {0};
+    size_t left = 0;
     char *line = NULL;
     inv_status status = INV_OK;
     void *memory = NULL;
@@ -326,7 +353,8 @@ inv_status inv_arch_read(const char *file, const char *text, inv_arch **out)
     r.arch->file = strdup(file);
     if (!r.arch->file)
         INV_FAIL(INV_ENOMEM, "%s: no memory", file);
-    while (*text) {
+    left = find_lines(&text, &r.line);
+    for (const char *end = text + left; text < end;) {
         const size_t length = strcspn(text, "\n");
         free(line);
         line = strndup(text, length);

@@ -699,6 +699,20 @@ static inv_status add_unflatten(importing *im, const inv_arch_module *m, const v
                      out);
 }
 
+/* Padding by less than nothing cuts off. */
+static inv_status cut_and_pad(importing *im, const inv_arch_module *m, const char *mode,
+                              const size_t sides[4], const size_t cut[4], const value *in,
+                              value *out)
+{
+    if (strcmp(mode, "constant") != 0 || sides[0] + sides[1] + sides[2] + sides[3] > 0)
+        return wrong(im, m, "padding that is partly negative is not known");
+    return add_layer(im, m, "",
+                     json_pack("{ss sI sI sI sI}", "type", "crop", "left", (json_int_t)cut[0],
+                               "right", (json_int_t)cut[1], "top", (json_int_t)cut[2], "bottom",
+                               (json_int_t)cut[3]),
+                     in, out);
+}
+
 static inv_status add_pad(importing *im, const inv_arch_module *m, const value *in, value *out)
 {
     static const char *const modes[][2] = {{"ZeroPad2d", "constant"},
@@ -708,13 +722,18 @@ static inv_status add_pad(importing *im, const inv_arch_module *m, const value *
                                            {"CircularPad2d", "wrap"}};
     const inv_arch_arg *padding = inv_arch_find(m, 0, "padding");
     const char *mode = NULL;
-    size_t sides[4]; /* PyTorch: left, right, top, bottom */
+    size_t sides[4], cut[4]; /* PyTorch: left, right, top, bottom */
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
         mode = strcmp(m->type, modes[i][0]) == 0 ? modes[i][1] : mode;
     if (!padding || (padding->count != 1 && padding->count != 4))
         return wrong(im, m, "padding is one number, or four");
-    for (size_t i = 0; i < 4; i++)
-        sides[i] = whole(m, 0, "padding", i, 0);
+    for (size_t i = 0; i < 4; i++) {
+        const double side = inv_arch_number(m, 0, "padding", i, 0.0);
+        sides[i] = side > 0.0 ? whole(m, 0, "padding", i, 0) : 0;
+        cut[i] = side < 0.0 && side > -1e6 ? (size_t)-side : 0;
+    }
+    if (cut[0] + cut[1] + cut[2] + cut[3] > 0)
+        return cut_and_pad(im, m, mode, sides, cut, in, out);
     return add_layer(im, m, "",
                      json_pack("{ss ss sf sI sI sI sI}", "type", "pad", "mode", mode, "value",
                                inv_arch_number(m, 1, "value", 0, 0.0), "left", (json_int_t)sides[0],
