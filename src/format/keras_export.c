@@ -350,7 +350,6 @@ static const struct {
     {"sparse_sigmoid", "sparse_sigmoid", {{0}}},
     {"silu", "silu", {{"beta", 1.0}}},
     {"gelu", "gelu", {{"approximate", 0.0}}},
-    {"glu", "glu", {{0}}},
     {"tanh_shrink", "tanh_shrink", {{0}}},
     {"exponential", "exponential", {{0}}},
     {"hard_sigmoid", "hard_sigmoid", {{"slope", 1.0 / 6.0}, {"offset", 0.5}}},
@@ -400,7 +399,7 @@ static const char *own_activation(writer *w)
     inv_layer_owner(next->name, next_owner);
     if (strcmp(owner, next_owner) != 0 || next->input_count != 1 || next->block_count > 0 ||
         next->inputs[0].point != w->number + 1 || uses_of(w->e->net, w->number + 1) != 1 ||
-        inv_exporting_is(next, "glu") || is_over_image(next))
+        is_over_image(next))
         return NULL;
     return activation_of(next);
 }
@@ -872,34 +871,75 @@ static json_t *chosen_axes(const inv_layer *layer, const char *const keys[3], bo
     return axes;
 }
 
-static spot write_layer_norm(writer *w, spot in)
+/* The axes of an image in the order in which the chosen ones come last; false where they do. */
+static bool put_last(const bool chosen[3], size_t order[3])
 {
-    static const char *const keys[3] = {"over_height", "over_width", "over_channels"};
+    size_t n = 0;
+    for (int last = 0; last < 2; last++)
+        for (size_t i = 0; i < 3; i++)
+            if (chosen[i] == last)
+                order[n++] = i;
+    return order[0] != 0 || order[1] != 1;
+}
+
+static spot permute(writer *w, const char *name, spot s, const size_t order[3], inv_shape out)
+{
+    return add(w, "Permute", name,
+               json_pack("{s[III]}", "dims", (json_int_t)order[0] + 1, (json_int_t)order[1] + 1,
+                         (json_int_t)order[2] + 1),
+               s, out, true);
+}
+
+/* LayerNormalization and RMSNormalization over the last axis of n places of `size` values. */
+static spot norm_last(writer *w, spot in, inv_shape shape, size_t size)
+{
     const bool rms = !inv_exporting_size(w->layer, "subtract_mean");
     const bool gamma = inv_exporting_block(w->layer, "gamma");
-    size_t dims[3], count = 0, size = 1;
-    json_t *axes = chosen_axes(w->layer, keys, in.is_image, dims, &count);
-    if (count == 0)
-        inv_exporting_refuse(w->e, w->layer, "over axes of size 1 is not written");
     if (rms && inv_exporting_block(w->layer, "beta"))
         inv_exporting_refuse(w->e, w->layer, "Keras's RMSNormalization has no beta");
     json_t *config =
-        json_pack("{so sf}", "axis", axes, "epsilon", inv_exporting_real(w->layer, "epsilon"));
+        json_pack("{si sf}", "axis", -1, "epsilon", inv_exporting_real(w->layer, "epsilon"));
     if (!rms) {
         json_object_set_new(config, "scale", flag(gamma));
         json_object_set_new(config, "center", flag(inv_exporting_block(w->layer, "beta")));
     }
     const spot s = add(w, rms ? "RMSNormalization" : "LayerNormalization", w->name, config, in,
-                       w->layer->out, in.is_image);
-    for (size_t i = 0; i < count; i++)
-        size *= dims[i];
+                       shape, in.is_image);
     float *ones = rms && !gamma ? inv_exporting_keep(w->e, size, sizeof *ones) : NULL;
     for (size_t i = 0; ones && i < size; i++)
         ones[i] = 1.0f;
-    put_constant(w, s, "scale", count, dims, ones);
-    put_weight(w, s, rms ? "scale" : "gamma", "gamma", count, dims);
-    put_weight(w, s, "beta", "beta", count, dims);
+    put_constant(w, s, "scale", 1, &size, ones);
+    put_vector(w, s, rms ? "scale" : "gamma", "gamma");
+    put_vector(w, s, "beta", "beta");
     return s;
+}
+
+/* Over one axis, the last: others are brought there, and several made one. (Keras 3.15 loses a list of
+ * axes in an .h5 file, and on PyTorch takes other axes than the last for it.) */
+static spot write_layer_norm(writer *w, spot in)
+{
+    const inv_shape s = w->layer->in;
+    const size_t sizes[3] = {s.height, s.width, s.channels};
+    const bool chosen[3] = {inv_exporting_size(w->layer, "over_height") > 0,
+                            inv_exporting_size(w->layer, "over_width") > 0,
+                            inv_exporting_size(w->layer, "over_channels") > 0};
+    size_t order[3], back[3], size = 1;
+    if (!in.is_image && !chosen[2])
+        inv_exporting_refuse(w->e, w->layer, "over axes of size 1 is not written");
+    if (!in.is_image || (chosen[2] && !chosen[0] && !chosen[1]))
+        return norm_last(w, in, s, s.channels);
+    const bool turns = put_last(chosen, order);
+    const inv_shape turned = {sizes[order[0]], sizes[order[1]], sizes[order[2]]};
+    for (size_t i = 0; i < 3; i++) {
+        size *= chosen[i] ? sizes[i] : 1;
+        back[order[i]] = i;
+    }
+    const inv_shape flat = {1, inv_shape_size(s) / size, size};
+    spot y = turns ? permute(w, TEXT("%s_turn", w->name), in, order, turned) : in;
+    y = reshape(w, TEXT("%s_flat", w->name), y, flat, true);
+    y = norm_last(w, y, flat, size);
+    y = reshape(w, TEXT("%s_image", w->name), y, turned, true);
+    return turns ? permute(w, TEXT("%s_back", w->name), y, back, s) : y;
 }
 
 /* ---- value by value ---- */
@@ -935,6 +975,19 @@ static inv_term say(void *context, const char *op, const inv_term *of, size_t co
     for (size_t i = 0; is_range && i < 3; i++)
         node->dims[i] = 1;
     return y;
+}
+
+/* Half of the channels; a layer of Keras that has it as its activation takes it to give all of them. */
+static spot write_glu(writer *w, spot in)
+{
+    const inv_term x = term_of(w, in);
+    const inv_term y =
+        add_operator(w, "keras.src.ops.nn", "Glu", json_pack("{si}", "axis", -1), &x, 1);
+    if (w->e->status != INV_OK)
+        return in;
+    in.node = find_node(w, y.text);
+    set_shape(node_of(w, in), w->layer->out, in.is_image);
+    return in;
 }
 
 /* Classes that do one function with settings of its own. */
@@ -1124,6 +1177,7 @@ static const struct {
     {"softmax", write_over},
     {"log_softmax", write_over},
     {"sparsemax", refuse_sparsemax},
+    {"glu", write_glu},
     {"prelu", write_prelu},
     {"scale", write_scale},
     {"rescale", write_rescale},
@@ -1269,8 +1323,9 @@ static void write_net(writer *w)
     const spot input = add_layer(w, "InputLayer", "input",
                                  json_pack("{so ss}", "batch_shape", shape, "dtype", "float32"),
                                  NULL, 0, in, !is_row(in));
-    if (w->spots)
-        w->spots[0] = input;
+    if (!w->spots)
+        return;
+    w->spots[0] = input;
     for (size_t i = 0; w->e->status == INV_OK && i < depth;)
         i += write_layer(w, i);
     if (w->e->status != INV_OK)

@@ -32,13 +32,14 @@ static json_t *header_of(const inv_named_net *net)
     bool good = header && json_object_set(header, "__metadata__", net->e.metadata) == 0;
     for (size_t i = 0; good && i < net->count; i++) {
         const inv_named *a = &net->list[i];
+        const size_t end = at + bytes_of(a);
         json_t *dims = json_array();
         for (size_t k = 0; good && k < a->rank; k++)
             good = json_array_append_new(dims, json_integer((json_int_t)a->dims[k])) == 0;
         good = good && put(header, a->name,
                            json_pack("{ss so s[II]}", "dtype", "F32", "shape", dims, "data_offsets",
-                                     (json_int_t)at, (json_int_t)(at + bytes_of(a))));
-        at += bytes_of(a);
+                                     (json_int_t)at, (json_int_t)end));
+        at = end;
     }
     if (good)
         return header;

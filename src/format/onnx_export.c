@@ -1028,9 +1028,7 @@ static OnnxFile__Value *value_of(writer *w, const char *name, inv_shape s, bool 
 static void write_end(writer *w, spot *s, inv_shape shape)
 {
     const size_t before = w->graph.n_node;
-    if (is_row(shape) && s->is_image)
-        *s = as_row(w, *s, shape, false);
-    else if (s->order.channels)
+    if ((is_row(shape) && s->is_image) || s->order.channels)
         *s = as_row(w, *s, shape, false);
     else if (before == 0)
         s->name = apply1(w, "Identity", s->name);
@@ -1057,16 +1055,21 @@ static void write_metadata(writer *w, OnnxFile__Model *model)
 
 static inv_status pack(writer *w, OnnxFile__Model *model)
 {
-    OnnxFile__Opset opset = ONNX_FILE__OPSET__INIT, *opsets = &opset;
+    OnnxFile__Opset *opset = inv_exporting_keep(&w->e, 1, sizeof *opset);
+    OnnxFile__Opset **opsets = inv_exporting_keep(&w->e, 1, sizeof *opsets);
     void *memory = NULL;
-    opset.domain = (char *)"";
-    opset.version = OPSET;
-    opset.has_version = 1;
+    if (!opset || !opsets)
+        return w->e.status;
+    onnx_file__opset__init(opset);
+    opset->domain = (char *)"";
+    opset->version = OPSET;
+    opset->has_version = 1;
+    *opsets = opset;
     model->ir_version = IR_VERSION;
     model->has_ir_version = 1;
     model->producer_name = (char *)"invproj";
     model->graph = &w->graph;
-    model->opset_import = &opsets;
+    model->opset_import = opsets;
     model->n_opset_import = 1;
     write_metadata(w, model);
     if (!good(w))

@@ -189,8 +189,16 @@ static const char *text_of(const json_t *metadata, const char *key)
 
 static bool read_shape(const json_t *metadata, const char *key, inv_shape *out)
 {
-    const char *text = text_of(metadata, key);
-    return text && sscanf(text, "%zu %zu %zu", &out->height, &out->width, &out->channels) == 3;
+    const char *at = text_of(metadata, key);
+    size_t *const sizes[3] = {&out->height, &out->width, &out->channels};
+    for (size_t i = 0; i < 3; i++) {
+        char *end = NULL;
+        *sizes[i] = at ? strtoul(at, &end, 10) : 0;
+        if (!at || end == at || *sizes[i] == 0)
+            return false;
+        at = end;
+    }
+    return *at == 0;
 }
 
 static double read_number(const json_t *metadata, const char *key)

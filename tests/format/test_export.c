@@ -130,6 +130,12 @@ static const char *const nets[] = {
     "}," OUT,
 };
 
+/* Where an .h5 file has no layer of Keras for one of those, which the other formats have. */
+static bool has_no_layer(const char *layers, const char *format)
+{
+    return strcmp(format, "keras-h5") == 0 && strstr(layers, "glu");
+}
+
 static const char *const formats[] = {"onnx", "keras", "keras-h5", "safetensors", "npz"};
 
 /* Parameters that no two places share, and that a norm can have. */
@@ -216,6 +222,8 @@ START_TEST(what_is_exported_comes_back_and_is_exported_the_same)
     const inv_import how = {0};
     for (size_t f = 0; f < LEN(formats); f++) {
         inv_model *model = NULL;
+        if (has_no_layer(nets[_i], formats[f]))
+            continue;
         const written first = write_net(&what, formats[f]);
         ck_assert_status(import(first.bytes, first.size, &how, &model), INV_OK);
         ck_assert_str_eq(inv_net_describe(model->net), inv_net_describe(net));
@@ -259,6 +267,8 @@ START_TEST(what_is_exported_means_the_same_without_the_metadata)
     const inv_export what = export_of(net);
     for (size_t f = 0; f < LEN(strange); f++) {
         inv_model *model = NULL;
+        if (has_no_layer(nets[_i], strange[f]))
+            continue;
         const written w = write_net(&what, strange[f]);
         inv_import how = {.arch = w.text, .arch_name = "net.py"};
         estrange(&w, strange[f]);
