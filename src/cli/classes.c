@@ -39,7 +39,6 @@ static inv_status names_open(const inv_run *run, class_names *names)
 /* ---- a list of them ---- */
 
 typedef struct class_list {
-    const cli_progress *progress;
     const class_names *names;
     size_t count;
     size_t values[INV_LIST_MAX];
@@ -67,8 +66,7 @@ static bool find_class(const class_list *list, const char *text, size_t length, 
         return number;
     }
     if (number && value != *class && value < names->count)
-        cli_note(
-            list->progress,
+        cli_warn(
             "--classes: %.*s is the class of that name, which is number %zu; class %zu is named "
             "%s",
             (int)length, text, *class, value, names->of[value]);
@@ -158,10 +156,10 @@ static inv_status read_list(class_list *list, const char *text)
     return INV_OK;
 }
 
-inv_status cli_set_classes(cli_file *file, const cli_progress *progress)
+inv_status cli_set_classes(cli_file *file)
 {
     class_names names;
-    class_list list = {.progress = progress, .names = &names};
+    class_list list = {.names = &names};
     char text[12 * INV_LIST_MAX];
     size_t used = 0;
     inv_status status = INV_OK;
@@ -200,8 +198,8 @@ static inv_status read_counts(const inv_run *run, size_t classes, uint32_t *coun
     return inv_run_has(run, COUNTS) ? inv_run_get(run, COUNTS, INV_UINT32, classes, count) : INV_OK;
 }
 
-inv_status cli_leave_out_empty(const inv_run *run, const cli_progress *progress, const inv_net *net,
-                               const char *stage, inv_sizes *classes)
+inv_status cli_leave_out_empty(const inv_run *run, const inv_net *net, const char *stage,
+                               inv_sizes *classes)
 {
     const size_t all = inv_net_units(net, inv_net_depth(net));
     uint32_t count[INV_CLASSES_MAX];
@@ -225,8 +223,8 @@ inv_status cli_leave_out_empty(const inv_run *run, const cli_progress *progress,
         if (count[c] > 0)
             classes->values[classes->count++] = c;
     if (empty == 1)
-        cli_note(progress, "%-9s class %zu has no images and is left out", stage, first);
+        cli_warn("%-9s class %zu has no images and is left out", stage, first);
     else
-        cli_note(progress, "%-9s %zu classes have no images and are left out", stage, empty);
+        cli_warn("%-9s %zu classes have no images and are left out", stage, empty);
     return INV_OK;
 }

@@ -39,7 +39,7 @@ void cli_progress_end(cli_progress *progress, size_t done);
 void cli_progress_clear(void);
 /* A line of its own, unless quiet. */
 void cli_note(const cli_progress *progress, const char *format, ...) INV_PRINTF(2, 3);
-/* The same, quiet or not: of what will be lost. */
+/* The same, quiet or not: of what is left out, will be lost, or is likely to be meant otherwise. */
 void cli_warn(const char *format, ...) INV_PRINTF(1, 2);
 
 /* ---- signals ---- */
@@ -107,14 +107,13 @@ INV_MUST_CHECK inv_status cli_check_replaces_run(const char *path);
 
 /* Opens a run file for a command, which it is read for by a process of its own (reader.h). To be
  * read only, it may be a model of another program, with what `options` (or NULL) tell of it. One that
- * is unsealed is told of, in a line, unless `progress` is NULL; so is what will be lost when it is
- * saved. */
+ * is unsealed is told of, in a line, unless `progress` is NULL or quiet; what will be lost when it is saved, unless it is NULL. */
 INV_MUST_CHECK inv_status cli_open_run(const cli_options *options, const cli_progress *progress,
                                        const char *path, cli_reading how, inv_run **out);
 
 /* Puts down what this start runs on: in /environment, or, where that was another, in the next of
  * /environment/2, /environment/3, ... Says what of it may change bits. */
-INV_MUST_CHECK inv_status cli_describe_environment(inv_run *run, const cli_progress *progress);
+INV_MUST_CHECK inv_status cli_describe_environment(inv_run *run);
 
 /* The root's attribute that says by which conventions a run's defaults are: "Keras 3". */
 #define CLI_CONVENTIONS "conventions"
@@ -164,14 +163,13 @@ void cli_data_note(const inv_dataset *data, const cli_progress *progress);
 
 /* Sets the classes of the command's group to those that --classes lists, by number or by the names in
  * the run file: a name goes before a number. INV_EINVAL: there is no such class. */
-INV_MUST_CHECK inv_status cli_set_classes(cli_file *file, const cli_progress *progress);
+INV_MUST_CHECK inv_status cli_set_classes(cli_file *file);
 /* Puts down how many images of each class are trained on. */
 INV_MUST_CHECK inv_status cli_put_class_images(inv_run *run, const inv_dataset *data);
 /* An empty list becomes that of all classes that have images, and the user is told who is left out.
  * INV_ECONFIG where the list names one that has none. */
-INV_MUST_CHECK inv_status cli_leave_out_empty(const inv_run *run, const cli_progress *progress,
-                                              const inv_net *net, const char *stage,
-                                              inv_sizes *classes);
+INV_MUST_CHECK inv_status cli_leave_out_empty(const inv_run *run, const inv_net *net,
+                                              const char *stage, inv_sizes *classes);
 
 /* The data, where they are not open yet. */
 INV_MUST_CHECK inv_status cli_load_data(const cli_file *file, cli_materials *materials);
@@ -273,7 +271,7 @@ INV_MUST_CHECK inv_status cli_images_next(cli_images *images, size_t maximum,
                                           gsl_matrix_float *rows, cli_image *from, size_t *n);
 /* Says in one line, if anything, how many of the images are unlike those trained on, and which options
  * may mend that. */
-void cli_images_advise(const cli_images *images, const cli_progress *progress);
+void cli_images_advise(const cli_images *images);
 void cli_images_close(cli_images *images);
 
 /* What help says of it, for the commands that take images. */

@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "base/plural.h"
 #include "cli.h"
 #include "invproj/figure.h"
 #include "model.h"
@@ -40,10 +41,23 @@ static json_t *text_value(const gathering *g, const char *text)
     return value;
 }
 
+/* Names that differ only in bytes that are no UTF-8, and so not in JSON, are told apart by a number: the
+ * key becomes "name (2)". NULL: no memory. */
+static json_t *free_key(const gathering *g, const json_t *to, const char *name)
+{
+    json_t *first = text_value(g, name), *key = json_incref(first);
+    for (int n = 2; key && json_object_get(to, json_string_value(key)); n++) {
+        json_decref(key);
+        key = json_sprintf("%s (%d)", json_string_value(first), n);
+    }
+    json_decref(first);
+    return key;
+}
+
 /* Takes over `value`, which is NULL where memory was short. The name may be that of a group. */
 static void give(gathering *g, json_t *to, const char *name, json_t *value)
 {
-    json_t *key = text_value(g, name);
+    json_t *key = free_key(g, to, name);
     check_memory(g, key && json_object_set(to, json_string_value(key), value) == 0);
     json_decref(key);
     json_decref(value);
@@ -409,7 +423,8 @@ static void print_layers(const json_t *layers)
 static void print_progress(const char *name, const json_t *stage)
 {
     if (json_object_get(stage, "step"))
-        printf("%-11s %.0f steps, %s\n", name, whole_of(stage, "step"),
+        printf("%-11s %.0f %s, %s\n", name, whole_of(stage, "step"),
+               inv_plural((size_t)whole_of(stage, "step"), "step", "steps"),
                whole_of(stage, "done") ? "done" : "not done: --resume goes on");
 }
 
@@ -462,14 +477,15 @@ static void print_results(const json_t *all)
             if (*text_of(one, "inverse"))
                 printf(", by inverse %s", text_of(one, "inverse"));
             if (json_array_size(confidence))
-                printf(": %zu images, confidence at least %.4f", json_array_size(confidence),
-                       minimum);
+                printf(": %zu %s, confidence at least %.4f", json_array_size(confidence),
+                       inv_plural(json_array_size(confidence), "image", "images"), minimum);
             if (json_object_get(one, "judge_same"))
                 printf("; %s classifies %.4f of them as meant, with confidence %.4f",
                        text_of(one, "judge"), number_of(json_object_get(one, "judge_same")),
                        number_of(json_object_get(one, "judge_mean")));
             if (whole_of(one, "dead") > 0)
-                printf("; %.0f are dead", whole_of(one, "dead"));
+                printf("; %.0f %s dead", whole_of(one, "dead"),
+                       whole_of(one, "dead") > 1 ? "are" : "is");
             if (whole_of(one, "unsettled") > 0)
                 printf("; %.0f did not converge", whole_of(one, "unsettled"));
             if (*text_of(one, "stale"))

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plural.h"
 #include "cli.h"
 #include "invproj/pack.h"
 
@@ -42,26 +43,28 @@ static void tell(const inv_pack *pack, const char *out)
     char validation[48] = "";
     if (told->validation > 0)
         snprintf(validation, sizeof validation, ", %zu to validate", told->validation);
-    printf("%s: %zu images to train on%s, %zu to test, %zu x %zu x %zu, %zu classes:", out,
-           told->train, validation, told->test, told->shape.height, told->shape.width,
-           told->shape.channels, told->classes);
+    printf("%s: %zu %s to train on%s, %zu to test, %zu x %zu x %zu, %zu %s:", out, told->train,
+           inv_plural(told->train, "image", "images"), validation, told->test, told->shape.height,
+           told->shape.width, told->shape.channels, told->classes,
+           inv_plural(told->classes, "class", "classes"));
     for (size_t c = 0; c < told->classes; c++)
         printf("%s %s", c ? "," : "", inv_pack_class(pack, c));
     putchar('\n');
     if (told->skipped > 0)
-        fprintf(
-            stderr,
-            "%zu other files were left out: only PNG and JPEG files in a class's folder count\n",
-            told->skipped);
+        fprintf(stderr,
+                "%zu other %s left out: only PNG and JPEG files in a class's folder count\n",
+                told->skipped, inv_plural(told->skipped, "file was", "files were"));
     if (told->broken > 0)
-        fprintf(stderr, "%zu files that cannot be read were left out\n", told->broken);
+        fprintf(stderr, "%zu %s that cannot be read %s left out\n", told->broken,
+                inv_plural(told->broken, "file", "files"), inv_plural(told->broken, "was", "were"));
     if (told->untested > 0)
-        fprintf(stderr, "%zu classes have too few images to set any aside to test on%s\n",
-                told->untested,
+        fprintf(stderr, "%zu %s too few images to set any aside to test on%s\n", told->untested,
+                inv_plural(told->untested, "class has", "classes have"),
                 told->test == 0 ? ": there is no test part, and so there will be no figure" : "");
     if (told->blank > 0)
-        fprintf(stderr, "of %zu images, %zu are blank: nothing was found in them to centre\n",
-                told->images, told->blank);
+        fprintf(stderr, "of %zu %s, %zu %s blank: nothing was found in %s to centre\n",
+                told->images, inv_plural(told->images, "image", "images"), told->blank,
+                inv_plural(told->blank, "is", "are"), inv_plural(told->blank, "it", "them"));
 }
 
 typedef struct own {

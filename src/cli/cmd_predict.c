@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "base/columns.h"
+#include "base/plural.h"
 #include "cli.h"
 #include "invproj/loss.h"
 #include "outputs.h"
@@ -154,8 +155,8 @@ static inv_status check_label(prediction *p, size_t i)
     if (!p->labels)
         return INV_OK;
     if (at >= p->label_count)
-        return INV_ERROR(INV_EDATA, "%s: %zu labels for more images than that", p->given->labels,
-                         p->label_count);
+        return INV_ERROR(INV_EDATA, "%s: %zu %s for more images than that", p->given->labels,
+                         p->label_count, inv_plural(p->label_count, "label", "labels"));
     if (p->labels[at] >= p->classes)
         return INV_ERROR(INV_EDATA, "%s: label %d at index %zu, but the net knows classes 0 to %zu",
                          p->given->labels, p->labels[at], at, p->classes - 1);
@@ -196,8 +197,9 @@ static inv_status predict_all(prediction *p)
             return status;
     } while (n > 0);
     if (p->labels && p->label_count != p->images.given)
-        return INV_ERROR(INV_EDATA, "%s: %zu labels, but %zu images are given", p->given->labels,
-                         p->label_count, p->images.given);
+        return INV_ERROR(INV_EDATA, "%s: %zu %s, but %zu %s given", p->given->labels,
+                         p->label_count, inv_plural(p->label_count, "label", "labels"),
+                         p->images.given, inv_plural(p->images.given, "image is", "images are"));
     return INV_OK;
 }
 
@@ -383,7 +385,7 @@ static inv_status run(const cli_options *options)
         return cli_outputs(options, p.given->at);
     INV_TRY(prediction_open(options, &p));
     INV_TRY(predict_all(&p));
-    cli_images_advise(&p.images, &p.session.progress);
+    cli_images_advise(&p.images);
     if (options->json)
         INV_TRY(print_json(&p));
     else

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/plural.h"
 #include "cli.h"
 #include "invproj/file.h"
 
@@ -317,15 +318,14 @@ static void note_reading(const inv_dataset *data, const cli_progress *progress)
                  "class",
                  data->label_columns);
     if (data->sideways)
-        cli_note(
-            progress,
+        cli_warn(
             "          EMNIST's images lie on their side; data.transpose = true turns them up");
     list_missing(data, missing, sizeof missing);
     if (data->missing > 0)
-        cli_note(progress,
-                 "          %zu classes have no validation image (%s%s); data.shuffle = true gives "
-                 "each its share",
-                 data->missing, missing, strlen(missing) + 1 == sizeof missing ? "..." : "");
+        cli_warn(
+            "          %zu %s no validation image (%s%s); data.shuffle = true gives each its share",
+            data->missing, inv_plural(data->missing, "class has", "classes have"), missing,
+            strlen(missing) + 1 == sizeof missing ? "..." : "");
 }
 
 void cli_data_note(const inv_dataset *data, const cli_progress *progress)
@@ -333,8 +333,9 @@ void cli_data_note(const inv_dataset *data, const cli_progress *progress)
     char empty[64] = "";
     if (data->empty > 0)
         snprintf(empty, sizeof empty, ", %zu of them without images", data->empty);
-    cli_note(progress, "data      %s: %zu images to train on, %zu to validate, %zu to test",
-             data->name, data->train.count, data->validation.count, data->test.count);
+    cli_note(progress, "data      %s: %zu %s to train on, %zu to validate, %zu to test", data->name,
+             data->train.count, inv_plural(data->train.count, "image", "images"),
+             data->validation.count, data->test.count);
     cli_note(progress, "          %zu x %zu x %zu, %ss from %g to %g, divided by %g; %zu classes%s",
              data->shape.height, data->shape.width, data->shape.channels,
              inv_idx_type_name(data->train.type), data->low, data->high, data->scale, data->classes,

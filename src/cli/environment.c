@@ -79,8 +79,7 @@ static inv_status put_start(inv_run *run, const char *path, const start *now)
 /* ---- all of them ---- */
 
 /* Says what is another than at the start that is recorded at `path`; whether anything is. */
-static bool compare(const inv_run *run, const char *path, const start *now,
-                    const cli_progress *progress)
+static bool compare(const inv_run *run, const char *path, const start *now)
 {
     uint64_t threads = now->threads;
     bool differs = inv_run_has_attribute(run, path, "threads") &&
@@ -94,8 +93,7 @@ static bool compare(const inv_run *run, const char *path, const start *now,
         if (strcmp(before, now->text[i]) != 0) {
             differs = true;
             if (texts[i].decides)
-                cli_note(progress,
-                         "note      %s was %s, is now %s: results may differ in their last digits "
+                cli_warn("note      %s was %s, is now %s: results may differ in their last digits "
                          "from those of an uninterrupted run",
                          texts[i].name, before, now->text[i]);
         }
@@ -104,7 +102,7 @@ static bool compare(const inv_run *run, const char *path, const start *now,
     return differs;
 }
 
-inv_status cli_describe_environment(inv_run *run, const cli_progress *progress)
+inv_status cli_describe_environment(inv_run *run)
 {
     char path[2 * INV_NAME_MAX] = "/environment";
     start now = {0};
@@ -119,5 +117,5 @@ inv_status cli_describe_environment(inv_run *run, const cli_progress *progress)
             break;
         memcpy(path, next, sizeof path);
     }
-    return compare(run, path, &now, progress) ? put_start(run, next, &now) : INV_OK;
+    return compare(run, path, &now) ? put_start(run, next, &now) : INV_OK;
 }

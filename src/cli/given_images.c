@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/plural.h"
 #include "cli.h"
 #include "invproj/centre.h"
 #include "invproj/fit.h"
@@ -230,7 +231,7 @@ static const char *what_to_try(const cli_options *options, bool other_ground)
     return options->invert ? "; try --centre without --invert" : "; try --invert --centre";
 }
 
-void cli_images_advise(const cli_images *images, const cli_progress *progress)
+void cli_images_advise(const cli_images *images)
 {
     const inv_pixels *pixels = &images->pixels;
     const bool on_dark = pixels->ground < (pixels->black + pixels->white) / 2;
@@ -252,7 +253,7 @@ void cli_images_advise(const cli_images *images, const cli_progress *progress)
             used += (size_t)snprintf(text + used, sizeof text - used, "%s%zu %s", used ? "; " : "",
                                      list[i].count, list[i].what);
     if (used > 0)
-        cli_note(progress, "of %zu images: %s%s", images->seen, text,
+        cli_warn("of %zu %s: %s%s", images->seen, inv_plural(images->seen, "image", "images"), text,
                  images->blank == images->seen || images->shape.height < 2
                      ? ""
                      : what_to_try(images->options, other_ground));
@@ -397,10 +398,12 @@ static inv_status check_broken(const cli_images *images)
 {
     if (images->broken == 0 || images->options->skip_broken)
         return INV_OK;
-    return INV_ERROR(INV_EDATA,
-                     "%zu of %zu files cannot be read; mend them, or leave them out with "
-                     "--skip-broken",
-                     images->broken, images->file_count);
+    return INV_ERROR(
+        INV_EDATA,
+        "%zu of %zu %s cannot be read; mend %s, or leave %s out with "
+        "--skip-broken",
+        images->broken, images->file_count, inv_plural(images->file_count, "file", "files"),
+        inv_plural(images->broken, "it", "them"), inv_plural(images->broken, "it", "them"));
 }
 
 inv_status cli_images_next(cli_images *images, size_t maximum, gsl_matrix_float *rows,

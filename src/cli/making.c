@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plural.h"
 #include "cause.h"
 #include "invproj/encode.h"
 #include "invproj/file.h"
@@ -321,8 +322,7 @@ static inv_status put_distance(cli_session *session, const cli_making *m,
     if (real_spreads(&session->file, &session->materials,
                      inv_net_units(session->materials.net, inv_net_depth(session->materials.net)),
                      real) != INV_OK) {
-        cli_note(&session->progress, "%-9s no figure of diversity: %s", m->stage,
-                 inv_error_message());
+        cli_warn("%-9s no figure of diversity: %s", m->stage, inv_error_message());
         return INV_OK;
     }
     for (size_t first = 0; first < r->n; first += n) {
@@ -386,20 +386,21 @@ static void note_report(const cli_progress *progress, const cli_making *m, const
                         const inv_optimise_report *report)
 {
     if (report->restarted > 0)
-        cli_note(progress,
-                 "%-9s %zu of %zu starts had no gradient (dead units) and were drawn again",
-                 m->stage, report->restarted, r->n);
+        cli_note(progress, "%-9s %zu of %zu %s had no gradient (dead units) and %s drawn again",
+                 m->stage, report->restarted, r->n, inv_plural(r->n, "start", "starts"),
+                 inv_plural(report->restarted, "was", "were"));
     if (r->dead_count > 0)
-        cli_note(progress,
-                 "%-9s %zu of %zu are dead: no image that was tried leads towards them; they are "
-                 "marked in /%s/%s/dead, and left out of the figures",
-                 m->stage, r->dead_count, r->n, m->group, m->spec->name);
+        cli_warn("%-9s %zu of %zu %s dead: no image that was tried leads towards %s; %s marked in "
+                 "/%s/%s/dead, and left out of the figures",
+                 m->stage, r->dead_count, r->n, inv_plural(r->dead_count, "is", "are"),
+                 inv_plural(r->dead_count, "it", "them"),
+                 inv_plural(r->dead_count, "it is", "they are"), m->group, m->spec->name);
     if (r->unsettled > 0)
-        cli_note(progress,
-                 "%-9s %zu of %zu did not converge in %zu steps; the objective is %.6g; they are "
-                 "kept, and marked in /%s/%s/settled",
-                 m->stage, r->unsettled, r->n, report->step, report->value, m->group,
-                 m->spec->name);
+        cli_warn("%-9s %zu of %zu did not converge in %zu %s; the objective is %.6g; %s kept, and "
+                 "marked in /%s/%s/settled",
+                 m->stage, r->unsettled, r->n, report->step,
+                 inv_plural(report->step, "step", "steps"), report->value,
+                 inv_plural(r->unsettled, "it is", "they are"), m->group, m->spec->name);
 }
 
 /* ---- the stages ---- */

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/plural.h"
 #include "invproj/file.h"
 #include "invproj/version.h"
 #include "prepare.h"
@@ -334,8 +335,9 @@ static inv_status put_class_names(inv_run *run, const char *path, size_t classes
         names[count++] = line;
     }
     if (count != classes)
-        INV_FAIL(INV_EDATA, "%s: %zu names of classes; the model has %zu outputs", path, count,
-                 classes);
+        INV_FAIL(INV_EDATA, "%s: %zu %s of classes; the model has %zu %s", path, count,
+                 inv_plural(count, "name", "names"), classes,
+                 inv_plural(classes, "output", "outputs"));
     INV_TRY(inv_run_set_texts(run, "/", "class_names", names, count));
 done:
     free(text);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/plural.h"
 #include "cli.h"
 #include "invproj/file.h"
 #include "invproj/png.h"
@@ -322,8 +323,8 @@ static inv_status draw_singles(const cli_session *session, const drawing *d, con
     inv_status status = inv_file_make_folder(folder);
     for (size_t i = 0; i < d->n && status == INV_OK; i++) {
         if (cli_signal()) {
-            cli_note(&session->progress, "pictures  %s: stopped; %s holds all %zu images", folder,
-                     session->file.path, d->n);
+            cli_note(&session->progress, "pictures  %s: stopped; %s holds %s", folder,
+                     session->file.path, inv_plural(d->n, "the image", "all images"));
             return CLI_STOPPED;
         }
         status = draw_single(&session->file, d, &single, folder, i);
@@ -331,7 +332,8 @@ static inv_status draw_singles(const cli_session *session, const drawing *d, con
     if (status == INV_OK)
         status = remove_more(folder, d->n);
     if (status == INV_OK)
-        cli_note(&session->progress, "pictures  %s: %zu images", folder, d->n);
+        cli_note(&session->progress, "pictures  %s: %zu %s", folder, d->n,
+                 inv_plural(d->n, "image", "images"));
     return status;
 }
 

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/plural.h"
 #include "cli.h"
 #include "printed.h"
 
@@ -149,9 +150,10 @@ void cli_progress_start(cli_progress *progress, const char *stage, size_t total,
     if (done > 0)
         cli_note(progress, "%s: continuing from step %zu of %zu", stage, done, total);
     else if (!progress->terminal && progress->epoch > 0)
-        cli_note(progress, "%s: %zu steps, %zu per epoch", stage, total, progress->epoch);
+        cli_note(progress, "%s: %zu %s, %zu per epoch", stage, total,
+                 inv_plural(total, "step", "steps"), progress->epoch);
     else if (!progress->terminal)
-        cli_note(progress, "%s: %zu steps", stage, total);
+        cli_note(progress, "%s: %zu %s", stage, total, inv_plural(total, "step", "steps"));
 }
 
 void cli_progress_step(cli_progress *progress, size_t done)
@@ -174,8 +176,8 @@ void cli_progress_step(cli_progress *progress, size_t done)
 void cli_progress_end(cli_progress *progress, size_t done)
 {
     const double seconds = cli_seconds() - progress->start;
-    cli_note(progress, "%-9s %zu steps in %.2f s, %.0f steps/s", progress->stage,
-             done - progress->first, seconds,
+    cli_note(progress, "%-9s %zu %s in %.2f s, %.0f steps/s", progress->stage,
+             done - progress->first, inv_plural(done - progress->first, "step", "steps"), seconds,
              seconds > 0.0 ? (double)(done - progress->first) / seconds : 0.0);
 }
 

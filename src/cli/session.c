@@ -54,13 +54,13 @@ static inv_status change_kind(const cli_file *file)
     return status;
 }
 
-static inv_status read_experiment(cli_file *file, const cli_progress *progress)
+static inv_status read_experiment(cli_file *file)
 {
     inv_status status = change_kind(file);
     for (size_t i = 0; i < file->options->set_count && status == INV_OK; i++)
         status = inv_config_set(file->config, file->options->sets[i]);
     if (status == INV_OK && file->options->classes)
-        status = cli_set_classes(file, progress);
+        status = cli_set_classes(file);
     if (status == INV_OK)
         status = inv_experiment_read(file->config, &file->experiment);
     return status == INV_OK ? read_checkpoint(file) : status;
@@ -87,7 +87,7 @@ static inv_status begin(const cli_options *options, const char *path, cli_sessio
 
 /* The experiment that the run file keeps. Where no setting changes it, a fault in it is the file's.
  */
-static inv_status read_kept(cli_file *file, const cli_progress *progress, const char *text)
+static inv_status read_kept(cli_file *file, const char *text)
 {
     inv_status status = inv_config_read_text(file->path, text, &file->config);
     if (status == INV_OK)
@@ -96,7 +96,7 @@ static inv_status read_kept(cli_file *file, const cli_progress *progress, const 
         status = inv_config_set(file->config, cli_data_is_known(file) ? RECOMMENDED : BOUNDED);
     const bool sound = status == INV_OK && (file->options->set_count > 0 || file->options->classes);
     if (status == INV_OK)
-        status = read_experiment(file, progress);
+        status = read_experiment(file);
     return status == INV_ECONFIG && !sound ? INV_EFORMAT : status;
 }
 
@@ -116,7 +116,7 @@ inv_status cli_session_open(const cli_options *options, const char *path, bool d
     INV_TRY(cli_data_pixels(session->file.run, &session->file.pixels));
     INV_TRY(inv_run_text(session->file.run, "/", "experiment", &text));
     INV_TRY(inv_run_size(session->file.run, "/", "seed", &session->file.seed));
-    INV_TRY(read_kept(&session->file, &session->progress, text));
+    INV_TRY(read_kept(&session->file, text));
     if (data)
         INV_TRY(cli_load_data(&session->file, &session->materials));
 done:
@@ -138,7 +138,7 @@ inv_status cli_session_read(const cli_options *options, const char *path, cli_se
     INV_TRY(cli_data_pixels(session->file.run, &session->file.pixels));
     if (inv_run_has_attribute(session->file.run, "/", "experiment")) {
         INV_TRY(inv_run_text(session->file.run, "/", "experiment", &text));
-        INV_TRY(read_kept(&session->file, &session->progress, text));
+        INV_TRY(read_kept(&session->file, text));
     }
 done:
     free(text);
@@ -211,11 +211,11 @@ inv_status cli_session_start(const cli_options *options, const char *experiment,
         INV_FAIL(INV_EINVAL,
                  "%s: already holds a run; --resume continues it, --force overwrites it", path);
     INV_TRY(inv_config_read_file(experiment, &session->file.config));
-    INV_TRY(read_experiment(&session->file, &session->progress));
+    INV_TRY(read_experiment(&session->file));
     session->file.seed = options->has_seed ? options->seed : session->file.experiment->seed;
     INV_TRY(there && options->resume ? resume_run(session) : start_run(session));
     INV_TRY(cli_data_pixels(session->file.run, &session->file.pixels));
-    INV_TRY(cli_describe_environment(session->file.run, &session->progress));
+    INV_TRY(cli_describe_environment(session->file.run));
     INV_TRY(cli_data_remember(&session->file, session->materials.data_folder));
     cli_data_note(session->materials.data, &session->progress);
 done:

@@ -47,7 +47,7 @@ inv_status cli_stage_on_run_file(const cli_stage *stage, bool data, const cli_op
     if (options->has_seed)
         session.file.seed = options->seed;
     if (stage->learns)
-        INV_TRY(cli_describe_environment(session.file.run, &session.progress));
+        INV_TRY(cli_describe_environment(session.file.run));
     INV_TRY(stage->run(&session));
     INV_TRY(cli_print_result(&session.file));
 done:

@@ -25,24 +25,23 @@ static void made_close(made *m)
 }
 
 /* Whether the images in `group` are of the net as it is, and of the layer that is asked for. */
-static bool is_of_same(const cli_file *file, const cli_progress *progress, const char *group)
+static bool is_of_same(const cli_file *file, const char *group)
 {
     const char *layer = file->experiment->exemplars.layer;
     const char *stale = cli_cause_stale(file->run, group);
     char *of = NULL;
     bool same = true;
     if (stale)
-        cli_note(progress, "exemplars are shown alone: %s was %s", group, stale);
+        cli_warn("exemplars are shown alone: %s was %s", group, stale);
     if (*layer && inv_run_text(file->run, group, "layer", &of) == INV_OK)
         same = strcmp(of, layer) == 0;
     if (!same)
-        cli_note(progress, "exemplars are shown alone: %s is of %s, not of %s", group, of, layer);
+        cli_warn("exemplars are shown alone: %s is of %s, not of %s", group, of, layer);
     free(of);
     return same && !stale;
 }
 
-static inv_status made_open(const cli_file *file, const inv_net *net, const cli_progress *progress,
-                            made *m)
+static inv_status made_open(const cli_file *file, const inv_net *net, made *m)
 {
     const inv_experiment *e = file->experiment;
     const bool layer = *e->exemplars.layer != 0;
@@ -56,7 +55,7 @@ static inv_status made_open(const cli_file *file, const inv_net *net, const cli_
     inv_status status = INV_OK;
     snprintf(m->group, sizeof m->group, "/%s/%s", layer ? "features" : "generated", name);
     snprintf(path, sizeof path, "%s/%s", m->group, layer ? "unit" : "label");
-    if (!inv_run_has(file->run, path) || !is_of_same(file, progress, m->group))
+    if (!inv_run_has(file->run, path) || !is_of_same(file, m->group))
         return INV_OK;
     INV_TRY(inv_run_dims(file->run, path, &rank, dims));
     INV_TRY(inv_calloc(dims[0], sizeof *m->which, "exemplars", &which));
@@ -148,9 +147,9 @@ static inv_status exemplars(cli_session *session)
     inv_status status = INV_OK;
     INV_TRY(cli_load_net(&session->file, &session->materials));
     if (!*spec->layer)
-        INV_TRY(cli_leave_out_empty(session->file.run, &session->progress, session->materials.net,
-                                    "exemplars", &spec->classes));
-    INV_TRY(made_open(&session->file, session->materials.net, &session->progress, &m));
+        INV_TRY(cli_leave_out_empty(session->file.run, session->materials.net, "exemplars",
+                                    &spec->classes));
+    INV_TRY(made_open(&session->file, session->materials.net, &m));
     INV_TRY(check_pictures(&session->file, session->materials.net, m.n > 0));
     INV_TRY(
         inv_exemplars_find(spec, session->materials.net, &session->materials.data->train, &found));

@@ -71,8 +71,8 @@ static inv_status run_generate(cli_session *session)
     inv_status status = cli_load_net(&session->file, &session->materials);
     inv_optimise_set_bounds(&spec->optimise, strcmp(spec->at, "input") == 0, &session->file.pixels);
     if (status == INV_OK && inv_generate_is_by_class(spec))
-        status = cli_leave_out_empty(session->file.run, &session->progress, session->materials.net,
-                                     "generate", &spec->classes);
+        status = cli_leave_out_empty(session->file.run, session->materials.net, "generate",
+                                     &spec->classes);
     if (status == INV_OK)
         status = makings_open(&session->file, session->materials.net, &m);
     for (size_t i = 0; i < m.count && status == INV_OK; i++)
@@ -92,8 +92,7 @@ static inv_status check_generate(const cli_session *session, inv_net *untrained)
         status =
             cli_stage_need_inverse(session->file.experiment, "generate at any point but the input");
     if (status == INV_OK && spec->classes.count > 0)
-        status = cli_leave_out_empty(session->file.run, &session->progress, untrained, "generate",
-                                     &spec->classes);
+        status = cli_leave_out_empty(session->file.run, untrained, "generate", &spec->classes);
     if (status == INV_OK && !inv_optimise_needs_gaussians(&spec->optimise))
         status = inv_generator_alloc(
             spec, untrained,

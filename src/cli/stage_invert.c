@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plural.h"
 #include "cause.h"
 #include "invproj/inverse.h"
 #include "learning.h"
@@ -129,11 +130,14 @@ static inv_status check_invert(const cli_session *session, inv_net *untrained)
     inv_net_free(inverse);
     if (status == INV_OK && inv_inverse_learns(spec->kind) &&
         spec->batch > session->materials.data->train.count)
-        status = INV_ERROR(INV_ECONFIG,
-                           "inverse.batch: %zu, but there are %zu images to train on; make it "
-                           "smaller, as with --set inverse.batch=%zu",
-                           spec->batch, session->materials.data->train.count,
-                           session->materials.data->train.count);
+        status =
+            INV_ERROR(INV_ECONFIG,
+                      "inverse.batch: %zu, but there %s %zu %s to train on; make it "
+                      "smaller, as with --set inverse.batch=%zu",
+                      spec->batch, inv_plural(session->materials.data->train.count, "is", "are"),
+                      session->materials.data->train.count,
+                      inv_plural(session->materials.data->train.count, "image", "images"),
+                      session->materials.data->train.count);
     return status;
 }
 

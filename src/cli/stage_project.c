@@ -90,7 +90,7 @@ static inv_status take_given_images(cli_session *session, projection *p)
     INV_TRY(cli_images_next(&images, maximum, p->originals, NULL, &used));
     if (used == 0)
         INV_FAIL(INV_EDATA, "--images: none of the files can be read");
-    cli_images_advise(&images, &session->progress);
+    cli_images_advise(&images);
     p->originals->size1 = p->images->size1 = used;
 done:
     cli_images_close(&images);

@@ -14,6 +14,7 @@
 #include <gsl/gsl_randist.h>
 #include <nettle/sha2.h>
 
+#include "base/plural.h"
 #include "data/names.h"
 #include "data/sources.h"
 #include "invproj/look.h"
@@ -185,8 +186,9 @@ static inv_status read_pair(inv_sources *sources, int images_at, int labels_at,
     memcpy(sha256[1], idx->sha256, INV_SHA256_TEXT);
     data->label_columns = idx->rank == 2 ? idx->dims[1] : 1;
     if ((*images)->dims[0] != count)
-        INV_FAIL(INV_EDATA, "%s: %zu images in %s but %zu labels in %s", inv_sources_path(sources),
-                 (*images)->dims[0], inv_sources_name(sources, images_at), count,
+        INV_FAIL(INV_EDATA, "%s: %zu %s in %s but %zu %s in %s", inv_sources_path(sources),
+                 (*images)->dims[0], inv_plural((*images)->dims[0], "image", "images"),
+                 inv_sources_name(sources, images_at), count, inv_plural(count, "label", "labels"),
                  inv_sources_name(sources, labels_at));
 done:
     inv_idx_free(idx);
@@ -599,9 +601,9 @@ static inv_status check_division(const inv_dataset *data, const inv_part *train,
         if (left[c] == 0 && aside[c] > 0)
             return INV_ERROR(
                 INV_EDATA,
-                "%s: setting %zu images aside for validation leaves none of class %zu "
+                "%s: setting %zu %s aside for validation leaves none of class %zu "
                 "to train on; set fewer aside, or data.shuffle = true to mix them first",
-                data->name, validation->count, c);
+                data->name, validation->count, inv_plural(validation->count, "image", "images"), c);
         *missing += validation->count > 0 && left[c] > 0 && aside[c] == 0;
     }
     return INV_OK;
@@ -619,9 +621,9 @@ inv_status inv_dataset_set_validation(inv_dataset *data, size_t count)
     count = data->own_validation > 0 ? data->own_validation : count;
     if (count >= all.count)
         return INV_ERROR(INV_EDATA,
-                         "%s: setting %zu images aside for validation leaves none of %zu to train "
+                         "%s: setting %zu %s aside for validation leaves none of %zu to train "
                          "on; set fewer aside",
-                         data->name, count, all.count);
+                         data->name, count, inv_plural(count, "image", "images"), all.count);
     validation.count = count;
     train.count = all.count - count;
     train.images = image_at(&all, count);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/plural.h"
 #include "base/sniff.h"
 #include "invproj/file.h"
 #include "invproj/text.h"
@@ -87,8 +88,9 @@ static inv_status take_lines(const char *source, const char *text, inv_dataset *
         memcpy(data->class_names[count], line, length);
     }
     if (count != data->classes)
-        return INV_ERROR(INV_EDATA, "%s: %zu names, but the labels make %zu classes", source, count,
-                         data->classes);
+        return INV_ERROR(INV_EDATA, "%s: %zu %s, but the labels make %zu %s", source, count,
+                         inv_plural(count, "name", "names"), data->classes,
+                         inv_plural(data->classes, "class", "classes"));
     return INV_OK;
 }
 

@@ -15,6 +15,7 @@
 
 #include <gsl/gsl_randist.h>
 
+#include "base/plural.h"
 #include "invproj/centre.h"
 #include "invproj/dataset.h"
 #include "invproj/file.h"
@@ -529,9 +530,12 @@ static inv_status check_broken(const inv_pack *pack)
     size_t left[INV_CLASSES_MAX] = {0};
     if (pack->report.broken > 0 && !pack->spec.skip_broken)
         return INV_ERROR(INV_EDATA,
-                         "%s: %zu of %zu files cannot be read; mend or remove them, or leave them "
-                         "out with --skip-broken",
-                         pack->spec.folder, pack->report.broken, pack->report.images);
+                         "%s: %zu of %zu %s cannot be read; mend or remove %s, or leave %s out "
+                         "with --skip-broken",
+                         pack->spec.folder, pack->report.broken, pack->report.images,
+                         inv_plural(pack->report.images, "file", "files"),
+                         inv_plural(pack->report.broken, "it", "them"),
+                         inv_plural(pack->report.broken, "it", "them"));
     for (size_t i = 0; i < pack->report.images; i++)
         if (pack->items[i].part == TRAIN && !pack->items[i].broken)
             left[pack->items[i].label]++;

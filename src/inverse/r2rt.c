@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include "base/plural.h"
 #include "inverse/kind.h"
 #include "inverse/loss.h"
 #include "inverse/parts.h"
@@ -171,11 +172,11 @@ static inv_status learner(const inv_inverse_spec *spec, const inv_net *net, size
     inv_inverter *inverter = NULL;
     inv_status status = INV_OK;
     if (spec->batch > data->train.count)
-        return INV_ERROR(
-            INV_ECONFIG,
-            "inverse.batch: %zu, but there are %zu images to train on; make it smaller, as "
-            "with --set inverse.batch=%zu",
-            spec->batch, data->train.count, data->train.count);
+        return INV_ERROR(INV_ECONFIG,
+                         "inverse.batch: %zu, but there %s %zu %s to train on; make it smaller, as "
+                         "with --set inverse.batch=%zu",
+                         spec->batch, inv_plural(data->train.count, "is", "are"), data->train.count,
+                         inv_plural(data->train.count, "image", "images"), data->train.count);
     INV_TRY(inv_calloc(1, sizeof *inverter, "inverter", &memory));
     inverter = memory;
     inverter->base.type = &inverter_type;

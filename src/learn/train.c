@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plural.h"
 #include "invproj/loss.h"
 #include "invproj/rng.h"
 #include "learn/early.h"
@@ -122,9 +123,10 @@ static inv_status check(const inv_train_spec *spec, const inv_net *net, const in
                          data->name, data->classes);
     if (spec->batch > data->train.count)
         return INV_ERROR(INV_ECONFIG,
-                         "training.batch: %zu, but there are %zu images to train on; make it "
+                         "training.batch: %zu, but there %s %zu %s to train on; make it "
                          "smaller, as with --set training.batch=%zu",
-                         spec->batch, data->train.count, data->train.count);
+                         spec->batch, inv_plural(data->train.count, "is", "are"), data->train.count,
+                         inv_plural(data->train.count, "image", "images"), data->train.count);
     if (spec->batch == 1 && lone_value(net))
         return INV_ERROR(INV_ECONFIG,
                          "training.batch: %s has one value of each unit in a batch of one image, "

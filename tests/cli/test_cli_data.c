@@ -307,6 +307,10 @@ START_TEST(a_class_without_images_is_left_out)
     program *p = program_run(NULL, "generate %s --data %s", run, folder);
     ck_assert_program(p, 0);
     must_say(p, "generate  class 0 has no images and is left out");
+    p = program_run(NULL, "generate %s --data %s -q --name quiet", run, folder);
+    ck_assert_program(p, 0);
+    ck_assert_str_eq(p->err, "generate  class 0 has no images and is left out\n");
+    program_free(p);
     double *label = hdf5_values(run, "/generated/generated/label", dims);
     ck_assert_uint_eq(dims[0], CLASSES);
     for (size_t i = 0; i < CLASSES; i++)
@@ -370,6 +374,8 @@ START_TEST(sorted_files_are_seen_or_shuffled)
     program_free(p);
     must_say(train("sorted", folder, "--set data.validation=79"),
              "4 classes have no validation image (1, 2, 3, 4); data.shuffle = true");
+    must_say(train("sorted", folder, "-q --force --set data.validation=79"),
+             "4 classes have no validation image"); /* no progress, but a warning */
     p = train("mixed", folder, "--set data.validation=80 --set data.shuffle=true");
     ck_assert_ptr_null(strstr(p->err, "no validation image"));
     program_free(p);

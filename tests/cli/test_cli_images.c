@@ -468,6 +468,9 @@ START_TEST(what_predict_refuses)
          "predict run.h5 data/t10k-images-idx3-ubyte --labels data/train-labels-idx1-ubyte",
          {"train-labels-idx1-ubyte: 350 labels, but 60 images are given"}},
         {1,
+         "predict run.h5 one.png --labels data/t10k-labels-idx1-ubyte",
+         {"t10k-labels-idx1-ubyte: 60 labels, but 1 image is given"}},
+        {1,
          "predict run.h5 data/train-images-idx3-ubyte --labels data/t10k-labels-idx1-ubyte",
          {"60 labels for more images"}},
         {1,
@@ -475,6 +478,7 @@ START_TEST(what_predict_refuses)
          {"labels have 1"}},
     };
     support_write(support_at(place, "text.png"), "no picture", 10);
+    write_kind(support_at(place, "one.png"), GREY, test_image(set, 0), HEIGHT, WIDTH);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const program_how how = {.folder = place};
         program *p = program_run_words(&how, cases[i].words);
@@ -482,6 +486,7 @@ START_TEST(what_predict_refuses)
         program_free(p);
     }
     ck_assert_int_eq(unlink(support_at(place, "text.png")), 0);
+    ck_assert_int_eq(unlink(support_at(place, "one.png")), 0);
 }
 END_TEST
 
@@ -568,7 +573,7 @@ START_TEST(packs_a_folder)
     ck_assert_program(p, 0);
     ck_assert_str_eq(p->out, "out/idx: 40 images to train on, 8 to test, 6 x 5 x 1, 4 classes: "
                              "2, 10, B, a\n");
-    ck_assert_ptr_nonnull(strstr(p->err, "1 other files were left out"));
+    ck_assert_ptr_nonnull(strstr(p->err, "1 other file was left out"));
     program_free(p);
     ck_assert_status(inv_dataset_open(support_at(here, "out/idx"), 0.0, &packed), INV_OK);
     ck_assert_uint_eq(packed->train.count, 40);

@@ -83,6 +83,9 @@ static void open_place(void)
     put_numbers(root);
     ck_assert_int_ge(
         H5Lmove(root, "/features/r2rt", root, "/features/f\033\xfe", H5P_DEFAULT, H5P_DEFAULT), 0);
+    ck_assert_int_ge(
+        H5Ocopy(root, "/features/f\033\xfe", root, "/features/f\033\xfd", H5P_DEFAULT, H5P_DEFAULT),
+        0);
     ck_assert_int_ge(H5Fclose(root), 0);
 }
 
@@ -157,6 +160,10 @@ START_TEST(json_is_whole)
     ck_assert_str_eq(json_string_value(at(all, "title", NULL, NULL)), "line one\nline\033[1m two");
     ck_assert_str_eq(json_string_value(at(all, "features", "f\033\xef\xbf\xbd", "stale")),
                      "said\u2067to be");
+    /* two names that are the same without the bytes that are no UTF-8 */
+    ck_assert_str_eq(json_string_value(at(all, "features", "f\033\xef\xbf\xbd (2)", "stale")),
+                     "said\u2067to be");
+    ck_assert_uint_eq(json_object_size(at(all, "features", NULL, NULL)), 2);
     ck_assert(json_is_null(at(all, "network", "accuracy", NULL)));
     ck_assert_double_eq_tol(json_number_value(at(all, "seed", NULL, NULL)), 0x1p64, 0x1p37);
     const json_t *sure = at(all, "generated", "r2rt", "confidence");
