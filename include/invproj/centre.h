@@ -27,7 +27,7 @@ extern "C" {
  *
  * *found is false where there is nothing written: `to` is all ground then. INV_EINVAL for images of
  * no pixel, for lines (of one row or column, which is no picture), and where black is not below white; INV_EDATA for other
- * numbers of channels than 1 and 3; INV_ENOMEM. `to` is untouched on failure. */
+ * numbers of channels than 1 and 3, in either; INV_ENOMEM. `to` is untouched on failure. */
 INV_MUST_CHECK inv_status inv_centre_image(inv_shape given, const float *from, inv_shape wanted,
                                            const inv_pixels *pixels, float *to, bool *found);
 

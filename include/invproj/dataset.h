@@ -98,6 +98,7 @@ typedef struct inv_dataset {
     size_t empty;                      /* how many of them no image is of */
     char (*class_names)[INV_NAME_MAX]; /* of each class; NULL where there are no names */
     double low, high;                  /* least and largest pixel, before the division */
+    double size[2];                    /* of the largest pixel to train on, and to test on */
     double scale;                      /* pixels are divided by it */
     inv_pixels pixels;                 /* what comes of that */
     inv_looks looks;                   /* of some thousand of the training images */

@@ -1,5 +1,6 @@
 /* The data a session works on: where they are, how they were read, and what is said of them.
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -302,6 +303,27 @@ static void list_missing(const inv_dataset *data, char *text, size_t size)
             used += (size_t)snprintf(text + used, size - used, "%s%zu", used ? ", " : "", c);
 }
 
+#define LARGE   50.0 /* beyond which units saturate or die before they have learned */
+#define SMALL   0.05 /* below which a net hardly tells images apart */
+#define ANOTHER 4.0  /* times as large are no pixels of images that were prepared alike */
+
+/* Standardised pixels are near 1 in size, as those from 0 to 1 are; floats of 0 to 255, and bytes that are
+ * 0 and 1, are not. */
+static void note_size(const inv_dataset *data)
+{
+    const double size = data->size[0], seen = size / data->scale, test = data->size[1];
+    if (seen > LARGE || (seen > 0.0 && seen < SMALL))
+        cli_warn(
+            "          the net sees pixels of up to %.4g; with data.scale = %g, of up to 1, it "
+            "learns better",
+            seen, size);
+    if (test > ANOTHER * size || (test > 0.0 && size > ANOTHER * test))
+        cli_warn(
+            "          pixels to train on are up to %g, those to test on up to %g: prepare both "
+            "in one way",
+            size, test);
+}
+
 /* What is unusual in how they were read, or asks for another way. */
 static void note_reading(const inv_dataset *data, const cli_progress *progress)
 {
@@ -320,6 +342,7 @@ static void note_reading(const inv_dataset *data, const cli_progress *progress)
     if (data->sideways)
         cli_warn(
             "          EMNIST's images lie on their side; data.transpose = true turns them up");
+    note_size(data);
     list_missing(data, missing, sizeof missing);
     if (data->missing > 0)
         cli_warn(

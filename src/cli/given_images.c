@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/plural.h"
+#include "base/sniff.h"
 #include "cli.h"
 #include "invproj/centre.h"
 #include "invproj/fit.h"
@@ -74,22 +75,39 @@ static bool is_folder(const char *path)
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-#define FOLDERS_DEEP 32 /* that are gone into: links may lead round in circles */
+/* The folder that is being read, and those that it was come to by. */
+typedef struct trail {
+    const struct trail *from;
+    dev_t device;
+    ino_t number;
+} trail;
+
+/* Links may lead round in circles. */
+static bool has_been(const trail *from, const struct stat *info)
+{
+    for (; from; from = from->from)
+        if (from->device == info->st_dev && from->number == info->st_ino)
+            return true;
+    return false;
+}
 
 /* All pictures in a folder and those in it, by their names, in natural order. */
-static inv_status add_folder(cli_images *images, const char *folder, size_t deep)
+static inv_status add_folder(cli_images *images, const char *folder, const trail *from)
 {
     struct dirent **entries = NULL;
+    struct stat info = {0};
     const int count = scandir(folder, &entries, not_hidden, by_name);
     inv_status status = INV_OK;
-    if (count < 0)
-        return INV_ERROR(INV_EIO, "%s: %s", folder, strerror(errno));
-    for (int i = 0; i < count && status == INV_OK; i++) {
+    if (count < 0 || stat(folder, &info) != 0)
+        status = INV_ERROR(INV_EIO, "%s: %s", folder, strerror(errno));
+    const trail here = {from, info.st_dev, info.st_ino};
+    const bool again = status == INV_OK && has_been(from, &info);
+    for (int i = 0; i < count && status == INV_OK && !again; i++) {
         char *path = NULL;
         if (asprintf(&path, "%s/%s", folder, entries[i]->d_name) < 0)
             path = NULL;
         if (path && is_folder(path)) {
-            status = deep > 0 ? add_folder(images, path, deep - 1) : INV_OK;
+            status = add_folder(images, path, &here);
             free(path);
         } else if (!path || inv_image_named(path)) {
             status = add_file(images, path);
@@ -103,18 +121,36 @@ static inv_status add_folder(cli_images *images, const char *folder, size_t deep
     return status;
 }
 
-/* The names that stand on stdin, a line each. */
+/* The names that stand in a line: one or, as `find -print0` writes them, several that each end in a 0. */
+static inv_status add_line(cli_images *images, char *line, size_t length)
+{
+    inv_status status = INV_OK;
+    while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r'))
+        line[--length] = '\0';
+    for (size_t at = 0; at < length && status == INV_OK; at += strlen(line + at) + 1)
+        if (line[at])
+            status = add_file(images, strdup(line + at));
+    return status;
+}
+
+/* The names that stand on stdin. */
 static inv_status add_listed(cli_images *images)
 {
     char *line = NULL;
     size_t room = 0;
     ssize_t length = 0;
     inv_status status = INV_OK;
-    while (status == INV_OK && (length = getline(&line, &room, stdin)) >= 0) {
-        while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r'))
-            line[--length] = '\0';
-        if (length > 0)
-            status = add_file(images, strdup(line));
+    for (bool first = true; status == INV_OK && (length = getline(&line, &room, stdin)) >= 0;
+         first = false) {
+        const inv_kind *kind =
+            first ? inv_sniff((const unsigned char *)line, (size_t)length) : NULL;
+        status =
+            kind
+                ? INV_ERROR(INV_EINVAL,
+                            "-: names of files are read from stdin, one on each line, but there is "
+                            "%s; give its name",
+                            kind->what)
+                : add_line(images, line, (size_t)length);
     }
     free(line);
     return status;
@@ -125,7 +161,7 @@ static inv_status add_operand(cli_images *images, const char *operand)
     const size_t before = images->file_count;
     const bool listed = strcmp(operand, "-") == 0, folder = !listed && is_folder(operand);
     inv_status status = listed   ? add_listed(images)
-                        : folder ? add_folder(images, operand, FOLDERS_DEEP)
+                        : folder ? add_folder(images, operand, NULL)
                                  : add_file(images, strdup(operand));
     if (status == INV_OK && images->file_count == before)
         return listed ? INV_ERROR(INV_EINVAL, "-: no file is named on stdin, one on each line")
@@ -253,10 +289,12 @@ void cli_images_advise(const cli_images *images)
             used += (size_t)snprintf(text + used, sizeof text - used, "%s%zu %s", used ? "; " : "",
                                      list[i].count, list[i].what);
     if (used > 0)
-        cli_warn("of %zu %s: %s%s", images->seen, inv_plural(images->seen, "image", "images"), text,
-                 images->blank == images->seen || images->shape.height < 2
-                     ? ""
-                     : what_to_try(images->options, other_ground));
+        cli_warn(
+            "of %zu %s: %s%s", images->seen, inv_plural(images->seen, "image", "images"), text,
+            images->shape.height < 2 ? ""
+            : images->blank == images->seen
+                ? (images->options->invert ? "" : "; of ink on a transparent ground, try --invert")
+                : what_to_try(images->options, other_ground));
 }
 
 /* Fits `values`, which it may change, into a row. */

@@ -466,6 +466,19 @@ static inv_status check_frames(const cli_options *options, const cli_making *m, 
     return inv_png_check_sheet(options->frames, &sheet, n, shape);
 }
 
+void cli_making_keep_still(const cli_file *file, const inv_net *net, const char *stage,
+                           const char *at, inv_optimise_spec *spec)
+{
+    char key[2 * INV_NAME_MAX];
+    size_t point = 0;
+    snprintf(key, sizeof key, "%s.jitter", stage);
+    if (inv_config_has(file->config, key) || inv_net_point(net, at, &point) != INV_OK)
+        return; /* a point that is none is told of later */
+    const inv_shape shape = inv_net_shape(net, point);
+    if (shape.height < 2 || shape.width < 2)
+        spec->jitter = 0.0;
+}
+
 inv_status cli_making_check(const cli_file *file, const inv_net *net, const cli_making *m)
 {
     const inv_shape shape = inv_net_shape(net, 0);

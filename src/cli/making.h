@@ -17,6 +17,11 @@ typedef struct cli_making {
     const inv_sheet *sheet;
 } cli_making;
 
+/* Presets move images about; where the values at the point are none, or lines, and the experiment does
+ * not ask for it, nothing is moved. */
+void cli_making_keep_still(const cli_file *file, const inv_net *net, const char *stage,
+                           const char *at, inv_optimise_spec *spec);
+
 /* To be asked before any work: whether the images can be drawn that a net like this one, trained
  * or not, will give. */
 INV_MUST_CHECK inv_status cli_making_check(const cli_file *file, const inv_net *net,

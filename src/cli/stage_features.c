@@ -26,6 +26,8 @@ static inv_status drive_open(const cli_file *file, const inv_net *net, cli_makin
                       inv_features_fields,
                       spec,
                       &file->experiment->features_sheet};
+    cli_making_keep_still(file, net, "features", spec->driven,
+                          &file->experiment->features.optimise);
     if (status == INV_OK)
         status = inv_features_generate(spec, net, memory);
     return status == INV_OK ? cli_making_check(file, net, m) : status;

@@ -32,7 +32,7 @@ static void makings_close(makings *m)
 }
 
 /* The same classes by the preset that spec.also names. */
-static inv_status add_also(const cli_file *file, makings *m)
+static inv_status add_also(const cli_file *file, const inv_net *net, makings *m)
 {
     const inv_generate_spec *spec = &file->experiment->generate;
     void *memory = NULL;
@@ -44,6 +44,7 @@ static inv_status add_also(const cli_file *file, makings *m)
     memcpy(m->also->name, spec->also, sizeof spec->also);
     memcpy(m->also->inverse, spec->inverse, sizeof spec->inverse);
     inv_optimise_set_bounds(&m->also->optimise, strcmp(m->also->at, "input") == 0, &file->pixels);
+    cli_making_keep_still(file, net, "generate", m->also->at, &m->also->optimise);
     m->also->classes = spec->classes;
     m->also->count = spec->count;
     snprintf(m->stem, sizeof m->stem, "generated-%s", spec->also);
@@ -58,7 +59,7 @@ static inv_status makings_open(const cli_file *file, const inv_net *net, makings
     inv_status status = INV_OK;
     m->of[m->count++] = making_of(file->experiment, spec, "generated");
     if (*spec->also && !file->options->named)
-        status = add_also(file, m);
+        status = add_also(file, net, m);
     for (size_t i = 0; i < m->count && status == INV_OK; i++)
         status = cli_making_check(file, net, &m->of[i]);
     return status;
@@ -70,6 +71,9 @@ static inv_status run_generate(cli_session *session)
     makings m = {0};
     inv_status status = cli_load_net(&session->file, &session->materials);
     inv_optimise_set_bounds(&spec->optimise, strcmp(spec->at, "input") == 0, &session->file.pixels);
+    if (status == INV_OK)
+        cli_making_keep_still(&session->file, session->materials.net, "generate", spec->at,
+                              &spec->optimise);
     if (status == INV_OK && inv_generate_is_by_class(spec))
         status = cli_leave_out_empty(session->file.run, session->materials.net, "generate",
                                      &spec->classes);
@@ -91,6 +95,7 @@ static inv_status check_generate(const cli_session *session, inv_net *untrained)
     if (strcmp(spec->at, "input") != 0)
         status =
             cli_stage_need_inverse(session->file.experiment, "generate at any point but the input");
+    cli_making_keep_still(&session->file, untrained, "generate", spec->at, &spec->optimise);
     if (status == INV_OK && spec->classes.count > 0)
         status = cli_leave_out_empty(session->file.run, untrained, "generate", &spec->classes);
     if (status == INV_OK && !inv_optimise_needs_gaussians(&spec->optimise))

@@ -343,6 +343,12 @@ static inv_status check(inv_shape given, inv_shape wanted, const inv_pixels *pix
                          "nothing can be centred in images of %zu x %zu and %zu x %zu pixels: they "
                          "need two rows and columns",
                          given.height, given.width, wanted.height, wanted.width);
+    if (wanted.channels != 1 && wanted.channels != 3)
+        return INV_ERROR(
+            INV_EDATA,
+            "ink cannot be centred in images of %zu channels: only 1 (grey) and 3 (RGB) "
+            "have a colour for it",
+            wanted.channels);
     if (!(pixels->black < pixels->white))
         return INV_ERROR(INV_EINVAL, "pixels whose black is %g and whose white is %g are none",
                          pixels->black, pixels->white);

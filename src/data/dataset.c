@@ -45,7 +45,7 @@ static const struct known_data *find_known(const inv_dataset *data)
 /* ---- images ---- */
 
 /* Sees that all pixels are finite, and keeps the least and the largest. */
-static inv_status measure_images(const char *path, const inv_idx *idx, inv_dataset *data)
+static inv_status measure_images(const char *path, const inv_idx *idx, bool test, inv_dataset *data)
 {
     double low = 0.0, high = 0.0;
     const size_t pixels = idx->size / idx->dims[0];
@@ -57,6 +57,7 @@ static inv_status measure_images(const char *path, const inv_idx *idx, inv_datas
                          path, at / pixels, at % pixels);
     data->low = low < data->low ? low : data->low;
     data->high = high > data->high ? high : data->high;
+    data->size[test] = fmax(data->size[test], fmax(fabs(low), fabs(high)));
     return INV_OK;
 }
 
@@ -69,7 +70,7 @@ static inv_status read_images(inv_sources *sources, int which, const inv_data_sp
     INV_TRY(inv_sources_read(sources, which, out));
     INV_TRY(inv_images_arrange(where, spec->axes, spec->transpose, *out, &axes));
     snprintf(data->axes, sizeof data->axes, "%s", axes);
-    INV_TRY(measure_images(where, *out, data));
+    INV_TRY(measure_images(where, *out, which == INV_TEST_IMAGES, data));
 done:
     return status;
 }
@@ -112,8 +113,9 @@ static bool is_one_hot(const inv_idx *idx)
 /* *columns are those of a row, of which the first is the class. */
 static inv_status check_label_file(const char *path, const inv_idx *idx, size_t *columns)
 {
+    const bool real = idx->type == INV_IDX_FLOAT || idx->type == INV_IDX_DOUBLE;
     *columns = idx->rank == 2 ? idx->dims[1] : 1;
-    if (idx->type == INV_IDX_FLOAT || idx->type == INV_IDX_DOUBLE)
+    if (real && *columns == 1)
         return INV_ERROR(INV_EFORMAT,
                          "%s: labels are whole numbers, but these are %ss; save them as integers "
                          "(in Python, y.astype('int32'))",
@@ -123,7 +125,7 @@ static inv_status check_label_file(const char *path, const inv_idx *idx, size_t 
                          "%s: holds an array of %zu dimensions, but labels have 1, or 2 where the "
                          "class is the first of a row's numbers",
                          path, idx->rank);
-    if ((*columns != 1 && *columns != QMNIST_COLUMNS) || (*columns > 1 && is_one_hot(idx)))
+    if (real || (*columns != 1 && *columns != QMNIST_COLUMNS) || (*columns > 1 && is_one_hot(idx)))
         return INV_ERROR(INV_EFORMAT,
                          "%s: %zu numbers a label; 1 is read, or the first of QMNIST's %d; of "
                          "one-hot labels, save the classes (in Python, y.argmax(1))",

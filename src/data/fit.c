@@ -8,6 +8,8 @@
 
 #include <gsl/gsl_statistics_float.h>
 
+#include "base/plural.h"
+
 /* ---- one axis ---- */
 
 /* How cell `i` of `many` is made of the `few` or more cells that stood there before: `n` of them,
@@ -127,9 +129,9 @@ inv_status inv_fit_image(inv_shape given, const float *from, inv_shape wanted, f
     inv_status status = INV_OK;
     if (a != b && !(a == 1 && b == 3) && !(a == 3 && b == 1))
         return INV_ERROR(INV_EDATA,
-                         "images of %zu channels cannot be made to have %zu: only 1 (grey) and 3 "
+                         "images of %zu %s cannot be made to have %zu: only 1 (grey) and 3 "
                          "(RGB) stand for each other",
-                         a, b);
+                         a, inv_plural(a, "channel", "channels"), b);
     INV_TRY(inv_calloc(given.height * inner.width, a * sizeof(float), "an image", &narrow));
     INV_TRY(resize_axis(from, given.height, given.width, a, inner.width, narrow));
     INV_TRY(inv_calloc(inner.height * inner.width, a * sizeof(float), "an image", &small));

@@ -338,6 +338,15 @@ static bool dims_product(const inv_idx *idx, size_t *product, size_t *bytes)
     return !__builtin_mul_overflow(*product, inv_idx_type_size(idx->type), bytes);
 }
 
+static inv_status unknown_type(const source *s, const unsigned char *magic)
+{
+    return INV_ERROR(INV_EFORMAT,
+                     "%s: IDX elements of type 0x%02x, which the format does not know (0x08 "
+                     "unsigned byte, 0x09 signed byte, 0x0b, 0x0c integers, 0x0d float, 0x0e "
+                     "double)",
+                     s->path, magic[2]);
+}
+
 /* Reads on, past the four bytes of `magic`, to say what it is that is no IDX file. */
 static inv_status not_idx(source *s, const unsigned char *magic)
 {
@@ -352,6 +361,8 @@ static inv_status not_idx(source *s, const unsigned char *magic)
     if (kind)
         return INV_ERROR(INV_EFORMAT, "%s: %snot an IDX file but %s; %s", s->path, unpacked,
                          kind->what, kind->remedy);
+    if (magic[0] == 0 && magic[1] == 0)
+        return unknown_type(s, magic);
     return INV_ERROR(INV_EFORMAT, "%s: %snot an IDX file: it begins with %02x %02x, not 00 00",
                      s->path, unpacked, magic[0], magic[1]);
 }
@@ -370,14 +381,10 @@ static inv_status check_magic(source *s, const unsigned char *magic)
                          "%s: its header is little-endian; IDX files are big-endian: in Python, "
                          "write it with struct.pack('>...') and the elements as '>i4' or '>f4'",
                          s->path);
-    if (magic[0] != 0 || magic[1] != 0)
+    if (magic[0] != 0 || magic[1] != 0 || (magic[2] == 0 && magic[3] != 0)) /* a size, as of HEIC */
         return not_idx(s, magic);
     if (!find_type(magic[2]))
-        return INV_ERROR(INV_EFORMAT,
-                         "%s: IDX elements of type 0x%02x, which the format does not know (0x08 "
-                         "unsigned byte, 0x09 signed byte, 0x0b, 0x0c integers, 0x0d float, 0x0e "
-                         "double)",
-                         s->path, magic[2]);
+        return unknown_type(s, magic);
     if (magic[3] < 1 || magic[3] > INV_IDX_RANK_MAX)
         return INV_ERROR(INV_EFORMAT, "%s: an IDX array of %d dimensions; 1 to %d are read",
                          s->path, magic[3], INV_IDX_RANK_MAX);

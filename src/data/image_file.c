@@ -72,6 +72,9 @@ inv_status inv_image_read(const char *path, float ground, inv_shape *shape, floa
     else if (kind)
         status = INV_ERROR(INV_EFORMAT, "%s: neither PNG nor JPEG but %s: %s", path, kind->what,
                            kind->remedy);
+    else if (size == 0)
+        status =
+            INV_ERROR(INV_EFORMAT, "%s: truncated to nothing; copy or download it again", path);
     else
         status = INV_ERROR(INV_EFORMAT, "%s: neither a PNG nor a JPEG file", path);
     free(bytes);

@@ -119,8 +119,8 @@ static bool begin(struct jpeg_decompress_struct *jpeg, trouble *t, const unsigne
     jpeg_save_markers(jpeg, EXIF_MARKER, 0xffff);
     jpeg_mem_src(jpeg, bytes, size);
     jpeg_read_header(jpeg, TRUE);
-    if (jpeg->num_components > 3) {
-        snprintf(t->message, sizeof t->message, "four colours (CMYK): save it as RGB");
+    if (jpeg->num_components > 3) { /* nobody has said of what colours: there is no message */
+        t->message[0] = '\0';
         return false;
     }
     jpeg->out_color_space = jpeg->num_components == 1 ? JCS_GRAYSCALE : JCS_RGB;
@@ -151,7 +151,9 @@ static bool read_rows(struct jpeg_decompress_struct *jpeg, trouble *t, unsigned 
 
 static inv_status damaged(const char *path, const trouble *t)
 {
-    return INV_ERROR(INV_EFORMAT, "%s: damaged JPEG file: %s", path, t->message);
+    return *t->message ? INV_ERROR(INV_EFORMAT, "%s: damaged JPEG file: %s", path, t->message)
+                       : INV_ERROR(INV_EFORMAT,
+                                   "%s: a JPEG file of four colours (CMYK); save it as RGB", path);
 }
 
 static inv_status decode(const char *path, struct jpeg_decompress_struct *jpeg, trouble *t,

@@ -136,19 +136,28 @@ static inv_status list_class(inv_pack *pack, const char *folder, size_t label, i
 {
     struct dirent **entries = NULL;
     int count = 0;
+    size_t folders = 0;
     const size_t before = pack->report.images;
     inv_status status = INV_OK;
     INV_TRY(list_folder(folder, &entries, &count));
     for (int i = 0; i < count; i++) {
         char *path = NULL;
         INV_TRY(join(folder, entries[i]->d_name, &path));
-        if (inv_image_named(path) && !is_folder(path)) {
+        const bool is_one = is_folder(path);
+        folders += is_one;
+        if (inv_image_named(path) && !is_one) {
             INV_TRY(add_item(pack, path, label, part));
         } else {
             pack->report.skipped++;
             free(path);
         }
     }
+    if (pack->report.images == before && folders > 0)
+        INV_FAIL(
+            INV_EDATA,
+            "%s: holds no PNG or JPEG file, but folders; where each is a class, give this folder; "
+            "where it is a part, let there be train and test, or valid, and no other",
+            folder);
     if (pack->report.images == before)
         INV_FAIL(INV_EDATA, "%s: holds no PNG or JPEG file; remove the folder or fill it", folder);
 done:
@@ -205,16 +214,17 @@ static inv_status list_part(inv_pack *pack, const char *folder, int part)
     }
     if (pack->report.classes < 2)
         INV_FAIL(INV_EDATA,
-                 "%s: holds %zu folders; one for each class is needed, with its pictures in it, "
+                 "%s: holds %zu %s; one for each class is needed, with its pictures in it, "
                  "and at least two classes are needed",
-                 folder, pack->report.classes);
+                 folder, pack->report.classes,
+                 inv_plural(pack->report.classes, "folder", "folders"));
 done:
     free(path);
     free_entries(entries, count);
     return status;
 }
 
-/* What people call the folders of parts, in any case and perhaps with "-images" behind it. */
+/* What people call the folders of parts, in any case and perhaps with "-images" or the like behind it. */
 static const char *const part_names[PARTS][4] = {[TRAIN] = {"train", "training"},
                                                  [TEST] = {"test", "testing"},
                                                  [VALIDATION] = {"valid", "validation", "val"}};
@@ -222,10 +232,13 @@ static const char *const part_names[PARTS][4] = {[TRAIN] = {"train", "training"}
 /* The part that a folder of that name is of; PARTS: none. */
 static int part_named(const char *name)
 {
-    size_t length = strlen(name);
-    if (length > 7 && strchr("-_ ", name[length - 7]) &&
-        strcasecmp(name + length - 6, "images") == 0)
-        length -= 7;
+    static const char *const behind[] = {"images", "set", "data"};
+    size_t length = strcspn(name, "-_ ");
+    bool is_known = name[length] == '\0';
+    for (size_t i = 0; !is_known && i < sizeof behind / sizeof *behind; i++)
+        is_known = strcasecmp(name + length + 1, behind[i]) == 0;
+    if (!is_known)
+        return PARTS;
     for (int part = TRAIN; part < PARTS; part++)
         for (size_t i = 0; part_names[part][i]; i++)
             if (strlen(part_names[part][i]) == length &&

@@ -190,9 +190,10 @@ inv_status inv_exemplars_find(const inv_exemplars_spec *spec, const inv_net *net
     INV_TRY(find_objective(&s, &choices));
     INV_TRY(inv_encode_check(net, part));
     if (part->count < spec->count)
-        INV_FAIL(INV_EDATA, "exemplars.count: %zu, but there %s %zu %s", spec->count,
-                 inv_plural(part->count, "is", "are"), part->count,
-                 inv_plural(part->count, "image", "images"));
+        INV_FAIL(INV_EDATA,
+                 "exemplars.count: %zu, but there %s %zu %s; make it smaller, as with --count %zu",
+                 spec->count, inv_plural(part->count, "is", "are"), part->count,
+                 inv_plural(part->count, "image", "images"), part->count);
     INV_TRY(choose_rows(&s, choices, out));
     INV_TRY(search_open(&s, choices, part, out));
     look_through(&s, part, out);

@@ -38,6 +38,13 @@ START_TEST(knows_kinds_by_their_first_bytes)
         {"\xff\xd8\xff\xe1", 4, "a JPEG picture"},
         {"RIFF\40\0\0\0WEBPVP8 ", 16, "a WebP picture"},
         {"\0\0\0\30ftypheic", 12, "a HEIC picture"},
+        {"\0\0\0\34ftypheix", 12, "a HEIC picture"},
+        {"\0\0\0\44ftypmif1", 12, "a HEIC picture"},
+        {"\0\0\0\40ftypavif", 12, "an AVIF picture"},
+        {"\0\0\0\40ftypisom", 12, "a video"},
+        {"\x89PNG\r\n", 6, "a PNG picture"},
+        {"\x89PNG\n\x1a\n", 7, "a PNG picture that was spoilt, as if it were text"},
+        {"<svg xmlns=", 11, "an SVG drawing"},
         {"\x80\4\x95", 3, "a Python pickle"},
         {"\xff\xfe"
          "a\0",

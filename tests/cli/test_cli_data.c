@@ -442,6 +442,44 @@ START_TEST(numpy_archives_are_data)
 }
 END_TEST
 
+/* Images of one line, whose pixels are 0 and 2: nothing is moved, and every command does its work. */
+START_TEST(lines_are_images_too)
+{
+    const size_t line = (size_t)HEIGHT * WIDTH;
+    char folder[512], run[512];
+    snprintf(folder, sizeof folder, "%s", make_folder("lines"));
+    snprintf(run, sizeof run, "%s/lines.h5", place);
+    for (int part = 0; part < 2; part++) {
+        const inv_part *p = part_of(part);
+        unsigned char *bytes = malloc(p->count * line);
+        ck_assert_ptr_nonnull(bytes);
+        for (size_t i = 0; i < p->count * line; i++)
+            bytes[i] = ((const unsigned char *)p->images)[i] > 127 ? (part ? 100 : 2) : 0;
+        write_array(folder, files[2 * part], 2, (const size_t[]){p->count, line}, bytes);
+        free(bytes);
+    }
+    write_labels(folder, 0);
+    program *p = train("lines", folder, "-q");
+    ck_assert_program(p, 0);
+    ck_assert_str_eq(
+        p->err,
+        "          the net sees pixels of up to 0.007843; with data.scale = 2, of up to 1, it "
+        "learns better\n"
+        "          pixels to train on are up to 2, those to test on up to 100: prepare both in "
+        "one way\n");
+    program_free(p);
+    program_must_work(
+        program_run(NULL, "generate %s --data %s -q --preset recommended", run, folder));
+    program_must_work(program_run(NULL, "features %s --data %s -q --layer hidden", run, folder));
+    p = program_run(NULL, "generate %s --data %s --set generate.jitter=1.0", run, folder);
+    ck_assert_fails(p, 2, "jitter, turn, zoom and blur apply to images");
+    program_free(p);
+    p = program_run(NULL, "exemplars %s --data %s --count 1000", run, folder);
+    ck_assert_fails(p, 1, "make it smaller, as with --count 400");
+    program_free(p);
+}
+END_TEST
+
 START_TEST(a_stem_chooses_the_set)
 {
     char folder[512];
@@ -602,6 +640,7 @@ Suite *cli_data_suite(void)
     tcase_add_test(tests, a_class_of_one_image_is_made);
     tcase_add_test(tests, sorted_files_are_seen_or_shuffled);
     tcase_add_test(tests, numpy_archives_are_data);
+    tcase_add_test(tests, lines_are_images_too);
     tcase_add_test(tests, a_stem_chooses_the_set);
     tcase_add_test(tests, classes_are_called_by_name);
     tcase_add_test(tests, digits_on_their_side);

@@ -448,6 +448,70 @@ START_TEST(a_range_of_its_own)
 }
 END_TEST
 
+/* $place/names, with two pictures and links that lead nowhere new; stdin names the same. */
+START_TEST(folders_and_lists_of_pictures)
+{
+    static const struct {
+        const char *listing;
+        int code;
+        size_t lines;
+        const char *says;
+    } cases[] = {
+        {"printf 'one.png\\0in/two 2.png\\0'", 0, 3, ""}, /* as find -print0 */
+        {"printf 'one.png\\n\\nin/two 2.png\\r\\n'", 0, 3, ""},
+        {"printf 'in/two 2.png'", 0, 2, ""},
+        {"cat one.png", 2, 0,
+         "names of files are read from stdin, one on each line, but there is a PNG"},
+        {"true", 2, 0, "no file is named on stdin"},
+    };
+    char *here = support_folder();
+    ck_assert_int_eq(mkdir(support_at(here, "in"), 0755), 0);
+    write_kind(support_at(here, "one.png"), GREY, test_image(set, 0), HEIGHT, WIDTH);
+    write_kind(support_at(here, "in/two 2.png"), GREY, test_image(set, 1), HEIGHT, WIDTH);
+    write_kind(support_at(here, "in/._one.png"), GREY, test_image(set, 1), HEIGHT, WIDTH);
+    ck_assert_int_eq(symlink("..", support_at(here, "in/again")), 0);
+    program *p = program_run(NULL, "predict %s %s", run, here);
+    ck_assert_program(p, 0);
+    ck_assert_uint_eq(program_lines(p->out), 3); /* each once */
+    program_free(p);
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
+        char command[256], program_path[4096];
+        const char *given = getenv("INVPROJ") ? getenv("INVPROJ") : "build/invproj";
+        ck_assert_ptr_nonnull(realpath(given, program_path));
+        snprintf(command, sizeof command, "%s | \"$0\" predict \"$1\" -", cases[k].listing);
+        p = program_run(&(program_how){.path = "sh", .folder = here}, "-c %s %s %s", command,
+                        program_path, run);
+        ck_assert_program(p, cases[k].code);
+        ck_assert_uint_eq(program_lines(p->out), cases[k].lines);
+        ck_assert_ptr_nonnull(strstr(p->err, cases[k].says));
+        program_free(p);
+    }
+    support_remove(here);
+}
+END_TEST
+
+/* Black ink on a transparent ground cannot be seen on a dark one; and what a phone saves is no IDX file. */
+START_TEST(what_cannot_be_seen_is_said)
+{
+    char *here = support_folder();
+    unsigned char black[HEIGHT * WIDTH] = {0};
+    write_kind(support_at(here, "black.png"), GREY, black, HEIGHT, WIDTH);
+    program *p = program_run(NULL, "predict %s %s", run, support_at(here, "black.png"));
+    ck_assert_program(p, 0);
+    ck_assert_str_eq(p->err, "of 1 image: 1 blank; of ink on a transparent ground, try --invert\n");
+    program_free(p);
+    p = program_run(NULL, "predict %s %s --invert", run, support_at(here, "black.png"));
+    ck_assert_program(p, 0);
+    ck_assert_str_eq(p->err, "of 1 image: 1 blank\n");
+    program_free(p);
+    support_write(support_at(here, "x.heic"), "\0\0\0\30ftypheic\0\0\0\0mif1heic", 24);
+    p = program_run(NULL, "predict %s %s", run, support_at(here, "x.heic"));
+    ck_assert_fails(p, 1, "x.heic: not an IDX file but a HEIC picture; save it as PNG");
+    program_free(p);
+    support_remove(here);
+}
+END_TEST
+
 START_TEST(what_predict_refuses)
 {
     static const struct {
@@ -802,8 +866,9 @@ START_TEST(parts_have_their_names)
 {
     static const char *const names[][3] = {{"Train", "Test", "Valid"},
                                            {"training", "testing", "validation"},
-                                           {"train-images", "test_images", "VAL-images"}};
-    for (size_t k = 0; k < 3; k++) {
+                                           {"train-images", "test_images", "VAL-images"},
+                                           {"training_set", "Test data", "val set"}};
+    for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
         char *here = support_folder(), path[64];
         inv_dataset *packed = NULL;
         ck_assert_int_eq(mkdir(support_at(here, "in"), 0755), 0);
@@ -822,6 +887,30 @@ START_TEST(parts_have_their_names)
         inv_dataset_free(packed);
         support_remove(here);
     }
+}
+END_TEST
+
+/* Photographs as they come make large nets, which is said. */
+START_TEST(large_images_are_said)
+{
+    char *here = support_folder();
+    static const unsigned char grey[257 * 256];
+    png_image image = {
+        .version = PNG_IMAGE_VERSION, .width = 256, .height = 257, .format = PNG_FORMAT_GRAY};
+    write_folder(support_at(here, "in"), classes, 2, 1, 2, 2);
+    for (int c = 0; c < 2; c++)
+        ck_assert(png_image_write_to_file(
+            &image, support_at(here, c ? "in/10/0.png" : "in/2/0.png"), 0, grey, 0, NULL));
+    program *p = pack_here(here, "pack in -o out --test 0");
+    ck_assert_program(p, 0);
+    ck_assert_ptr_nonnull(
+        strstr(p->err, "images of 257 x 256 pixels make nets large and slow; --size"));
+    program_free(p);
+    p = pack_here(here, "pack in -o small --test 0 --size 256x256");
+    ck_assert_program(p, 0);
+    ck_assert_str_eq(p->err, "");
+    program_free(p);
+    support_remove(here);
 }
 END_TEST
 
@@ -882,7 +971,10 @@ START_TEST(what_pack_refuses)
         {1, "pack in -o in/10/0.png", {"Not a directory"}},
         {1, "pack in/10 -o out", {"in/10: holds 0 folders", "one for each class"}},
         {1, "pack empty -o out", {"empty/a: holds no PNG or JPEG file"}},
-        {1, "pack one -o out", {"one: holds 1 folders"}},
+        {1, "pack one -o out", {"one: holds 1 folder;"}},
+        {1,
+         "pack deep -o out",
+         {"deep/in: holds no PNG or JPEG file, but folders", "train and test"}},
         {1, "pack named -o out", {"a class name is 1 to 63 bytes", "rename the folder"}},
     };
     char *here = support_folder();
@@ -891,6 +983,8 @@ START_TEST(what_pack_refuses)
     write_folder(support_at(here, "one"), classes, 1, 2, 2, 2);
     write_folder(support_at(here, "empty"), classes, 4, 1, 2, 2);
     ck_assert_int_eq(unlink(support_at(here, "empty/a/0.png")), 0);
+    ck_assert_int_eq(mkdir(support_at(here, "deep"), 0755), 0);
+    write_folder(support_at(here, "deep/in"), classes, 4, 1, 2, 2);
     write_folder(support_at(here, "named"), classes, 4, 1, 2, 2);
     ck_assert_int_eq(rename(support_at(here, "named/a"), support_at(here, "named/\xff")), 0);
     char *before = program_snapshot(here);
@@ -1027,6 +1121,8 @@ Suite *cli_images_suite(void)
     tcase_add_test(predict, other_types_are_read_alike);
     tcase_add_test(predict, a_net_of_floats_reads_bytes);
     tcase_add_loop_test(predict, a_range_of_its_own, 0, (int)(sizeof ranges / sizeof *ranges));
+    tcase_add_test(predict, folders_and_lists_of_pictures);
+    tcase_add_test(predict, what_cannot_be_seen_is_said);
     tcase_add_test(predict, what_predict_refuses);
     tcase_add_test(predict, from_pictures_to_classes);
     tcase_add_test(predict, project_fits_images_too);
@@ -1038,6 +1134,7 @@ Suite *cli_images_suite(void)
     tcase_add_test(pack, packs_a_divided_folder);
     tcase_add_test(pack, broken_files_are_listed_or_left_out);
     tcase_add_test(pack, parts_have_their_names);
+    tcase_add_test(pack, large_images_are_said);
     tcase_add_test(pack, there_may_be_no_test_part);
     tcase_add_test(pack, packs_colours_and_sizes);
     tcase_add_test(pack, packs_many_classes);

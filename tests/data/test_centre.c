@@ -301,7 +301,8 @@ END_TEST
 START_TEST(what_cannot_be_centred_is_refused)
 {
     const inv_pixels pixels = {0.0, 1.0, 0.0}, none = {1.0, 1.0, 1.0};
-    const inv_shape good = {5, 4, 1}, line = {1, 20, 1}, column = {20, 1, 1}, many = {2, 2, 5};
+    const inv_shape good = {5, 4, 1}, line = {1, 20, 1}, column = {20, 1, 1}, many = {2, 2, 5},
+                    two = {5, 2, 2};
     float from[20] = {0.5f}, to[20] = {7.25f};
     bool found = false;
     ck_assert_status(inv_centre_image(line, from, good, &pixels, to, &found), INV_EINVAL);
@@ -310,6 +311,8 @@ START_TEST(what_cannot_be_centred_is_refused)
     ck_assert_status(inv_centre_image(good, from, good, &none, to, &found), INV_EINVAL);
     ck_assert_message_has("black is 1");
     ck_assert_status(inv_centre_image(many, from, good, &pixels, to, &found), INV_EDATA);
+    ck_assert_status(inv_centre_image(good, from, two, &pixels, to, &found), INV_EDATA);
+    ck_assert_message_has("images of 2 channels");
     ck_assert_float_eq(to[0], 7.25f);
 }
 END_TEST

@@ -472,6 +472,11 @@ START_TEST(refuses_labels_of_other_columns)
         labels[8 * i + i % 8] = 1;
     write_idx(train_labels, INV_IDX_INT, 2, (const size_t[]){TRAIN, 8}, labels);
     assert_rejected(INV_EFORMAT, "of one-hot labels, save the classes (in Python, y.argmax(1))");
+    float as_floats[TRAIN * 8]; /* as Keras's to_categorical makes them */
+    for (size_t i = 0; i < (size_t)TRAIN * 8; i++)
+        as_floats[i] = (float)labels[i];
+    write_idx(train_labels, INV_IDX_FLOAT, 2, (const size_t[]){TRAIN, 8}, as_floats);
+    assert_rejected(INV_EFORMAT, "of one-hot labels, save the classes (in Python, y.argmax(1))");
 }
 END_TEST
 

@@ -202,7 +202,9 @@ START_TEST(what_is_none_is_refused)
     }
     free(bytes);
     write_jpeg(path, 4, 0, false);
-    assert_refused(path, INV_EFORMAT, "CMYK");
+    assert_refused(path, INV_EFORMAT, "a JPEG file of four colours (CMYK); save it as RGB");
+    support_write(path, "", 0);
+    assert_refused(path, INV_EFORMAT, "truncated to nothing");
     support_write(path, "GIF89a.............", 19);
     assert_refused(path, INV_EFORMAT, "neither PNG nor JPEG but a GIF picture: save it as PNG");
     support_write(path, "plain words", 11);
