@@ -228,6 +228,17 @@ static bool is_row(inv_shape given, inv_shape wanted)
 
 #define CONTRAST_MIN 0.1 /* of black to white: an image with less is blank */
 
+/* Whether ink is darker where the net knows it lighter, or the other way round. --centre takes the ground
+ * away, however bright it is: there, what counts is on which side of it the ink lies. */
+static bool has_other_ground(const cli_images *images, double low, double high, double ground)
+{
+    const inv_pixels *p = &images->pixels;
+    const bool on_dark = p->ground < (p->black + p->white) / 2;
+    if (images->options->centre)
+        return on_dark ? ground > (low + high) / 2 : ground < (low + high) / 2;
+    return fabs(ground - p->ground) > (p->white - p->black) / 2;
+}
+
 /* Counts what is unusual of an image, as it was given and as a row. */
 static inv_status judge(cli_images *images, inv_shape given, const float *values, const float *row)
 {
@@ -245,7 +256,7 @@ static inv_status judge(cli_images *images, inv_shape given, const float *values
     images->seen++;
     if (high - low < CONTRAST_MIN * span)
         images->blank++;
-    else if (fabs(ground - pixels->ground) > span / 2)
+    else if (has_other_ground(images, low, high, ground))
         images->ground++;
     else if (inv_look_at(images->shape, row, pixels, look) && !inv_looks_hold(&images->looks, look))
         images->unlike++;

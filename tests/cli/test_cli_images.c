@@ -504,6 +504,20 @@ START_TEST(what_cannot_be_seen_is_said)
     ck_assert_program(p, 0);
     ck_assert_str_eq(p->err, "of 1 image: 1 blank\n");
     program_free(p);
+    unsigned char
+        dim[40 * 40]; /* dark paper, darker ink: after --invert, still brighter than black */
+    for (int i = 0; i < 40 * 40; i++)
+        dim[i] = i / 40 > 10 && i / 40 < 30 && i % 40 > 17 && i % 40 < 22 ? 10 : 100;
+    png_image image = {
+        .version = PNG_IMAGE_VERSION, .width = 40, .height = 40, .format = PNG_FORMAT_GRAY};
+    ck_assert(png_image_write_to_file(&image, support_at(here, "dim.png"), 0, dim, 0, NULL));
+    for (int invert = 0; invert < 2; invert++) {
+        p = program_run(NULL, invert ? "predict %s %s --centre --invert" : "predict %s %s --centre",
+                        run, support_at(here, "dim.png"));
+        ck_assert_program(p, 0);
+        ck_assert((strstr(p->err, "on a light ground") != NULL) == !invert);
+        program_free(p);
+    }
     support_write(support_at(here, "x.heic"), "\0\0\0\30ftypheic\0\0\0\0mif1heic", 24);
     p = program_run(NULL, "predict %s %s", run, support_at(here, "x.heic"));
     ck_assert_fails(p, 1, "x.heic: not an IDX file but a HEIC picture; save it as PNG");
