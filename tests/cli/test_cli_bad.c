@@ -94,7 +94,7 @@ static const struct damage {
     size_t gzip_keep, gzip_change;
     const char *says[4]; /* NULL at the end */
 } damages[] = {
-    {TRAIN_IMAGES, 0, 4, "\x89PNG", .says = {TRAIN_IMAGES, "not an IDX file", "89 50"}},
+    {TRAIN_IMAGES, 0, 4, "\x89QNG", .says = {TRAIN_IMAGES, "not an IDX file", "89 51"}},
     {TEST_LABELS, 0, 4, "\x89PNG", .says = {TEST_LABELS, "not an IDX file"}},
     {TRAIN_IMAGES, 2, 1, "\x0a", .says = {TRAIN_IMAGES, "0x0a", "unsigned byte"}},
     {TRAIN_IMAGES, 2, 1, "\x0d", .says = {TRAIN_IMAGES, "9 x 7 floats, more than"}},
