@@ -282,6 +282,7 @@ static void a_whole_run(void)
     short_run(grey, place);
     MUST("exemplars", "run.h5", grey, "");
     MUST("exemplars", "run.h5", grey, "--layer hidden2 --name units");
+    MUST("filters", "run.h5", grey, "");
     MUST("features", "run.h5", grey, "--layer hidden1 --name driven --steps 5");
     MUST("generate", "run.h5", grey, "--preset recommended --steps 5 --name pixels --count 2");
     MUST("generate", "run.h5", grey, "--name match --targets 0-3 --steps 5");
