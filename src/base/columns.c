@@ -2,6 +2,7 @@
 #include "base/columns.h"
 
 #include <locale.h>
+#include <stdbool.h>
 #include <string.h>
 #include <wchar.h>
 
@@ -15,8 +16,17 @@ static int width_of(uint32_t point)
     return width < 0 ? 1 : width;
 }
 
+static bool is_ascii(const char *text)
+{
+    while (*text && !((unsigned char)*text & 0x80))
+        text++;
+    return !*text;
+}
+
 int inv_text_width(const char *text)
 {
+    if (is_ascii(text)) /* which needs no locale */
+        return (int)strlen(text);
     locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
     locale_t before = uselocale(utf8); /* (locale_t)0, where there is none, changes nothing */
     size_t left = strlen(text);
