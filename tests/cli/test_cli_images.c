@@ -257,6 +257,51 @@ START_TEST(accuracy_is_that_of_training)
 }
 END_TEST
 
+/* Takes the last number off a line. */
+static double last_number(char *line)
+{
+    char *space = strrchr(line, ' ');
+    ck_assert_ptr_nonnull(space);
+    const double number = strtod(space, NULL);
+    while (space > line && space[-1] == ' ')
+        space--;
+    *space = 0;
+    return number;
+}
+
+/* The line of a class in the table: its images, what part of them is right, and for which they are
+ * taken. */
+START_TEST(each_class_has_its_line)
+{
+    double all = 0.0, right = 0.0;
+    program *p = program_run(NULL,
+                             "predict %s %s/t10k-images-idx3-ubyte "
+                             "--labels %s/t10k-labels-idx1-ubyte",
+                             run, data, data);
+    ck_assert_program(p, 0);
+    char *rest = strstr(p->out, "  images     right  taken for");
+    ck_assert_ptr_nonnull(rest);
+    (void)strsep(&rest, "\n");
+    for (size_t c = 0; c < CLASSES; c++) {
+        char *line = strsep(&rest, "\n");
+        double taken[CLASSES], sum = 0.0, labels = 0.0;
+        for (size_t k = CLASSES; k-- > 0;)
+            sum += taken[k] = last_number(line);
+        const double part = last_number(line), images = last_number(line);
+        for (size_t i = 0; i < TEST; i++)
+            labels += set->test.labels[i] == c;
+        ck_assert_double_eq(sum, images);
+        ck_assert_double_eq(images, labels);
+        ck_assert_double_eq_tol(part, taken[c] / images, 5.1e-5);
+        all += images;
+        right += taken[c];
+    }
+    ck_assert_double_eq(all, TEST);
+    ck_assert_double_eq_tol(right / TEST, hdf5_number(run, "/network", "accuracy"), 1e-9);
+    program_free(p);
+}
+END_TEST
+
 START_TEST(classes_have_their_names)
 {
     program *p = program_run(NULL, "predict %s %s/t10k-images-idx3-ubyte --top 5", run, data);
@@ -1130,6 +1175,7 @@ Suite *cli_images_suite(void)
     tcase_set_timeout(predict, 120);
     tcase_add_test(predict, every_kind_is_the_same_image);
     tcase_add_test(predict, accuracy_is_that_of_training);
+    tcase_add_test(predict, each_class_has_its_line);
     tcase_add_test(predict, classes_have_their_names);
     tcase_add_test(predict, older_files_are_read);
     tcase_add_test(predict, other_types_are_read_alike);

@@ -3,6 +3,7 @@
  * libpng.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "data/font.h"
 #include "invproj/png.h"
 
 #include <check.h>
@@ -538,6 +539,40 @@ static void assert_refused(const char *path, inv_status expected)
     ck_assert_message_has(path);
 }
 
+/* Each dot of each letter, white, where it belongs: below the tile, a row further down. */
+START_TEST(captions_are_the_letters_of_the_font)
+{
+    enum { IMAGE_ROWS = 12, IMAGE_COLUMNS = 30, LETTERS = 2 };
+    static const char *const caption[] = {"8g"};
+    const inv_sheet sheet = {
+        .columns = 1, .zoom = 1, .scaling = INV_SCALING_FIXED, .high = 1.0, .captions = caption};
+    float image[IMAGE_ROWS * IMAGE_COLUMNS] = {0.5f}, *values = NULL;
+    inv_shape shape = {0};
+    size_t dots = 0, white = 0;
+    char *path = in_folder("letters.png");
+    ck_assert_status(inv_png_write_sheet(path, &sheet, image, 1,
+                                         (inv_shape){IMAGE_ROWS, IMAGE_COLUMNS, 1}, NULL, 0),
+                     INV_OK);
+    ck_assert_status(inv_png_read(path, 0.0f, &shape, &values), INV_OK);
+    ck_assert_uint_eq(shape.width, IMAGE_COLUMNS);
+    for (size_t row = 0; row < INV_FONT_HEIGHT; row++)
+        for (size_t x = 0; x < LETTERS * (INV_FONT_WIDTH + 1); x++) {
+            const size_t column = x % (INV_FONT_WIDTH + 1);
+            const bool dot = column < INV_FONT_WIDTH &&
+                             inv_font_dot(caption[0][x / (INV_FONT_WIDTH + 1)], row, column);
+            ck_assert_msg((values[(IMAGE_ROWS + 1 + row) * IMAGE_COLUMNS + x] == 1.0f) == dot,
+                          "row %zu, column %zu", row, x);
+            dots += dot;
+        }
+    for (size_t i = (size_t)IMAGE_ROWS * IMAGE_COLUMNS; i < shape.height * shape.width; i++)
+        white += values[i] == 1.0f;
+    ck_assert_uint_gt(dots, 20);
+    ck_assert_uint_eq(white, dots);
+    free(values);
+    free(path);
+}
+END_TEST
+
 /* A character that the letters of sheets lack has one mark, of however many bytes it is. */
 START_TEST(a_character_has_one_mark)
 {
@@ -830,6 +865,7 @@ Suite *png_suite(void)
     tcase_add_checked_fixture(read, setup, teardown);
     tcase_set_timeout(read, 60);
     tcase_add_loop_test(read, grey_is_read, 0, 2);
+    tcase_add_test(read, captions_are_the_letters_of_the_font);
     tcase_add_test(read, a_character_has_one_mark);
     tcase_add_test(read, rgb_is_read);
     tcase_add_test(read, alpha_is_laid_over_black);
