@@ -67,8 +67,7 @@ static void wait_without_spinning(char **argv)
         execv("/proc/self/exe", argv);
 }
 
-/* In each test's own process: what OpenMP has begun before a fork is lost behind it, and clang's leak
- * sanitizer looks up the name of every such block. */
+/* In each test's own process: what OpenMP has begun before a fork is lost behind it. */
 static void use_two_threads(void)
 {
     inv_threads_set(2);

@@ -14,7 +14,7 @@ if [ "$1" = --can ]; then
 fi
 folder=$1 seconds=$2
 shift 2
-export LSAN_OPTIONS="suppressions='$PWD/tests/leaks.txt':print_suppressions=0"
+export LSAN_OPTIONS="suppressions='$PWD/tests/fuzz/leaks.txt':print_suppressions=0"
 mkdir -p "$folder/found"
 
 # One fuzzer to its end: a line of how it went.
