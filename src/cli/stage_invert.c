@@ -37,7 +37,8 @@ static inv_status check_earlier(cli_file *file, const char *path)
     inv_config *before = NULL, *after = NULL;
     inv_status status = INV_OK;
     INV_TRY(inv_run_text(file->run, path, "settings", &kept));
-    INV_TRY(inv_run_size(file->run, path, "step", &steps));
+    if (inv_run_has_attribute(file->run, path, "step")) /* else it was found at one go */
+        INV_TRY(inv_run_size(file->run, path, "step", &steps));
     INV_TRY(cli_settings(inv_inverse_fields, spec, &now));
     INV_TRY(inv_config_read_json(file->path, kept, &before));
     INV_TRY(cli_former_kind(before, "kind"));

@@ -403,6 +403,28 @@ START_TEST(published_figures_stand_beside_what_they_are_about)
 }
 END_TEST
 
+/* It is found again, the same to the bit, and other settings are refused. */
+START_TEST(an_inverse_found_at_one_go_resumes)
+{
+    size_t dims[4];
+    char *here = support_folder(), *file = copy_run(here);
+    program_must_work(program_run(NULL, "invert %s --kind ridge -q --data %s", file, data));
+    double *first = hdf5_values(file, "/inverse/ridge/pixels/kernel", dims);
+    program_must_work(
+        program_run(NULL, "invert %s --kind ridge -q --resume --data %s", file, data));
+    double *again = hdf5_values(file, "/inverse/ridge/pixels/kernel", dims);
+    ck_assert_mem_eq(first, again, dims[0] * dims[1] * sizeof *first);
+    program *p = program_run(
+        NULL, "invert %s --kind ridge -q --resume --set inverse.penalty=0.5 --data %s", file, data);
+    ck_assert_fails(p, 2, "inverse.penalty");
+    program_free(p);
+    free(first);
+    free(again);
+    free(file);
+    support_remove(here);
+}
+END_TEST
+
 START_TEST(classes_are_those_asked_for)
 {
     size_t dims[4];
@@ -665,6 +687,7 @@ static TCase *tests_of_results(void)
     tcase_add_unchecked_fixture(tests, open_place, close_place);
     tcase_add_test(tests, named_results_stand_beside_the_others);
     tcase_add_test(tests, published_figures_stand_beside_what_they_are_about);
+    tcase_add_test(tests, an_inverse_found_at_one_go_resumes);
     tcase_add_test(tests, classes_are_those_asked_for);
     tcase_add_test(tests, a_count_beyond_the_test_images_is_all_of_them);
     tcase_add_test(tests, images_from_an_idx_file);
