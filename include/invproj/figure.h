@@ -28,7 +28,7 @@ typedef struct inv_figure {
     const char *format;    /* of printf, for a double */
     inv_better better;
     const char *meaning; /* one line: the formula, over which images, its source */
-    bool detail;         /* not in the short table of a run: measure, compare and info tell it */
+    bool detail;         /* not in the short table of a run: measure and info tell it */
 } inv_figure;
 
 /* In the order in which they are told; ends with an attribute of NULL. */

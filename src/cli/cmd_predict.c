@@ -381,6 +381,11 @@ static inv_status run(const cli_options *options)
     inv_status status = INV_OK;
     if (p.given->at && !p.given->outputs)
         return INV_ERROR(INV_EINVAL, "--at: is for --outputs");
+    if (p.given->outputs && (options->inverted || options->centre || p.given->top))
+        return INV_ERROR(INV_EINVAL, "--outputs: takes arrays as they are; leave %s out",
+                         options->inverted ? "--invert"
+                         : options->centre ? "--centre"
+                                           : "--top");
     if (p.given->outputs)
         return cli_outputs(options, p.given->at);
     INV_TRY(prediction_open(options, &p));

@@ -120,8 +120,11 @@ inv_status cli_load_inverse(const cli_file *file, cli_materials *materials, cons
     INV_TRY(cli_load_net(file, materials));
     snprintf(path, sizeof path, "/inverse/%s", name);
     if (!inv_run_has(file->run, path))
-        INV_FAIL(INV_EDATA, "%s: holds no inverse named '%s'; make one with: invproj invert %s",
-                 file->path, name, file->path);
+        INV_FAIL(
+            INV_EDATA,
+            "%s: holds no inverse named '%s'; choose one that is there with --inverse, or make "
+            "one with: invproj invert %s",
+            file->path, name, file->path);
     INV_TRY(inv_run_size(file->run, path, "done", &done));
     if (!done)
         INV_FAIL(INV_EDATA,

@@ -1,7 +1,34 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
 #include "cli.h"
 #include "invproj/stream.h"
 #include "model.h"
+
+/* What tells of a model would be ignored of a run file, which says it itself. */
+static inv_status check_options(const cli_options *options, const char *path)
+{
+    if (!options || options->operand_count == 0 || strcmp(path, options->operands[0]) != 0)
+        return INV_OK;
+    const struct {
+        const char *name;
+        bool given;
+    } of_models[] = {{"arch", options->arch},
+                     {"key", options->key},
+                     {"backend", options->backend},
+                     {"scale", options->scale},
+                     {"mean", options->mean},
+                     {"std", options->std},
+                     {"channels-first", options->channels_first},
+                     {"class-names", options->class_names}};
+    for (size_t i = 0; i < sizeof of_models / sizeof *of_models; i++)
+        if (of_models[i].given)
+            return INV_ERROR(INV_EINVAL,
+                             "--%s: tells of a model of another program; %s is a run file, which "
+                             "has its own",
+                             of_models[i].name, path);
+    return INV_OK;
+}
 
 inv_status cli_open_run(const cli_options *options, const cli_progress *progress, const char *path,
                         cli_reading how, inv_run **out)
@@ -11,6 +38,8 @@ inv_status cli_open_run(const cli_options *options, const cli_progress *progress
     inv_status status = how == CLI_READ_TO_SAVE ? INV_OK : cli_model_is(path, &is_model);
     if (status == INV_OK && is_model)
         return cli_model_run(options, path, out);
+    if (status == INV_OK)
+        status = check_options(options, path);
     if (status == INV_OK)
         status = cli_read_run(path, how, out);
     if (status != INV_OK || !progress)

@@ -14,7 +14,7 @@
 #define MEMBER(name) offsetof(cli_options, name)
 
 static const cli_option shared_options[] = {
-    [CLI_OUT] = {'o', "out", "PATH", "folder (run, pack) or run file (train) to write", CLI_TEXT,
+    [CLI_OUT] = {'o', "out", "PATH", "folder (run, pack) or file to write", CLI_TEXT,
                  .offset = MEMBER(out)},
     [CLI_DATA] = {0, "data", "DIR", "folder or archive of the data, instead of the experiment's",
                   CLI_TEXT, .offset = MEMBER(data)},
@@ -29,8 +29,8 @@ static const cli_option shared_options[] = {
                         .offset = MEMBER(checkpoint)},
     [CLI_RESUME] = {0, "resume", NULL, "continue from the newest checkpoint", CLI_FLAG,
                     .offset = MEMBER(resume)},
-    [CLI_FORCE] = {0, "force", NULL, "overwrite an earlier run (but no other file)", CLI_FLAG,
-                   .offset = MEMBER(force)},
+    [CLI_FORCE] = {0, "force", NULL, "overwrite an earlier file of that kind (but no other)",
+                   CLI_FLAG, .offset = MEMBER(force)},
     [CLI_QUIET] = {'q', "quiet", NULL, "show no progress", CLI_FLAG, .offset = MEMBER(quiet)},
     [CLI_NAME] = {0, "name", "NAME", "name of the result in the run file", CLI_KEY, .key = "name"},
     [CLI_AT] = {0, "at", "POINT", "point to start from, such as hidden2.pre", CLI_KEY, .key = "at"},

@@ -1,7 +1,8 @@
 /* stage.h - the table of stages: what an experiment can ask for, in the order in which it is done.
  *
  * A new stage is a file stage_NAME.c that defines `const cli_stage cli_stage_NAME`, and its word in
- * CLI_STAGES; its keys are a row of src/experiment/experiment.c, its command a file cmd_NAME.c.
+ * CLI_STAGES; its keys are a row of src/experiment/experiment.c, its command a file cmd_NAME.c;
+ * src/README.md lists all places.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef INVPROJ_CLI_STAGE_H

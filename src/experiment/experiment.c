@@ -189,12 +189,13 @@ static inv_status read_stage(const inv_config *config, const inv_group *stage, i
     return inv_config_sets(config, key, sets, stage->sheet ? 2 : 1);
 }
 
-/* How long training is, is said once. */
-static inv_status check_length(const inv_config *config)
+/* How long training is, is said once; no epochs leave it to the steps. */
+static inv_status check_length(const inv_config *config, const inv_experiment *experiment)
 {
-    if (inv_config_has(config, "training.steps") && inv_config_has(config, "training.epochs"))
+    if (inv_config_has(config, "training.steps") && experiment->training.epochs > 0)
         return inv_config_error(config, "training.epochs",
-                                "training.steps is there too; give one of the two");
+                                "training.steps is there too; give one of the two (with epochs = 0 "
+                                "the steps count)");
     return INV_OK;
 }
 
@@ -220,7 +221,7 @@ inv_status inv_experiment_read(const inv_config *config, inv_experiment **out)
     INV_TRY(inv_config_group(config, "", top, experiment));
     for (const inv_group *stage = inv_experiment_groups; stage->at_top.key; stage++)
         INV_TRY(read_stage(config, stage, experiment));
-    INV_TRY(check_length(config));
+    INV_TRY(check_length(config, experiment));
     fill_inverse_names(experiment);
     *out = experiment;
     return INV_OK;

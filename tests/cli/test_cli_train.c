@@ -264,6 +264,9 @@ START_TEST(refuses_what_cannot_be)
 {
     must_fail("train both.cfg -q --data data -o x.h5", "both.cfg:7: training.epochs",
               "training.steps is there too; give one of the two");
+    /* with no epochs the steps count */
+    program_must_work(run_here("train both.cfg -q --data data -o both.h5 --set training.epochs=0"));
+    ck_assert_double_eq(hdf5_number(support_at(place, "both.h5"), "/training", "step"), 9.0);
     must_fail("train stops.cfg -q --data data -o x.h5 --set data.validation=0",
               "training.stop: there are no images to validate on", "data.validation");
     must_fail("train steps.cfg -q --data data -o x.h5 --set data.validation=0",

@@ -379,7 +379,7 @@ START_TEST(groff_finds_no_fault_with_the_manual_page)
     } else {
         ck_assert_program(p, 0);
         ck_assert_str_eq(p->err, "");
-        ck_assert_ptr_nonnull(strstr(p->out, "run file (train) to write"));
+        ck_assert_ptr_nonnull(strstr(p->out, "folder (run, pack) or file to write"));
     }
     unlink(support_at(here, "page.1"));
     program_free(p);
