@@ -135,10 +135,11 @@ static void run_limited(size_t bytes)
     free(after);
 }
 
+/* LLVM's OpenMP takes 1024 bytes for itself, and does not start without. */
 START_TEST(a_file_that_may_not_grow)
 {
     const size_t eighths[] = {0, 1, 2, 4, 6, 7};
-    run_limited(1000 + run_size * eighths[_i] / 8);
+    run_limited(1100 + run_size * eighths[_i] / 8);
 }
 END_TEST
 
