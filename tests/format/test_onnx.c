@@ -11,6 +11,7 @@
 #include "invproj/mat.h"
 #include "invproj/model.h"
 #include "invproj/npy.h"
+#include "stream_bytes.h"
 #include "suites.h"
 
 #define MODELS  "tests/data/models/"
@@ -19,34 +20,9 @@
 
 /* ---- from a file to a net ---- */
 
-typedef struct stream {
-    unsigned char *data;
-    size_t size, at;
-} stream;
-
-static inv_status add_bytes(void *context, const void *from, size_t size)
+static inv_status add_stream(inv_tree *tree, const char *prefix, stream_bytes *s)
 {
-    stream *s = context;
-    s->data = realloc(s->data, s->size + size + 1);
-    ck_assert_ptr_nonnull(s->data);
-    memcpy(s->data + s->size, from, size);
-    s->size += size;
-    return INV_OK;
-}
-
-static inv_status take_bytes(void *context, void *to, size_t size)
-{
-    stream *s = context;
-    if (size > s->size - s->at)
-        return INV_ERROR(INV_EIO, "the stream ends");
-    memcpy(to, s->data + s->at, size);
-    s->at += size;
-    return INV_OK;
-}
-
-static inv_status add_stream(inv_tree *tree, const char *prefix, stream *s)
-{
-    inv_source source = {take_bytes, s, .left = SIZE_MAX};
+    inv_source source = stream_bytes_source(s);
     inv_status status = inv_tree_add(tree, prefix, &source);
     free(s->data);
     return status;
@@ -57,8 +33,8 @@ static inv_status import(const unsigned char *bytes, size_t size, size_t far, in
 {
     static const unsigned char values[64];
     const inv_import how = {0};
-    stream s = {0}, beside = {0};
-    const inv_sink sink = {add_bytes, &s}, second = {add_bytes, &beside};
+    stream_bytes s = {0}, beside = {0};
+    const inv_sink sink = stream_bytes_sink(&s), second = stream_bytes_sink(&beside);
     unsigned char *own = malloc(size + 1); /* so that the sanitizer sees its end */
     inv_tree *tree = NULL;
     memcpy(own, bytes, size);

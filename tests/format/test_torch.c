@@ -13,44 +13,20 @@
 #include "invproj/mat.h"
 #include "invproj/model.h"
 #include "invproj/npy.h"
+#include "stream_bytes.h"
 #include "suites.h"
 
 #define MODELS "tests/data/models/"
 
 /* ---- from a file to a net ---- */
 
-typedef struct stream {
-    unsigned char *data;
-    size_t size, at;
-} stream;
-
-static inv_status add_bytes(void *context, const void *from, size_t size)
-{
-    stream *s = context;
-    s->data = realloc(s->data, s->size + size + 1);
-    ck_assert_ptr_nonnull(s->data);
-    memcpy(s->data + s->size, from, size);
-    s->size += size;
-    return INV_OK;
-}
-
-static inv_status take_bytes(void *context, void *to, size_t size)
-{
-    stream *s = context;
-    if (size > s->size - s->at)
-        return INV_ERROR(INV_EIO, "the stream ends");
-    memcpy(to, s->data + s->at, size);
-    s->at += size;
-    return INV_OK;
-}
-
 /* What is in those bytes, through a stream. */
 static inv_status import(const char *name, unsigned char *bytes, size_t size, const inv_import *how,
                          inv_model **model)
 {
-    stream s = {0};
-    const inv_sink sink = {add_bytes, &s};
-    inv_source source = {take_bytes, &s, .left = SIZE_MAX};
+    stream_bytes s = {0};
+    const inv_sink sink = stream_bytes_sink(&s);
+    inv_source source = stream_bytes_source(&s);
     inv_tree *tree = NULL;
     *model = NULL;
     inv_status status = inv_model_send(name, bytes, size, SIZE_MAX, &sink);
