@@ -3,115 +3,87 @@
 
 #include <string.h>
 
-/* What one image's loops work on. */
-typedef struct work {
-    size_t in, out, groups; /* channels of a group, filters of a group */
-    const float *x, *kernel, *dy;
-    float *to;
-} work;
+#include "net/convolve_plain.h"
 
-/* What happens where a window's value lies on a pixel: x, k and y are where the pixel's channels, the
- * kernel's values and the place's filters begin. */
-typedef void meet_function(const work *w, size_t x, size_t k, size_t y);
+/* What a call has room for: the kernel as the products read it, and for each block of images one
+ * padded image, the gradients of one image in whole vectors, the columns of one row of windows, and
+ * the block's part of the gradient. */
+typedef struct workspace {
+    const inv_convolution *c;
+    size_t places, size; /* windows of an image, values of a window */
+    size_t kernel_room, image, output_gradients, columns, gradient, block; /* floats of each */
+    float *kernel, *blocks;
+} workspace;
 
-static work work_of(const inv_convolution *c)
+/* Windows with gaps, or groups. */
+static bool is_plain(const inv_convolution *c)
 {
-    return (work){c->w.in.channels / c->groups, c->out / c->groups, c->groups, .to = NULL};
+    return c->groups > 1 || c->w.dilation_y > 1 || c->w.dilation_x > 1;
 }
 
-/* y[out] += sum over k of x[k] kernel[k, out] */
-static void meet_forward(const work *w, size_t x, size_t k, size_t y)
+static size_t larger(size_t a, size_t b)
 {
-    const size_t filters = w->out * w->groups;
-    const float *restrict pixel = w->x + x, *restrict kernel = w->kernel + k;
-    float *restrict to = w->to + y;
-    if (w->in == 1 && w->out == 1)
-        for (size_t g = 0; g < w->groups; g++)
-            to[g] += pixel[g] * kernel[g];
-    else
-        for (size_t g = 0; g < w->groups; g++)
-            for (size_t q = 0; q < w->in; q++) {
-                const float value = pixel[g * w->in + q];
-                const float *restrict part = kernel + q * filters + g * w->out;
-                for (size_t o = 0; o < w->out; o++)
-                    to[g * w->out + o] += value * part[o];
-            }
+    return a > b ? a : b;
 }
 
-/* dx[k] += sum over out of dy[out] kernel[k, out] */
-static void meet_back(const work *w, size_t x, size_t k, size_t y)
+/* Its sizes alone. */
+static workspace measure(const inv_convolution *c)
 {
-    const size_t filters = w->out * w->groups;
-    const float *restrict dy = w->dy + y, *restrict kernel = w->kernel + k;
-    float *restrict to = w->to + x;
-    if (w->in == 1 && w->out == 1)
-        for (size_t g = 0; g < w->groups; g++)
-            to[g] += dy[g] * kernel[g];
-    else
-        for (size_t g = 0; g < w->groups; g++)
-            for (size_t q = 0; q < w->in; q++) {
-                const float *restrict part = kernel + q * filters + g * w->out;
-                float sum = 0.0f;
-#pragma omp simd reduction(+ : sum)
-                for (size_t o = 0; o < w->out; o++)
-                    sum += dy[g * w->out + o] * part[o];
-                to[g * w->in + q] += sum;
-            }
+    workspace r = {.c = c};
+    r.places = c->w.out_height * c->w.out_width;
+    r.size = inv_window_size(&c->w);
+    r.kernel_room = inv_whole_vectors(r.size) * inv_whole_vectors(c->out);
+    r.image = inv_whole_vectors(inv_shape_size(c->w.padded));
+    r.output_gradients = r.places * inv_whole_vectors(c->out);
+    r.columns = c->w.out_width * inv_whole_vectors(r.size);
+    r.gradient = inv_whole_vectors(r.size * c->out);
+    r.block = r.image + r.output_gradients + r.columns + r.gradient;
+    return r;
 }
 
-/* dkernel[k, out] += x[k] dy[out] */
-static void meet_gradient(const work *w, size_t x, size_t k, size_t y)
+static workspace workspace_of(const inv_convolution *c, void *state)
 {
-    const size_t filters = w->out * w->groups;
-    const float *restrict pixel = w->x + x, *restrict dy = w->dy + y;
-    float *restrict to = w->to + k;
-    if (w->in == 1 && w->out == 1)
-        for (size_t g = 0; g < w->groups; g++)
-            to[g] += pixel[g] * dy[g];
-    else
-        for (size_t g = 0; g < w->groups; g++)
-            for (size_t q = 0; q < w->in; q++) {
-                const float value = pixel[g * w->in + q];
-                float *restrict part = to + q * filters + g * w->out;
-                for (size_t o = 0; o < w->out; o++)
-                    part[o] += value * dy[g * w->out + o];
-            }
+    workspace r = measure(c);
+    r.kernel = inv_vector_start(state);
+    r.blocks = r.kernel + r.kernel_room;
+    return r;
 }
 
-/* Which values of a window, each `step` pixels from the next, lie on the n pixels of an axis, where
- * the window starts at `start` of the padded image, in which the image starts at `before`. */
-static inv_span inside(size_t start, size_t before, size_t step, size_t size, size_t n)
+static float *image_of(const workspace *r, size_t block)
 {
-    const size_t first = before > start ? (before - start + step - 1) / step : 0;
-    const size_t end = before + n > start ? (before + n - start + step - 1) / step : 0;
-    return (inv_span){first, end < size ? end : size};
+    return r->blocks + block * r->block;
 }
 
-/* All places of an image, rows first, and at each the values of the window, rows first. */
-static inline void visit(const inv_convolution *c, const work *on, meet_function *meet)
+static float *output_gradients_of(const workspace *r, size_t block)
 {
-    const inv_window *w = &c->w;
-    const size_t channels = w->in.channels, kernel = channels / c->groups * c->out;
-    for (size_t i = 0; i < w->out_height; i++)
-        for (size_t j = 0; j < w->out_width; j++) {
-            const size_t y = (i * w->out_width + j) * c->out;
-            const inv_span rows =
-                inside(i * w->stride_y, w->top, w->dilation_y, w->height, w->in.height);
-            const inv_span columns =
-                inside(j * w->stride_x, w->left, w->dilation_x, w->width, w->in.width);
-            for (size_t r = rows.first; r < rows.end; r++) {
-                const size_t row = i * w->stride_y + r * w->dilation_y - w->top;
-                for (size_t q = columns.first; q < columns.end; q++) {
-                    const size_t column = j * w->stride_x + q * w->dilation_x - w->left;
-                    meet(on, (row * w->in.width + column) * channels, (r * w->width + q) * kernel,
-                         y);
-                }
-            }
-        }
+    return image_of(r, block) + r->image;
 }
 
-/* to[places, channels] = bias in each place, or 0 */
-static void start(const float *bias, size_t channels, size_t n, float *to)
+static float *columns_of(const workspace *r, size_t block)
+{
+    return output_gradients_of(r, block) + r->output_gradients;
+}
+
+static float *gradient_of(const workspace *r, size_t block)
+{
+    return columns_of(r, block) + r->columns;
+}
+
+size_t inv_convolve_state_size(const inv_convolution *c, size_t rows)
+{
+    const size_t blocks = inv_window_blocks(rows), channels = larger(c->out, c->w.in.channels);
+    const workspace r = measure(c);
+    const size_t floats = is_plain(c) ? blocks * inv_convolve_size(c)
+                                      : INV_LANES_MAX + r.kernel_room + blocks * r.block;
+    return larger(floats, blocks * channels) * sizeof(float);
+}
+
+bool inv_convolve_is_large(const inv_convolution *c, size_t rows)
+{
+    return rows * c->w.out_height * c->w.out_width * inv_convolve_size(c) / 8 > INV_PARALLEL_MIN;
+}
+
+void inv_convolve_start(const float *bias, size_t channels, size_t n, float *to)
 {
     if (!bias) {
         memset(to, 0, n * sizeof *to);
@@ -121,86 +93,168 @@ static void start(const float *bias, size_t channels, size_t n, float *to)
         memcpy(to + i, bias, channels * sizeof *to);
 }
 
-/* Whether other threads are worth waking. */
-static bool is_large(const inv_convolution *c, size_t rows)
+static const float *padded(const inv_window *w, const float *image, float *to)
 {
-    const inv_window *w = &c->w;
-    return rows * w->out_height * w->out_width * inv_window_size(w) / c->groups * c->out / 8 >
-           INV_PARALLEL_MIN;
+    if (!inv_window_pads(w))
+        return image;
+    inv_window_pad(w, image, to);
+    return to;
 }
 
-void inv_convolve(const inv_convolution *c, const float *kernel, const float *bias,
+/* One image, a row of windows at a time: each window is so many runs, one below the other. */
+static void forward_image(const workspace *r, const float *image, const float *bias, float *y)
+{
+    const inv_window *w = &r->c->w;
+    const size_t run = inv_window_run(w), out = r->c->out, whole = inv_whole_vectors(out);
+    inv_window_product p = {.rows = w->out_width,
+                            .cols = out,
+                            .segments = w->height,
+                            .depth = run,
+                            .a_segment = inv_window_pitch(w),
+                            .a_row = w->stride_x * w->in.channels,
+                            .a_step = 1,
+                            .b = r->kernel,
+                            .b_segment = run * whole,
+                            .b_step = whole,
+                            .start = bias,
+                            .c_row = out};
+    for (size_t i = 0; i < w->out_height; i++) {
+        p.a = image + i * w->stride_y * inv_window_pitch(w);
+        p.c = y + i * w->out_width * out;
+        inv_kernels_best()->window_product(&p);
+    }
+}
+
+void inv_convolve(const inv_convolution *c, const float *kernel, const float *bias, void *state,
                   const gsl_matrix_float *x, gsl_matrix_float *y)
 {
-#pragma omp parallel for schedule(static) if (is_large(c, x->size1))
-    for (size_t i = 0; i < x->size1; i++) {
-        work w = work_of(c);
-        w.x = x->data + i * x->tda;
-        w.kernel = kernel;
-        w.to = y->data + i * y->tda;
-        start(bias, c->out, y->size2, w.to);
-        visit(c, &w, meet_forward);
+    if (is_plain(c)) {
+        inv_convolve_plain(c, kernel, bias, x, y);
+        return;
     }
+    const workspace r = workspace_of(c, state);
+    inv_kernels_best()->pad(r.size, c->out, kernel, c->out, r.kernel, inv_whole_vectors(c->out));
+#pragma omp parallel for schedule(static) if (inv_convolve_is_large(c, x->size1))
+    for (size_t b = 0; b < inv_window_blocks(x->size1); b++) {
+        const inv_span rows = inv_window_block(x->size1, b);
+        for (size_t i = rows.first; i < rows.end; i++) {
+            const float *image = padded(&c->w, x->data + i * x->tda, image_of(&r, b));
+            forward_image(&r, image, bias, y->data + i * y->tda);
+        }
+    }
+}
+
+/* dx of one image; r->kernel is the transposed kernel. Into `image` first, where there is padding.
+ */
+static void backward_image(const workspace *r, const float *dy, const float *bias, size_t block,
+                           float *dx)
+{
+    const inv_window *w = &r->c->w;
+    const size_t whole = inv_whole_vectors(r->size), out = r->c->out;
+    float *columns = columns_of(r, block), *to = inv_window_pads(w) ? image_of(r, block) : dx;
+    inv_convolve_start(bias, w->in.channels, inv_shape_size(w->padded), to);
+    for (size_t i = 0; i < w->out_height; i++) {
+        inv_kernels_best()->window_product(&(inv_window_product){.rows = w->out_width,
+                                                                 .cols = r->size,
+                                                                 .segments = 1,
+                                                                 .depth = out,
+                                                                 .a = dy + i * w->out_width * out,
+                                                                 .a_row = out,
+                                                                 .a_step = 1,
+                                                                 .b = r->kernel,
+                                                                 .b_step = whole,
+                                                                 .c = columns,
+                                                                 .c_row = whole});
+        for (size_t j = 0; j < w->out_width; j++)
+            inv_window_add(w, i, j, columns + j * whole, to);
+    }
+    if (inv_window_pads(w))
+        inv_window_crop(w, to, dx);
 }
 
 void inv_convolve_back(const inv_convolution *c, const float *kernel, const float *bias,
-                       const gsl_matrix_float *dy, gsl_matrix_float *dx)
+                       void *state, const gsl_matrix_float *dy, gsl_matrix_float *dx)
 {
-#pragma omp parallel for schedule(static) if (is_large(c, dy->size1))
-    for (size_t i = 0; i < dy->size1; i++) {
-        work w = work_of(c);
-        w.dy = dy->data + i * dy->tda;
-        w.kernel = kernel;
-        w.to = dx->data + i * dx->tda;
-        start(bias, c->w.in.channels, dx->size2, w.to);
-        visit(c, &w, meet_back);
+    if (is_plain(c)) {
+        inv_convolve_plain_back(c, kernel, bias, dy, dx);
+        return;
+    }
+    const workspace r = workspace_of(c, state);
+    inv_window_transpose(kernel, r.size, c->out, r.kernel);
+#pragma omp parallel for schedule(static) if (inv_convolve_is_large(c, dy->size1))
+    for (size_t b = 0; b < inv_window_blocks(dy->size1); b++) {
+        const inv_span rows = inv_window_block(dy->size1, b);
+        for (size_t i = rows.first; i < rows.end; i++)
+            backward_image(&r, dy->data + i * dy->tda, bias, b, dx->data + i * dx->tda);
     }
 }
 
-size_t inv_convolve_state_size(const inv_block *kernel, size_t rows)
+/* Adds one image's part to the gradient, or sets it, for the first. */
+static void add_gradient(const workspace *r, const float *image, const float *dy, bool first,
+                         size_t block)
 {
-    return inv_window_blocks(rows) * kernel->size * sizeof(float);
+    const inv_window *w = &r->c->w;
+    const size_t run = inv_window_run(w), out = r->c->out, whole = inv_whole_vectors(out);
+    float *output_gradients = output_gradients_of(r, block), *gradient = gradient_of(r, block);
+    if (whole != out) {
+        inv_kernels_best()->pad(r->places, out, dy, out, output_gradients, whole);
+        dy = output_gradients;
+    }
+    for (size_t i = 0; i < w->height; i++) {
+        float *to = gradient + i * run * out;
+        inv_kernels_best()->window_product(
+            &(inv_window_product){.rows = run,
+                                  .cols = out,
+                                  .segments = w->out_height,
+                                  .depth = w->out_width,
+                                  .a = image + i * inv_window_pitch(w),
+                                  .a_segment = w->stride_y * inv_window_pitch(w),
+                                  .a_row = 1,
+                                  .a_step = w->stride_x * w->in.channels,
+                                  .b = dy,
+                                  .b_segment = w->out_width * whole,
+                                  .b_step = whole,
+                                  .start = first ? NULL : to,
+                                  .start_row = out,
+                                  .c = to,
+                                  .c_row = out});
+    }
 }
 
-void inv_convolve_gradient(const inv_convolution *c, size_t size, const gsl_matrix_float *x,
-                           const gsl_matrix_float *dy, float *state, float *dkernel)
+void inv_convolve_gradient(const inv_convolution *c, const gsl_matrix_float *x,
+                           const gsl_matrix_float *dy, void *state, float *dkernel)
 {
+    if (is_plain(c)) {
+        inv_convolve_plain_gradient(c, x, dy, state, dkernel);
+        return;
+    }
+    const workspace r = workspace_of(c, state);
     const size_t blocks = inv_window_blocks(x->size1);
-    const gsl_matrix_float parts = inv_mat_over(state, blocks, size);
-#pragma omp parallel for schedule(static) if (is_large(c, x->size1))
+#pragma omp parallel for schedule(static) if (inv_convolve_is_large(c, x->size1))
     for (size_t b = 0; b < blocks; b++) {
         const inv_span rows = inv_window_block(x->size1, b);
-        work w = work_of(c);
-        w.to = state + b * size;
-        memset(w.to, 0, size * sizeof *w.to);
         for (size_t i = rows.first; i < rows.end; i++) {
-            w.x = x->data + i * x->tda;
-            w.dy = dy->data + i * dy->tda;
-            visit(c, &w, meet_gradient);
+            const float *image = padded(&c->w, x->data + i * x->tda, image_of(&r, b));
+            add_gradient(&r, image, dy->data + i * dy->tda, i == rows.first, b);
         }
     }
+    gsl_matrix_float parts = inv_mat_over(gradient_of(&r, 0), blocks, inv_convolve_size(c));
+    parts.tda = r.block;
     inv_mat_add_column_sums(&parts, dkernel);
 }
 
-/* Channels that one thread adds up, over all rows in their order. */
-#define CHANNELS ((size_t)128)
-
-static void add_channels(const gsl_matrix_float *dy, size_t channels, size_t first, size_t n,
-                         float *dbias)
+void inv_convolve_bias(const gsl_matrix_float *dy, size_t channels, void *state, float *dbias)
 {
-    double sum[CHANNELS] = {0};
-    for (size_t i = 0; i < dy->size1; i++)
-        for (size_t j = 0; j < dy->size2; j += channels)
-            for (size_t k = 0; k < n; k++)
-                sum[k] += (double)dy->data[i * dy->tda + j + first + k];
-    for (size_t k = 0; k < n; k++)
-        dbias[first + k] += (float)sum[k];
-}
-
-void inv_convolve_bias(const gsl_matrix_float *dy, size_t channels, float *dbias)
-{
+    const size_t blocks = inv_window_blocks(dy->size1);
+    const gsl_matrix_float parts = inv_mat_over(state, blocks, channels);
 #pragma omp parallel for schedule(static) if (dy->size1 * dy->size2 > INV_PARALLEL_MIN)
-    for (size_t first = 0; first < channels; first += CHANNELS)
-        add_channels(dy, channels, first, channels - first < CHANNELS ? channels - first : CHANNELS,
-                     dbias);
+    for (size_t b = 0; b < blocks; b++) {
+        const inv_span rows = inv_window_block(dy->size1, b);
+        float *sums = parts.data + b * channels;
+        memset(sums, 0, channels * sizeof *sums);
+        for (size_t i = rows.first; i < rows.end; i++)
+            for (size_t j = 0; j < dy->size2; j += channels)
+                inv_kernels_best()->add(channels, dy->data + i * dy->tda + j, sums);
+    }
+    inv_mat_add_column_sums(&parts, dbias);
 }

@@ -52,20 +52,23 @@ static const inv_field fields[] = {
 
 enum { KERNEL, BIAS };
 
-/* What comes out along an axis of n values, and what is cut off before it. */
+/* What comes out along an axis of n values, what is cut off before it, and what holds that and all
+ * windows. */
 typedef struct extent {
-    size_t out, before;
+    size_t out, before, all;
 } extent;
 
 static extent extent_of(const inv_window_spec *spec, size_t n, size_t reach, size_t stride,
                         size_t before, size_t after, size_t more)
 {
     const size_t most = reach > stride ? reach : stride, all = (n - 1) * stride + reach;
+    extent e = {all + more > before + after ? all + more - before - after : 0, before, 0};
     if (strcmp(spec->padding, "same") == 0)
-        return (extent){n * stride + more, (most - stride) / 2};
+        e = (extent){n * stride + more, (most - stride) / 2, 0};
     if (strcmp(spec->padding, "valid") == 0)
-        return (extent){(n - 1) * stride + most + more, 0};
-    return (extent){all + more > before + after ? all + more - before - after : 0, before};
+        e = (extent){(n - 1) * stride + most + more, 0, 0};
+    e.all = e.before + e.out > all ? e.before + e.out : all;
+    return e;
 }
 
 /* The convolution from y to x; its windows are laid over y, which is `in` there. Without bias or
@@ -79,11 +82,12 @@ static inv_window windows(const inv_layer *layer)
                                s->top, s->bottom, spec->more_rows);
     const extent x = extent_of(s, layer->in.width, (w.width - 1) * w.dilation_x + 1, w.stride_x,
                                s->left, s->right, spec->more_columns);
-    w.in = w.padded = (inv_shape){y.out, x.out, spec->filters};
+    w.in = (inv_shape){y.out, x.out, spec->filters};
     w.top = y.before;
     w.left = x.before;
     w.out_height = layer->in.height;
     w.out_width = layer->in.width;
+    w.padded = (inv_shape){y.all, x.all, spec->filters};
     return w;
 }
 
@@ -124,7 +128,8 @@ static void transpose_init(const inv_layer *layer, float *params, gsl_rng *rng)
 
 static size_t transpose_state_size(const inv_layer *layer, size_t rows)
 {
-    return inv_convolve_state_size(&layer->blocks[KERNEL], rows);
+    const inv_convolution c = convolution(layer);
+    return inv_convolve_state_size(&c, rows);
 }
 
 static void transpose_forward(const inv_layer *layer, const float *params, void *state,
@@ -133,8 +138,8 @@ static void transpose_forward(const inv_layer *layer, const float *params, void 
     const transpose_spec *spec = layer->spec;
     const inv_convolution c = convolution(layer);
     const float *bias = spec->use_bias ? params + layer->blocks[BIAS].offset : NULL;
-    (void)state, (void)mode;
-    inv_convolve_back(&c, params + layer->blocks[KERNEL].offset, bias, x, y);
+    (void)mode;
+    inv_convolve_back(&c, params + layer->blocks[KERNEL].offset, bias, state, x, y);
 }
 
 static void transpose_backward(const inv_layer *layer, const float *params, void *state,
@@ -146,11 +151,11 @@ static void transpose_backward(const inv_layer *layer, const float *params, void
     const inv_block *kernel = &layer->blocks[KERNEL];
     (void)y;
     if (dparams)
-        inv_convolve_gradient(&c, kernel->size, dy, x, state, dparams + kernel->offset);
+        inv_convolve_gradient(&c, dy, x, state, dparams + kernel->offset);
     if (dparams && spec->use_bias)
-        inv_convolve_bias(dy, spec->filters, dparams + layer->blocks[BIAS].offset);
+        inv_convolve_bias(dy, spec->filters, state, dparams + layer->blocks[BIAS].offset);
     if (dx)
-        inv_convolve(&c, params + kernel->offset, NULL, dy, dx);
+        inv_convolve(&c, params + kernel->offset, NULL, state, dy, dx);
 }
 
 const inv_layer_type inv_layer_conv2d_transpose = {

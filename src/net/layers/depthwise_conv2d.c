@@ -61,16 +61,17 @@ static void depthwise_init(const inv_layer *layer, float *params, gsl_rng *rng)
         inv_block_fill(&layer->blocks[BIAS], &spec->bias, params, rng);
 }
 
-static size_t depthwise_state_size(const inv_layer *layer, size_t rows)
-{
-    return inv_convolve_state_size(&layer->blocks[KERNEL], rows);
-}
-
 static inv_convolution convolution(const inv_layer *layer)
 {
     const depthwise_spec *spec = layer->spec;
     return (inv_convolution){inv_window_over(layer->in, &spec->window), layer->out.channels,
                              layer->in.channels};
+}
+
+static size_t depthwise_state_size(const inv_layer *layer, size_t rows)
+{
+    const inv_convolution c = convolution(layer);
+    return inv_convolve_state_size(&c, rows);
 }
 
 static void depthwise_forward(const inv_layer *layer, const float *params, void *state,
@@ -79,8 +80,8 @@ static void depthwise_forward(const inv_layer *layer, const float *params, void 
     const depthwise_spec *spec = layer->spec;
     const inv_convolution c = convolution(layer);
     const float *bias = spec->use_bias ? params + layer->blocks[BIAS].offset : NULL;
-    (void)state, (void)mode;
-    inv_convolve(&c, params + layer->blocks[KERNEL].offset, bias, x, y);
+    (void)mode;
+    inv_convolve(&c, params + layer->blocks[KERNEL].offset, bias, state, x, y);
 }
 
 static void depthwise_backward(const inv_layer *layer, const float *params, void *state,
@@ -92,11 +93,11 @@ static void depthwise_backward(const inv_layer *layer, const float *params, void
     const inv_block *kernel = &layer->blocks[KERNEL];
     (void)y;
     if (dparams)
-        inv_convolve_gradient(&c, kernel->size, x, dy, state, dparams + kernel->offset);
+        inv_convolve_gradient(&c, x, dy, state, dparams + kernel->offset);
     if (dparams && spec->use_bias)
-        inv_convolve_bias(dy, c.out, dparams + layer->blocks[BIAS].offset);
+        inv_convolve_bias(dy, c.out, state, dparams + layer->blocks[BIAS].offset);
     if (dx)
-        inv_convolve_back(&c, params + kernel->offset, NULL, dy, dx);
+        inv_convolve_back(&c, params + kernel->offset, NULL, state, dy, dx);
 }
 
 const inv_layer_type inv_layer_depthwise_conv2d = {
