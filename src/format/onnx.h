@@ -12,7 +12,7 @@
  *                 "attributes": {"transB": 1, "value": {"tensor": 3}, "then_branch": {"graph": 1}}}]}
  *
  * onnx.c sends that, onnx_graph.c looks things up in it, onnx_fold.c does the arithmetic of tensors that
- * are known, onnx_import.c makes layers of the rest.
+ * are known, onnx_import.c and the files that its header names make layers of the rest.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef INVPROJ_FORMAT_ONNX_H

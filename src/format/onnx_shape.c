@@ -1,0 +1,256 @@
+/* ONNX: padding, other sizes, other orders of axes (onnx_import.h).
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "format/onnx_import.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- padding, sizes ---- */
+
+static inv_status add_pad(onnx_importing *im, const json_t *node, const onnx_value *in,
+                          size_t count, onnx_value *out)
+{
+    const char *mode = inv_onnx_text(node, "mode", "constant");
+    int64_t pads[2 * ONNX_RANK_MAX], list[2 * ONNX_RANK_MAX];
+    size_t n = 0, axes = 0, axis = 0, around[4] = {0}, cut[4] = {0};
+    bool pads_any = false, cuts_any = false;
+    char letters[ONNX_RANK_MAX];
+    double what = 0.0;
+    onnx_value v = in[0];
+    inv_status status = INV_OK;
+    const char *key = inv_onnx_attribute(node, "paddings") ? "paddings" : "pads";
+    INV_TRY(onnx_whole_numbers(im, node, in, count, 1, key, pads, &n));
+    INV_TRY(onnx_one_number(im, node, in, count, 2, "value", 0.0, &what));
+    INV_TRY(onnx_whole_numbers(im, node, in, count, 3, "", list, &axes));
+    if (n == SIZE_MAX || n != 2 * (axes == SIZE_MAX ? v.rank : axes))
+        INV_RAISE(WRONG("pads for other axes than there are"));
+    if (!onnx_find_letters(&v, letters))
+        INV_TRY(onnx_as_image(im, node, &v));
+    if (!onnx_find_letters(&v, letters))
+        INV_RAISE(WRONG("is of axes that are not those of an image"));
+    for (size_t i = 0; i < n / 2; i++) {
+        if (!inv_onnx_axis(axes == SIZE_MAX ? (int64_t)i : list[i], v.rank, &axis))
+            INV_RAISE(WRONG("there is no axis %lld", (long long)list[i]));
+        for (size_t side = 0; side < 2; side++) {
+            const int64_t pad = pads[i + side * n / 2];
+            if (pad == 0)
+                continue;
+            if ((letters[axis] != 'h' && letters[axis] != 'w') || pad > 1024 || pad < -100000)
+                INV_RAISE(WRONG("pads other than rows and columns, which is not known"));
+            const size_t k = (letters[axis] == 'w' ? 2 : 0) + side;
+            around[k] = pad > 0 ? (size_t)pad : 0;
+            cut[k] = pad < 0 ? (size_t)-pad : 0;
+            pads_any = pads_any || pad > 0;
+            cuts_any = cuts_any || pad < 0;
+            v.dims[axis] += (size_t)pad;
+        }
+    }
+    *out = v;
+    if (pads_any)
+        INV_TRY(onnx_add_layer(im, node, "", onnx_pad_keys(mode, what, around), &v, out));
+    if (cuts_any)
+        INV_TRY(onnx_add_layer(im, node, ".cut",
+                               json_pack("{ss sI sI sI sI}", "type", "crop", "top",
+                                         (json_int_t)cut[0], "bottom", (json_int_t)cut[1], "left",
+                                         (json_int_t)cut[2], "right", (json_int_t)cut[3]),
+                               out, out));
+done:
+    return status;
+}
+
+/* How many times as long each axis gets. */
+static inv_status find_scales(onnx_importing *im, const json_t *node, const onnx_value *in,
+                              size_t count, const onnx_value *v, double scales[ONNX_RANK_MAX])
+{
+    const bool is_resize = strcmp(inv_onnx_op(node), "Resize") == 0;
+    const size_t at = is_resize && im->graph.opset > 10 ? 2 : 1;
+    const json_t *list = inv_onnx_attribute(node, "scales");
+    double *numbers = NULL;
+    size_t i = at;
+    inv_status status = INV_OK;
+    if (onnx_is_given(in, count, 3) && is_resize)
+        i = 3;
+    if (onnx_is_given(in, count, i)) {
+        INV_TRY(onnx_take_numbers(im, node, in, count, i, v->rank, &numbers));
+        for (size_t k = 0; k < v->rank; k++)
+            scales[k] = i == 3 ? numbers[k] / (double)v->dims[k] : numbers[k];
+    } else {
+        for (size_t k = 0; k < v->rank; k++)
+            scales[k] = json_number_value(json_array_get(list, k));
+    }
+    for (size_t k = 0; k < v->rank; k++)
+        if (!(scales[k] > 0.0 && scales[k] * (double)v->dims[k] < 1e6))
+            INV_RAISE(WRONG("sizes that cannot be"));
+done:
+    free(numbers);
+    return status;
+}
+
+static inv_status add_resize(onnx_importing *im, const json_t *node, const onnx_value *in,
+                             size_t count, onnx_value *out)
+{
+    const bool is_new = strcmp(inv_onnx_op(node), "Resize") == 0 && im->graph.opset > 10;
+    const char *mode = inv_onnx_text(node, "mode", "nearest");
+    const char *centres =
+        inv_onnx_text(node, "coordinate_transformation_mode", is_new ? "half_pixel" : "asymmetric");
+    const char *nearest =
+        inv_onnx_text(node, "nearest_mode", is_new ? "round_prefer_floor" : "floor");
+    double scales[ONNX_RANK_MAX];
+    size_t size[2];
+    onnx_value v = in[0];
+    inv_status status = INV_OK;
+    INV_TRY(onnx_as_image(im, node, &v));
+    if (v.rank != 4)
+        INV_RAISE(WRONG("takes images"));
+    INV_TRY(find_scales(im, node, in, count, &v, scales));
+    const bool whole =
+        fabs(scales[2] - round(scales[2])) < 1e-6 && fabs(scales[3] - round(scales[3])) < 1e-6;
+    const bool is_linear = strcmp(mode, "linear") == 0;
+    const bool corners = strcmp(centres, "align_corners") == 0;
+    const bool half = strstr(centres, "half_pixel") && strcmp(centres, "tf_half_pixel_for_nn") != 0;
+    const bool floors = strcmp(centres, "asymmetric") == 0 && strcmp(nearest, "floor") == 0;
+    if (fabs(scales[0] - 1.0) > 1e-6 || fabs(scales[1] - 1.0) > 1e-6 ||
+        !(is_linear ? corners || half
+                    : strcmp(mode, "nearest") == 0 && (floors || (half && whole))))
+        INV_RAISE(WRONG("mode %.30s with %.40s is not known", mode, centres));
+    for (size_t i = 0; i < 2; i++)
+        size[i] = (size_t)floor(scales[2 + i] * (double)v.dims[2 + i] + 1e-6);
+    INV_TRY(
+        onnx_add_layer(im, node, "",
+                       json_pack("{ss sI sI ss sb}", "type", "upsample", "height",
+                                 (json_int_t)size[0], "width", (json_int_t)size[1], "interpolation",
+                                 is_linear ? "bilinear" : "nearest", "align_corners", corners),
+                       &v, out));
+    onnx_set_image_sizes(out);
+done:
+    return status;
+}
+
+/* ---- the same values with other sizes ---- */
+
+static inv_status add_nothing(onnx_importing *im, const json_t *node, const onnx_value *in,
+                              size_t count, onnx_value *out)
+{
+    (void)im, (void)node, (void)count;
+    *out = in[0];
+    return INV_OK;
+}
+
+/* A file that was made for batches of several images may name that number. */
+static inv_status without_batch(onnx_importing *im, const onnx_value *v, inv_onnx_tensor *target)
+{
+    double *numbers = NULL, *kept = NULL, product = 1.0;
+    const size_t count = inv_onnx_count(target), rank = target->rank;
+    if (im->batch < 2 || count == 0 || rank != 1)
+        return INV_OK;
+    inv_status status = inv_onnx_values(target, &numbers);
+    for (size_t i = 0; status == INV_OK && i < count; i++)
+        product *= numbers[i];
+    if (status == INV_OK && fabs(numbers[0] - (double)im->batch) < 0.5 &&
+        fabs(product - (double)inv_shape_size(v->place.shape)) > 0.5) {
+        status = inv_onnx_make(im->sketch, &count, rank, true, &kept, target);
+        for (size_t i = 0; status == INV_OK && i < count; i++)
+            kept[i] = i ? numbers[i] : 1.0;
+    }
+    free(numbers);
+    return status;
+}
+
+static inv_status add_shape(onnx_importing *im, const json_t *node, const onnx_value *in,
+                            size_t count, onnx_value *out)
+{
+    static const inv_tree_array no_values = {0};
+    inv_onnx_tensor tensors[2] = {{0}}, result = {0};
+    inv_status status = INV_OK;
+    *out = in[0];
+    tensors[0].rank = in[0].rank;
+    memcpy(tensors[0].dims, in[0].dims, sizeof in[0].dims);
+    tensors[0].array = &no_values;
+    if (onnx_is_given(in, count, 1)) {
+        if (!in[1].is_known)
+            return WRONG("sizes that are not constant");
+        tensors[1] = in[1].known;
+        if (strcmp(inv_onnx_op(node), "Reshape") == 0)
+            INV_TRY(without_batch(im, &in[0], &tensors[1]));
+    }
+    INV_TRY(inv_onnx_fold(&im->graph, im->sketch, node, tensors, count > 1 ? 2 : 1, &result));
+    out->rank = result.rank;
+    memcpy(out->dims, result.dims, sizeof out->dims);
+done:
+    return status;
+}
+
+static inv_status add_flatten(onnx_importing *im, const json_t *node, const onnx_value *in,
+                              size_t count, onnx_value *out)
+{
+    const int64_t given = inv_onnx_whole(node, "axis", 1);
+    const int64_t axis = given < 0 ? given + (int64_t)in[0].rank : given;
+    (void)count;
+    if (axis < 0 || axis > (int64_t)in[0].rank)
+        return WRONG("there is no axis %lld", (long long)given);
+    *out = in[0];
+    out->rank = 2;
+    out->dims[0] = out->dims[1] = 1;
+    for (size_t i = 0; i < in[0].rank; i++)
+        out->dims[(int64_t)i >= axis] *= in[0].dims[i];
+    return INV_OK;
+}
+
+/* Up to three of the graph's axes as those of the image. */
+static inv_status as_axes(onnx_importing *im, const json_t *node, onnx_value *v)
+{
+    size_t sizes[3] = {1, 1, 1}, count = 0;
+    for (size_t i = 0; i < v->rank; i++) {
+        if (v->dims[i] > 1 && count == 3)
+            return WRONG("of more than three axes is not known");
+        if (v->dims[i] > 1)
+            sizes[count++] = v->dims[i];
+    }
+    return onnx_rearrange(im, node, (inv_shape){sizes[0], sizes[1], sizes[2]}, onnx_axes_here, v);
+}
+
+static inv_status add_transpose(onnx_importing *im, const json_t *node, const onnx_value *in,
+                                size_t count, onnx_value *out)
+{
+    char axes[4] = "", order[4] = {0};
+    size_t first[ONNX_RANK_MAX + 1] = {0}, at = 0, from[ONNX_RANK_MAX] = {0};
+    bool seen[ONNX_RANK_MAX] = {false};
+    inv_status status = INV_OK;
+    (void)count;
+    *out = in[0];
+    for (size_t i = 0; i < out->rank; i++) {
+        const int64_t axis = inv_onnx_whole_at(node, "perm", i, (int64_t)(out->rank - 1 - i));
+        if (!inv_onnx_axis(axis, out->rank, &from[i]) || seen[from[i]])
+            return WRONG("an order of axes that cannot be");
+        seen[from[i]] = true;
+    }
+    if (!onnx_split_axes(out, axes, first)) {
+        INV_TRY(as_axes(im, node, out));
+        if (!onnx_split_axes(out, axes, first))
+            INV_RAISE(WRONG("of axes that are not those of an image is not known"));
+    }
+    const onnx_value v = *out;
+    for (size_t i = 0; i < v.rank; i++) {
+        out->dims[i] = v.dims[from[i]];
+        for (size_t k = first[from[i]]; k < first[from[i] + 1]; k++)
+            order[at++] = axes[k];
+    }
+    for (const char *a = onnx_axes_here; *a; a++)
+        if (!strchr(order, *a))
+            order[at++] = *a;
+    memcpy(out->order, order, sizeof order);
+done:
+    return status;
+}
+
+/* ---- the table ---- */
+
+const onnx_operator onnx_shape_operators[] = {
+    {"Identity", add_nothing, false}, {"Cast", add_nothing, false},
+    {"CastLike", add_nothing, false}, {"Reshape", add_shape, false},
+    {"Squeeze", add_shape, false},    {"Unsqueeze", add_shape, false},
+    {"Flatten", add_flatten, false},  {"Transpose", add_transpose, false},
+    {"Pad", add_pad, false},          {"Resize", add_resize, false},
+    {"Upsample", add_resize, false},  {NULL, NULL, false},
+};

@@ -1,0 +1,125 @@
+/* ONNX: what scikit-learn's classifiers are written as, in the domain ai.onnx.ml (onnx_import.h).
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "format/onnx_import.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- scikit-learn's ---- */
+
+/* A list of numbers in an attribute as a constant. */
+static inv_status listed(onnx_importing *im, const json_t *node, const char *name, size_t rows,
+                         inv_onnx_tensor *out)
+{
+    const json_t *list = inv_onnx_attribute(node, name);
+    const size_t count = json_array_size(list);
+    double *numbers = NULL;
+    if (count == 0 || rows == 0 || count % rows)
+        return WRONG("its %s do not fit", name);
+    const size_t dims[2] = {rows, count / rows};
+    inv_status status = inv_onnx_make(im->sketch, dims, 2, false, &numbers, out);
+    for (size_t i = 0; status == INV_OK && i < count; i++)
+        numbers[i] = json_number_value(json_array_get(list, i));
+    return status;
+}
+
+/* (x - offset) scale */
+static inv_status add_scaler(onnx_importing *im, const json_t *node, const onnx_value *in,
+                             size_t count, onnx_value *out)
+{
+    const size_t size = inv_shape_size(in[0].place.shape);
+    inv_onnx_tensor tensor = {0};
+    double *scale = NULL, *offset = NULL;
+    inv_status status = INV_OK;
+    (void)count;
+    INV_TRY(listed(im, node, "scale", 1, &tensor));
+    INV_TRY(onnx_spread(im, node, &tensor, &in[0], &scale));
+    INV_TRY(listed(im, node, "offset", 1, &tensor));
+    INV_TRY(onnx_spread(im, node, &tensor, &in[0], &offset));
+    for (size_t i = 0; i < size; i++)
+        offset[i] *= -scale[i];
+    INV_TRY(onnx_add_affine(im, node, scale, offset, &in[0], out));
+done:
+    free(scale);
+    free(offset);
+    return status;
+}
+
+/* The scores, its second output. */
+static inv_status add_linear_classifier(onnx_importing *im, const json_t *node,
+                                        const onnx_value *in, size_t count, onnx_value *out)
+{
+    const char *behind = inv_onnx_text(node, "post_transform", "NONE");
+    const size_t classes = json_array_size(inv_onnx_attribute(node, "intercepts"));
+    inv_onnx_tensor weights = {0}, bias = {0};
+    double *numbers = NULL;
+    inv_status status = INV_OK;
+    (void)count;
+    if (classes < 2)
+        return WRONG("of two classes with one score is not known");
+    INV_TRY(listed(im, node, "coefficients", classes, &weights));
+    INV_TRY(listed(im, node, "intercepts", 1, &bias));
+    INV_TRY(inv_onnx_values(&bias, &numbers));
+    INV_TRY(onnx_add_dense(im, node, &weights, true, 1.0, &in[0], out));
+    for (size_t i = 0; i < classes; i++)
+        out->bias[i] = (float)numbers[i];
+    out->rank = 2;
+    out->dims[0] = 1;
+    out->dims[1] = classes;
+    if (strcmp(behind, "SOFTMAX") == 0 || strcmp(behind, "LOGISTIC") == 0)
+        INV_TRY(onnx_add_layer(im, node, ".act",
+                               json_pack("{ss}", "type", behind[0] == 'S' ? "softmax" : "sigmoid"),
+                               out, out));
+    else if (strcmp(behind, "NONE") != 0)
+        INV_RAISE(WRONG("post_transform %.40s is not known", behind));
+done:
+    free(numbers);
+    return status;
+}
+
+/* Probabilities over their sum: of positive numbers, which these are. */
+static inv_status add_normalizer(onnx_importing *im, const json_t *node, const onnx_value *in,
+                                 size_t count, onnx_value *out)
+{
+    const json_t *maker = inv_onnx_maker(&im->graph, inv_onnx_input(node, 0));
+    onnx_value both[2] = {in[0], {0}};
+    inv_onnx_tensor ones = {0};
+    double *numbers = NULL;
+    const size_t dims[2] = {inv_shape_size(in[0].place.shape), 1};
+    inv_status status = INV_OK;
+    (void)count;
+    const char *behind = maker ? inv_onnx_text(maker, "post_transform", "") : "";
+    *out = in[0];
+    if (strcmp(inv_onnx_text(node, "norm", "MAX"), "L1") != 0 ||
+        (strcmp(behind, "SOFTMAX") != 0 && strcmp(behind, "LOGISTIC") != 0))
+        return WRONG("other than of probabilities, by their sum, is not known");
+    if (strcmp(behind, "SOFTMAX") == 0)
+        return INV_OK;
+    INV_TRY(inv_onnx_make(im->sketch, dims, 2, false, &numbers, &ones));
+    for (size_t i = 0; i < dims[0]; i++)
+        numbers[i] = 1.0;
+    INV_TRY(onnx_add_dense(im, node, &ones, false, 1.0, &in[0], &both[1]));
+    both[1].dims[both[1].rank - 1] = 1;
+    INV_TRY(onnx_join_values(im, node, "divide", both, 2, out));
+done:
+    return status;
+}
+
+/* Probabilities by the names of their classes: the same numbers. */
+static inv_status add_zip_map(onnx_importing *im, const json_t *node, const onnx_value *in,
+                              size_t count, onnx_value *out)
+{
+    (void)im, (void)node, (void)count;
+    *out = in[0];
+    return INV_OK;
+}
+
+/* ---- the table ---- */
+
+const onnx_operator onnx_sklearn_operators[] = {
+    {"Scaler", add_scaler, false},
+    {"LinearClassifier", add_linear_classifier, false},
+    {"Normalizer", add_normalizer, false},
+    {"ZipMap", add_zip_map, false},
+    {NULL, NULL, false},
+};
