@@ -105,7 +105,7 @@ PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/
 SUBMAKE = $(MAKE) --no-print-directory $(PARALLEL)
 
 .DELETE_ON_ERROR:
-.PHONY: all reproduce check deps deps-lint data install uninstall format format-check lint coverage bench \
+.PHONY: all reproduce check deps deps-lint data install uninstall format format-check lint coverage bench bench-onnx \
   bench-torch clean help missing missing-check check-programs run-check fuzz fuzz-programs check-readers torture run-torture mutate
 
 all: $(MADE) ## build the program, the library (.a and .so), the man page, completions, invproj.pc
@@ -302,6 +302,11 @@ mutate: $(PROTO_C) ## change the product in COUNT=10 small ways and see whether 
 
 bench: all $B/bench ## time each phase of the experiment beside its dense products, into build/bench.json
 	@$B/bench $B/invproj '$(or $(MNIST_FOUND),data/mnist)' $B/bench.json
+
+bench-onnx: all $B/bench ## classify 10,000 images in onnxruntime and here, in turn, into build/bench-onnx.json
+	@[ -x $B/bench-onnx/bin/python ] || $(PYTHON3) -m venv $B/bench-onnx || exit; \
+	$B/bench-onnx/bin/python -m pip install -q -r tests/bench/requirements.txt || exit; \
+	$B/bench-onnx/bin/python tests/bench/onnx_bench.py $B '$(MNIST_FOUND)'
 
 bench-torch: all $B/bench ## the experiments' work in PyTorch and here, in turn, into build/bench-torch.json
 	@command -v $(PYTHON3) >/dev/null || { echo 'bench-torch: skipped: there is no $(PYTHON3)'; exit 0; }; \

@@ -15,8 +15,12 @@
 extern "C" {
 #endif
 
-/* Images that are worked on at a time. */
+/* Images that are worked on at a time, at most. */
 #define INV_CHUNK 1000
+
+/* How many of `count` images to give `net` at a time, at most INV_CHUNK: so many that the values at
+ * its widest point stay in the caches. */
+size_t inv_encode_rows(const inv_net *net, size_t count);
 
 /* Whether `net` takes the images of `part`. INV_EDATA: it does not, or there are none. */
 INV_MUST_CHECK inv_status inv_encode_check(const inv_net *net, const inv_part *part);

@@ -12,7 +12,7 @@
 inv_status inv_values_open(inv_values *v, const inv_net *net, const inv_part *part, size_t point)
 {
     inv_status status = INV_OK;
-    *v = (inv_values){net, part, part->count < INV_CHUNK ? part->count : INV_CHUNK, NULL, NULL};
+    *v = (inv_values){net, part, inv_encode_rows(net, part->count), NULL, NULL};
     INV_TRY(inv_mat_alloc(v->rows, part->pixels, "images", &v->images));
     INV_TRY(inv_pass_alloc(net, 0, point, v->rows, INV_PASS_FORWARD, &v->pass));
 done:

@@ -21,16 +21,18 @@ static inline unsigned nonzero_lanes(vec v)
 #endif
 }
 
-/* Which of the first 8 of n neighbours are not 0: a bit each. */
-static inline uint8_t nonzero_bits(size_t n, const float *x)
+#define BYTES (LANES > 8 ? LANES / 8 : 1) /* of bits, that are found together */
+
+/* Which of the first 8 BYTES of n neighbours are not 0: a bit each. */
+static inline unsigned nonzero_bits(size_t n, const float *x)
 {
     unsigned bits = 0;
     size_t i = 0;
-    for (; i < 8 && i + LANES <= n; i += LANES)
+    for (; i < 8 * BYTES && i + LANES <= n; i += LANES)
         bits |= nonzero_lanes(load(x + i)) << i;
-    if (i < 8 && i < n)
+    if (i < 8 * BYTES && i < n)
         bits |= nonzero_lanes(load_some(x + i, n - i, 0.0f)) << i;
-    return (uint8_t)bits;
+    return bits;
 }
 
 /* GCC, where it sees what a pointer is made of, gives the address of each vector behind it a
@@ -89,14 +91,18 @@ static inline void transpose_bits(const uint8_t bits[INV_SPARSE_ROWS], uint64_t 
 
 static void nonzero_rows(size_t rows, size_t in, const float *x, size_t x_row, uint64_t *bits)
 {
-    for (size_t first = 0; first < in; first += 8) {
-        uint8_t row_bits[INV_SPARSE_ROWS] = {0};
-        uint64_t columns[8];
-        for (size_t r = 0; r < rows; r++)
-            row_bits[r] = nonzero_bits(in - first, x + r * x_row + first);
-        transpose_bits(row_bits, columns);
-        for (size_t j = first; j < first + 8 && j < in; j++)
-            bits[j] = columns[j - first];
+    for (size_t first = 0; first < in; first += 8 * BYTES) {
+        uint8_t row_bits[BYTES][INV_SPARSE_ROWS] = {{0}};
+        uint64_t columns[8 * BYTES];
+        for (size_t r = 0; r < rows; r++) {
+            const unsigned found = nonzero_bits(in - first, x + r * x_row + first);
+            for (size_t b = 0; b < BYTES; b++)
+                row_bits[b][r] = (uint8_t)(found >> 8 * b);
+        }
+        for (size_t b = 0; b < BYTES; b++)
+            transpose_bits(row_bits[b], columns + 8 * b);
+        const size_t left = in - first;
+        memcpy(bits + first, columns, (left < 8 * BYTES ? left : 8 * BYTES) * sizeof *columns);
     }
 }
 

@@ -118,7 +118,7 @@ static inv_status finish(const sums *total, size_t pixels, inv_inverse_quality *
 inv_status inv_measure_inverse(const inv_net *net, const inv_net *inverse, size_t at,
                                const inv_part *part, inv_inverse_quality *quality)
 {
-    const size_t rows = part->count < INV_CHUNK ? part->count : INV_CHUNK;
+    const size_t rows = inv_encode_rows(net, part->count);
     void *memory = NULL;
     chunk *c = NULL;
     sums total = {0};

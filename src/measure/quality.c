@@ -160,8 +160,7 @@ static inv_status measuring_open(measuring *m, const inv_measuring *what, const 
     const inv_net *net = what->net, *inverse = what->inverse;
     void *row = NULL, *classes = NULL;
     inv_status status = INV_OK;
-    *m = (measuring){
-        .what = what, .part = part, .rows = part->count < INV_CHUNK ? part->count : INV_CHUNK};
+    *m = (measuring){.what = what, .part = part, .rows = inv_encode_rows(net, part->count)};
     INV_TRY(inv_likeness_alloc(inv_net_shape(net, 0), what->pixels.black, what->pixels.white,
                                m->rows, &m->likeness));
     INV_TRY(inv_calloc(m->rows, sizeof(inv_likeness_row), "figures", &row));

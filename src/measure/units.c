@@ -13,7 +13,7 @@
 static inv_status own_values(const inv_net *net, size_t at, const gsl_matrix_float *images,
                              float *value)
 {
-    const size_t rows = images->size1 < INV_CHUNK ? images->size1 : INV_CHUNK;
+    const size_t rows = inv_encode_rows(net, images->size1);
     inv_pass *pass = NULL;
     inv_status status = inv_pass_alloc(net, 0, at, rows, INV_PASS_FORWARD, &pass);
     for (size_t first = 0; status == INV_OK && first < images->size1; first += rows) {
@@ -32,7 +32,7 @@ static inv_status own_values(const inv_net *net, size_t at, const gsl_matrix_flo
 static inv_status count_above(const inv_net *net, size_t at, const inv_part *part,
                               const float *value, size_t *count)
 {
-    const size_t rows = part->count < INV_CHUNK ? part->count : INV_CHUNK;
+    const size_t rows = inv_encode_rows(net, part->count);
     inv_pass *pass = NULL;
     gsl_matrix_float *x = NULL;
     inv_status status = INV_OK;

@@ -15,6 +15,25 @@ void inv_encode_classes(const gsl_matrix_float *logits, float *confidence, unsig
     }
 }
 
+/* Floats at one point: more are slower, since a layer then reads what the one before it wrote from
+ * memory; many fewer are slower too, since threads are woken for each layer. */
+#define FLOATS_MOST ((size_t)1 << 20)
+#define ROWS_LEAST  ((size_t)16)
+
+static size_t between(size_t low, size_t n, size_t high)
+{
+    return n < low ? low : n > high ? high : n;
+}
+
+size_t inv_encode_rows(const inv_net *net, size_t count)
+{
+    size_t widest = 1;
+    for (size_t p = 0; p <= inv_net_depth(net); p++)
+        widest = inv_net_units(net, p) > widest ? inv_net_units(net, p) : widest;
+    const size_t rows = between(ROWS_LEAST, FLOATS_MOST / widest, INV_CHUNK);
+    return count < rows ? count : rows;
+}
+
 inv_status inv_encode_check(const inv_net *net, const inv_part *part)
 {
     const size_t values = inv_net_units(net, 0);
@@ -42,7 +61,7 @@ static inv_status check(const inv_net *net, const inv_part *part, size_t at,
 inv_status inv_encode(const inv_net *net, const inv_part *part, size_t at, gsl_matrix_float *values,
                       float *confidence, unsigned *predicted)
 {
-    const size_t rows = part->count < INV_CHUNK ? part->count : INV_CHUNK;
+    const size_t rows = inv_encode_rows(net, part->count);
     inv_pass *pass = NULL;
     gsl_matrix_float *images = NULL;
     inv_status status = INV_OK;

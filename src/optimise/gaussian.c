@@ -86,7 +86,8 @@ static void reading_close(reading *r)
 static inv_status reading_open(reading *r, const inv_net *net, const inv_part *part, size_t at)
 {
     inv_status status = INV_OK;
-    *r = (reading){net, part, at, part->count < INV_CHUNK ? part->count : INV_CHUNK, NULL, NULL};
+    const size_t most = at > 0 ? inv_encode_rows(net, part->count) : INV_CHUNK;
+    *r = (reading){net, part, at, part->count < most ? part->count : most, NULL, NULL};
     INV_TRY(inv_mat_alloc(r->rows, part->pixels, "images", &r->images));
     if (at > 0)
         INV_TRY(inv_pass_alloc(net, 0, at, r->rows, INV_PASS_FORWARD, &r->pass));

@@ -128,7 +128,7 @@ done:
 static inv_status search_open(search *s, size_t choices, const inv_part *part,
                               const inv_exemplars *out)
 {
-    const size_t chunk = part->count < INV_CHUNK ? part->count : INV_CHUNK;
+    const size_t chunk = inv_encode_rows(s->net, part->count);
     inv_goal goal = {.rows = out->rows};
     void *room = NULL;
     inv_status status = INV_OK;

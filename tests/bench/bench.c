@@ -9,7 +9,7 @@
  * same shapes and threads, done by OpenBLAS in this same run: in blocks of one thread each, or by
  * OpenBLAS's own threads, whichever is faster, with the kernels that fit the processor. $REPEATS
  * times (3), medians, and how far the repeats spread. With --time, the seconds of one phase of any
- * experiment, for comparisons with other programs (torch_bench.py).
+ * experiment, for comparisons with other programs (torch_bench.py, onnx_bench.py).
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdio.h>
 #include <stdlib.h>
@@ -377,7 +377,8 @@ static const struct {
 } alone[] = {{"training", bench_train, false},
              {"inverse", bench_invert, true},
              {"generation", bench_generate, true},
-             {"pixels", bench_pixels, false}};
+             {"pixels", bench_pixels, false},
+             {"inference", bench_infer, false}};
 
 /* One phase of any experiment, its seconds as JSON. */
 static int run_one(const char *name, const char *experiment, const char *folder, size_t steps)
@@ -389,7 +390,7 @@ static int run_one(const char *name, const char *experiment, const char *folder,
     if (i == sizeof alone / sizeof *alone)
         return fprintf(stderr,
                        "bench: %s: no such phase; there are training, inverse, generation, "
-                       "pixels\n",
+                       "pixels, inference\n",
                        name),
                2;
     bench_open(&b, experiment, folder);

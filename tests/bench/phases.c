@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "invproj/encode.h"
 #include "invproj/rng.h"
 #include "invproj/run.h"
 
@@ -105,6 +106,32 @@ double bench_pixels(bench *b, size_t steps)
         MUST(inv_generator_step(generator, &report));
     const double time = bench_seconds() - start;
     inv_generator_free(generator);
+    inv_rng_free(rng);
+    return time;
+}
+
+double bench_infer(bench *b, size_t times)
+{
+    const size_t count = b->data->test.count, rows = inv_encode_rows(b->net, count);
+    gsl_matrix_float *images = NULL;
+    gsl_rng *rng = NULL;
+    inv_pass *pass = NULL;
+    MUST(inv_rng_alloc(1, "network", &rng));
+    inv_net_init(b->net, rng);
+    MUST(inv_mat_alloc(count, b->data->test.pixels, "images", &images));
+    inv_part_rows(&b->data->test, 0, count, images);
+    MUST(inv_pass_alloc(b->net, 0, inv_net_depth(b->net), rows, INV_PASS_FORWARD, &pass));
+    const double start = bench_seconds();
+    for (size_t i = 0; i < times; i++)
+        for (size_t first = 0; first < count; first += rows) {
+            const size_t n = count - first < rows ? count - first : rows;
+            const gsl_matrix_float x =
+                inv_mat_over(gsl_matrix_float_const_ptr(images, first, 0), n, images->size2);
+            inv_net_forward(b->net, pass, &x);
+        }
+    const double time = bench_seconds() - start;
+    inv_pass_free(pass);
+    inv_mat_free(images);
     inv_rng_free(rng);
     return time;
 }

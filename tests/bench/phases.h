@@ -36,6 +36,10 @@ double bench_seconds(void);
 /* The net's values are drawn first: each call starts anew. */
 double bench_train(bench *b, size_t steps);
 
+/* What the net, as it starts, makes of all test images, as many at a time as inv_encode takes; `times`
+ * over. */
+double bench_infer(bench *b, size_t times);
+
 /* These need a net that is trained well enough to be sure of some images. */
 double bench_invert(bench *b, size_t steps); /* with its share of what is worked out once */
 double bench_generate(bench *b, size_t steps);

@@ -48,6 +48,29 @@ static void in_steps(const inv_part *part, size_t step, size_t at, gsl_matrix_fl
     inv_pass_free(pass);
 }
 
+/* A pass keeps to what the caches hold: the wider the net, the fewer images, from 16 to INV_CHUNK. */
+START_TEST(fewer_images_go_through_a_wider_net_at_a_time)
+{
+    static const struct {
+        size_t units, count, rows;
+    } cases[] = {{4, 5000, INV_CHUNK}, {4, 7, 7}, {1 << 13, 5000, 128}, {1 << 20, 5000, 16}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[120];
+        inv_config *config = NULL;
+        inv_net *wide = NULL;
+        snprintf(text, sizeof text,
+                 "layers = ({name = \"a\"; type = \"dense\"; units = %zu;}, "
+                 "{name = \"b\"; type = \"dense\"; units = 1;});",
+                 cases[i].units);
+        ck_assert_status(inv_config_read_text("wide", text, &config), INV_OK);
+        ck_assert_status(inv_net_build(config, "layers", (inv_shape){1, 1, 1}, 1, &wide), INV_OK);
+        ck_assert_uint_eq(inv_encode_rows(wide, cases[i].count), cases[i].rows);
+        inv_net_free(wide);
+        inv_config_free(config);
+    }
+}
+END_TEST
+
 typedef struct encoded {
     gsl_matrix_float *values;
     float *confidence;
@@ -246,6 +269,7 @@ Suite *encode_suite(void)
     TCase *tests = tcase_create("encode");
     tcase_add_checked_fixture(tests, prepare, tidy);
     tcase_set_timeout(tests, 30);
+    tcase_add_test(tests, fewer_images_go_through_a_wider_net_at_a_time);
     tcase_add_test(tests, chunks_equal_one_pass);
     tcase_add_test(tests, equals_the_naive_twin_at_every_point);
     tcase_add_test(tests, outputs_may_be_left_out);
