@@ -62,6 +62,7 @@
     X(run_saved)                                                                                   \
     X(run_strangers)                                                                               \
     X(run_nets)                                                                                    \
+    X(table)                                                                                       \
     X(stream)                                                                                      \
     X(torch)                                                                                       \
     X(onnx)                                                                                        \
@@ -78,6 +79,7 @@
     X(cli)                                                                                         \
     X(cli_cause)                                                                                   \
     X(cli_train)                                                                                   \
+    X(cli_inverses)                                                                                \
     X(cli_images)                                                                                  \
     X(cli_export)                                                                                  \
     X(cli_data)                                                                                    \

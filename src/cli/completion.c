@@ -24,6 +24,9 @@ static value value_of(const char *name, const inv_choice *choices)
 {
     value v = {choices ? WORDS : NOTHING, "", "", choices};
     snprintf(v.name, sizeof v.name, "%.*s", (int)strcspn(name, " ]"), name);
+    char *several = strstr(v.name, "...");
+    if (several)
+        *several = 0;
     const char *dot = strchr(v.name, '.');
     if (choices)
         return v;
@@ -52,10 +55,12 @@ static value first_operand(const cli_command *command)
     return value_of(command->operands + strspn(command->operands, "["), NULL);
 }
 
-/* Those after it are images: "IMAGE...". */
+/* Those after it are images, "IMAGE...", or more of the same, "RUN.h5...". */
 static value other_operands(const cli_command *command)
 {
     const char *image = strstr(command->operands, "IMAGE...");
+    if (!image && strstr(command->operands, "..."))
+        return first_operand(command);
     return (value){image ? FILES : NOTHING, "IMAGE", "", NULL};
 }
 

@@ -28,6 +28,7 @@ enum { EXIT_WORK = 1, EXIT_USAGE = 2, EXIT_SIGNAL = 128 };
     X(exemplars)                                                                                   \
     X(filters)                                                                                     \
     X(measure)                                                                                     \
+    X(compare)                                                                                     \
     X(predict)                                                                                     \
     X(import)                                                                                      \
     X(export)                                                                                      \

@@ -6,6 +6,7 @@
 
 #include "cli.h"
 #include "invproj/measure.h"
+#include "invproj/table.h"
 
 /* Another net, and what its pixels are. */
 typedef struct cli_judge {
@@ -24,19 +25,16 @@ INV_MUST_CHECK inv_status cli_judge_load(const cli_progress *progress, const cha
 INV_MUST_CHECK inv_status cli_quality_measure(cli_session *session, const char *path, size_t point,
                                               const cli_judge *judge, inv_quality *quality);
 
-/* An inverse among others. */
-typedef struct cli_column {
-    char name[INV_NAME_MAX], kind[INV_NAME_MAX], at[INV_NAME_MAX];
-    double seconds;
-    inv_quality quality;
-} cli_column;
+/* Whether the run file's inverse of that name is done, and of the network that is there. */
+bool cli_inverse_is_whole(const inv_run *run, const char *name);
+/* INV_EDATA where none was found: none called `only`, or, where that is NULL, none that is whole. */
+INV_MUST_CHECK inv_status cli_inverse_is_there(const cli_file *file, const char *only,
+                                               size_t found);
 
-/* What the run file holds of the inverse called `name`; figures that it has not are NAN. */
-INV_MUST_CHECK inv_status cli_column_read(const inv_run *run, const char *name, cli_column *column);
-
-/* On stdout: the inverses as columns, a row each figure, the best of several marked. */
-void cli_columns_print(const cli_column *columns, size_t count, size_t images);
-/* The same as JSON: an array, an object each inverse. */
-INV_MUST_CHECK inv_status cli_columns_json(const cli_column *columns, size_t count);
+/* On stdout: results as columns, a row each figure, the best of several marked; in the corner
+ * `heading`. */
+INV_MUST_CHECK inv_status cli_table_print(const inv_table *table, const char *heading);
+/* The same as JSON: an array, an object each result. */
+INV_MUST_CHECK inv_status cli_table_json(const inv_table *table);
 
 #endif

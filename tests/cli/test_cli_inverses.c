@@ -1,0 +1,235 @@
+/* Several inverses of a net, side by side.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <check.h>
+#include <jansson.h>
+
+#include "cli_short.h"
+#include "hdf5_text.h"
+#include "invproj/png.h"
+#include "invproj/run.h"
+#include "program.h"
+#include "suites.h"
+#include "support.h"
+
+/* Made once: the experiment, data, and a run with two inverses. The program runs in this folder. */
+static char *place;
+
+#define GOOD "r2rt.cfg " SHORT_SETS " -q --data data"
+
+static program *run_here(const char *words)
+{
+    const program_how how = {.folder = place};
+    return program_run_words(&how, words);
+}
+
+static void open_place(void)
+{
+    place = support_folder();
+    short_copy("experiments/r2rt.cfg", support_at(place, "r2rt.cfg"));
+    short_data(support_at(place, "data"));
+    program_must_work(run_here("run " GOOD " -o run"));
+    program_must_work(run_here("invert run/run.h5 --kind ridge -q --data data"));
+}
+
+static void close_place(void)
+{
+    support_remove(place);
+}
+
+/* ---- compare ---- */
+
+/* What `compare --json` prints. */
+static json_t *compared(const char *words)
+{
+    program *p = run_here(words);
+    ck_assert_program(p, 0);
+    ck_assert_str_eq(p->err, "");
+    json_t *list = json_loads(p->out, 0, NULL);
+    ck_assert_ptr_nonnull(list);
+    program_free(p);
+    return list;
+}
+
+static const char *text_at(const json_t *list, size_t i, const char *key)
+{
+    const char *text = json_string_value(json_object_get(json_array_get(list, i), key));
+    ck_assert_msg(text != NULL, "no %s", key);
+    return text;
+}
+
+static double number_at(const json_t *list, size_t i, const char *key)
+{
+    const json_t *number = json_object_get(json_array_get(list, i), key);
+    ck_assert_msg(json_is_number(number), "no %s", key);
+    return json_number_value(number);
+}
+
+START_TEST(compare_tells_what_the_files_hold)
+{
+    const char *file = support_at(place, "run/run.h5");
+    json_t *list = compared("compare run/run.h5 --json");
+    ck_assert_uint_eq(json_array_size(list), 2);
+    ck_assert_str_eq(text_at(list, 0, "name"), "r2rt");
+    ck_assert_str_eq(text_at(list, 1, "kind"), "ridge");
+    ck_assert_ptr_null(json_object_get(json_array_get(list, 0), "run"));
+    ck_assert_double_eq_tol(number_at(list, 0, "l1_per_pixel"),
+                            hdf5_number(file, "/inverse/r2rt", "l1_per_pixel"), 1e-7);
+    ck_assert_double_eq_tol(number_at(list, 1, "psnr_error"),
+                            hdf5_number(file, "/inverse/ridge", "psnr_error"), 1e-7);
+    json_decref(list);
+    list = compared("compare run/run.h5 run/run.h5 --inverse ridge --json");
+    ck_assert_uint_eq(json_array_size(list), 2);
+    ck_assert_str_eq(text_at(list, 1, "name"), "ridge");
+    ck_assert_str_eq(text_at(list, 1, "run"), "run/run.h5");
+    json_decref(list);
+}
+END_TEST
+
+/* The word of the table's line that begins with `label` that is in column `column`. */
+static char *word_of(const char *table, const char *label, size_t column)
+{
+    const char *line = strstr(table, label);
+    ck_assert_msg(line != NULL, "no %s in\n%s", label, table);
+    line += strlen(label);
+    for (;; column--) {
+        line += strspn(line, " ");
+        const size_t length = strcspn(line, " \n");
+        if (column == 0)
+            return strndup(line, length);
+        line += length;
+    }
+}
+
+START_TEST(compare_marks_the_best)
+{
+    const char *file = support_at(place, "run/run.h5");
+    const double r2rt = hdf5_number(file, "/inverse/r2rt", "l1_per_pixel");
+    const double ridge = hdf5_number(file, "/inverse/ridge", "l1_per_pixel");
+    char wanted[32];
+    ck_assert_double_lt(ridge, 0.8 * r2rt); /* clearly */
+    program *p = run_here("compare run/run.h5");
+    ck_assert_program(p, 0);
+    snprintf(wanted, sizeof wanted, "%.4f", r2rt);
+    char *word = word_of(p->out, "\nL1 per pixel ", 0);
+    ck_assert_str_eq(word, wanted);
+    free(word);
+    snprintf(wanted, sizeof wanted, "*%.4f", ridge);
+    word = word_of(p->out, "\nL1 per pixel ", 2); /* behind the first's error */
+    ck_assert_str_eq(word, wanted);
+    free(word);
+    program_free(p);
+}
+END_TEST
+
+static double *images_of(const char *name, size_t dims[4])
+{
+    char words[160], path[64];
+    snprintf(words, sizeof words,
+             "project run/run.h5 -q --data data --count 3 --inverse %s --name of-%s", name, name);
+    program_must_work(run_here(words));
+    snprintf(path, sizeof path, "/projections/of-%s/image", name);
+    return hdf5_values(support_at(place, "run/run.h5"), path, dims);
+}
+
+/* The mean difference of a tile of the sheet and an image; tiles are `zoom` times as large. */
+static double tile_difference(const float *sheet, inv_shape shape, size_t top, size_t left,
+                              const double *image, size_t height, size_t width, size_t zoom)
+{
+    double sum = 0.0;
+    for (size_t y = 0; y < height; y++)
+        for (size_t x = 0; x < width; x++) {
+            const double seen = sheet[(top + y * zoom) * shape.width + left + x * zoom];
+            sum += fabs(seen - fmin(fmax(image[y * width + x], 0.0), 1.0));
+        }
+    return sum / (double)(height * width);
+}
+
+START_TEST(compare_draws_a_row_each_inverse)
+{
+    static const char *const arrays[] = {"r2rt", "ridge"};
+    const char *sheet = support_at(place, "sheet.png");
+    float *seen = NULL;
+    inv_shape shape = {0};
+    size_t dims[4], zoom = 0, pitch = 0;
+    program_must_work(run_here("compare run/run.h5 -o sheet.png --count 3 -q --data data"));
+    ck_assert_status(inv_png_read(sheet, 0.0f, &shape, &seen), INV_OK);
+    for (size_t row = 0; row < 2; row++) {
+        double *images = images_of(arrays[row], dims);
+        zoom = (112 + dims[2] - 1) / dims[2];
+        ck_assert_uint_eq(shape.width, 3 * dims[2] * zoom + 4 * 2);
+        pitch = (shape.height - 2) / 3; /* the gap above the first row is the only one left over */
+        for (size_t i = 0; i < 3; i++)
+            ck_assert_double_lt(
+                tile_difference(seen, shape, 2 + (row + 1) * pitch, 2 + i * (dims[2] * zoom + 2),
+                                images + i * dims[1] * dims[2], dims[1], dims[2], zoom),
+                1.0 / 255.0);
+        free(images);
+    }
+    free(seen);
+}
+END_TEST
+
+static const struct refused {
+    const char *words;
+    int code;
+    const char *says[2];
+} refusals[] = {
+    {"compare", 2, {"usage: invproj compare RUN.h5...", ""}},
+    {"compare none.h5", 1, {"none.h5: ", ""}},
+    {"compare run/run.h5 --inverse other", 1, {"holds no inverse named 'other'", ""}},
+    {"compare net.h5", 1, {"net.h5: holds no finished inverse; make one with: invproj invert", ""}},
+    {"compare run/run.h5 -o r2rt.cfg", 1, {"r2rt.cfg: ", "not a PNG file"}},
+    {"compare run/run.h5 -o sheet2.png --data none", 1, {"none: ", ""}},
+};
+
+START_TEST(compare_says_what_it_cannot_do)
+{
+    const struct refused *r = &refusals[_i];
+    program_must_work(run_here("train " GOOD " -o net.h5 --force"));
+    char *before = program_snapshot(place);
+    program *p = run_here(r->words);
+    program_must_fail(p, r->code, (const char *const[]){r->says[0], r->says[1], NULL});
+    program_free(p);
+    char *after = program_snapshot(place);
+    program_must_equal(before, after);
+    free(before);
+    free(after);
+}
+END_TEST
+
+/* Figures of runs on other images can stand side by side; pictures of other images cannot. */
+START_TEST(a_sheet_is_of_the_same_images)
+{
+    ck_assert_int_eq(mkdir(support_at(place, "others"), 0755), 0);
+    support_write_dataset(support_at(place, "others"), TRAIN, TEST, HEIGHT, WIDTH, CLASSES, 77);
+    program_must_work(run_here("run r2rt.cfg " SHORT_SETS " -q --data others -o other"));
+    program_must_work(run_here("compare run/run.h5 other/run.h5"));
+    program *p = run_here("compare run/run.h5 other/run.h5 -o both.png");
+    ck_assert_fails(p, 1, "other/run.h5: its test images are others than those of the first run");
+    program_free(p);
+    p = run_here("compare run/run.h5 run/run.h5 -o both.png");
+    ck_assert_program(p, 0);
+    program_free(p);
+}
+END_TEST
+
+Suite *cli_inverses_suite(void)
+{
+    Suite *suite = suite_create("cli_inverses");
+    TCase *tests = tcase_create("compare");
+    tcase_add_unchecked_fixture(tests, open_place, close_place);
+    tcase_set_timeout(tests, 120);
+    tcase_add_test(tests, compare_tells_what_the_files_hold);
+    tcase_add_test(tests, compare_marks_the_best);
+    tcase_add_test(tests, compare_draws_a_row_each_inverse);
+    tcase_add_loop_test(tests, compare_says_what_it_cannot_do, 0,
+                        (int)(sizeof refusals / sizeof *refusals));
+    tcase_add_test(tests, a_sheet_is_of_the_same_images);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
