@@ -606,7 +606,8 @@ static inv_status run(const cli_options *options)
     gathering g = {.plain = !options->json};
     inv_status status = cli_model_is(options->operands[0], &g.is_model);
     if (status == INV_OK)
-        status = cli_open_run(options, NULL, options->operands[0], CLI_READ, &run);
+        status = g.is_model ? cli_model_run(options, options->operands[0], &run)
+                            : cli_open_run(options, NULL, options->operands[0], CLI_READ, &run);
     if (status != INV_OK)
         return status;
     if (((const own *)options->own)->history) {

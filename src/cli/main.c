@@ -153,16 +153,27 @@ static int run_command(const cli_command *command, int argc, char **argv)
     return exit_code(status);
 }
 
-/* Threads that wait for others spin, by libgomp's default for milliseconds: on a machine with other
- * work that costs ten times what it saves. It reads its setting before main, so the program starts
- * itself once more with a shorter one; a user's own is left alone. OpenBLAS likewise makes threads
- * at start that are never used. */
-static void start_again(char **argv)
+static bool has_threads(const cli_command *command)
 {
-    if (getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY"))
+    cli_option option;
+    for (size_t i = 0; cli_option_at(command, i, &option); i++)
+        if (strcmp(option.name, "threads") == 0)
+            return true;
+    return false;
+}
+
+/* Threads that wait for others spin, by libgomp's default for milliseconds: on a machine with other
+ * work that costs ten times what it saves. It reads its setting before main, so a command that has
+ * threads starts the program once more with a shorter one, which takes as long as a start; a user's
+ * own is left alone. OpenBLAS likewise makes threads at start that are never used, in the reader's
+ * process too. */
+static void start_again(const cli_command *command, char **argv)
+{
+    const bool is_set = getenv("GOMP_SPINCOUNT") || getenv("OMP_WAIT_POLICY");
+    setenv("OPENBLAS_NUM_THREADS", "1", 0);
+    if (is_set || !command || !has_threads(command))
         return;
     setenv("GOMP_SPINCOUNT", "2000", 1);
-    setenv("OPENBLAS_NUM_THREADS", "1", 0);
     execv("/proc/self/exe", argv); /* where that fails, all goes on as it is */
 }
 
@@ -183,15 +194,15 @@ int main(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], CLI_READER_WORD) == 0)
         return cli_reader_main();
+    const char *word = argc > 1 ? argv[1] : "";
     open_standard_files();
-    start_again(argv);
+    start_again(cli_command_find(word), argv);
     if (!cli_printed_open()) {
         fprintf(stderr, "invproj: no memory to print anything\n");
         return EXIT_WORK;
     }
     if (check_kernels())
         return 2;
-    const char *word = argc > 1 ? argv[1] : "";
     gsl_set_error_handler_off();
     H5dont_atexit();
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);

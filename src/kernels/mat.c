@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "invproj/mat.h"
 
+#include <float.h>
 #include <limits.h>
 #include <math.h>
 #include <stdint.h>
@@ -243,7 +244,7 @@ void inv_mat_gather(const gsl_matrix_float *from, const uint32_t *index, size_t 
                from->size2 * sizeof(float));
 }
 
-#define COLUMNS ((size_t)512) /* that a thread adds up at a time */
+#define COLUMNS ((size_t)512) /* that are worked on at a time */
 
 void inv_mat_add_column_sums(const gsl_matrix_float *m, float *sum)
 {
@@ -257,8 +258,13 @@ void inv_mat_add_column_sums(const gsl_matrix_float *m, float *sum)
 
 bool inv_all_finite(const float *values, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
-        if (!isfinite(values[i]))
+    for (size_t first = 0; first < n; first += COLUMNS) {
+        const size_t end = n - first < COLUMNS ? n : first + COLUMNS;
+        bool finite = true; /* no way out of the inner loop, so that it becomes vectors */
+        for (size_t i = first; i < end; i++)
+            finite &= fabsf(values[i]) <= FLT_MAX;
+        if (!finite)
             return false;
+    }
     return true;
 }
