@@ -75,6 +75,7 @@
     X(experiment)                                                                                  \
     X(experiment_help)                                                                             \
     X(keras)                                                                                       \
+    X(keras_arrays)                                                                                \
     X(reader)                                                                                      \
     X(cli)                                                                                         \
     X(cli_cause)                                                                                   \

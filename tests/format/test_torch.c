@@ -18,6 +18,18 @@
 
 #define MODELS "tests/data/models/"
 
+static char *place;
+
+static void open_place(void)
+{
+    place = support_folder();
+}
+
+static void close_place(void)
+{
+    support_remove(place);
+}
+
 /* ---- from a file to a net ---- */
 
 /* What is in those bytes, through a stream. */
@@ -351,6 +363,76 @@ START_TEST(loops_are_values)
 }
 END_TEST
 
+/* ---- types of values ---- */
+
+static const struct {
+    const char *storage, *bytes;
+    size_t size;
+    float values[2];
+} stored[] = {
+    {"FloatStorage", BYTES("\0\0\xc0\x3f\0\0\0\xc0"), {1.5f, -2.0f}},
+    {"DoubleStorage", BYTES("\0\0\0\0\0\0\xf8\x3f\0\0\0\0\0\0\0\xc0"), {1.5f, -2.0f}},
+    {"HalfStorage", BYTES("\x00\x3e\x00\xc0"), {1.5f, -2.0f}},
+    {"BFloat16Storage", BYTES("\xc0\x3f\x00\xc0"), {1.5f, -2.0f}},
+    {"LongStorage", BYTES("\x2c\1\0\0\0\0\0\0\xfe\xff\xff\xff\xff\xff\xff\xff"), {300.0f, -2.0f}},
+    {"IntStorage", BYTES("\x2c\1\0\0\xfe\xff\xff\xff"), {300.0f, -2.0f}},
+    {"ShortStorage", BYTES("\x2c\1\xfe\xff"), {300.0f, -2.0f}},
+    {"CharStorage", BYTES("\x2c\xfe"), {44.0f, -2.0f}},
+    {"ByteStorage", BYTES("\x2c\xfe"), {44.0f, 254.0f}},
+    {"BoolStorage", BYTES("\1\0"), {1.0f, 0.0f}},
+};
+
+/* {'fc.weight': a tensor of 1 x 2}, as torch.save pickles it, into an archive; the caller frees. */
+static unsigned char *state_of_one(const char *storage, const void *values, size_t values_size,
+                                   size_t *size)
+{
+    char pickle[512];
+    const char *path = support_at(place, "made.pt");
+    size_t used = 0;
+    const struct {
+        const char *bytes;
+        size_t size;
+    } parts[] = {{BYTES("\x80\2}(X\11\0\0\0fc.weightctorch._utils\n_rebuild_tensor_v2\n(("
+                        "X\7\0\0\0storagectorch\n")},
+                 {storage, strlen(storage)},
+                 {BYTES("\nX\1\0\0\0000X\3\0\0\0cpuK\2tQK\0K\1K\2\x86K\2K\1\x86\x89"
+                        "ccollections\nOrderedDict\n)RtRu.")}};
+    for (size_t i = 0; i < 3; i++) {
+        memcpy(pickle + used, parts[i].bytes, parts[i].size);
+        used += parts[i].size;
+    }
+    const support_member members[] = {{"archive/data.pkl", pickle, used},
+                                      {"archive/data/0", values, values_size},
+                                      {"archive/version", "3\n", 2}};
+    support_write_zip(path, members, 3, 0);
+    return support_read(path, size);
+}
+
+/* A Linear's outputs for (1, 0) and (0, 1) are its kernel. */
+START_TEST(every_type_of_value_is_read)
+{
+    const inv_import how = {.arch = "input: 2\nfc: Linear(2, 1, bias=False)", .arch_name = "a.txt"};
+    inv_model *model = NULL;
+    gsl_matrix_float *x = NULL;
+    inv_pass *pass = NULL;
+    size_t size = 0;
+    unsigned char *bytes =
+        state_of_one(stored[_i].storage, stored[_i].bytes, stored[_i].size, &size);
+    ck_assert_status(import(stored[_i].storage, bytes, size, &how, &model), INV_OK);
+    ck_assert_status(inv_mat_alloc(2, 2, "unit rows", &x), INV_OK);
+    gsl_matrix_float_set_identity(x);
+    const size_t depth = inv_net_depth(model->net);
+    ck_assert_status(inv_pass_alloc(model->net, 0, depth, 2, INV_PASS_FORWARD, &pass), INV_OK);
+    const gsl_matrix_float *y = inv_net_forward(model->net, pass, x);
+    ck_assert_float_eq(gsl_matrix_float_get(y, 0, 0), stored[_i].values[0]);
+    ck_assert_float_eq(gsl_matrix_float_get(y, 1, 0), stored[_i].values[1]);
+    inv_pass_free(pass);
+    inv_mat_free(x);
+    inv_model_free(model);
+    free(bytes);
+}
+END_TEST
+
 /* ---- safetensors ---- */
 
 static inv_status import_header(const char *header, size_t values, inv_model **model)
@@ -411,6 +493,7 @@ Suite *torch_suite(void)
 {
     Suite *suite = suite_create("torch");
     TCase *tests = tcase_create("torch");
+    tcase_add_unchecked_fixture(tests, open_place, close_place);
     tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, the_same_net_from_each_format, 0, LEN(same_net));
     tcase_add_test(tests, names_that_do_not_fit_are_taken_in_order_and_said);
@@ -423,6 +506,7 @@ Suite *torch_suite(void)
     tcase_add_test(tests, values_are_those_of_python);
     tcase_add_loop_test(tests, a_pickle_that_cannot_be_is_refused, 0, LEN(bad_pickles));
     tcase_add_test(tests, loops_are_values);
+    tcase_add_loop_test(tests, every_type_of_value_is_read, 0, LEN(stored));
     tcase_add_loop_test(tests, a_header_that_cannot_be_is_refused, 0, LEN(bad_headers));
     tcase_add_test(tests, a_header_that_can_be_is_read);
     suite_add_tcase(suite, tests);

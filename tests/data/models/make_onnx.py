@@ -493,6 +493,20 @@ def refused_cases():
     refuse("over an axis that is not there", one("Softmax", axis=4))
 
 
+def many_axes_cases():
+    """As many axes that are not of one as an image has, one of one behind them; and one more."""
+    g = Graph()
+    g.add("Reshape", None, g.whole(1, 4, 3, 5, 1))
+    g.add("Transpose", perm=[0, 2, 1, 3, 4])
+    g.add("Reshape", None, g.whole(1, 3, 4, 5))
+    g.add("Conv", None, numbers(2, 3, 2, 2))
+    g.end("an_axis_of_one_behind_three")
+    g = Graph()
+    g.add("Reshape", None, g.whole(1, 2, 3, 2, 5))
+    g.add("Transpose", perm=[0, 3, 1, 2, 4])
+    refuse("of more than three axes", g)
+
+
 def write(name, records):
     with open(name, "wb") as file:
         for words, model, want in records:
@@ -509,6 +523,7 @@ dense_cases()
 classifier_cases()
 default_cases()
 refused_cases()
+many_axes_cases()
 np.save("onnx-images.npy", images)
 write("onnx-cases.bin", cases)
 write("onnx-refused.bin", refused)

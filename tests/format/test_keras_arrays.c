@@ -1,0 +1,331 @@
+/* Keras layers, functions and variables that the files of tests/data/keras have none of: each file is made here,
+ * array by array, and the net beside what Keras documents.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <check.h>
+#include <hdf5.h>
+
+#include "invproj/mat.h"
+#include "invproj/model.h"
+#include "stream_bytes.h"
+#include "suites.h"
+#include "support.h"
+
+#define UNITS 4
+
+static char *place;
+
+static void open_place(void)
+{
+    place = support_folder();
+}
+
+static void close_place(void)
+{
+    support_remove(place);
+}
+
+/* ---- from arrays to a net ---- */
+
+typedef struct variable {
+    const char *path;
+    hid_t stored, given; /* types in the file and of the values */
+    const void *values;
+    hsize_t rows, columns; /* 0: of one axis */
+} variable;
+
+static void write_file(const char *path, const variable *list, size_t count)
+{
+    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t groups = H5Pcreate(H5P_LINK_CREATE);
+    ck_assert_int_ge(file, 0);
+    ck_assert_int_ge(H5Pset_create_intermediate_group(groups, 1), 0);
+    for (size_t i = 0; i < count; i++) {
+        const variable *v = &list[i];
+        const hsize_t dims[2] = {v->rows, v->columns};
+        hid_t space = H5Screate_simple(v->columns ? 2 : 1, dims, NULL);
+        hid_t set = H5Dcreate2(file, v->path, v->stored, space, groups, H5P_DEFAULT, H5P_DEFAULT);
+        ck_assert_int_ge(H5Dwrite(set, v->given, H5S_ALL, H5S_ALL, H5P_DEFAULT, v->values), 0);
+        H5Dclose(set);
+        H5Sclose(space);
+    }
+    H5Pclose(groups);
+    ck_assert_int_ge(H5Fclose(file), 0);
+}
+
+/* The caller frees the tree. */
+static inv_tree *tree_of(const variable *list, size_t count)
+{
+    const char *path = support_at(place, "made.weights.h5");
+    stream_bytes s = {0};
+    const inv_sink sink = stream_bytes_sink(&s);
+    inv_source source = stream_bytes_source(&s);
+    inv_tree *tree = NULL;
+    size_t size = 0;
+    write_file(path, list, count);
+    unsigned char *bytes = support_read(path, &size);
+    ck_assert_status(inv_model_send("made", bytes, size, SIZE_MAX, &sink), INV_OK);
+    ck_assert_status(inv_tree_alloc("made", &tree), INV_OK);
+    ck_assert_status(inv_tree_add(tree, "", &source), INV_OK);
+    free(bytes);
+    free(s.data);
+    return tree;
+}
+
+static inv_status import(const char *arch, const variable *list, size_t count, inv_model **model)
+{
+    const inv_import how = {.arch = arch, .arch_name = "arch.json"};
+    inv_tree *tree = tree_of(list, count);
+    *model = NULL;
+    inv_status status = inv_model_import(tree, &how, model);
+    inv_tree_free(tree);
+    return status;
+}
+
+/* Row i of `in` gives row i of `out`, to float's precision. */
+static void assert_outputs(const inv_model *model, size_t rows, const float *in, const double *out)
+{
+    const size_t depth = inv_net_depth(model->net), units = inv_net_units(model->net, 0);
+    const size_t classes = inv_net_units(model->net, depth);
+    gsl_matrix_float *x = NULL;
+    inv_pass *pass = NULL;
+    ck_assert_status(inv_mat_alloc(rows, units, "x", &x), INV_OK);
+    for (size_t i = 0; i < rows; i++)
+        inv_model_row(model, in + i * units, x->data + i * x->tda);
+    ck_assert_status(inv_pass_alloc(model->net, 0, depth, rows, INV_PASS_FORWARD, &pass), INV_OK);
+    const gsl_matrix_float *y = inv_net_forward(model->net, pass, x);
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < classes; j++)
+            ck_assert_double_eq_tol(gsl_matrix_float_get(y, i, j), out[i * classes + j],
+                                    2e-6 * (1.0 + fabs(out[i * classes + j])));
+    inv_pass_free(pass);
+    inv_mat_free(x);
+}
+
+#define LEN(array) (sizeof(array) / sizeof *(array))
+
+static const float unit_rows[UNITS * UNITS] = {1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1};
+
+/* ---- whole numbers of four bits ---- */
+
+#define DENSE_OF_FOUR_BITS                                                                         \
+    "{\"class_name\": \"Sequential\", \"config\": {\"layers\": ["                                  \
+    "{\"class_name\": \"InputLayer\", \"config\": {\"batch_shape\": [null, 4]}},"                  \
+    "{\"class_name\": \"Dense\", \"config\": {\"name\": \"d\", \"units\": 3, \"use_bias\": "       \
+    "false}}]}}"
+
+enum { COLUMNS = 3, BYTES = 2, GROUPS = 2 };
+
+/* Two in a byte, the low half first; what is behind the last column is none's. */
+static const signed char halves[UNITS * BYTES] = {0x1f, 0x07, 0x78, 0x0a, 0x52, 0x00, 0x0c, 0x09};
+static const int numbers[UNITS][COLUMNS] = {{-1, 1, 7}, {-8, 7, -6}, {2, 5, 0}, {-4, 0, -7}};
+static const float group_scale[GROUPS * COLUMNS] = {0.5f, 0.25f, 2.0f, 1.5f, 0.125f, 3.0f};
+static const float group_zero[GROUPS * COLUMNS] = {0, 1, -2, 3, 0, -1};
+
+static inv_status import_four_bits(const int group[UNITS], inv_model **model)
+{
+    const variable list[] = {
+        {"/layers/dense/vars/0", H5T_STD_I8LE, H5T_NATIVE_SCHAR, halves, UNITS, BYTES},
+        {"/layers/dense/vars/1", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, group_scale, GROUPS, COLUMNS},
+        {"/layers/dense/vars/2", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, group_zero, GROUPS, COLUMNS},
+        {"/layers/dense/vars/3", H5T_IEEE_F32LE, H5T_NATIVE_INT, group, UNITS, 0},
+    };
+    return import(DENSE_OF_FOUR_BITS, list, LEN(list), model);
+}
+
+/* kernel[i, o] = (q[i, o] - zero[g, o]) scale[g, o], of the group g of row i. */
+START_TEST(four_bits_have_a_scale_a_group)
+{
+    static const int group[UNITS] = {0, 1, 1, 0};
+    double kernel[UNITS * COLUMNS];
+    inv_model *model = NULL;
+    for (size_t i = 0; i < UNITS; i++)
+        for (size_t o = 0; o < COLUMNS; o++) {
+            const size_t g = (size_t)group[i] * COLUMNS + o;
+            kernel[i * COLUMNS + o] =
+                (numbers[i][o] - (double)group_zero[g]) * (double)group_scale[g];
+        }
+    ck_assert_status(import_four_bits(group, &model), INV_OK);
+    assert_outputs(model, UNITS, unit_rows, kernel);
+    inv_model_free(model);
+}
+END_TEST
+
+START_TEST(a_row_of_no_group_is_refused)
+{
+    static const int groups[][UNITS] = {{0, 1, 1, 2}, {-1, 1, 1, 0}};
+    inv_model *model = NULL;
+    ck_assert_status(import_four_bits(groups[_i], &model), INV_EFORMAT);
+    ck_assert_message_has("a row of no group");
+}
+END_TEST
+
+/* ---- functions that a model calls ---- */
+
+static double relu(const double *x, size_t i)
+{
+    return x[i] > 0.0 ? x[i] : 0.0;
+}
+
+static double sigmoid(const double *x, size_t i)
+{
+    return 1.0 / (1.0 + exp(-x[i]));
+}
+
+static double log_softmax(const double *x, size_t i)
+{
+    double sum = 0.0;
+    for (size_t k = 0; k < UNITS; k++)
+        sum += exp(x[k]);
+    return x[i] - log(sum);
+}
+
+static const struct {
+    const char *module, *class;
+    double (*naive)(const double *x, size_t i);
+} functions[] = {{"keras.src.ops.nn", "Relu", relu},
+                 {"keras.src.activations.activations", "ReLU", relu},
+                 {"keras.src.ops.nn", "Sigmoid", sigmoid},
+                 {"keras.src.ops.nn", "LogSoftmax", log_softmax}};
+
+#define TENSOR(name)                                                                               \
+    "{\"class_name\": \"__keras_tensor__\", \"config\": {\"keras_history\": [\"" name "\", 0, "    \
+                                                                                      "0]}}"
+#define NODE(name) "\"inbound_nodes\": [{\"args\": [" TENSOR(name) "], \"kwargs\": {}}]"
+
+START_TEST(functions_are_activations)
+{
+    static const double x[UNITS] = {-1.5, 0.25, 2.0, -0.125};
+    static const float row[UNITS] = {-1.5f, 0.25f, 2.0f, -0.125f};
+    const variable list[] = {
+        {"/layers/dense/vars/0", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, unit_rows, UNITS, UNITS}};
+    char arch[2048];
+    double out[UNITS];
+    inv_model *model = NULL;
+    snprintf(
+        arch, sizeof arch,
+        "{\"class_name\": \"Functional\", \"config\": {\"layers\": ["
+        "{\"class_name\": \"InputLayer\", \"name\": \"in\", \"config\": {\"name\": \"in\", "
+        "\"batch_shape\": [null, 4]}, \"inbound_nodes\": []},"
+        "{\"class_name\": \"Dense\", \"name\": \"d\", \"config\": {\"name\": \"d\", "
+        "\"units\": 4, \"use_bias\": false}, " NODE(
+            "in") "},"
+                  "{\"class_name\": \"%s\", \"module\": \"%s\", \"name\": \"f\", \"config\": "
+                  "{\"name\": "
+                  "\"f\"}, " NODE(
+                      "d") "}],"
+                           "\"input_layers\": [\"in\", 0, 0], \"output_layers\": [\"f\", 0, 0]}}",
+        functions[_i].class, functions[_i].module);
+    ck_assert_status(import(arch, list, LEN(list), &model), INV_OK);
+    for (size_t i = 0; i < UNITS; i++)
+        out[i] = functions[_i].naive(x, i);
+    assert_outputs(model, 1, row, out);
+    inv_model_free(model);
+}
+END_TEST
+
+/* ---- statistics of the data ---- */
+
+/* (x - mean) / sqrt(variance), and where the layer inverts x sqrt(variance) + mean. */
+START_TEST(normalised_as_the_data_were)
+{
+    static const float mean[UNITS] = {0.5f, -1.0f, 0.0f, 3.0f};
+    static const float variance[UNITS] = {4.0f, 0.25f, 1.0f, 2.25f};
+    static const float row[UNITS] = {1.0f, -2.0f, 0.5f, 0.0f};
+    const bool invert = _i == 1;
+    const variable list[] = {
+        {"/layers/normalization/vars/0", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, mean, UNITS, 0},
+        {"/layers/normalization/vars/1", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, variance, UNITS, 0},
+        {"/layers/dense/vars/0", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, unit_rows, UNITS, UNITS}};
+    char arch[1024];
+    double out[UNITS];
+    inv_model *model = NULL;
+    snprintf(arch, sizeof arch,
+             "{\"class_name\": \"Sequential\", \"config\": {\"layers\": ["
+             "{\"class_name\": \"InputLayer\", \"config\": {\"batch_shape\": [null, 4]}},"
+             "{\"class_name\": \"Normalization\", \"config\": {\"name\": \"n\", \"axis\": [-1], "
+             "\"invert\": %s}},"
+             "{\"class_name\": \"Dense\", \"config\": {\"name\": \"d\", \"units\": 4, "
+             "\"use_bias\": false}}]}}",
+             invert ? "true" : "false");
+    ck_assert_status(import(arch, list, LEN(list), &model), INV_OK);
+    for (size_t i = 0; i < UNITS; i++) {
+        const double deviation = sqrt((double)variance[i]), x = (double)row[i];
+        out[i] = invert ? x * deviation + (double)mean[i] : (x - (double)mean[i]) / deviation;
+    }
+    assert_outputs(model, 1, row, out);
+    inv_model_free(model);
+}
+END_TEST
+
+/* ---- an input that no layer tells ---- */
+
+START_TEST(the_first_kernel_tells_how_many_values_come_in)
+{
+    const variable list[] = {
+        {"/layers/dense/vars/0", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, unit_rows, UNITS, UNITS}};
+    const double out[UNITS * UNITS] = {1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1};
+    inv_model *model = NULL;
+    ck_assert_status(
+        import("{\"class_name\": \"Sequential\", \"config\": {\"layers\": ["
+               "{\"class_name\": \"Dropout\", \"config\": {\"name\": \"o\", \"rate\": 0.5}},"
+               "{\"class_name\": \"Dense\", \"config\": {\"name\": \"d\", \"units\": 4, "
+               "\"use_bias\": false}}]}}",
+               list, LEN(list), &model),
+        INV_OK);
+    ck_assert_uint_eq(model->input_rank, 1);
+    ck_assert_uint_eq(model->input_dims[0], UNITS);
+    assert_outputs(model, UNITS, unit_rows, out);
+    inv_model_free(model);
+}
+END_TEST
+
+START_TEST(an_input_that_nothing_tells_is_asked_for)
+{
+    const variable list[] = {
+        {"/layers/conv2d/vars/0", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, unit_rows, UNITS, UNITS}};
+    inv_model *model = NULL;
+    ck_assert_status(import("{\"class_name\": \"Sequential\", \"config\": {\"layers\": ["
+                            "{\"class_name\": \"Conv2D\", \"config\": {\"name\": \"c\", "
+                            "\"filters\": 4, \"kernel_size\": [2, 2]}}]}}",
+                            list, LEN(list), &model),
+                     INV_EFORMAT);
+    ck_assert_message_has("of what shape its input is");
+}
+END_TEST
+
+/* ---- what training keeps ---- */
+
+START_TEST(what_the_optimiser_keeps_is_not_sent)
+{
+    const variable list[] = {
+        {"/layers/dense/vars/0", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, unit_rows, UNITS, UNITS},
+        {"/optimizer/vars/0", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, unit_rows, UNITS, UNITS},
+        {"/optimizer_weights/adam/m", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, unit_rows, UNITS, UNITS}};
+    inv_tree *tree = tree_of(list, LEN(list));
+    ck_assert(inv_tree_has(tree, "/layers/dense/vars/0"));
+    for (size_t i = 0; i < inv_tree_count(tree); i++)
+        ck_assert_msg(!strstr(inv_tree_path(tree, i), "optimizer"), "%s", inv_tree_path(tree, i));
+    inv_tree_free(tree);
+}
+END_TEST
+
+Suite *keras_arrays_suite(void)
+{
+    Suite *suite = suite_create("keras_arrays");
+    TCase *tests = tcase_create("arrays");
+    tcase_add_unchecked_fixture(tests, open_place, close_place);
+    tcase_add_test(tests, four_bits_have_a_scale_a_group);
+    tcase_add_loop_test(tests, a_row_of_no_group_is_refused, 0, 2);
+    tcase_add_loop_test(tests, functions_are_activations, 0, (int)LEN(functions));
+    tcase_add_loop_test(tests, normalised_as_the_data_were, 0, 2);
+    tcase_add_test(tests, the_first_kernel_tells_how_many_values_come_in);
+    tcase_add_test(tests, an_input_that_nothing_tells_is_asked_for);
+    tcase_add_test(tests, what_the_optimiser_keeps_is_not_sent);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
