@@ -403,6 +403,34 @@ START_TEST(published_figures_stand_beside_what_they_are_about)
 }
 END_TEST
 
+/* Of images that nothing leads towards there is no confidence to tell. */
+START_TEST(the_dead_are_in_no_figure)
+{
+    static const char unwakeable[] =
+        "network = { layers = (\n"
+        "  { name = \"hidden\"; type = \"dense\"; units = 4; activation = \"relu\";\n"
+        "    bias = { type = \"constant\"; value = -20000.0; }; },\n"
+        "  { name = \"output\"; type = \"dense\"; activation = \"softmax\"; } ); };\n"
+        "training = { steps = 2; batch = 50; };\n";
+    static const char figure[] = "generated: confidence, lowest to highest";
+    char *here = support_folder(), *file = NULL;
+    ck_assert_int_gt(asprintf(&file, "%s/run.h5", here), 0);
+    support_write(support_at(here, "dead.cfg"), unwakeable, strlen(unwakeable));
+    program_must_work(
+        program_run(NULL, "train %s -o %s -q --data %s", support_at(here, "dead.cfg"), file, data));
+    program *p = program_run(NULL, "generate %s --steps 3 -q", file);
+    ck_assert_program(p, 0);
+    const char *row = strstr(p->out, figure);
+    ck_assert_msg(row, "%s", p->out);
+    row += strlen(figure);
+    ck_assert_msg(strspn(row, " ") == strcspn(row, "\n"), "%s", p->out);
+    program_free(p);
+    ck_assert_double_eq(hdf5_number(file, "/generated/generated", "dead"), 5.0); /* one a class */
+    free(file);
+    support_remove(here);
+}
+END_TEST
+
 /* It is found again, the same to the bit, and other settings are refused. */
 START_TEST(an_inverse_found_at_one_go_resumes)
 {
@@ -687,6 +715,7 @@ static TCase *tests_of_results(void)
     tcase_add_unchecked_fixture(tests, open_place, close_place);
     tcase_add_test(tests, named_results_stand_beside_the_others);
     tcase_add_test(tests, published_figures_stand_beside_what_they_are_about);
+    tcase_add_test(tests, the_dead_are_in_no_figure);
     tcase_add_test(tests, an_inverse_found_at_one_go_resumes);
     tcase_add_test(tests, classes_are_those_asked_for);
     tcase_add_test(tests, a_count_beyond_the_test_images_is_all_of_them);

@@ -194,7 +194,7 @@ static const struct {
 
 #define TENSOR(name)                                                                               \
     "{\"class_name\": \"__keras_tensor__\", \"config\": {\"keras_history\": [\"" name "\", 0, "    \
-                                                                                      "0]}}"
+    "0]}}"
 #define NODE(name) "\"inbound_nodes\": [{\"args\": [" TENSOR(name) "], \"kwargs\": {}}]"
 
 START_TEST(functions_are_activations)
