@@ -286,7 +286,7 @@ static inv_status import_architecture(keras *k, json_t *arch)
     INV_TRY(keras_walk(k, arch, NULL, &out));
     if (k->layout == KERAS_NO_WEIGHTS)
         INV_FAIL(INV_EFORMAT, "%s: holds no weights", k->file);
-    INV_TRY(keras_in_order(k, &out));
+    INV_TRY(keras_output(k, &out));
     INV_TRY(inv_sketch_build(k->sketch, &out.at, &k->model->net));
 done:
     return status;

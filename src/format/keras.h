@@ -3,8 +3,8 @@
  * Keras files are of three kinds (keras_layout): one group a layer with a list of its weights' names
  * (0.9 to 3: .h5), numbered parameters in numbered layers (0.3), and since 2.12 groups named after
  * classes with numbered variables (.keras, .weights.h5). The architecture is JSON, in the file or
- * beside it. keras.c opens, keras_walk.c goes from layer to layer, keras_layers.c knows each class,
- * keras_weights.c finds what belongs to it.
+ * beside it. keras.c opens, keras_walk.c goes from layer to layer, keras_layers.c has the table of classes
+ * (keras_layer.h: what adds them), keras_weights.c finds what belongs to each.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef INVPROJ_KERAS_H
@@ -92,14 +92,19 @@ INV_MUST_CHECK inv_status keras_walk(keras *k, json_t *entry, const keras_tensor
 bool keras_has_weights(const char *class);
 /* Whether some layer below takes channels first. */
 bool keras_is_channels_first(json_t *entry);
-/* Brings the keys of older versions to today's names, in place. */
-void keras_update(json_t *config);
 /* Adds one layer after `count` tensors; an operator's numbers stand in `l->own`. */
 INV_MUST_CHECK inv_status keras_layer_add(keras *k, const keras_layer *l, const keras_tensor *from,
                                           size_t count, keras_tensor *out);
-/* The model's outputs as Keras has them. */
-INV_MUST_CHECK inv_status keras_in_order(keras *k, keras_tensor *t);
+/* ---- keras_keys.c ---- */
+
+/* Brings the keys of older versions to today's names, in place. */
+void keras_update(json_t *config);
+
+/* ---- keras_tensor.c ---- */
+
 /* The input of the model, of sizes without the batch. */
 INV_MUST_CHECK inv_status keras_input(keras *k, size_t rank, const size_t *dims, keras_tensor *out);
+/* The model's outputs as Keras has them. */
+INV_MUST_CHECK inv_status keras_output(keras *k, keras_tensor *t);
 
 #endif

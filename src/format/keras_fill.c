@@ -37,26 +37,28 @@ static inv_status floats_of(const inv_tree_array *array, float **out)
 }
 
 /* kernel[i, o] += part sum over r of a[i, r] b[r, o] */
-static inv_status add_lora(const inv_tree_array *a, const inv_tree_array *b, double part,
-                           size_t rows, size_t units, float *kernel)
+static inv_status add_lora(const keras_lora *lora, size_t rows, size_t units, float *kernel)
 {
-    float *left = NULL, *right = NULL;
-    const size_t rank = b->count / (units ? units : 1);
+    float *a = NULL, *b = NULL;
     inv_status status = INV_OK;
-    if (rank == 0 || rank * units != b->count || a->count / rank != rows || a->count % rank != 0)
+    if (!lora->a)
+        return INV_OK;
+    const size_t rank = lora->b->count / (units ? units : 1);
+    if (rank == 0 || rank * units != lora->b->count || lora->a->count / rank != rows ||
+        lora->a->count % rank != 0)
         return INV_ERROR(INV_EFORMAT, "its LoRA kernels are of other sizes");
-    INV_TRY(floats_of(a, &left));
-    INV_TRY(floats_of(b, &right));
+    INV_TRY(floats_of(lora->a, &a));
+    INV_TRY(floats_of(lora->b, &b));
     for (size_t i = 0; i < rows; i++)
         for (size_t o = 0; o < units; o++) {
             double sum = 0.0;
             for (size_t r = 0; r < rank; r++)
-                sum += (double)left[i * rank + r] * (double)right[r * units + o];
-            kernel[i * units + o] += (float)(part * sum);
+                sum += (double)a[i * rank + r] * (double)b[r * units + o];
+            kernel[i * units + o] += (float)(lora->part * sum);
         }
 done:
-    free(left);
-    free(right);
+    free(a);
+    free(b);
     return status;
 }
 
@@ -149,8 +151,7 @@ inv_status keras_fill_dense(const void *context, const inv_tree_array *array, fl
         INV_TRY(from_int4(d, array, out, rows));
     else
         INV_TRY(d->scale ? from_int8(d, array, out) : inv_tree_floats(array, out));
-    if (d->a)
-        INV_TRY(add_lora(d->a, d->b, d->part, rows, d->units, out));
+    INV_TRY(add_lora(&d->lora, rows, d->units, out));
     if (d->is_shuffled)
         INV_TRY(unshuffle(d, out, count));
 done:
@@ -189,8 +190,7 @@ inv_status keras_fill_conv(const void *context, const inv_tree_array *array, flo
                                           : ((r * c->width + s) * c->in + i) * c->out + o;
                     out[((y * c->width + x) * c->in + i) * c->out + o] = values[at];
                 }
-    if (c->a)
-        INV_TRY(add_lora(c->a, c->b, c->part, c->height * c->width * c->in, c->out, out));
+    INV_TRY(add_lora(&c->lora, c->height * c->width * c->in, c->out, out));
 done:
     free(values);
     return status;

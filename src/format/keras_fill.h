@@ -16,6 +16,12 @@ inv_status keras_fill_zeros(const void *context, const inv_tree_array *array, fl
 inv_status keras_fill_copy(const void *context, const inv_tree_array *array, float *out,
                            size_t count);
 
+/* LoRA: `part` of a [rows, rank] times b [rank, units] is added to a kernel; a NULL: nothing is. */
+typedef struct keras_lora {
+    const inv_tree_array *a, *b;
+    double part;
+} keras_lora;
+
 /* A kernel [in, units] of Dense. */
 typedef struct keras_dense {
     size_t units;
@@ -23,9 +29,7 @@ typedef struct keras_dense {
     inv_shape image;
     /* int8: q / scale[unit]. int4, two in a byte: (q - zero[g]) scale[g], g = group[row]. */
     const inv_tree_array *scale, *zero, *group;
-    /* LoRA: to which part a b is added; NULL: not. */
-    const inv_tree_array *a, *b;
-    double part;
+    keras_lora lora;
 } keras_dense;
 
 inv_status keras_fill_dense(const void *context, const inv_tree_array *array, float *out,
@@ -36,8 +40,7 @@ typedef struct keras_conv {
     size_t height, width, in, out;
     bool out_first; /* it is stored as [out, in, height, width] */
     bool flip;      /* and its rows and columns run backwards */
-    const inv_tree_array *a, *b;
-    double part;
+    keras_lora lora;
 } keras_conv;
 
 inv_status keras_fill_conv(const void *context, const inv_tree_array *array, float *out,

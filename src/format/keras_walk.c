@@ -6,9 +6,8 @@
 
 #include "format/keras.h"
 
-#define DEPTH_MAX        16 /* models within models, and no more */
-#define USES_MAX         4096 /* of all layers: a graph may grow with every layer that is used twice */
-#define KERAS_INPUTS_MAX 64 /* of one layer */
+#define DEPTH_MAX 16   /* models within models, and no more */
+#define USES_MAX  4096 /* of all layers: a graph may grow with every layer that is used twice */
 
 /* A model whose layers are gone through. */
 typedef struct walk {

@@ -1,0 +1,211 @@
+/* Layers of Keras that change the shape of what comes: flatten, reshape, pad, crop, resize, permute.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <string.h>
+
+#include "format/keras_layer.h"
+
+/* ---- flatten ---- */
+
+inv_status keras_add_flatten(keras *k, const keras_layer *l, const keras_tensor *from,
+                             keras_tensor *out)
+{
+    static const int channels_last[3] = {1, 2, 0};
+    keras_tensor t = *from;
+    const bool first = keras_channels_first(l);
+    inv_status status = INV_OK;
+    if (t.rank == 1) {
+        *out = t;
+        return INV_OK;
+    }
+    if (first && !t.turned) { /* moves its second axis last, whatever that is */
+        INV_TRY(keras_want(k, l, keras_last_axis_shape(&t), &t.at));
+        if (t.rank == 2)
+            INV_TRY(keras_want(k, l, (inv_shape){t.dims[0], t.dims[1], 1}, &t.at));
+        INV_TRY(keras_move(k, l, ".order", channels_last, &t.at));
+    }
+    const inv_shape image = t.at.shape;
+    INV_TRY(keras_add(k, l, "", json_pack("{ss}", "type", "flatten"), &t.at, &t.at));
+    const bool shuffled =
+        t.turned && !first && image.channels > 1 && image.height * image.width > 1;
+    t = keras_flat_tensor(t.at);
+    t.is_shuffled = shuffled;
+    t.flattened = image;
+    *out = t;
+done:
+    return status;
+}
+
+/* ---- shapes ---- */
+
+/* The sizes of a Reshape, of which one may be -1. */
+static inv_status read_target(const keras *k, const keras_layer *l, json_t *target, size_t first,
+                              size_t total, size_t *rank, size_t dims[KERAS_RANK_MAX])
+{
+    size_t known = 1, open = SIZE_MAX;
+    *rank = json_array_size(target) - first;
+    if (!json_is_array(target) || json_array_size(target) <= first || *rank >= KERAS_RANK_MAX)
+        return keras_refuse(k, l, "a shape of no axes, or more than three");
+    for (size_t i = 0; i < *rank; i++) {
+        const json_int_t n = json_integer_value(json_array_get(target, i + first));
+        dims[i] = n > 0 && n <= 65535 ? (size_t)n : 1;
+        if (n < 1)
+            open = i;
+        known *= dims[i];
+    }
+    if (open < *rank)
+        dims[open] = total / known;
+    for (size_t i = known = 1; i <= *rank; i++)
+        known *= dims[i - 1];
+    return known == total ? INV_OK : keras_refuse(k, l, "a shape of another number of values");
+}
+
+inv_status keras_add_reshape(keras *k, const keras_layer *l, const keras_tensor *from,
+                             keras_tensor *out)
+{
+    keras_tensor t = *from;
+    json_t *target = keras_get(l, "target_shape");
+    const size_t first = target ? 0 : 1; /* the function's has the batch too */
+    inv_status status = INV_OK;
+    INV_TRY(keras_order(k, l, &t));
+    INV_TRY(read_target(k, l, target ? target : keras_get(l, "newshape"), first,
+                        inv_shape_size(t.at.shape), &t.rank, t.dims));
+    *out = t;
+done:
+    return status;
+}
+
+/* ---- images made larger, smaller, or turned ---- */
+
+/* Rows above and below, columns left and right: a number, one for each axis, or two. */
+static bool read_sides(const keras_layer *l, const char *key, size_t otherwise, size_t sides[4])
+{
+    json_t *value = keras_get(l, key);
+    for (size_t i = 0; i < 4; i++) {
+        json_t *axis = json_is_array(value) ? json_array_get(value, i / 2) : value;
+        if (json_is_array(axis))
+            axis = json_array_get(axis, i % 2);
+        sides[i] = keras_size(axis, value ? SIZE_MAX : otherwise);
+        if (sides[i] == SIZE_MAX)
+            return false;
+    }
+    return !json_is_array(value) || json_array_size(value) == 2;
+}
+
+static inv_status add_sides(keras *k, const keras_layer *l, const char *type, const size_t sides[4],
+                            const keras_tensor *from, keras_tensor *out)
+{
+    keras_tensor t = *from;
+    const bool first = keras_channels_first(l);
+    inv_status status = keras_as_image(k, l, first, &t);
+    if (status == INV_OK)
+        status =
+            keras_add(k, l, "",
+                      json_pack("{ss si si si si}", "type", type, "top", (int)sides[0], "bottom",
+                                (int)sides[1], "left", (int)sides[2], "right", (int)sides[3]),
+                      &t.at, &t.at);
+    *out = keras_image_tensor(t.at, first);
+    return status;
+}
+
+inv_status keras_add_padding(keras *k, const keras_layer *l, const keras_tensor *from,
+                             keras_tensor *out)
+{
+    size_t sides[4];
+    if (!read_sides(l, "padding", 1, sides))
+        return keras_refuse(k, l, "padding that is not understood");
+    return add_sides(k, l, "pad", sides, from, out);
+}
+
+inv_status keras_add_cropping(keras *k, const keras_layer *l, const keras_tensor *from,
+                              keras_tensor *out)
+{
+    size_t sides[4];
+    if (!read_sides(l, "cropping", 0, sides))
+        return keras_refuse(k, l, "a cropping that is not understood");
+    return add_sides(k, l, "crop", sides, from, out);
+}
+
+inv_status keras_add_center_crop(keras *k, const keras_layer *l, const keras_tensor *from,
+                                 keras_tensor *out)
+{
+    keras_tensor t = *from;
+    inv_status status = keras_as_image(k, l, keras_channels_first(l), &t);
+    const size_t height = keras_count(l, "height", 0), width = keras_count(l, "width", 0);
+    const inv_shape s = t.at.shape;
+    if (status != INV_OK)
+        return status;
+    if (height == 0 || width == 0 || height > s.height || width > s.width)
+        return keras_refuse(k, l, "a crop larger than its image, which resizes it");
+    const size_t top = (s.height - height) / 2, left = (s.width - width) / 2;
+    const size_t sides[4] = {top, s.height - height - top, left, s.width - width - left};
+    return add_sides(k, l, "crop", sides, &t, out);
+}
+
+/* To the size that there is already: nothing. */
+inv_status keras_add_resizing(keras *k, const keras_layer *l, const keras_tensor *from,
+                              keras_tensor *out)
+{
+    keras_tensor t = *from;
+    inv_status status = keras_as_image(k, l, keras_channels_first(l), &t);
+    if (status != INV_OK)
+        return status;
+    if (keras_count(l, "height", 0) != t.at.shape.height ||
+        keras_count(l, "width", 0) != t.at.shape.width)
+        return keras_refuse(k, l,
+                            "resizes images; give the model images of the size that it resizes to");
+    *out = t;
+    return INV_OK;
+}
+
+inv_status keras_add_upsampling(keras *k, const keras_layer *l, const keras_tensor *from,
+                                keras_tensor *out)
+{
+    keras_tensor t = *from;
+    const bool first = keras_channels_first(l);
+    const char *how = keras_text(l, "interpolation", "nearest");
+    size_t factor[2];
+    keras_pair(l, "size", 2, factor);
+    if (strcmp(how, "nearest") != 0 && strcmp(how, "bilinear") != 0)
+        return keras_refuse(k, l, "an interpolation that is not known");
+    inv_status status = keras_as_image(k, l, first, &t);
+    if (status == INV_OK)
+        status =
+            keras_add(k, l, "",
+                      json_pack("{ss ss si si}", "type", "upsample", "interpolation", how,
+                                "factor_height", (int)factor[0], "factor_width", (int)factor[1]),
+                      &t.at, &t.at);
+    *out = keras_image_tensor(t.at, first);
+    return status;
+}
+
+inv_status keras_add_permute(keras *k, const keras_layer *l, const keras_tensor *from,
+                             keras_tensor *out)
+{
+    keras_tensor t = *from;
+    json_t *dims = keras_get(l, "dims");
+    int order[3] = {0, 1, 2};
+    bool seen[3] = {false};
+    inv_status status = INV_OK;
+    if (t.rank > 3 || json_array_size(dims) != t.rank)
+        return keras_refuse(k, l, "another number of axes than comes there");
+    INV_TRY(keras_order(k, l, &t));
+    for (size_t i = 0; i < t.rank; i++) {
+        const size_t axis = keras_size(json_array_get(dims, i), 0);
+        if (axis < 1 || axis > t.rank || seen[axis - 1])
+            return keras_refuse(k, l, "axes that are not understood");
+        seen[axis - 1] = true;
+        order[i] = (int)axis - 1;
+    }
+    /* two axes are rows and columns of one channel */
+    INV_TRY(keras_want(
+        k, l, t.rank == 2 ? (inv_shape){t.dims[0], t.dims[1], 1} : keras_last_axis_shape(&t),
+        &t.at));
+    if (t.rank > 1)
+        INV_TRY(keras_move(k, l, ".axes", order, &t.at));
+    const keras_tensor before = t;
+    for (size_t i = 0; i < t.rank && i < 3; i++)
+        t.dims[i] = before.dims[order[i]];
+    *out = t;
+done:
+    return status;
+}
