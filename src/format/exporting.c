@@ -136,6 +136,34 @@ void inv_exported_free(inv_exported *exported)
     *exported = (inv_exported){0};
 }
 
+/* ---- from layer to layer ---- */
+
+bool inv_exporting_is_row(inv_shape shape)
+{
+    return shape.height == 1 && shape.width == 1;
+}
+
+inv_spot inv_exporting_layers(inv_exporting *e, const inv_writing *how, writer *w, inv_spot input)
+{
+    const size_t depth = inv_net_depth(e->net);
+    e->spots = inv_exporting_keep(e, depth + 1, sizeof *e->spots);
+    if (!e->spots)
+        return input;
+    e->spots[0] = input;
+    for (size_t i = 0, done; e->status == INV_OK && i < depth; i += done) {
+        const inv_layer *layer = inv_net_layer(e->net, i);
+        const inv_layer_row *row = how->rows;
+        while (row->type && !inv_exporting_is(layer, row->type))
+            row++;
+        how->enter(w, i);
+        inv_spot out = row->write(w, e->spots[layer->inputs[0].point]);
+        done = how->leave(w, i, &out);
+        for (size_t k = 0; k < done; k++)
+            e->spots[i + k + 1] = out;
+    }
+    return e->spots[depth];
+}
+
 /* ---- settings ---- */
 
 static const void *setting(const inv_layer *layer, const char *key, inv_field_type *type)
@@ -174,6 +202,12 @@ const char *inv_exporting_word(const inv_layer *layer, const char *key)
 bool inv_exporting_is(const inv_layer *layer, const char *type)
 {
     return strcmp(layer->type->name, type) == 0;
+}
+
+bool inv_exporting_has(const inv_layer *layer, const char *key, double value)
+{
+    const double own = inv_exporting_real(layer, key);
+    return own >= value - 1e-12 && own <= value + 1e-12;
 }
 
 inv_laid inv_exporting_windows(const inv_layer *layer)

@@ -5,10 +5,10 @@
  * order of axes, and it says so (inv_exported): so the same list that fills the file tells, when the
  * file is read again, what goes where (own.c).
  *
- *     inv_exporting e;
- *     status = inv_exporting_open(what, &e);
- *     for (size_t i = 0; status == INV_OK && i < inv_net_depth(e.net); i++)
- *         write(e.names[i], inv_exporting_size(inv_net_layer(e.net, i), "units"));
+ *     static const inv_layer_row rows[] = {{"dense", write_dense}, {NULL, write_formula}};
+ *     static const inv_writing how = {rows, enter, leave};
+ *     if (inv_exporting_open(what, "batch, height, width, channels", out, &e) == INV_OK)
+ *         last = inv_exporting_layers(&e, &how, &writer, (inv_spot){.text = "input"});
  *     inv_exporting_close(&e);
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
@@ -43,6 +43,15 @@ typedef struct inv_exported {
 
 void inv_exported_free(inv_exported *exported);
 
+/* A value on its way through a file. */
+typedef struct inv_spot {
+    const char *text; /* what the file calls it: the name of a value, an expression of Python */
+    size_t node;   /* or, where the file is a list of nodes, the number of the one it comes from */
+    bool is_image; /* else a row of values for each image */
+    inv_shape order; /* of such rows: the image whose order they still are in, channels first; of no
+                         channels: the net's own order */
+} inv_spot;
+
 typedef struct inv_exporting {
     const inv_export *what;
     const inv_net *net;
@@ -50,6 +59,7 @@ typedef struct inv_exporting {
                                     one with parameters, their type behind it */
     inv_exported *out;
     json_t *metadata; /* texts by name */
+    inv_spot *spots;  /* of each point that is written so far */
     void **kept;      /* memory that lives as long as this */
     size_t kept_count, kept_room;
     inv_status status; /* the first failure: what follows does nothing */
@@ -63,6 +73,29 @@ void inv_exporting_close(inv_exporting *e);
 /* "file: layer 'hidden1' (squash): why", kept as e->status. */
 void inv_exporting_refuse(inv_exporting *e, const inv_layer *layer, const char *why);
 
+/* ---- from layer to layer ---- */
+
+typedef struct writer writer; /* what a writer keeps: each has its own */
+
+typedef struct inv_layer_row {
+    const char *type; /* NULL: of all others; the last row */
+    inv_spot (*write)(writer *w, inv_spot in);
+} inv_layer_row;
+
+typedef struct inv_writing {
+    const inv_layer_row *rows;
+    void (*enter)(writer *w, size_t i); /* before layer i */
+    /* After it: *out may be changed. The number of layers that are done with it, mostly 1. */
+    size_t (*leave)(writer *w, size_t i, inv_spot *out);
+} inv_writing;
+
+/* Writes each layer by the row of its type; `input` is what the net takes. What comes out, where
+ * e->status is INV_OK. */
+inv_spot inv_exporting_layers(inv_exporting *e, const inv_writing *how, writer *w, inv_spot input);
+
+/* One value a channel, and no more: rows of values. */
+bool inv_exporting_is_row(inv_shape shape);
+
 /* Memory, zeroed, and texts, which live as long as `e`; NULL where there is none, and e->status says
  * so. */
 void *inv_exporting_keep(inv_exporting *e, size_t count, size_t size);
@@ -75,6 +108,8 @@ double inv_exporting_real(const inv_layer *layer, const char *key);
 size_t inv_exporting_size(const inv_layer *layer, const char *key);
 const char *inv_exporting_word(const inv_layer *layer, const char *key);
 bool inv_exporting_is(const inv_layer *layer, const char *type);
+/* Whether the setting is that number, but for rounding. */
+bool inv_exporting_has(const inv_layer *layer, const char *key, double value);
 
 /* The windows that a layer lays over its images, and the rows and columns around those. */
 typedef struct inv_laid {

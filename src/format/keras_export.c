@@ -15,35 +15,22 @@
 
 #define TINY 1e-6 /* of src/net/layers/inverse_scale.c */
 
-/* A value: the node that it comes from, and whether it is an image there (height, width, channels), or a
- * row. */
-typedef struct spot {
-    size_t node;
-    bool is_image;
-} spot;
-
-typedef struct writer {
+struct writer {
     keras_model *model;
     inv_exporting *e;
     bool operators;
-    spot *spots; /* of each point */
     const inv_layer *layer;
     const char *name; /* of its main node */
     size_t number;
     size_t steps;  /* operators of its own so far */
     bool has_next; /* its activation is part of it, and the next layer done with it */
-} writer;
+};
 
 #define TEXT(...) text_of(inv_exporting_text(w->e, __VA_ARGS__))
 
 static const char *text_of(const char *text)
 {
     return text ? text : "";
-}
-
-static bool is_row(inv_shape s)
-{
-    return s.height == 1 && s.width == 1;
 }
 
 static json_t *whole(size_t number)
@@ -119,8 +106,8 @@ static void set_shape(keras_node *node, inv_shape s, bool is_image)
 
 /* A layer of that class after `count` others; its config is taken over. What comes out is of shape
  * `out`. */
-static spot add_layer(writer *w, const char *class, const char *name, json_t *config,
-                      const spot *from, size_t count, inv_shape out, bool is_image)
+static inv_spot add_layer(writer *w, const char *class, const char *name, json_t *config,
+                          const inv_spot *from, size_t count, inv_shape out, bool is_image)
 {
     size_t *list = inv_exporting_keep(w->e, count + 1, sizeof *list);
     const char *own = free_name(w, name);
@@ -128,7 +115,7 @@ static spot add_layer(writer *w, const char *class, const char *name, json_t *co
     if (!node || !list || !config) {
         no_memory(w);
         json_decref(config);
-        return (spot){0};
+        return (inv_spot){0};
     }
     json_object_set_new(config, "name", json_string(own));
     *node = (keras_node){.module = "keras.layers",
@@ -141,22 +128,22 @@ static spot add_layer(writer *w, const char *class, const char *name, json_t *co
     for (size_t i = 0; i < count; i++)
         list[i] = from[i].node;
     set_shape(node, out, is_image);
-    return (spot){w->model->count - 1, is_image};
+    return (inv_spot){.node = w->model->count - 1, .is_image = is_image};
 }
 
 /* The same after one. */
-static spot add(writer *w, const char *class, const char *name, json_t *config, spot from,
-                inv_shape out, bool is_image)
+static inv_spot add(writer *w, const char *class, const char *name, json_t *config, inv_spot from,
+                    inv_shape out, bool is_image)
 {
     return add_layer(w, class, name, config, &from, 1, out, is_image);
 }
 
-static keras_node *node_of(writer *w, spot s)
+static keras_node *node_of(writer *w, inv_spot s)
 {
     return &w->model->nodes[s.node];
 }
 
-static inv_term term_of(writer *w, spot s)
+static inv_term term_of(writer *w, inv_spot s)
 {
     return (inv_term){.text = w->e->status == INV_OK ? node_of(w, s)->name : ""};
 }
@@ -215,7 +202,7 @@ static inv_term add_operator(writer *w, const char *module, const char *class, j
 /* ---- weights ---- */
 
 /* A block as a weight of the node, with the sizes that Keras has it in. */
-static void put_weight(writer *w, spot s, const char *name, const char *block, size_t rank,
+static void put_weight(writer *w, inv_spot s, const char *name, const char *block, size_t rank,
                        const size_t *dims)
 {
     const inv_block *b = inv_exporting_block(w->layer, block);
@@ -238,7 +225,7 @@ static void put_weight(writer *w, spot s, const char *name, const char *block, s
 }
 
 /* As the block has them. */
-static void put_block(writer *w, spot s, const char *name, const char *block)
+static void put_block(writer *w, inv_spot s, const char *name, const char *block)
 {
     const inv_block *b = inv_exporting_block(w->layer, block);
     if (b)
@@ -246,14 +233,14 @@ static void put_block(writer *w, spot s, const char *name, const char *block)
 }
 
 /* One long axis. */
-static void put_vector(writer *w, spot s, const char *name, const char *block)
+static void put_vector(writer *w, inv_spot s, const char *name, const char *block)
 {
     const inv_block *b = inv_exporting_block(w->layer, block);
     if (b)
         put_weight(w, s, name, block, 1, &b->size);
 }
 
-static void put_constant(writer *w, spot s, const char *name, size_t rank, const size_t *dims,
+static void put_constant(writer *w, inv_spot s, const char *name, size_t rank, const size_t *dims,
                          const float *values)
 {
     if (w->e->status != INV_OK || !values)
@@ -295,14 +282,14 @@ static json_t *list_of(const float *values, size_t rank, const size_t *dims)
 
 /* ---- from images to rows and back ---- */
 
-static spot as_row(writer *w, spot s, inv_shape shape)
+static inv_spot as_row(writer *w, inv_spot s, inv_shape shape)
 {
     if (!s.is_image)
         return s;
     return add(w, "Flatten", TEXT("%s_flat", w->name), json_object(), s, shape, false);
 }
 
-static spot reshape(writer *w, const char *name, spot s, inv_shape out, bool is_image)
+static inv_spot reshape(writer *w, const char *name, inv_spot s, inv_shape out, bool is_image)
 {
     json_t *target = is_image ? json_pack("[III]", (json_int_t)out.height, (json_int_t)out.width,
                                           (json_int_t)out.channels)
@@ -310,18 +297,12 @@ static spot reshape(writer *w, const char *name, spot s, inv_shape out, bool is_
     return add(w, "Reshape", name, json_pack("{so}", "target_shape", target), s, out, is_image);
 }
 
-static spot as_image(writer *w, spot s, inv_shape shape)
+static inv_spot as_image(writer *w, inv_spot s, inv_shape shape)
 {
     return s.is_image ? s : reshape(w, TEXT("%s_image", w->name), s, shape, true);
 }
 
 /* ---- activations ---- */
-
-static bool has(const inv_layer *layer, const char *key, double value)
-{
-    const double own = inv_exporting_real(layer, key);
-    return own >= value - 1e-12 && own <= value + 1e-12;
-}
 
 static const struct {
     const char *type, *name;
@@ -365,7 +346,8 @@ static const char *activation_of(const inv_layer *layer)
     for (size_t i = 0; i < sizeof activations / sizeof *activations; i++) {
         bool good = inv_exporting_is(layer, activations[i].type);
         for (size_t k = 0; good && k < 3 && activations[i].needs[k].key; k++)
-            good = has(layer, activations[i].needs[k].key, activations[i].needs[k].value);
+            good = inv_exporting_has(layer, activations[i].needs[k].key,
+                                     activations[i].needs[k].value);
         if (good)
             return activations[i].name;
     }
@@ -375,7 +357,8 @@ static const char *activation_of(const inv_layer *layer)
 /* Over all values of an image, which Keras's softmax is not. */
 static bool is_over_image(const inv_layer *layer)
 {
-    return strcmp(inv_exporting_word(layer, "over"), "row") == 0 && !is_row(layer->in);
+    return strcmp(inv_exporting_word(layer, "over"), "row") == 0 &&
+           !inv_exporting_is_row(layer->in);
 }
 
 static size_t uses_of(const inv_net *net, size_t point)
@@ -422,33 +405,33 @@ static json_t *flag(bool value)
     return json_boolean(value);
 }
 
-static spot write_dense(writer *w, spot in)
+static inv_spot write_dense(writer *w, inv_spot in)
 {
     const inv_shape out = w->layer->out;
-    const spot row = as_row(w, in, w->layer->in);
+    const inv_spot row = as_row(w, in, w->layer->in);
     json_t *config = json_pack("{so}", "units", whole(out.channels));
-    const spot s = add(w, "Dense", w->name, with_activation(w, config), row, out, false);
+    const inv_spot s = add(w, "Dense", w->name, with_activation(w, config), row, out, false);
     put_block(w, s, "kernel", "kernel");
     put_block(w, s, "bias", "bias");
     return s;
 }
 
 /* Normalization by given numbers takes the bias away, and is exact with a variance of 1. */
-static spot write_inverse_dense(writer *w, spot in)
+static inv_spot write_inverse_dense(writer *w, inv_spot in)
 {
     const inv_shape out = w->layer->out;
     const size_t n = inv_shape_size(w->layer->in);
-    const spot row = as_row(w, in, w->layer->in);
+    const inv_spot row = as_row(w, in, w->layer->in);
     const float *bias = tell_block(w, "bias");
     float *ones = inv_exporting_keep(w->e, n, sizeof *ones);
     for (size_t i = 0; ones && i < n; i++)
         ones[i] = 1.0f;
-    const spot centred = add(w, "Normalization", TEXT("%s_bias", w->name),
-                             json_pack("{si so so}", "axis", -1, "mean", list_of(bias, 1, &n),
-                                       "variance", list_of(ones, 1, &n)),
-                             row, w->layer->in, false);
+    const inv_spot centred = add(w, "Normalization", TEXT("%s_bias", w->name),
+                                 json_pack("{si so so}", "axis", -1, "mean", list_of(bias, 1, &n),
+                                           "variance", list_of(ones, 1, &n)),
+                                 row, w->layer->in, false);
     json_t *config = json_pack("{so so}", "units", whole(out.channels), "use_bias", flag(false));
-    const spot s = add(w, "Dense", w->name, config, centred, out, false);
+    const inv_spot s = add(w, "Dense", w->name, config, centred, out, false);
     put_block(w, s, "kernel", "kernel");
     return s;
 }
@@ -476,8 +459,8 @@ static const char *padding_of(const writer *w, const inv_laid *l)
 }
 
 /* The image with zeros around it. */
-static spot pad_zeros(writer *w, const char *name, spot s, inv_shape in, size_t top, size_t bottom,
-                      size_t left, size_t right)
+static inv_spot pad_zeros(writer *w, const char *name, inv_spot s, inv_shape in, size_t top,
+                          size_t bottom, size_t left, size_t right)
 {
     const inv_shape out = {in.height + top + bottom, in.width + left + right, in.channels};
     if (top + bottom + left + right == 0)
@@ -498,12 +481,12 @@ static json_t *window_config(const char *size_key, const inv_laid *l, const char
                      pair(l->w.stride_y, l->w.stride_x), "padding", padding);
 }
 
-static spot write_conv(writer *w, spot in)
+static inv_spot write_conv(writer *w, inv_spot in)
 {
     const bool is_depthwise = inv_exporting_is(w->layer, "depthwise_conv2d");
     const inv_laid l = inv_exporting_windows(w->layer);
     const char *padding = padding_of(w, &l);
-    spot image = as_image(w, in, w->layer->in);
+    inv_spot image = as_image(w, in, w->layer->in);
     if (!padding)
         image = pad_zeros(w, TEXT("%s_pad", w->name), image, w->layer->in, l.top, l.bottom, l.left,
                           l.right);
@@ -522,15 +505,15 @@ static spot write_conv(writer *w, spot in)
         json_object_set_new(config, "groups", whole(inv_exporting_size(w->layer, "groups")));
     }
     json_object_set_new(config, "use_bias", flag(inv_exporting_block(w->layer, "bias")));
-    const spot s = add(w, is_depthwise ? "DepthwiseConv2D" : "Conv2D", w->name,
-                       with_activation(w, config), image, w->layer->out, true);
+    const inv_spot s = add(w, is_depthwise ? "DepthwiseConv2D" : "Conv2D", w->name,
+                           with_activation(w, config), image, w->layer->out, true);
     put_block(w, s, "kernel", "kernel");
     put_block(w, s, "bias", "bias");
     return s;
 }
 
 /* Keras's without padding, and then cut. */
-static spot write_conv_transpose(writer *w, spot in)
+static inv_spot write_conv_transpose(writer *w, inv_spot in)
 {
     const inv_laid l = inv_exporting_windows(w->layer);
     size_t cut[4], more[2];
@@ -539,7 +522,7 @@ static spot write_conv_transpose(writer *w, spot in)
     made.height += cut[0] + cut[2];
     made.width += cut[1] + cut[3];
     const bool is_cut = cut[0] + cut[1] + cut[2] + cut[3] > 0;
-    const spot image = as_image(w, in, w->layer->in);
+    const inv_spot image = as_image(w, in, w->layer->in);
     if (inv_exporting_size(w->layer, "groups") > 1)
         inv_exporting_refuse(w->e, w->layer, "Keras takes no transposed convolution in groups");
     if ((l.w.stride_y > 1 && l.w.dilation_y > 1) || (l.w.stride_x > 1 && l.w.dilation_x > 1))
@@ -552,8 +535,8 @@ static spot write_conv_transpose(writer *w, spot in)
         json_object_set_new(config, "dilation_rate", pair(l.w.dilation_y, l.w.dilation_x));
     /* said, though it may be 0: what Keras adds by itself is for strides longer than windows */
     json_object_set_new(config, "output_padding", pair(more[0], more[1]));
-    spot s = add(w, "Conv2DTranspose", w->name, is_cut ? config : with_activation(w, config), image,
-                 made, true);
+    inv_spot s = add(w, "Conv2DTranspose", w->name, is_cut ? config : with_activation(w, config),
+                     image, made, true);
     put_block(w, s, "kernel", "kernel");
     put_block(w, s, "bias", "bias");
     if (is_cut)
@@ -564,7 +547,7 @@ static spot write_conv_transpose(writer *w, spot in)
 }
 
 /* Each value of each window as a channel of its own. */
-static spot lay_windows(writer *w, spot image, const inv_laid *l)
+static inv_spot lay_windows(writer *w, inv_spot image, const inv_laid *l)
 {
     const size_t n = l->w.height * l->w.width, channels = w->layer->in.channels;
     const size_t dims[4] = {l->w.height, l->w.width, channels, n};
@@ -577,14 +560,15 @@ static spot lay_windows(writer *w, spot image, const inv_laid *l)
     json_object_set_new(config, "use_bias", flag(false));
     json_object_set_new(config, "trainable", flag(false));
     const inv_shape out = {w->layer->out.height, w->layer->out.width, n * channels};
-    const spot s = add(w, "DepthwiseConv2D", TEXT("%s_windows", w->name), config, image, out, true);
+    const inv_spot s =
+        add(w, "DepthwiseConv2D", TEXT("%s_windows", w->name), config, image, out, true);
     put_constant(w, s, "kernel", 4, dims, ones);
     return s;
 }
 
 /* A kernel [places, window, out] whose window has its channels last becomes one with them first, as the
  * windows are laid out. */
-static void put_local_kernel(writer *w, spot s)
+static void put_local_kernel(writer *w, inv_spot s)
 {
     const inv_block *b = inv_exporting_block(w->layer, "kernel");
     const size_t channels = w->layer->in.channels;
@@ -605,7 +589,7 @@ static void put_local_kernel(writer *w, spot s)
                                                          .param = w->e->out->count - 1};
 }
 
-static spot write_local(writer *w, spot in)
+static inv_spot write_local(writer *w, inv_spot in)
 {
     const inv_laid l = inv_exporting_windows(w->layer);
     const inv_shape out = w->layer->out;
@@ -613,7 +597,7 @@ static spot write_local(writer *w, spot in)
                  size = l.w.height * l.w.width * w->layer->in.channels;
     const inv_shape flat = {places, 1, size}, done = {places, 1, out.channels};
     const size_t bias_dims[2] = {places, out.channels};
-    spot s = as_image(w, in, w->layer->in);
+    inv_spot s = as_image(w, in, w->layer->in);
     s = pad_zeros(w, TEXT("%s_pad", w->name), s, w->layer->in, l.top, l.bottom, l.left, l.right);
     s = lay_windows(w, s, &l);
     s = reshape(w, TEXT("%s_places", w->name), s, flat, true);
@@ -649,14 +633,14 @@ static const float *shares(writer *w, const inv_laid *l)
 
 /* With zeros around, and then as much more as they made it less: what backends do at the border of an
  * image differs. */
-static spot write_avg_pool(writer *w, spot in)
+static inv_spot write_avg_pool(writer *w, inv_spot in)
 {
     const inv_laid l = inv_exporting_windows(w->layer);
     const inv_shape out = w->layer->out;
     const size_t dims[3] = {out.height, out.width, 1};
     const bool any = l.top + l.bottom + l.left + l.right > 0;
     const bool counts = inv_exporting_size(w->layer, "count_padding");
-    spot s = as_image(w, in, w->layer->in);
+    inv_spot s = as_image(w, in, w->layer->in);
     s = pad_zeros(w, TEXT("%s_pad", w->name), s, w->layer->in, l.top, l.bottom, l.left, l.right);
     s = add(w, "AveragePooling2D", w->name, window_config("pool_size", &l, "valid"), s, out, true);
     if (any && !counts)
@@ -667,8 +651,8 @@ static spot write_avg_pool(writer *w, spot in)
 }
 
 /* numpy.pad; the value may be one that no pixel is. */
-static spot pad_by_operator(writer *w, spot s, const size_t pads[4], const char *mode, double value,
-                            inv_shape out)
+static inv_spot pad_by_operator(writer *w, inv_spot s, const size_t pads[4], const char *mode,
+                                double value, inv_shape out)
 {
     const inv_term of[2] = {term_of(w, s), {.number = value}};
     json_t *config = json_pack("{s[oooo] ss}", "pad_width", pair(0, 0), pair(pads[0], pads[1]),
@@ -676,7 +660,7 @@ static spot pad_by_operator(writer *w, spot s, const size_t pads[4], const char 
     const bool is_constant = strcmp(mode, "constant") == 0;
     const inv_term y =
         add_operator(w, "keras.src.ops.numpy", "Pad", config, of, is_constant ? 2 : 1);
-    spot padded_spot = {.is_image = true};
+    inv_spot padded_spot = {.is_image = true};
     if (w->e->status == INV_OK) {
         padded_spot.node = find_node(w, y.text);
         set_shape(node_of(w, padded_spot), out, true);
@@ -684,11 +668,11 @@ static spot pad_by_operator(writer *w, spot s, const size_t pads[4], const char 
     return padded_spot;
 }
 
-static spot write_max_pool(writer *w, spot in)
+static inv_spot write_max_pool(writer *w, inv_spot in)
 {
     const inv_laid l = inv_exporting_windows(w->layer);
     const char *padding = padding_of(w, &l);
-    spot s = as_image(w, in, w->layer->in);
+    inv_spot s = as_image(w, in, w->layer->in);
     if (l.w.dilation_y > 1 || l.w.dilation_x > 1)
         inv_exporting_refuse(w->e, w->layer, "Keras takes no pool with dilations");
     if (!padding)
@@ -698,27 +682,27 @@ static spot write_max_pool(writer *w, spot in)
                window_config("pool_size", &l, padding ? padding : "valid"), s, w->layer->out, true);
 }
 
-static spot write_global_pool(writer *w, spot in)
+static inv_spot write_global_pool(writer *w, inv_spot in)
 {
     const bool is_max = inv_exporting_is(w->layer, "global_max_pool");
     return add(w, is_max ? "GlobalMaxPooling2D" : "GlobalAveragePooling2D", w->name, json_object(),
                as_image(w, in, w->layer->in), w->layer->out, false);
 }
 
-static spot write_pad(writer *w, spot in)
+static inv_spot write_pad(writer *w, inv_spot in)
 {
     const char *mode = inv_exporting_word(w->layer, "mode");
     const double value = inv_exporting_real(w->layer, "value");
     const size_t pads[4] = {
         inv_exporting_size(w->layer, "top"), inv_exporting_size(w->layer, "bottom"),
         inv_exporting_size(w->layer, "left"), inv_exporting_size(w->layer, "right")};
-    const spot s = as_image(w, in, w->layer->in);
-    if (strcmp(mode, "constant") == 0 && has(w->layer, "value", 0.0))
+    const inv_spot s = as_image(w, in, w->layer->in);
+    if (strcmp(mode, "constant") == 0 && inv_exporting_has(w->layer, "value", 0.0))
         return pad_zeros(w, w->name, s, w->layer->in, pads[0], pads[1], pads[2], pads[3]);
     return pad_by_operator(w, s, pads, mode, value, w->layer->out);
 }
 
-static spot write_crop(writer *w, spot in)
+static inv_spot write_crop(writer *w, inv_spot in)
 {
     return add(
         w, "Cropping2D", w->name,
@@ -729,12 +713,12 @@ static spot write_crop(writer *w, spot in)
         as_image(w, in, w->layer->in), w->layer->out, true);
 }
 
-static spot write_upsample(writer *w, spot in)
+static inv_spot write_upsample(writer *w, inv_spot in)
 {
     const inv_shape s = w->layer->in, out = w->layer->out;
     const char *how = inv_exporting_word(w->layer, "interpolation");
     const bool is_linear = strcmp(how, "bilinear") == 0;
-    const spot image = as_image(w, in, s);
+    const inv_spot image = as_image(w, in, s);
     if (is_linear && inv_exporting_size(w->layer, "align_corners"))
         inv_exporting_refuse(w->e, w->layer, "Keras does not align corners");
     if (out.height % s.height == 0 && out.width % s.width == 0)
@@ -750,18 +734,18 @@ static spot write_upsample(writer *w, spot in)
                image, out, true);
 }
 
-static spot write_reshape(writer *w, spot in)
+static inv_spot write_reshape(writer *w, inv_spot in)
 {
     const inv_shape out = w->layer->out;
-    return reshape(w, w->name, in, out, !is_row(out));
+    return reshape(w, w->name, in, out, !inv_exporting_is_row(out));
 }
 
-static spot write_flatten(writer *w, spot in)
+static inv_spot write_flatten(writer *w, inv_spot in)
 {
     return in.is_image ? add(w, "Flatten", w->name, json_object(), in, w->layer->out, false) : in;
 }
 
-static spot write_permute(writer *w, spot in)
+static inv_spot write_permute(writer *w, inv_spot in)
 {
     const char *order = inv_exporting_word(w->layer, "order"), *axes = "hwc";
     json_t *dims = json_array();
@@ -773,15 +757,15 @@ static spot write_permute(writer *w, spot in)
 
 /* ---- norms ---- */
 
-static spot write_batch_norm(writer *w, spot in)
+static inv_spot write_batch_norm(writer *w, inv_spot in)
 {
-    const spot s = add(w, "BatchNormalization", w->name,
-                       json_pack("{si sf sf so so}", "axis", -1, "epsilon",
-                                 inv_exporting_real(w->layer, "epsilon"), "momentum",
-                                 inv_exporting_real(w->layer, "momentum"), "scale",
-                                 flag(inv_exporting_block(w->layer, "gamma")), "center",
-                                 flag(inv_exporting_block(w->layer, "beta"))),
-                       in, w->layer->out, in.is_image);
+    const inv_spot s = add(w, "BatchNormalization", w->name,
+                           json_pack("{si sf sf so so}", "axis", -1, "epsilon",
+                                     inv_exporting_real(w->layer, "epsilon"), "momentum",
+                                     inv_exporting_real(w->layer, "momentum"), "scale",
+                                     flag(inv_exporting_block(w->layer, "gamma")), "center",
+                                     flag(inv_exporting_block(w->layer, "beta"))),
+                           in, w->layer->out, in.is_image);
     put_vector(w, s, "gamma", "gamma");
     put_vector(w, s, "beta", "beta");
     put_vector(w, s, "moving_mean", "mean");
@@ -790,8 +774,8 @@ static spot write_batch_norm(writer *w, spot in)
 }
 
 /* scale x + offset, numbers given once for each channel or value. */
-static spot rescale(writer *w, spot in, const float *scale, const float *offset, size_t rank,
-                    const size_t *dims)
+static inv_spot rescale(writer *w, inv_spot in, const float *scale, const float *offset,
+                        size_t rank, const size_t *dims)
 {
     return add(w, "Rescaling", w->name,
                json_pack("{so so}", "scale", list_of(scale, rank, dims), "offset",
@@ -800,7 +784,7 @@ static spot rescale(writer *w, spot in, const float *scale, const float *offset,
 }
 
 /* (x - beta) f + mean, f = sqrt(variance + epsilon) / gamma */
-static spot write_inverse_batch_norm(writer *w, spot in)
+static inv_spot write_inverse_batch_norm(writer *w, inv_spot in)
 {
     const float *gamma = tell_block(w, "gamma"), *beta = tell_block(w, "beta");
     const float *mean = tell_block(w, "mean"), *variance = tell_block(w, "variance");
@@ -818,7 +802,7 @@ static spot write_inverse_batch_norm(writer *w, spot in)
     return rescale(w, in, numbers, numbers ? numbers + n : NULL, 1, &n);
 }
 
-static spot write_inverse_scale(writer *w, spot in)
+static inv_spot write_inverse_scale(writer *w, inv_spot in)
 {
     const float *kernel = tell_block(w, "kernel");
     const size_t n = inv_exporting_block(w->layer, "kernel")->size;
@@ -828,7 +812,7 @@ static spot write_inverse_scale(writer *w, spot in)
     return rescale(w, as_row(w, in, w->layer->in), numbers, numbers ? numbers + n : NULL, 1, &n);
 }
 
-static spot write_rescale(writer *w, spot in)
+static inv_spot write_rescale(writer *w, inv_spot in)
 {
     const inv_block *b = inv_exporting_block(w->layer, "scale");
     if (!b)
@@ -841,10 +825,10 @@ static spot write_rescale(writer *w, spot in)
     return rescale(w, in, scale, offset, is_flat ? 1 : 3, is_flat ? &b->size : b->dims);
 }
 
-static spot write_group_norm(writer *w, spot in)
+static inv_spot write_group_norm(writer *w, inv_spot in)
 {
     const size_t groups = inv_exporting_size(w->layer, "groups");
-    const spot s =
+    const inv_spot s =
         add(w, "GroupNormalization", w->name,
             json_pack("{so si sf so so}", "groups", whole(groups ? groups : w->layer->in.channels),
                       "axis", -1, "epsilon", inv_exporting_real(w->layer, "epsilon"), "scale",
@@ -882,7 +866,8 @@ static bool put_last(const bool chosen[3], size_t order[3])
     return order[0] != 0 || order[1] != 1;
 }
 
-static spot permute(writer *w, const char *name, spot s, const size_t order[3], inv_shape out)
+static inv_spot permute(writer *w, const char *name, inv_spot s, const size_t order[3],
+                        inv_shape out)
 {
     return add(w, "Permute", name,
                json_pack("{s[III]}", "dims", (json_int_t)order[0] + 1, (json_int_t)order[1] + 1,
@@ -891,7 +876,7 @@ static spot permute(writer *w, const char *name, spot s, const size_t order[3], 
 }
 
 /* LayerNormalization and RMSNormalization over the last axis of n places of `size` values. */
-static spot norm_last(writer *w, spot in, inv_shape shape, size_t size)
+static inv_spot norm_last(writer *w, inv_spot in, inv_shape shape, size_t size)
 {
     const bool rms = !inv_exporting_size(w->layer, "subtract_mean");
     const bool gamma = inv_exporting_block(w->layer, "gamma");
@@ -903,8 +888,8 @@ static spot norm_last(writer *w, spot in, inv_shape shape, size_t size)
         json_object_set_new(config, "scale", flag(gamma));
         json_object_set_new(config, "center", flag(inv_exporting_block(w->layer, "beta")));
     }
-    const spot s = add(w, rms ? "RMSNormalization" : "LayerNormalization", w->name, config, in,
-                       shape, in.is_image);
+    const inv_spot s = add(w, rms ? "RMSNormalization" : "LayerNormalization", w->name, config, in,
+                           shape, in.is_image);
     float *ones = rms && !gamma ? inv_exporting_keep(w->e, size, sizeof *ones) : NULL;
     for (size_t i = 0; ones && i < size; i++)
         ones[i] = 1.0f;
@@ -916,7 +901,7 @@ static spot norm_last(writer *w, spot in, inv_shape shape, size_t size)
 
 /* Over one axis, the last: others are brought there, and several made one. (Keras 3.15 loses a list of
  * axes in an .h5 file, and on PyTorch takes other axes than the last for it.) */
-static spot write_layer_norm(writer *w, spot in)
+static inv_spot write_layer_norm(writer *w, inv_spot in)
 {
     const inv_shape s = w->layer->in;
     const size_t sizes[3] = {s.height, s.width, s.channels};
@@ -935,7 +920,7 @@ static spot write_layer_norm(writer *w, spot in)
         back[order[i]] = i;
     }
     const inv_shape flat = {1, inv_shape_size(s) / size, size};
-    spot y = turns ? permute(w, TEXT("%s_turn", w->name), in, order, turned) : in;
+    inv_spot y = turns ? permute(w, TEXT("%s_turn", w->name), in, order, turned) : in;
     y = reshape(w, TEXT("%s_flat", w->name), y, flat, true);
     y = norm_last(w, y, flat, size);
     y = reshape(w, TEXT("%s_image", w->name), y, turned, true);
@@ -978,7 +963,7 @@ static inv_term say(void *context, const char *op, const inv_term *of, size_t co
 }
 
 /* Half of the channels; a layer of Keras that has it as its activation takes it to give all of them. */
-static spot write_glu(writer *w, spot in)
+static inv_spot write_glu(writer *w, inv_spot in)
 {
     const inv_term x = term_of(w, in);
     const inv_term y =
@@ -991,7 +976,7 @@ static spot write_glu(writer *w, spot in)
 }
 
 /* Classes that do one function with settings of its own. */
-static bool write_class(writer *w, spot *s)
+static bool write_class(writer *w, inv_spot *s)
 {
     const inv_layer *l = w->layer;
     json_t *config = NULL;
@@ -1015,7 +1000,7 @@ static bool write_class(writer *w, spot *s)
     return true;
 }
 
-static spot write_formula(writer *w, spot in)
+static inv_spot write_formula(writer *w, inv_spot in)
 {
     const inv_speaker to = {say, w};
     const char *name = activation_of(w->layer);
@@ -1034,22 +1019,22 @@ static spot write_formula(writer *w, spot in)
 }
 
 /* softmax and its like: Keras's are over the channels. */
-static spot write_over(writer *w, spot in)
+static inv_spot write_over(writer *w, inv_spot in)
 {
-    spot s = is_over_image(w->layer) ? as_row(w, in, w->layer->in) : in;
+    inv_spot s = is_over_image(w->layer) ? as_row(w, in, w->layer->in) : in;
     s = add(w, "Activation", w->name, json_pack("{ss}", "activation", activation_of(w->layer)), s,
             w->layer->in, s.is_image);
     return in.is_image ? as_image(w, s, w->layer->out) : s;
 }
 
 /* Keras 3.15 adds up what it has added up already: findings/keras3-sparsemax.sh. */
-static spot refuse_sparsemax(writer *w, spot in)
+static inv_spot refuse_sparsemax(writer *w, inv_spot in)
 {
     inv_exporting_refuse(w->e, w->layer, "what Keras 3 calls so is another function");
     return in;
 }
 
-static spot write_prelu(writer *w, spot in)
+static inv_spot write_prelu(writer *w, inv_spot in)
 {
     static const char *const keys[3] = {"share_height", "share_width", "share_channels"};
     const inv_block *alpha = inv_exporting_block(w->layer, "alpha");
@@ -1059,8 +1044,8 @@ static spot write_prelu(writer *w, spot in)
         json_decref(axes);
         axes = json_null();
     }
-    const spot s = add(w, "PReLU", w->name, json_pack("{so}", "shared_axes", axes), in,
-                       w->layer->out, in.is_image);
+    const inv_spot s = add(w, "PReLU", w->name, json_pack("{so}", "shared_axes", axes), in,
+                           w->layer->out, in.is_image);
     if (in.is_image)
         put_weight(w, s, "alpha", "alpha", 3, alpha->dims);
     else
@@ -1069,7 +1054,7 @@ static spot write_prelu(writer *w, spot in)
 }
 
 /* A weight for each value: a product that sums over nothing. */
-static spot write_scale(writer *w, spot in)
+static inv_spot write_scale(writer *w, inv_spot in)
 {
     const inv_shape s = w->layer->in;
     json_t *config =
@@ -1077,7 +1062,7 @@ static spot write_scale(writer *w, spot in)
                                 (json_int_t)s.height, (json_int_t)s.width, (json_int_t)s.channels)
                     : json_pack("{ss s[I]}", "equation", "bc,c->bc", "output_shape",
                                 (json_int_t)inv_shape_size(s));
-    const spot y = add(w, "EinsumDense", w->name, config, in, w->layer->out, in.is_image);
+    const inv_spot y = add(w, "EinsumDense", w->name, config, in, w->layer->out, in.is_image);
     if (in.is_image)
         put_block(w, y, "kernel", "kernel");
     else
@@ -1085,7 +1070,7 @@ static spot write_scale(writer *w, spot in)
     return y;
 }
 
-static spot write_dropout(writer *w, spot in)
+static inv_spot write_dropout(writer *w, inv_spot in)
 {
     return add(w, "Dropout", w->name,
                json_pack("{sf}", "rate", inv_exporting_real(w->layer, "rate")), in, w->layer->out,
@@ -1100,32 +1085,32 @@ static const struct {
 } joins[] = {{"add", "Add", 0},         {"subtract", "Subtract", 2}, {"multiply", "Multiply", 0},
              {"average", "Average", 0}, {"maximum", "Maximum", 0},   {"minimum", "Minimum", 0}};
 
-static spot divide(writer *w, const spot *from, size_t count)
+static inv_spot divide(writer *w, const inv_spot *from, size_t count)
 {
     inv_term y = term_of(w, from[0]);
     for (size_t i = 1; i < count; i++)
         y = say(w, "div", (const inv_term[]){y, term_of(w, from[i])}, 2);
     if (w->e->status != INV_OK)
         return from[0];
-    const spot s = {find_node(w, y.text), from[0].is_image};
+    const inv_spot s = {.node = find_node(w, y.text), .is_image = from[0].is_image};
     set_shape(node_of(w, s), w->layer->out, s.is_image);
     return s;
 }
 
-static spot write_join(writer *w, spot in)
+static inv_spot write_join(writer *w, inv_spot in)
 {
     const size_t count = w->layer->input_count;
     const inv_shape out = w->layer->out;
-    spot *from = inv_exporting_keep(w->e, count, sizeof *from);
-    bool any = !is_row(out);
+    inv_spot *from = inv_exporting_keep(w->e, count, sizeof *from);
+    bool any = !inv_exporting_is_row(out);
     size_t k = 0;
     if (!from)
         return in;
     for (size_t i = 0; i < count; i++)
-        any = any || w->spots[w->layer->inputs[i].point].is_image;
+        any = any || w->e->spots[w->layer->inputs[i].point].is_image;
     for (size_t i = 0; i < count; i++) {
         const inv_input *input = &w->layer->inputs[i];
-        from[i] = w->spots[input->point];
+        from[i] = w->e->spots[input->point];
         from[i] = any ? as_image(w, from[i], input->shape) : as_row(w, from[i], input->shape);
     }
     if (inv_exporting_is(w->layer, "concat")) {
@@ -1140,19 +1125,16 @@ static spot write_join(writer *w, spot in)
         k++;
     if (joins[k].most == 0)
         return add_layer(w, joins[k].class, w->name, json_object(), from, count, out, any);
-    spot s = from[0];
+    inv_spot s = from[0];
     for (size_t i = 1; i < count; i++)
         s = add_layer(w, joins[k].class, i + 1 < count ? TEXT("%s_%zu", w->name, i) : w->name,
-                      json_object(), (const spot[]){s, from[i]}, 2, out, any);
+                      json_object(), (const inv_spot[]){s, from[i]}, 2, out, any);
     return s;
 }
 
 /* ---- the table ---- */
 
-static const struct {
-    const char *type;
-    spot (*write)(writer *w, spot in);
-} types[] = {
+static const inv_layer_row rows[] = {
     {"dense", write_dense},
     {"inverse_dense", write_inverse_dense},
     {"conv2d", write_conv},
@@ -1190,30 +1172,22 @@ static const struct {
     {"maximum", write_join},
     {"minimum", write_join},
     {"concat", write_join},
+    {NULL, write_formula},
 };
 
-static spot write_type(writer *w, spot in)
-{
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (inv_exporting_is(w->layer, types[i].type))
-            return types[i].write(w, in);
-    return write_formula(w, in);
-}
-
-/* A layer; the number of those that are done with it. */
-static size_t write_layer(writer *w, size_t i)
+static void enter(writer *w, size_t i)
 {
     w->layer = inv_net_layer(w->e->net, i);
     w->number = i;
     w->name = w->e->names[i];
     w->steps = 0;
     w->has_next = false;
-    const spot s = write_type(w, w->spots[w->layer->inputs[0].point]);
-    w->spots[i + 1] = s;
-    if (!w->has_next)
-        return 1;
-    w->spots[i + 2] = s;
-    return 2;
+}
+
+static size_t leave(writer *w, size_t i, inv_spot *out)
+{
+    (void)i, (void)out;
+    return w->has_next ? 2 : 1;
 }
 
 /* ---- Keras's order ---- */
@@ -1312,26 +1286,22 @@ static void name_groups(keras_model *m)
 
 static void write_net(writer *w)
 {
+    static const inv_writing how = {rows, enter, leave};
     const size_t depth = inv_net_depth(w->e->net);
     const inv_shape in = inv_net_shape(w->e->net, 0), out = inv_net_shape(w->e->net, depth);
-    json_t *shape = is_row(in) ? json_pack("[nI]", (json_int_t)in.channels)
-                               : json_pack("[nIII]", (json_int_t)in.height, (json_int_t)in.width,
-                                           (json_int_t)in.channels);
-    w->spots = inv_exporting_keep(w->e, depth + 2, sizeof *w->spots);
+    json_t *shape = inv_exporting_is_row(in)
+                        ? json_pack("[nI]", (json_int_t)in.channels)
+                        : json_pack("[nIII]", (json_int_t)in.height, (json_int_t)in.width,
+                                    (json_int_t)in.channels);
     w->layer = inv_net_layer(w->e->net, 0);
     w->name = "input";
-    const spot input = add_layer(w, "InputLayer", "input",
-                                 json_pack("{so ss}", "batch_shape", shape, "dtype", "float32"),
-                                 NULL, 0, in, !is_row(in));
-    if (!w->spots)
-        return;
-    w->spots[0] = input;
-    for (size_t i = 0; w->e->status == INV_OK && i < depth;)
-        i += write_layer(w, i);
+    const inv_spot input = add_layer(w, "InputLayer", "input",
+                                     json_pack("{so ss}", "batch_shape", shape, "dtype", "float32"),
+                                     NULL, 0, in, !inv_exporting_is_row(in));
+    inv_spot last = inv_exporting_layers(w->e, &how, w, input);
     if (w->e->status != INV_OK)
         return;
-    spot last = w->spots[depth];
-    if (is_row(out))
+    if (inv_exporting_is_row(out))
         last = as_row(w, last, out);
     w->model->last = last.node;
     sort(w);

@@ -21,24 +21,15 @@
 #define BYTES_MAX  ((size_t)2000000000) /* of a protobuf message */
 #define TINY       1e-6                 /* of src/net/layers/inverse_scale.c */
 
-/* A value of the graph. */
-typedef struct spot {
-    const char *name;
-    bool is_image; /* batch x channels x height x width, else batch x values */
-    inv_shape
-        order; /* of such values: the image that they still are in the order of, channels first;
-                        of no channels: the net's own order */
-} spot;
-
-typedef struct writer {
+struct writer {
     inv_exporting e;
     OnnxFile__Graph graph;
     size_t node_room, tensor_room;
-    spot *spots; /* of each point */
     const inv_layer *layer;
     const char *stem; /* its name */
     size_t steps;     /* values of its own so far */
-} writer;
+    size_t nodes_before;
+};
 
 /* ---- pieces of a message ---- */
 
@@ -287,11 +278,6 @@ static const char *reshape(writer *w, const char *a, const int64_t *sizes, size_
 
 static const size_t to_last[4] = {0, 2, 3, 1}, to_first[4] = {0, 3, 1, 2};
 
-static bool is_row(inv_shape s)
-{
-    return s.height == 1 && s.width == 1;
-}
-
 static const char *flatten(writer *w, const char *a)
 {
     OnnxFile__Node *node = add_node(w, "Flatten", &a, 1);
@@ -300,64 +286,64 @@ static const char *flatten(writer *w, const char *a)
 }
 
 /* Rows of values, which may be in the order of channels first where the caller can take them so. */
-static spot as_row(writer *w, spot s, inv_shape shape, bool any_order)
+static inv_spot as_row(writer *w, inv_spot s, inv_shape shape, bool any_order)
 {
     if (s.is_image) {
-        const bool ordered = is_row(shape) || shape.channels == 1;
-        s.name = flatten(w, ordered || any_order ? s.name : transpose(w, s.name, to_last, 4));
+        const bool ordered = inv_exporting_is_row(shape) || shape.channels == 1;
+        s.text = flatten(w, ordered || any_order ? s.text : transpose(w, s.text, to_last, 4));
         s.is_image = false;
         if (!ordered && any_order)
             s.order = shape;
     } else if (s.order.channels && !any_order) {
         const int64_t sizes[3] = {(int64_t)s.order.channels, (int64_t)s.order.height,
                                   (int64_t)s.order.width};
-        s.name = flatten(w, transpose(w, reshape(w, s.name, sizes, 3), to_last, 4));
+        s.text = flatten(w, transpose(w, reshape(w, s.text, sizes, 3), to_last, 4));
         s.order = (inv_shape){0};
     }
     return s;
 }
 
 /* Images of that shape. */
-static spot as_image(writer *w, spot s, inv_shape shape)
+static inv_spot as_image(writer *w, inv_spot s, inv_shape shape)
 {
     if (s.is_image)
         return s;
     s = as_row(w, s, shape, false);
     const int64_t sizes[3] = {(int64_t)shape.height, (int64_t)shape.width, (int64_t)shape.channels};
     const int64_t first[3] = {sizes[2], sizes[0], sizes[1]};
-    s.name = is_row(shape) || shape.channels == 1
-                 ? reshape(w, s.name, first, 3)
-                 : transpose(w, reshape(w, s.name, sizes, 3), to_first, 4);
+    s.text = inv_exporting_is_row(shape) || shape.channels == 1
+                 ? reshape(w, s.text, first, 3)
+                 : transpose(w, reshape(w, s.text, sizes, 3), to_first, 4);
     s.is_image = true;
     return s;
 }
 
 /* What the layer takes, as it needs it: images, or rows in the net's own order, unless it is an image. */
-static spot input_as_is(writer *w, spot in)
+static inv_spot input_as_is(writer *w, inv_spot in)
 {
     return in.is_image ? in : as_row(w, in, w->layer->in, false);
 }
 
 /* ---- layers that weigh ---- */
 
-static spot write_dense(writer *w, spot in)
+static inv_spot write_dense(writer *w, inv_spot in)
 {
-    const spot row = as_row(w, in, w->layer->in, true);
+    const inv_spot row = as_row(w, in, w->layer->in, true);
     const char *weight = parameter_of(w, "kernel", row.order, false);
     const char *bias = parameter(w, "bias");
-    OnnxFile__Node *node = add_node(w, "Gemm", (const char *const[]){row.name, weight, bias}, 3);
+    OnnxFile__Node *node = add_node(w, "Gemm", (const char *const[]){row.text, weight, bias}, 3);
     set_whole(w, node, "transB", 1);
-    return (spot){.name = output_of(node)};
+    return (inv_spot){.text = output_of(node)};
 }
 
-static spot write_inverse_dense(writer *w, spot in)
+static inv_spot write_inverse_dense(writer *w, inv_spot in)
 {
-    const spot row = as_row(w, in, w->layer->in, false);
+    const inv_spot row = as_row(w, in, w->layer->in, false);
     const char *weight = parameter(w, "kernel"), *bias = parameter(w, "bias");
-    const char *centred = apply2(w, "Sub", row.name, bias);
+    const char *centred = apply2(w, "Sub", row.text, bias);
     OnnxFile__Node *node = add_node(w, "Gemm", (const char *const[]){centred, weight}, 2);
     set_whole(w, node, "transB", 1);
-    return (spot){.name = output_of(node)};
+    return (inv_spot){.text = output_of(node)};
 }
 
 static void set_windows(writer *w, OnnxFile__Node *node, const inv_laid *l, const size_t pads[4])
@@ -374,7 +360,7 @@ static void set_dilations(writer *w, OnnxFile__Node *node, const inv_laid *l)
 }
 
 /* conv2d, depthwise_conv2d, conv2d_transpose */
-static spot write_conv(writer *w, spot in)
+static inv_spot write_conv(writer *w, inv_spot in)
 {
     const bool is_depthwise = inv_exporting_is(w->layer, "depthwise_conv2d");
     const bool is_transpose = inv_exporting_is(w->layer, "conv2d_transpose");
@@ -382,10 +368,10 @@ static spot write_conv(writer *w, spot in)
     size_t pads[4] = {l.top, l.left, l.bottom, l.right}, more[2] = {0};
     const size_t groups =
         is_depthwise ? w->layer->in.channels : inv_exporting_size(w->layer, "groups");
-    const spot image = as_image(w, in, w->layer->in);
+    const inv_spot image = as_image(w, in, w->layer->in);
     const char *weight = parameter(w, "kernel"), *bias = parameter(w, "bias");
     OnnxFile__Node *node = add_node(w, is_transpose ? "ConvTranspose" : "Conv",
-                                    (const char *const[]){image.name, weight, bias}, bias ? 3 : 2);
+                                    (const char *const[]){image.text, weight, bias}, bias ? 3 : 2);
     if (is_transpose)
         inv_exporting_transposed(w->layer, &l, pads, more);
     set_windows(w, node, &l, pads);
@@ -394,25 +380,25 @@ static spot write_conv(writer *w, spot in)
         set_whole(w, node, "group", (int64_t)groups);
     if (more[0] || more[1])
         set_list(w, node, "output_padding", more, 2);
-    return (spot){.name = output_of(node), .is_image = true};
+    return (inv_spot){.text = output_of(node), .is_image = true};
 }
 
 /* A convolution of kernels with one 1 each lays out the values of every window; then each place has
  * weights of its own. */
-static spot write_local(writer *w, spot in)
+static inv_spot write_local(writer *w, inv_spot in)
 {
     const inv_laid l = inv_exporting_windows(w->layer);
     const inv_shape s = w->layer->in, out = w->layer->out;
     const size_t n = l.w.height * l.w.width, size = n * s.channels;
     const size_t places = out.height * out.width;
     const size_t dims[4] = {size, 1, l.w.height, l.w.width};
-    const spot image = as_image(w, in, s);
+    const inv_spot image = as_image(w, in, s);
     float *ones = inv_exporting_keep(&w->e, size * n, sizeof *ones);
     const char *name = own_name(w);
     for (size_t i = 0; ones && i < size; i++)
         ones[i * n + i % n] = 1.0f;
     (void)add_tensor(w, name, FLOAT, dims, 4, ones, size * n * sizeof *ones);
-    OnnxFile__Node *node = add_node(w, "Conv", (const char *const[]){image.name, name}, 2);
+    OnnxFile__Node *node = add_node(w, "Conv", (const char *const[]){image.text, name}, 2);
     set_windows(w, node, &l, (const size_t[]){l.top, l.left, l.bottom, l.right});
     if (s.channels > 1)
         set_whole(w, node, "group", (int64_t)s.channels);
@@ -424,34 +410,34 @@ static spot write_local(writer *w, spot in)
     y = reshape(
         w, y, (const int64_t[]){(int64_t)out.channels, (int64_t)out.height, (int64_t)out.width}, 3);
     const char *bias = parameter_of(w, "bias", (inv_shape){0}, true);
-    return (spot){.name = bias ? apply2(w, "Add", y, bias) : y, .is_image = true};
+    return (inv_spot){.text = bias ? apply2(w, "Add", y, bias) : y, .is_image = true};
 }
 
 /* ---- pools, sizes ---- */
 
-static spot write_pool(writer *w, spot in)
+static inv_spot write_pool(writer *w, inv_spot in)
 {
     const bool is_max = inv_exporting_is(w->layer, "max_pool");
     const inv_laid l = inv_exporting_windows(w->layer);
-    const spot image = as_image(w, in, w->layer->in);
-    OnnxFile__Node *node = add_node(w, is_max ? "MaxPool" : "AveragePool", &image.name, 1);
+    const inv_spot image = as_image(w, in, w->layer->in);
+    OnnxFile__Node *node = add_node(w, is_max ? "MaxPool" : "AveragePool", &image.text, 1);
     set_windows(w, node, &l, (const size_t[]){l.top, l.left, l.bottom, l.right});
     set_dilations(w, node, &l);
     if (!is_max && inv_exporting_size(w->layer, "count_padding"))
         set_whole(w, node, "count_include_pad", 1);
-    return (spot){.name = output_of(node), .is_image = true};
+    return (inv_spot){.text = output_of(node), .is_image = true};
 }
 
-static spot write_global_pool(writer *w, spot in)
+static inv_spot write_global_pool(writer *w, inv_spot in)
 {
     const bool is_max = inv_exporting_is(w->layer, "global_max_pool");
-    const spot image = as_image(w, in, w->layer->in);
-    return (spot){.name = apply1(w, is_max ? "GlobalMaxPool" : "GlobalAveragePool", image.name),
-                  .is_image = true};
+    const inv_spot image = as_image(w, in, w->layer->in);
+    return (inv_spot){.text = apply1(w, is_max ? "GlobalMaxPool" : "GlobalAveragePool", image.text),
+                      .is_image = true};
 }
 
 /* pad, and crop, which is padding by less than nothing */
-static spot write_pad(writer *w, spot in)
+static inv_spot write_pad(writer *w, inv_spot in)
 {
     const int64_t sign = inv_exporting_is(w->layer, "crop") ? -1 : 1;
     const char *mode = inv_exporting_word(w->layer, "mode");
@@ -460,36 +446,36 @@ static spot write_pad(writer *w, spot in)
     int64_t pads[8] = {0};
     for (size_t i = 0; i < 4; i++)
         pads[i < 2 ? 2 + i : 4 + i] = sign * (int64_t)inv_exporting_size(w->layer, keys[i]);
-    const spot image = as_image(w, in, w->layer->in);
+    const inv_spot image = as_image(w, in, w->layer->in);
     const char *list = whole_numbers(w, pads, 8);
     const bool is_constant = sign < 0 || strcmp(mode, "constant") == 0;
     OnnxFile__Node *node = add_node(
         w, "Pad",
-        (const char *const[]){image.name, list,
+        (const char *const[]){image.text, list,
                               is_constant && (value > 0.0 || value < 0.0) ? number(w, value) : ""},
         is_constant && (value > 0.0 || value < 0.0) ? 3 : 2);
     if (!is_constant)
         set_text(w, node, "mode", mode);
-    return (spot){.name = output_of(node), .is_image = true};
+    return (inv_spot){.text = output_of(node), .is_image = true};
 }
 
-static spot write_upsample(writer *w, spot in)
+static inv_spot write_upsample(writer *w, inv_spot in)
 {
     const inv_shape in_shape = w->layer->in, out = w->layer->out;
     const bool is_linear = strcmp(inv_exporting_word(w->layer, "interpolation"), "bilinear") == 0;
     const bool corners = is_linear && inv_exporting_size(w->layer, "align_corners");
-    const spot image = as_image(w, in, w->layer->in);
+    const inv_spot image = as_image(w, in, w->layer->in);
     OnnxFile__Node *node = NULL;
     if (out.height % in_shape.height || out.width % in_shape.width) {
         const int64_t sizes[2] = {(int64_t)out.height, (int64_t)out.width};
-        const char *of[4] = {image.name, "", "", whole_numbers(w, sizes, 2)};
+        const char *of[4] = {image.text, "", "", whole_numbers(w, sizes, 2)};
         node = add_node(w, "Resize", of, 4);
         set_list(w, node, "axes", (const size_t[]){2, 3}, 2);
     } else {
         const double factors[4] = {1.0, 1.0, (double)(out.height / in_shape.height),
                                    (double)(out.width / in_shape.width)};
         node =
-            add_node(w, "Resize", (const char *const[]){image.name, "", numbers(w, factors, 4)}, 3);
+            add_node(w, "Resize", (const char *const[]){image.text, "", numbers(w, factors, 4)}, 3);
     }
     set_text(w, node, "mode", is_linear ? "linear" : "nearest");
     set_text(w, node, "coordinate_transformation_mode",
@@ -498,30 +484,30 @@ static spot write_upsample(writer *w, spot in)
                          : "asymmetric");
     if (!is_linear)
         set_text(w, node, "nearest_mode", "floor");
-    return (spot){.name = output_of(node), .is_image = true};
+    return (inv_spot){.text = output_of(node), .is_image = true};
 }
 
-static spot write_reshape(writer *w, spot in)
+static inv_spot write_reshape(writer *w, inv_spot in)
 {
-    const spot row = as_row(w, in, w->layer->in, false);
-    return is_row(w->layer->out) ? row : as_image(w, row, w->layer->out);
+    const inv_spot row = as_row(w, in, w->layer->in, false);
+    return inv_exporting_is_row(w->layer->out) ? row : as_image(w, row, w->layer->out);
 }
 
 /* Rows stay in the order of channels first until something has to know. */
-static spot write_flatten(writer *w, spot in)
+static inv_spot write_flatten(writer *w, inv_spot in)
 {
     return as_row(w, in, w->layer->in, true);
 }
 
-static spot write_permute(writer *w, spot in)
+static inv_spot write_permute(writer *w, inv_spot in)
 {
     const char *order = inv_exporting_word(w->layer, "order"), *axes = "chw";
     const char from[3] = {order[2], order[0], order[1]};
-    const spot image = as_image(w, in, w->layer->in);
+    const inv_spot image = as_image(w, in, w->layer->in);
     size_t perm[4] = {0};
     for (size_t i = 0; i < 3; i++)
         perm[i + 1] = (size_t)(strchr(axes, from[i]) - axes) + 1;
-    return (spot){.name = transpose(w, image.name, perm, 4), .is_image = true};
+    return (inv_spot){.text = transpose(w, image.text, perm, 4), .is_image = true};
 }
 
 /* ---- norms ---- */
@@ -533,15 +519,15 @@ static const char *parameter_or(writer *w, const char *block, size_t count, doub
     return name ? name : constant(w, &count, 1, value);
 }
 
-static spot write_batch_norm(writer *w, spot in)
+static inv_spot write_batch_norm(writer *w, inv_spot in)
 {
     const size_t n = w->layer->in.channels;
-    spot s = input_as_is(w, in);
-    const char *of[5] = {s.name, parameter_or(w, "gamma", n, 1.0), parameter_or(w, "beta", n, 0.0),
+    inv_spot s = input_as_is(w, in);
+    const char *of[5] = {s.text, parameter_or(w, "gamma", n, 1.0), parameter_or(w, "beta", n, 0.0),
                          parameter(w, "mean"), parameter(w, "variance")};
     OnnxFile__Node *node = add_node(w, "BatchNormalization", of, 5);
     set_real(w, node, "epsilon", inv_exporting_real(w->layer, "epsilon"));
-    s.name = output_of(node);
+    s.text = output_of(node);
     return s;
 }
 
@@ -552,9 +538,9 @@ static const char *divide_safely(writer *w, const char *what, const char *by)
     return apply3(w, "Where", is_tiny, number(w, 0.0), apply2(w, "Div", what, by));
 }
 
-static spot write_inverse_batch_norm(writer *w, spot in)
+static inv_spot write_inverse_batch_norm(writer *w, inv_spot in)
 {
-    spot s = input_as_is(w, in);
+    inv_spot s = input_as_is(w, in);
     const char *gamma = parameter_of(w, "gamma", (inv_shape){0}, s.is_image);
     const char *beta = parameter_of(w, "beta", (inv_shape){0}, s.is_image);
     const char *mean = parameter_of(w, "mean", (inv_shape){0}, s.is_image);
@@ -567,26 +553,26 @@ static spot write_inverse_batch_norm(writer *w, spot in)
         w, "Sqrt", apply2(w, "Add", variance, number(w, inv_exporting_real(w->layer, "epsilon"))));
     if (gamma)
         factor = divide_safely(w, factor, gamma);
-    s.name = apply2(w, "Mul", beta ? apply2(w, "Sub", s.name, beta) : s.name, factor);
-    s.name = apply2(w, "Add", s.name, mean);
+    s.text = apply2(w, "Mul", beta ? apply2(w, "Sub", s.text, beta) : s.text, factor);
+    s.text = apply2(w, "Add", s.text, mean);
     return s;
 }
 
-static spot write_inverse_scale(writer *w, spot in)
+static inv_spot write_inverse_scale(writer *w, inv_spot in)
 {
-    spot s = as_row(w, in, w->layer->in, false);
-    s.name = divide_safely(w, s.name, parameter(w, "kernel"));
+    inv_spot s = as_row(w, in, w->layer->in, false);
+    s.text = divide_safely(w, s.text, parameter(w, "kernel"));
     return s;
 }
 
 /* By groups of channels as one long channel each; then each channel has its gamma and beta. */
-static spot write_group_norm(writer *w, spot in)
+static inv_spot write_group_norm(writer *w, inv_spot in)
 {
     const inv_shape s = w->layer->in;
     const size_t given = inv_exporting_size(w->layer, "groups"),
                  groups = given ? given : s.channels;
-    const spot image = as_image(w, in, s);
-    const char *y = reshape(w, image.name, (const int64_t[]){(int64_t)groups, -1}, 2);
+    const inv_spot image = as_image(w, in, s);
+    const char *y = reshape(w, image.text, (const int64_t[]){(int64_t)groups, -1}, 2);
     const char *ones = constant(w, &groups, 1, 1.0), *zeros = constant(w, &groups, 1, 0.0);
     OnnxFile__Node *node =
         add_node(w, "InstanceNormalization", (const char *const[]){y, ones, zeros}, 3);
@@ -596,7 +582,7 @@ static spot write_group_norm(writer *w, spot in)
     const char *gamma = parameter_of(w, "gamma", (inv_shape){0}, true);
     const char *beta = parameter_of(w, "beta", (inv_shape){0}, true);
     y = gamma ? apply2(w, "Mul", y, gamma) : y;
-    return (spot){.name = beta ? apply2(w, "Add", y, beta) : y, .is_image = true};
+    return (inv_spot){.text = beta ? apply2(w, "Add", y, beta) : y, .is_image = true};
 }
 
 static const char *mean_over(writer *w, const char *a, const int64_t *axes, size_t count)
@@ -605,7 +591,7 @@ static const char *mean_over(writer *w, const char *a, const int64_t *axes, size
 }
 
 /* Over axes that LayerNormalization does not have, and without subtracting the mean. */
-static spot write_norm(writer *w, spot s)
+static inv_spot write_norm(writer *w, inv_spot s)
 {
     static const char *const keys[3] = {"over_channels", "over_height", "over_width"};
     int64_t axes[3];
@@ -613,7 +599,7 @@ static spot write_norm(writer *w, spot s)
     for (size_t i = 0; i < (s.is_image ? 3 : 1); i++)
         if (inv_exporting_size(w->layer, keys[i]))
             axes[count++] = (int64_t)i + 1;
-    const char *x = s.name;
+    const char *x = s.text;
     if (count > 0 && inv_exporting_size(w->layer, "subtract_mean"))
         x = apply2(w, "Sub", x, mean_over(w, x, axes, count));
     const char *square = apply2(w, "Mul", x, x);
@@ -628,18 +614,19 @@ static spot write_norm(writer *w, spot s)
     const char *gamma = parameter_of(w, "gamma", (inv_shape){0}, s.is_image);
     const char *beta = parameter_of(w, "beta", (inv_shape){0}, s.is_image);
     x = gamma ? apply2(w, "Mul", x, gamma) : x;
-    s.name = beta ? apply2(w, "Add", x, beta) : x;
+    s.text = beta ? apply2(w, "Add", x, beta) : x;
     return s;
 }
 
-static spot write_layer_norm(writer *w, spot in)
+static inv_spot write_layer_norm(writer *w, inv_spot in)
 {
     const inv_shape shape = w->layer->in;
-    spot s = input_as_is(w, in);
+    inv_spot s = input_as_is(w, in);
     const bool is_over_pixels =
         inv_exporting_size(w->layer, "over_height") && inv_exporting_size(w->layer, "over_width");
     const bool is_all = inv_exporting_size(w->layer, "over_channels") &&
-                        (is_over_pixels || is_row(shape)) && (is_over_pixels || !s.is_image);
+                        (is_over_pixels || inv_exporting_is_row(shape)) &&
+                        (is_over_pixels || !s.is_image);
     if (!is_all || !inv_exporting_size(w->layer, "subtract_mean"))
         return write_norm(w, s);
     const char *gamma = parameter_of(w, "gamma", (inv_shape){0}, s.is_image);
@@ -648,10 +635,10 @@ static spot write_layer_norm(writer *w, spot in)
     if (!gamma)
         gamma = constant(w, sizes, s.is_image ? 3 : 1, 1.0);
     OnnxFile__Node *node =
-        add_node(w, "LayerNormalization", (const char *const[]){s.name, gamma, beta}, beta ? 3 : 2);
+        add_node(w, "LayerNormalization", (const char *const[]){s.text, gamma, beta}, beta ? 3 : 2);
     set_whole(w, node, "axis", 1);
     set_real(w, node, "epsilon", inv_exporting_real(w->layer, "epsilon"));
-    s.name = output_of(node);
+    s.text = output_of(node);
     return s;
 }
 
@@ -685,17 +672,17 @@ operators[] = {
     {"erf", "Erf", {{0}}},
 };
 
-static bool write_operator(writer *w, spot *s)
+static bool write_operator(writer *w, inv_spot *s)
 {
     for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
         if (!inv_exporting_is(w->layer, operators[i].type))
             continue;
-        OnnxFile__Node *node = add_node(w, operators[i].op, &s->name, 1);
+        OnnxFile__Node *node = add_node(w, operators[i].op, &s->text, 1);
         for (size_t k = 0; k < 2; k++)
             if (operators[i].settings[k].key)
                 set_real(w, node, operators[i].settings[k].attribute,
                          inv_exporting_real(w->layer, operators[i].settings[k].key));
-        s->name = output_of(node);
+        s->text = output_of(node);
         return true;
     }
     return false;
@@ -720,7 +707,7 @@ static inv_term say(void *context, const char *op, const inv_term *of, size_t co
             name = words[i].op;
     if (strncmp(op, "row", 3) == 0) { /* over all axes but the batch */
         const int64_t axes[3] = {1, 2, 3};
-        const bool is_image = w->spots[w->layer->inputs[0].point].is_image;
+        const bool is_image = w->e.spots[w->layer->inputs[0].point].is_image;
         in[count++] = whole_numbers(w, axes, is_image ? 3 : 1);
         name = strcmp(op, "rowmin") == 0 ? "ReduceMin" : "ReduceMax";
     }
@@ -733,34 +720,34 @@ static bool is_zero(double x)
 }
 
 /* relu as Keras has it; the usual ones are an operator each. */
-static spot write_relu(writer *w, spot s)
+static inv_spot write_relu(writer *w, inv_spot s)
 {
     const inv_speaker to = {say, w};
     const double max = inv_exporting_real(w->layer, "max_value");
     inv_term y = {0};
     if (!is_zero(inv_exporting_real(w->layer, "threshold")) ||
         !is_zero(inv_exporting_real(w->layer, "negative_slope"))) {
-        (void)inv_formula_say(w->layer, (inv_term){.text = s.name}, &to, &y);
-        s.name = y.text;
+        (void)inv_formula_say(w->layer, (inv_term){.text = s.text}, &to, &y);
+        s.text = y.text;
     } else {
-        s.name = max > 0.0 ? apply3(w, "Clip", s.name, number(w, 0.0), number(w, max))
-                           : apply1(w, "Relu", s.name);
+        s.text = max > 0.0 ? apply3(w, "Clip", s.text, number(w, 0.0), number(w, max))
+                           : apply1(w, "Relu", s.text);
     }
     return s;
 }
 
-static spot write_gelu(writer *w, spot s)
+static inv_spot write_gelu(writer *w, inv_spot s)
 {
-    OnnxFile__Node *node = add_node(w, "Gelu", &s.name, 1);
+    OnnxFile__Node *node = add_node(w, "Gelu", &s.text, 1);
     if (inv_exporting_size(w->layer, "approximate"))
         set_text(w, node, "approximate", "tanh");
-    s.name = output_of(node);
+    s.text = output_of(node);
     return s;
 }
 
-static spot write_clip(writer *w, spot s)
+static inv_spot write_clip(writer *w, inv_spot s)
 {
-    s.name = apply3(w, "Clip", s.name, number(w, inv_exporting_real(w->layer, "low")),
+    s.text = apply3(w, "Clip", s.text, number(w, inv_exporting_real(w->layer, "low")),
                     number(w, inv_exporting_real(w->layer, "high")));
     return s;
 }
@@ -771,83 +758,84 @@ static bool is_one(double x)
 }
 
 /* The usual ones are two operators or one. */
-static bool write_usual(writer *w, spot *s)
+static bool write_usual(writer *w, inv_spot *s)
 {
     const double beta = inv_exporting_real(w->layer, "beta");
     if (inv_exporting_is(w->layer, "silu") && is_one(beta))
-        s->name = apply2(w, "Mul", s->name, apply1(w, "Sigmoid", s->name));
+        s->text = apply2(w, "Mul", s->text, apply1(w, "Sigmoid", s->text));
     else if (inv_exporting_is(w->layer, "softplus") && is_one(beta) &&
              is_zero(inv_exporting_real(w->layer, "threshold")))
-        s->name = apply1(w, "Softplus", s->name);
+        s->text = apply1(w, "Softplus", s->text);
     else if (inv_exporting_is(w->layer, "threshold") &&
              is_zero(inv_exporting_real(w->layer, "value")) &&
              inv_exporting_real(w->layer, "threshold") >= 0.0) {
-        OnnxFile__Node *node = add_node(w, "ThresholdedRelu", &s->name, 1);
+        OnnxFile__Node *node = add_node(w, "ThresholdedRelu", &s->text, 1);
         set_real(w, node, "alpha", inv_exporting_real(w->layer, "threshold"));
-        s->name = output_of(node);
+        s->text = output_of(node);
     } else
         return false;
     return true;
 }
 
 /* Any layer that is a formula. Most do to values what they do, in whatever order those are. */
-static spot write_formula(writer *w, spot in)
+static inv_spot write_formula(writer *w, inv_spot in)
 {
     const inv_speaker to = {say, w};
     inv_term y = {0};
     if (write_operator(w, &in) || write_usual(w, &in))
         return in;
-    if (inv_formula_say(w->layer, (inv_term){.text = in.name}, &to, &y))
-        in.name = y.text;
+    if (inv_formula_say(w->layer, (inv_term){.text = in.text}, &to, &y))
+        in.text = y.text;
     else
         inv_exporting_refuse(&w->e, w->layer, "ONNX has nothing for it");
     return in;
 }
 
-static spot write_softmax(writer *w, spot in)
+static inv_spot write_softmax(writer *w, inv_spot in)
 {
     const bool is_log = inv_exporting_is(w->layer, "log_softmax");
     const bool channels = strcmp(inv_exporting_word(w->layer, "over"), "channels") == 0;
-    spot s = channels ? input_as_is(w, in) : as_row(w, in, w->layer->in, true);
-    OnnxFile__Node *node = add_node(w, is_log ? "LogSoftmax" : "Softmax", &s.name, 1);
+    inv_spot s = channels ? input_as_is(w, in) : as_row(w, in, w->layer->in, true);
+    OnnxFile__Node *node = add_node(w, is_log ? "LogSoftmax" : "Softmax", &s.text, 1);
     set_whole(w, node, "axis", 1);
-    s.name = output_of(node);
+    s.text = output_of(node);
     return in.is_image && !channels ? as_image(w, s, w->layer->in) : s;
 }
 
-static spot write_prelu(writer *w, spot in)
+static inv_spot write_prelu(writer *w, inv_spot in)
 {
-    spot s = input_as_is(w, in);
-    s.name = apply2(w, "PRelu", s.name, parameter_of(w, "alpha", (inv_shape){0}, s.is_image));
+    inv_spot s = input_as_is(w, in);
+    s.text = apply2(w, "PRelu", s.text, parameter_of(w, "alpha", (inv_shape){0}, s.is_image));
     return s;
 }
 
-static spot write_scale(writer *w, spot in)
+static inv_spot write_scale(writer *w, inv_spot in)
 {
-    spot s = is_row(w->layer->in) ? input_as_is(w, in) : as_image(w, in, w->layer->in);
-    s.name = apply2(w, "Mul", s.name, parameter_of(w, "kernel", (inv_shape){0}, s.is_image));
+    inv_spot s =
+        inv_exporting_is_row(w->layer->in) ? input_as_is(w, in) : as_image(w, in, w->layer->in);
+    s.text = apply2(w, "Mul", s.text, parameter_of(w, "kernel", (inv_shape){0}, s.is_image));
     return s;
 }
 
-static spot write_rescale(writer *w, spot in)
+static inv_spot write_rescale(writer *w, inv_spot in)
 {
-    spot s = input_as_is(w, in);
+    inv_spot s = input_as_is(w, in);
     if (w->layer->block_count > 0) {
-        s.name = apply2(w, "Mul", s.name, parameter_of(w, "scale", (inv_shape){0}, s.is_image));
-        s.name = apply2(w, "Add", s.name, parameter_of(w, "offset", (inv_shape){0}, s.is_image));
+        s.text = apply2(w, "Mul", s.text, parameter_of(w, "scale", (inv_shape){0}, s.is_image));
+        s.text = apply2(w, "Add", s.text, parameter_of(w, "offset", (inv_shape){0}, s.is_image));
         return s;
     }
     const double offset = inv_exporting_real(w->layer, "offset");
-    s.name = apply2(w, "Mul", s.name, number(w, inv_exporting_real(w->layer, "scale")));
+    s.text = apply2(w, "Mul", s.text, number(w, inv_exporting_real(w->layer, "scale")));
     if (!is_zero(offset))
-        s.name = apply2(w, "Add", s.name, number(w, offset));
+        s.text = apply2(w, "Add", s.text, number(w, offset));
     return s;
 }
 
-static spot write_glu(writer *w, spot in)
+static inv_spot write_glu(writer *w, inv_spot in)
 {
-    spot s = input_as_is(w, in);
-    OnnxFile__Node *node = add_node(w, "Split", &s.name, 1);
+    inv_spot s = input_as_is(w, in);
+    OnnxFile__Node *node = add_node(w, "Split", &s.text, 1);
     char **both = inv_exporting_keep(&w->e, 2, sizeof *both);
     set_whole(w, node, "axis", 1);
     set_whole(w, node, "num_outputs", 2);
@@ -857,7 +845,7 @@ static spot write_glu(writer *w, spot in)
     both[1] = (char *)own_name(w);
     node->output = both;
     node->n_output = 2;
-    s.name = apply2(w, "Mul", both[0], apply1(w, "Sigmoid", both[1]));
+    s.text = apply2(w, "Mul", both[0], apply1(w, "Sigmoid", both[1]));
     return s;
 }
 
@@ -879,50 +867,47 @@ static void set_axis(writer *w, OnnxFile__Node *node)
                                            : 1);
 }
 
-static spot write_join(writer *w, spot in)
+static inv_spot write_join(writer *w, inv_spot in)
 {
     const size_t count = w->layer->input_count;
     const char **names = inv_exporting_keep(&w->e, count, sizeof *names);
-    bool any = !is_row(w->layer->out);
+    bool any = !inv_exporting_is_row(w->layer->out);
     (void)in;
     for (size_t i = 0; i < count; i++)
-        any = any || w->spots[w->layer->inputs[i].point].is_image;
+        any = any || w->e.spots[w->layer->inputs[i].point].is_image;
     for (size_t i = 0; names && i < count; i++) {
         const inv_input *from = &w->layer->inputs[i];
-        names[i] = any ? as_image(w, w->spots[from->point], from->shape).name
-                       : as_row(w, w->spots[from->point], from->shape, false).name;
+        names[i] = any ? as_image(w, w->e.spots[from->point], from->shape).text
+                       : as_row(w, w->e.spots[from->point], from->shape, false).text;
     }
-    spot s = {.name = names ? names[0] : "", .is_image = any};
+    inv_spot s = {.text = names ? names[0] : "", .is_image = any};
     if (names && inv_exporting_is(w->layer, "concat")) {
         OnnxFile__Node *node = add_node(w, "Concat", names, count);
         set_axis(w, node);
-        s.name = output_of(node);
+        s.text = output_of(node);
     }
     for (size_t k = 0; names && k < sizeof joins / sizeof *joins; k++) {
         if (!inv_exporting_is(w->layer, joins[k].type))
             continue;
         if (count == 2 && strcmp(joins[k].op, "Sum") == 0)
-            s.name = apply2(w, "Add", names[0], names[1]);
+            s.text = apply2(w, "Add", names[0], names[1]);
         else if (joins[k].takes_all)
-            s.name = output_of(add_node(w, joins[k].op, names, count));
+            s.text = output_of(add_node(w, joins[k].op, names, count));
         for (size_t i = 1; !joins[k].takes_all && i < count; i++)
-            s.name = apply2(w, joins[k].op, s.name, names[i]);
+            s.text = apply2(w, joins[k].op, s.text, names[i]);
     }
     return s;
 }
 
 /* ---- the table ---- */
 
-static spot write_nothing(writer *w, spot in)
+static inv_spot write_nothing(writer *w, inv_spot in)
 {
     (void)w;
     return in;
 }
 
-static const struct {
-    const char *type;
-    spot (*write)(writer *w, spot in);
-} types[] = {
+static const inv_layer_row rows[] = {
     {"dense", write_dense},
     {"inverse_dense", write_inverse_dense},
     {"conv2d", write_conv},
@@ -963,31 +948,28 @@ static const struct {
     {"concat", write_join},
     {"dropout", write_nothing},
     {"linear", write_nothing},
+    {NULL, write_formula},
 };
 
-static spot write_type(writer *w, spot in)
+static void enter(writer *w, size_t i)
 {
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (inv_exporting_is(w->layer, types[i].type))
-            return types[i].write(w, in);
-    return write_formula(w, in);
-}
-
-/* The last node of a layer has its name, and gives what the net calls its point. */
-static void write_layer(writer *w, size_t i)
-{
-    const size_t before = w->graph.n_node;
+    w->nodes_before = w->graph.n_node;
     w->layer = inv_net_layer(w->e.net, i);
     w->stem = w->e.names[i];
     w->steps = 0;
-    spot s = write_type(w, w->spots[w->layer->inputs[0].point]);
-    if (good(w) && w->graph.n_node > before) {
+}
+
+/* The last node of a layer has its name, and gives what the net calls its point. */
+static size_t leave(writer *w, size_t i, inv_spot *out)
+{
+    (void)i;
+    if (good(w) && w->graph.n_node > w->nodes_before) {
         OnnxFile__Node *node = w->graph.node[w->graph.n_node - 1];
         node->name = (char *)w->stem;
         node->output[0] = (char *)w->layer->name;
-        s.name = w->layer->name;
+        out->text = w->layer->name;
     }
-    w->spots[i + 1] = s;
+    return 1;
 }
 
 /* ---- the whole ---- */
@@ -1025,13 +1007,13 @@ static OnnxFile__Value *value_of(writer *w, const char *name, inv_shape s, bool 
 }
 
 /* Classes come as rows; so does what nothing was done to. */
-static void write_end(writer *w, spot *s, inv_shape shape)
+static void write_end(writer *w, inv_spot *s, inv_shape shape)
 {
     const size_t before = w->graph.n_node;
-    if ((is_row(shape) && s->is_image) || s->order.channels)
+    if ((inv_exporting_is_row(shape) && s->is_image) || s->order.channels)
         *s = as_row(w, *s, shape, false);
     else if (before == 0)
-        s->name = apply1(w, "Identity", s->name);
+        s->text = apply1(w, "Identity", s->text);
 }
 
 static void write_metadata(writer *w, OnnxFile__Model *model)
@@ -1089,19 +1071,19 @@ static inv_status pack(writer *w, OnnxFile__Model *model)
 
 static void write_net(writer *w)
 {
+    static const inv_writing how = {rows, enter, leave};
     const size_t depth = inv_net_depth(w->e.net);
     const inv_shape in = inv_net_shape(w->e.net, 0), out = inv_net_shape(w->e.net, depth);
     OnnxFile__Value **ends = inv_exporting_keep(&w->e, 2, sizeof *ends);
-    w->spots = inv_exporting_keep(&w->e, depth + 1, sizeof *w->spots);
-    if (!w->spots || !ends)
+    if (!ends)
         return;
-    w->spots[0] = (spot){.name = "input", .is_image = !is_row(in)};
-    for (size_t i = 0; good(w) && i < depth; i++)
-        write_layer(w, i);
-    spot last = w->spots[depth];
+    inv_spot last = inv_exporting_layers(
+        &w->e, &how, w, (inv_spot){.text = "input", .is_image = !inv_exporting_is_row(in)});
+    if (!good(w))
+        return;
     write_end(w, &last, out);
-    ends[0] = value_of(w, "input", in, !is_row(in));
-    ends[1] = value_of(w, last.name, out, last.is_image);
+    ends[0] = value_of(w, "input", in, !inv_exporting_is_row(in));
+    ends[1] = value_of(w, last.text, out, last.is_image);
     w->graph.input = ends;
     w->graph.output = ends + 1;
     w->graph.n_input = w->graph.n_output = 1;

@@ -15,31 +15,23 @@
 #include "format/formula.h"
 #include "format/torch.h"
 
-/* A value in forward. */
-typedef struct spot {
-    const char *text; /* of Python */
-    bool is_image;    /* batch x channels x height x width, else batch x values */
-    inv_shape order;  /* of such values: as in exporting.h */
-} spot;
-
 typedef struct helper {
     const char *name, *text;
     bool is_used;
 } helper;
 
-typedef struct writer {
+struct writer {
     inv_named_net *net;
     inv_exporting *e;
     FILE *arch, *init, *forward; /* the three parts of the text */
     char *texts[3];
     size_t sizes[3];
-    spot *spots;                 /* of each point */
     char (*names)[INV_NAME_MAX]; /* of each layer's module */
     const inv_layer *layer;
     size_t number;
     const char *from; /* what the line for --arch has between name and colon, " <- a, b" */
     helper *helpers;
-} writer;
+};
 
 /* Classes that torch.nn does not have. */
 static const helper all_helpers[] = {
@@ -170,11 +162,6 @@ static const char *pair(writer *w, size_t a, size_t b)
     return a == b ? TEXT("%zu", a) : TEXT("(%zu, %zu)", a, b);
 }
 
-static bool is_row(inv_shape s)
-{
-    return s.height == 1 && s.width == 1;
-}
-
 /* ---- modules ---- */
 
 /* "NAME: Type(arguments)" for --arch. */
@@ -272,9 +259,9 @@ static void put_constant(writer *w, const char *what, size_t rank, const size_t 
 
 /* ---- from images to rows and back ---- */
 
-static spot as_row(writer *w, spot s, inv_shape shape, bool any_order)
+static inv_spot as_row(writer *w, inv_spot s, inv_shape shape, bool any_order)
 {
-    const bool ordered = is_row(shape) || shape.channels == 1;
+    const bool ordered = inv_exporting_is_row(shape) || shape.channels == 1;
     if (s.is_image) {
         if (ordered || any_order)
             s.text = before(w, "flat", "Flatten()", TEXT("%s.flatten(1)", s.text));
@@ -293,12 +280,12 @@ static spot as_row(writer *w, spot s, inv_shape shape, bool any_order)
     return s;
 }
 
-static spot as_image(writer *w, spot s, inv_shape shape)
+static inv_spot as_image(writer *w, inv_spot s, inv_shape shape)
 {
     if (s.is_image)
         return s;
     s = as_row(w, s, shape, false);
-    if (is_row(shape) || shape.channels == 1)
+    if (inv_exporting_is_row(shape) || shape.channels == 1)
         s.text =
             before(w, "image",
                    TEXT("Unflatten(1, (%zu, %zu, %zu))", shape.channels, shape.height, shape.width),
@@ -312,28 +299,28 @@ static spot as_image(writer *w, spot s, inv_shape shape)
     return s;
 }
 
-static spot input_as_is(writer *w, spot in)
+static inv_spot input_as_is(writer *w, inv_spot in)
 {
     return in.is_image ? in : as_row(w, in, w->layer->in, false);
 }
 
 /* ---- layers that weigh ---- */
 
-static spot write_dense(writer *w, spot in)
+static inv_spot write_dense(writer *w, inv_spot in)
 {
-    const spot row = as_row(w, in, w->layer->in, true);
+    const inv_spot row = as_row(w, in, w->layer->in, true);
     const inv_block *kernel = inv_exporting_block(w->layer, "kernel");
     put_blocks(w, row.order);
-    return (spot){
+    return (inv_spot){
         .text = module(w, TEXT("nn.Linear(%zu, %zu)", kernel->dims[0], kernel->dims[1]), row.text)};
 }
 
-static spot write_inverse_dense(writer *w, spot in)
+static inv_spot write_inverse_dense(writer *w, inv_spot in)
 {
-    const spot row = as_row(w, in, w->layer->in, false);
+    const inv_spot row = as_row(w, in, w->layer->in, false);
     const inv_block *kernel = inv_exporting_block(w->layer, "kernel");
     put_blocks(w, (inv_shape){0});
-    return (spot){
+    return (inv_spot){
         .text =
             module(w, TEXT("InverseDense(%zu, %zu)", kernel->dims[0], kernel->dims[1]), row.text)};
 }
@@ -353,7 +340,7 @@ static const char *padded(writer *w, const char *x, const inv_laid *l, const cha
                        l->bottom, strcmp(value, "0") == 0 ? "0" : "float('-inf')"));
 }
 
-static spot write_conv(writer *w, spot in)
+static inv_spot write_conv(writer *w, inv_spot in)
 {
     const bool is_depthwise = inv_exporting_is(w->layer, "depthwise_conv2d");
     const inv_laid l = inv_exporting_windows(w->layer);
@@ -371,11 +358,11 @@ static spot write_conv(writer *w, spot in)
              pair(w, l.w.stride_y, l.w.stride_x), even ? pair(w, l.top, l.left) : "0",
              pair(w, l.w.dilation_y, l.w.dilation_x), groups,
              inv_exporting_block(w->layer, "bias") ? "True" : "False");
-    return (spot){.text = module(w, text, x), .is_image = true};
+    return (inv_spot){.text = module(w, text, x), .is_image = true};
 }
 
 /* PyTorch cuts off as much before as behind, less its output_padding. */
-static spot write_conv_transpose(writer *w, spot in)
+static inv_spot write_conv_transpose(writer *w, inv_spot in)
 {
     const inv_laid l = inv_exporting_windows(w->layer);
     const inv_shape s = w->layer->in;
@@ -403,30 +390,31 @@ static spot write_conv_transpose(writer *w, spot in)
         x = before(w, "cut",
                    TEXT("ZeroPad2d((-%zu, -%zu, -%zu, -%zu))", cut[1], cut[3], cut[0], cut[2]),
                    TEXT("F.pad(%s, (-%zu, -%zu, -%zu, -%zu))", x, cut[1], cut[3], cut[0], cut[2]));
-    return (spot){.text = x, .is_image = true};
+    return (inv_spot){.text = x, .is_image = true};
 }
 
-static spot write_local(writer *w, spot in)
+static inv_spot write_local(writer *w, inv_spot in)
 {
     const inv_laid l = inv_exporting_windows(w->layer);
     const inv_shape s = w->layer->in, out = w->layer->out;
     const inv_block *kernel = inv_exporting_block(w->layer, "kernel");
     const char *x = as_image(w, in, s).text;
     const char *bias = !inv_exporting_block(w->layer, "bias") ? "()"
-                       : is_row(out)                          ? TEXT("(%zu,)", out.channels)
-                                     : TEXT("(%zu, %zu, %zu)", out.channels, out.height, out.width);
+                       : inv_exporting_is_row(out)
+                           ? TEXT("(%zu,)", out.channels)
+                           : TEXT("(%zu, %zu, %zu)", out.channels, out.height, out.width);
     put_blocks(w, (inv_shape){0});
     const char *text = TEXT("Local((%zu, %zu, %zu), (%zu, %zu), (%zu, %zu), (%zu, %zu, %zu, %zu), "
                             "(%zu, %zu, %zu), %s)",
                             kernel->dims[0], kernel->dims[1], kernel->dims[2], l.w.height,
                             l.w.width, l.w.stride_y, l.w.stride_x, l.left, l.right, l.top, l.bottom,
                             out.channels, out.height, out.width, bias);
-    return (spot){.text = module(w, text, x), .is_image = true};
+    return (inv_spot){.text = module(w, text, x), .is_image = true};
 }
 
 /* ---- pools, sizes ---- */
 
-static spot write_pool(writer *w, spot in)
+static inv_spot write_pool(writer *w, inv_spot in)
 {
     const bool is_max = inv_exporting_is(w->layer, "max_pool");
     const bool counts = inv_exporting_size(w->layer, "count_padding");
@@ -447,18 +435,18 @@ static spot write_pool(writer *w, spot in)
     else
         text = TEXT("MeanPool(%s, %s, (%zu, %zu, %zu, %zu))", size, stride, l.left, l.right, l.top,
                     l.bottom);
-    return (spot){.text = module(w, text, x), .is_image = true};
+    return (inv_spot){.text = module(w, text, x), .is_image = true};
 }
 
-static spot write_global_pool(writer *w, spot in)
+static inv_spot write_global_pool(writer *w, inv_spot in)
 {
     const bool is_max = inv_exporting_is(w->layer, "global_max_pool");
     const char *x = as_image(w, in, w->layer->in).text;
-    return (spot){.text = module(w, TEXT("nn.Adaptive%sPool2d(1)", is_max ? "Max" : "Avg"), x),
-                  .is_image = true};
+    return (inv_spot){.text = module(w, TEXT("nn.Adaptive%sPool2d(1)", is_max ? "Max" : "Avg"), x),
+                      .is_image = true};
 }
 
-static spot write_pad(writer *w, spot in)
+static inv_spot write_pad(writer *w, inv_spot in)
 {
     static const char *const modes[][2] = {
         {"edge", "Replication"}, {"reflect", "Reflection"}, {"wrap", "Circular"}};
@@ -474,10 +462,10 @@ static spot write_pad(writer *w, spot in)
         "nn.%sPad2d((%s%zu, %s%zu, %s%zu, %s%zu)%s)", type, sign,
         inv_exporting_size(w->layer, "left"), sign, inv_exporting_size(w->layer, "right"), sign,
         inv_exporting_size(w->layer, "top"), sign, inv_exporting_size(w->layer, "bottom"), value);
-    return (spot){.text = module(w, text, x), .is_image = true};
+    return (inv_spot){.text = module(w, text, x), .is_image = true};
 }
 
-static spot write_upsample(writer *w, spot in)
+static inv_spot write_upsample(writer *w, inv_spot in)
 {
     const inv_shape out = w->layer->out;
     const bool is_linear = strcmp(inv_exporting_word(w->layer, "interpolation"), "bilinear") == 0;
@@ -488,21 +476,21 @@ static spot write_upsample(writer *w, spot in)
                             !is_linear ? ""
                             : corners  ? ", align_corners=True"
                                        : ", align_corners=False");
-    return (spot){.text = module(w, text, x), .is_image = true};
+    return (inv_spot){.text = module(w, text, x), .is_image = true};
 }
 
-static spot write_reshape(writer *w, spot in)
+static inv_spot write_reshape(writer *w, inv_spot in)
 {
-    const spot row = as_row(w, in, w->layer->in, false);
-    return is_row(w->layer->out) ? row : as_image(w, row, w->layer->out);
+    const inv_spot row = as_row(w, in, w->layer->in, false);
+    return inv_exporting_is_row(w->layer->out) ? row : as_image(w, row, w->layer->out);
 }
 
-static spot write_flatten(writer *w, spot in)
+static inv_spot write_flatten(writer *w, inv_spot in)
 {
     return as_row(w, in, w->layer->in, true);
 }
 
-static spot write_permute(writer *w, spot in)
+static inv_spot write_permute(writer *w, inv_spot in)
 {
     const char *order = inv_exporting_word(w->layer, "order"), *axes = "chw";
     const char from[3] = {order[2], order[0], order[1]};
@@ -511,18 +499,18 @@ static spot write_permute(writer *w, spot in)
     for (size_t i = 0; i < 3; i++)
         at[i] = (size_t)(strchr(axes, from[i]) - axes) + 1;
     not_in_arch(w, "Permute");
-    return (spot){.text = TEXT("%s.permute(0, %zu, %zu, %zu)", x, at[0], at[1], at[2]),
-                  .is_image = true};
+    return (inv_spot){.text = TEXT("%s.permute(0, %zu, %zu, %zu)", x, at[0], at[1], at[2]),
+                      .is_image = true};
 }
 
 /* ---- norms ---- */
 
-static spot write_batch_norm(writer *w, spot in)
+static inv_spot write_batch_norm(writer *w, inv_spot in)
 {
     const size_t n = w->layer->in.channels;
     const bool gamma = inv_exporting_block(w->layer, "gamma");
     const bool beta = inv_exporting_block(w->layer, "beta");
-    spot s = input_as_is(w, in);
+    inv_spot s = input_as_is(w, in);
     if (!gamma && beta)
         put_constant(w, "weight", 1, &n, 1.0f);
     put_blocks(w, (inv_shape){0});
@@ -537,14 +525,14 @@ static spot write_batch_norm(writer *w, spot in)
 }
 
 /* (channels, 1, 1) of an image, (channels,) of a row */
-static const char *channel_shape(writer *w, const spot *s)
+static const char *channel_shape(writer *w, const inv_spot *s)
 {
     return TEXT(s->is_image ? "(%zu, 1, 1)" : "(%zu,)", w->layer->in.channels);
 }
 
-static spot write_inverse_batch_norm(writer *w, spot in)
+static inv_spot write_inverse_batch_norm(writer *w, inv_spot in)
 {
-    spot s = input_as_is(w, in);
+    inv_spot s = input_as_is(w, in);
     if (inv_exporting_block(w->layer, "mean")->size != w->layer->in.channels)
         inv_exporting_refuse(w->e, w->layer, "channels in a row of values are not written");
     put_blocks(w, (inv_shape){0});
@@ -557,20 +545,20 @@ static spot write_inverse_batch_norm(writer *w, spot in)
     return s;
 }
 
-static spot write_inverse_scale(writer *w, spot in)
+static inv_spot write_inverse_scale(writer *w, inv_spot in)
 {
-    spot s = as_row(w, in, w->layer->in, false);
+    inv_spot s = as_row(w, in, w->layer->in, false);
     put_blocks(w, (inv_shape){0});
     s.text = module(w, TEXT("InverseScale(%zu)", inv_shape_size(w->layer->in)), s.text);
     return s;
 }
 
-static spot write_group_norm(writer *w, spot in)
+static inv_spot write_group_norm(writer *w, inv_spot in)
 {
     const size_t n = w->layer->in.channels, groups = inv_exporting_size(w->layer, "groups");
     const bool gamma = inv_exporting_block(w->layer, "gamma");
     const bool beta = inv_exporting_block(w->layer, "beta");
-    spot s = as_image(w, in, w->layer->in);
+    inv_spot s = as_image(w, in, w->layer->in);
     if (!gamma && beta)
         put_constant(w, "weight", 1, &n, 1.0f);
     put_blocks(w, (inv_shape){0});
@@ -599,7 +587,7 @@ static const char *block_shape(writer *w, const char *name, bool reshaped)
     return "()";
 }
 
-static spot write_norm(writer *w, spot s)
+static inv_spot write_norm(writer *w, inv_spot s)
 {
     static const char *const keys[3] = {"over_channels", "over_height", "over_width"};
     const char *axes = "";
@@ -621,17 +609,17 @@ static spot write_norm(writer *w, spot s)
 }
 
 /* Over all of an image or row, torch.nn's; its weight may be missing only where its bias is. */
-static spot write_layer_norm(writer *w, spot in)
+static inv_spot write_layer_norm(writer *w, inv_spot in)
 {
     const inv_shape shape = w->layer->in;
-    spot s = input_as_is(w, in);
+    inv_spot s = input_as_is(w, in);
     const bool pixels =
         inv_exporting_size(w->layer, "over_height") && inv_exporting_size(w->layer, "over_width");
     const bool gamma = inv_exporting_block(w->layer, "gamma");
     const bool beta = inv_exporting_block(w->layer, "beta");
     if (!inv_exporting_size(w->layer, "over_channels") || !(pixels || !s.is_image) ||
         !inv_exporting_size(w->layer, "subtract_mean") || (beta && !gamma) ||
-        (s.is_image && is_row(shape)))
+        (s.is_image && inv_exporting_is_row(shape)))
         return write_norm(w, s);
     put_blocks(w, (inv_shape){0});
     const char *sizes = s.is_image
@@ -669,34 +657,27 @@ static const struct activation {
     {"threshold", "Threshold", {{"threshold", "threshold"}, {"value", "value"}}},
 };
 
-static bool near(double a, double b)
-{
-    return a >= b - 1e-12 && a <= b + 1e-12;
-}
-
-static bool has(const writer *w, const char *key, double value)
-{
-    return near(inv_exporting_real(w->layer, key), value);
-}
-
 /* The module of a layer with the settings that PyTorch's has; NULL: there is none. */
 static const char *usual(const writer *w)
 {
     const inv_layer *l = w->layer;
-    if (inv_exporting_is(l, "relu") && has(w, "threshold", 0.0) && has(w, "negative_slope", 0.0))
-        return has(w, "max_value", 0.0)   ? "nn.ReLU()"
-               : has(w, "max_value", 6.0) ? "nn.ReLU6()"
-                                          : NULL;
-    if (inv_exporting_is(l, "silu") && has(w, "beta", 1.0))
+    if (inv_exporting_is(l, "relu") && inv_exporting_has(l, "threshold", 0.0) &&
+        inv_exporting_has(l, "negative_slope", 0.0))
+        return inv_exporting_has(l, "max_value", 0.0)   ? "nn.ReLU()"
+               : inv_exporting_has(l, "max_value", 6.0) ? "nn.ReLU6()"
+                                                        : NULL;
+    if (inv_exporting_is(l, "silu") && inv_exporting_has(l, "beta", 1.0))
         return "nn.SiLU()";
     if (inv_exporting_is(l, "gelu"))
         return inv_exporting_size(l, "approximate") ? "nn.GELU(approximate='tanh')" : "nn.GELU()";
-    if (inv_exporting_is(l, "hard_sigmoid") && has(w, "slope", 1.0 / 6.0) && has(w, "offset", 0.5))
+    if (inv_exporting_is(l, "hard_sigmoid") && inv_exporting_has(l, "slope", 1.0 / 6.0) &&
+        inv_exporting_has(l, "offset", 0.5))
         return "nn.Hardsigmoid()";
-    if (inv_exporting_is(l, "selu") && near(inv_exporting_real(l, "alpha"), 1.6732632423543772) &&
-        near(inv_exporting_real(l, "scale"), 1.0507009873554805))
+    if (inv_exporting_is(l, "selu") && inv_exporting_has(l, "alpha", 1.6732632423543772) &&
+        inv_exporting_has(l, "scale", 1.0507009873554805))
         return "nn.SELU()";
-    if (inv_exporting_is(l, "softplus") && has(w, "beta", 1.0) && has(w, "threshold", 0.0))
+    if (inv_exporting_is(l, "softplus") && inv_exporting_has(l, "beta", 1.0) &&
+        inv_exporting_has(l, "threshold", 0.0))
         return "nn.Softplus()";
     if (inv_exporting_is(l, "softplus") && inv_exporting_real(l, "threshold") > 0.0)
         return "nn.Softplus(beta, threshold)";
@@ -729,7 +710,7 @@ static inv_term say(void *context, const char *op, const inv_term *of, size_t co
     for (size_t i = 0; i < count; i++)
         in[i] = of[i].text ? of[i].text : real(w, of[i].number);
     if (strncmp(op, "row", 3) == 0) {
-        const bool is_image = w->spots[w->layer->inputs[0].point].is_image;
+        const bool is_image = w->e->spots[w->layer->inputs[0].point].is_image;
         return (inv_term){
             .text = TEXT("%s.a%s(%s, keepdim=True)", in[0], op + 3, is_image ? "(1, 2, 3)" : "1")};
     }
@@ -750,7 +731,7 @@ static inv_term say(void *context, const char *op, const inv_term *of, size_t co
     return (inv_term){.text = out};
 }
 
-static spot write_formula(writer *w, spot in)
+static inv_spot write_formula(writer *w, inv_spot in)
 {
     const inv_speaker to = {say, w};
     const inv_layer *l = w->layer;
@@ -782,18 +763,18 @@ static spot write_formula(writer *w, spot in)
     return in;
 }
 
-static spot write_softmax(writer *w, spot in)
+static inv_spot write_softmax(writer *w, inv_spot in)
 {
     const bool is_log = inv_exporting_is(w->layer, "log_softmax");
     const bool channels = strcmp(inv_exporting_word(w->layer, "over"), "channels") == 0;
-    spot s = channels ? input_as_is(w, in) : as_row(w, in, w->layer->in, true);
+    inv_spot s = channels ? input_as_is(w, in) : as_row(w, in, w->layer->in, true);
     s.text = module(w, is_log ? "nn.LogSoftmax(dim=1)" : "nn.Softmax(dim=1)", s.text);
     return in.is_image && !channels ? as_image(w, s, w->layer->in) : s;
 }
 
-static spot write_prelu(writer *w, spot in)
+static inv_spot write_prelu(writer *w, inv_spot in)
 {
-    spot s = input_as_is(w, in);
+    inv_spot s = input_as_is(w, in);
     const char *shape = block_shape(w, "alpha", s.is_image);
     put_blocks(w, (inv_shape){0});
     const inv_block *alpha = inv_exporting_block(w->layer, "alpha");
@@ -805,19 +786,19 @@ static spot write_prelu(writer *w, spot in)
     return s;
 }
 
-static spot write_scale(writer *w, spot in)
+static inv_spot write_scale(writer *w, inv_spot in)
 {
-    spot s =
-        is_row(w->layer->in) ? as_row(w, in, w->layer->in, false) : as_image(w, in, w->layer->in);
+    inv_spot s = inv_exporting_is_row(w->layer->in) ? as_row(w, in, w->layer->in, false)
+                                                    : as_image(w, in, w->layer->in);
     const char *shape = block_shape(w, "kernel", false);
     put_blocks(w, (inv_shape){0});
     s.text = module(w, TEXT("Scale(%s)", shape), s.text);
     return s;
 }
 
-static spot write_rescale(writer *w, spot in)
+static inv_spot write_rescale(writer *w, inv_spot in)
 {
-    spot s = input_as_is(w, in);
+    inv_spot s = input_as_is(w, in);
     if (w->layer->block_count > 0) {
         const char *size = block_shape(w, "scale", false);
         const char *shape = block_shape(w, "scale", s.is_image);
@@ -831,21 +812,21 @@ static spot write_rescale(writer *w, spot in)
     return s;
 }
 
-static spot write_glu(writer *w, spot in)
+static inv_spot write_glu(writer *w, inv_spot in)
 {
-    spot s = input_as_is(w, in);
+    inv_spot s = input_as_is(w, in);
     s.text = module(w, "nn.GLU(dim=1)", s.text);
     return s;
 }
 
-static spot write_dropout(writer *w, spot in)
+static inv_spot write_dropout(writer *w, inv_spot in)
 {
     in.text =
         module(w, TEXT("nn.Dropout(%s)", real(w, inv_exporting_real(w->layer, "rate"))), in.text);
     return in;
 }
 
-static spot write_linear(writer *w, spot in)
+static inv_spot write_linear(writer *w, inv_spot in)
 {
     in.text = module(w, "nn.Identity()", in.text);
     return in;
@@ -865,21 +846,21 @@ static const char *arch_name(const writer *w, size_t point)
     return point ? w->names[point - 1] : "input";
 }
 
-static spot write_join(writer *w, spot in)
+static inv_spot write_join(writer *w, inv_spot in)
 {
     const size_t count = w->layer->input_count;
-    bool any = !is_row(w->layer->out);
+    bool any = !inv_exporting_is_row(w->layer->out);
     const char *text = "", *from = " <- ";
     size_t k = 0;
     (void)in;
     while (k + 1 < sizeof joins / sizeof *joins && !inv_exporting_is(w->layer, joins[k].type))
         k++;
     for (size_t i = 0; i < count; i++)
-        any = any || w->spots[w->layer->inputs[i].point].is_image;
+        any = any || w->e->spots[w->layer->inputs[i].point].is_image;
     for (size_t i = 0; i < count; i++) {
         const inv_input *input = &w->layer->inputs[i];
-        const char *x = any ? as_image(w, w->spots[input->point], input->shape).text
-                            : as_row(w, w->spots[input->point], input->shape, false).text;
+        const char *x = any ? as_image(w, w->e->spots[input->point], input->shape).text
+                            : as_row(w, w->e->spots[input->point], input->shape, false).text;
         from = TEXT("%s%s%s", from, i ? ", " : "", arch_name(w, input->point));
         if (i > 0 && !joins[k].between)
             text = TEXT("torch.%s(%s, %s)", joins[k].type, text, x);
@@ -898,15 +879,12 @@ static spot write_join(writer *w, spot in)
         text = TEXT("(%s) / %zu", text, count);
     else if (joins[k].between)
         text = TEXT("(%s)", text);
-    return (spot){.text = text, .is_image = any};
+    return (inv_spot){.text = text, .is_image = any};
 }
 
 /* ---- the table ---- */
 
-static const struct {
-    const char *type;
-    spot (*write)(writer *w, spot in);
-} types[] = {
+static const inv_layer_row rows[] = {
     {"dense", write_dense},
     {"inverse_dense", write_inverse_dense},
     {"conv2d", write_conv},
@@ -944,27 +922,23 @@ static const struct {
     {"maximum", write_join},
     {"minimum", write_join},
     {"concat", write_join},
+    {NULL, write_formula},
 };
 
-static spot write_type(writer *w, spot in)
-{
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (inv_exporting_is(w->layer, types[i].type))
-            return types[i].write(w, in);
-    return write_formula(w, in);
-}
-
-static void write_layer(writer *w, size_t i)
+static void enter(writer *w, size_t i)
 {
     w->layer = inv_net_layer(w->e->net, i);
     w->number = i;
     const size_t point = w->layer->inputs[0].point;
     w->from = w->layer->input_count == 1 && point != i ? TEXT(" <- %s", arch_name(w, point)) : "";
-    spot s = write_type(w, w->spots[point]);
+}
+
+static size_t leave(writer *w, size_t i, inv_spot *out)
+{
     const char *name = TEXT("x%zu", i + 1);
-    fprintf(w->forward, "        %s = %s\n", name, s.text);
-    s.text = name;
-    w->spots[i + 1] = s;
+    fprintf(w->forward, "        %s = %s\n", name, out->text);
+    out->text = name;
+    return 1;
 }
 
 /* ---- names ---- */
@@ -1007,22 +981,20 @@ static void name_module(writer *w, size_t i)
 static void start(writer *w)
 {
     const inv_shape s = inv_net_shape(w->e->net, 0);
-    if (is_row(s))
+    if (inv_exporting_is_row(s))
         fprintf(w->arch, "input: %zu\n", s.channels);
     else
         fprintf(w->arch, "input: %zux%zux%zu\n", s.channels, s.height, s.width);
-    w->spots[0] = (spot){.text = "x0", .is_image = !is_row(s)};
     for (size_t i = 0; i < inv_net_depth(w->e->net); i++)
         name_module(w, i);
 }
 
 /* Classes come as rows. */
-static void end(writer *w)
+static void end(writer *w, inv_spot s)
 {
     const size_t depth = inv_net_depth(w->e->net);
     const inv_shape out = inv_net_shape(w->e->net, depth);
-    spot s = w->spots[depth];
-    if ((is_row(out) && s.is_image) || s.order.channels)
+    if ((inv_exporting_is_row(out) && s.is_image) || s.order.channels)
         s = as_row(w, s, out, false);
     fprintf(w->forward, "        return %s\n", s.text);
 }
@@ -1042,7 +1014,7 @@ static char *join(writer *w)
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
-    const bool is_image = !is_row(inv_net_shape(w->e->net, 0));
+    const bool is_image = !inv_exporting_is_row(inv_net_shape(w->e->net, 0));
     if (!out)
         return NULL;
     fprintf(out,
@@ -1087,17 +1059,17 @@ static bool close_texts(const writer *w)
 
 static inv_status write_net(writer *w)
 {
+    static const inv_writing how = {rows, enter, leave};
     const size_t depth = inv_net_depth(w->e->net);
-    w->spots = inv_exporting_keep(w->e, depth + 1, sizeof *w->spots);
     w->names = inv_exporting_keep(w->e, depth, sizeof *w->names);
     w->helpers = inv_exporting_keep(w->e, 1, sizeof all_helpers);
     const bool opened = open_texts(w);
-    if (opened && w->spots && w->names && w->helpers) {
+    const inv_spot input = {.text = "x0",
+                            .is_image = !inv_exporting_is_row(inv_net_shape(w->e->net, 0))};
+    if (opened && w->names && w->helpers) {
         memcpy(w->helpers, all_helpers, sizeof all_helpers);
         start(w);
-        for (size_t i = 0; w->e->status == INV_OK && i < depth; i++)
-            write_layer(w, i);
-        end(w);
+        end(w, inv_exporting_layers(w->e, &how, w, input));
     }
     const bool closed = close_texts(w);
     if (w->e->status == INV_OK && opened && closed)
