@@ -45,19 +45,19 @@ void *inv_exporting_keep(inv_exporting *e, size_t count, size_t size)
     return e->kept_count > before ? e->kept[before] : NULL;
 }
 
-char *inv_exporting_text(inv_exporting *e, const char *format, ...)
+const char *inv_exporting_text(inv_exporting *e, const char *format, ...)
 {
     const size_t before = e->kept_count;
     char *text = NULL;
     va_list list;
     if (e->status != INV_OK)
-        return NULL;
+        return "";
     va_start(list, format);
     if (vasprintf(&text, format, list) < 0)
         text = NULL;
     va_end(list);
     keep(e, text);
-    return e->kept_count > before ? e->kept[before] : NULL;
+    return e->kept_count > before ? e->kept[before] : "";
 }
 
 void inv_exporting_refuse(inv_exporting *e, const inv_layer *layer, const char *why)

@@ -96,10 +96,10 @@ inv_spot inv_exporting_layers(inv_exporting *e, const inv_writing *how, writer *
 /* One value a channel, and no more: rows of values. */
 bool inv_exporting_is_row(inv_shape shape);
 
-/* Memory, zeroed, and texts, which live as long as `e`; NULL where there is none, and e->status says
- * so. */
+/* Memory, zeroed, and texts, which live as long as `e`; where there is none, NULL and "", and e->status
+ * says so. */
 void *inv_exporting_keep(inv_exporting *e, size_t count, size_t size);
-char *inv_exporting_text(inv_exporting *e, const char *format, ...) INV_PRINTF(2, 3);
+const char *inv_exporting_text(inv_exporting *e, const char *format, ...) INV_PRINTF(2, 3);
 
 /* ---- settings ---- */
 

@@ -6,15 +6,6 @@
 
 #include "format/keras_layer.h"
 
-/* ---- errors ---- */
-
-inv_status keras_refuse(const keras *k, const keras_layer *l, const char *why)
-{
-    return INV_ERROR(INV_EFORMAT, "%s: layer '%s' (%.60s): %s", k->file, l->name, l->class, why);
-}
-
-/* ---- keys ---- */
-
 json_t *keras_get(const keras_layer *l, const char *key)
 {
     json_t *value = json_object_get(l->config, key);

@@ -18,7 +18,11 @@
 /* ---- keras_keys.c: what a layer's configuration says ---- */
 
 /* "file: layer 'conv' (Conv2D): why", as an error. */
-INV_MUST_CHECK inv_status keras_refuse(const keras *k, const keras_layer *l, const char *why);
+INV_MUST_CHECK static inline inv_status keras_refuse(const keras *k, const keras_layer *l,
+                                                     const char *why)
+{
+    return INV_ERROR(INV_EFORMAT, "%s: layer '%s' (%.60s): %s", k->file, l->name, l->class, why);
+}
 
 /* NULL: the key is not there, or null. */
 json_t *keras_get(const keras_layer *l, const char *key);

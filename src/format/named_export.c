@@ -119,8 +119,8 @@ static inv_status make_npy(inv_named_net *net, const inv_named *a, inv_zip_membe
     used += (size_t)snprintf(header + used, sizeof header - used, "), }");
     const size_t start = 10, all = (start + used + NPY_ALIGN) / NPY_ALIGN * NPY_ALIGN;
     unsigned char *bytes = inv_exporting_keep(&net->e, all + bytes_of(a), 1);
-    char *name = inv_exporting_text(&net->e, "%s.npy", a->name);
-    if (!bytes || !name)
+    const char *name = inv_exporting_text(&net->e, "%s.npy", a->name);
+    if (net->e.status != INV_OK)
         return net->e.status;
     memcpy(bytes, NPY_START, 7);
     bytes[8] = (unsigned char)((all - start) & 0xff);

@@ -30,7 +30,7 @@ INV_MUST_CHECK inv_status inv_torch_import(const inv_tree *tree, const inv_impor
 
 /* An array of a net as PyTorch has it: a parameter, or numbers that a module needs besides. */
 typedef struct inv_named {
-    char *name; /* "conv1.weight" */
+    const char *name; /* "conv1.weight" */
     size_t rank, dims[4];
     const float *values;
 } inv_named;
