@@ -132,13 +132,13 @@ static inv_spot write_pad(writer *w, inv_spot in)
     for (size_t i = 0; i < 4; i++)
         pads[i < 2 ? 2 + i : 4 + i] = sign * (int64_t)inv_exporting_size(w->layer, keys[i]);
     const inv_spot image = onnx_image(w, in, w->layer->in);
-    const char *list = onnx_whole_numbers(w, pads, 8);
+    const char *list = onnx_say_whole_numbers(w, pads, 8);
     const bool is_constant = sign < 0 || strcmp(mode, "constant") == 0;
     OnnxFile__Node *node =
         onnx_node(w, "Pad",
                   (const char *const[]){
                       image.text, list,
-                      is_constant && (value > 0.0 || value < 0.0) ? onnx_number(w, value) : ""},
+                      is_constant && (value > 0.0 || value < 0.0) ? onnx_say_number(w, value) : ""},
                   is_constant && (value > 0.0 || value < 0.0) ? 3 : 2);
     if (!is_constant)
         onnx_set_text(w, node, "mode", mode);
@@ -154,14 +154,14 @@ static inv_spot write_upsample(writer *w, inv_spot in)
     OnnxFile__Node *node = NULL;
     if (out.height % in_shape.height || out.width % in_shape.width) {
         const int64_t sizes[2] = {(int64_t)out.height, (int64_t)out.width};
-        const char *of[4] = {image.text, "", "", onnx_whole_numbers(w, sizes, 2)};
+        const char *of[4] = {image.text, "", "", onnx_say_whole_numbers(w, sizes, 2)};
         node = onnx_node(w, "Resize", of, 4);
         onnx_set_list(w, node, "axes", (const size_t[]){2, 3}, 2);
     } else {
         const double factors[4] = {1.0, 1.0, (double)(out.height / in_shape.height),
                                    (double)(out.width / in_shape.width)};
         node = onnx_node(w, "Resize",
-                         (const char *const[]){image.text, "", onnx_numbers(w, factors, 4)}, 3);
+                         (const char *const[]){image.text, "", onnx_say_numbers(w, factors, 4)}, 3);
     }
     onnx_set_text(w, node, "mode", is_linear ? "linear" : "nearest");
     onnx_set_text(w, node, "coordinate_transformation_mode",
@@ -202,7 +202,7 @@ static inv_spot write_permute(writer *w, inv_spot in)
 static const char *parameter_or(writer *w, const char *block, size_t count, double value)
 {
     const char *name = onnx_parameter(w, block);
-    return name ? name : onnx_constant(w, &count, 1, value);
+    return name ? name : onnx_say_constant(w, &count, 1, value);
 }
 
 static inv_spot write_batch_norm(writer *w, inv_spot in)
@@ -220,8 +220,10 @@ static inv_spot write_batch_norm(writer *w, inv_spot in)
 /* 0 where `by` is less than TINY, else what / by */
 static const char *divide_safely(writer *w, const char *what, const char *by)
 {
-    const char *is_tiny = onnx_apply2(w, "Less", onnx_apply1(w, "Abs", by), onnx_number(w, TINY));
-    return onnx_apply3(w, "Where", is_tiny, onnx_number(w, 0.0), onnx_apply2(w, "Div", what, by));
+    const char *is_tiny =
+        onnx_apply2(w, "Less", onnx_apply1(w, "Abs", by), onnx_say_number(w, TINY));
+    return onnx_apply3(w, "Where", is_tiny, onnx_say_number(w, 0.0),
+                       onnx_apply2(w, "Div", what, by));
 }
 
 static inv_spot write_inverse_batch_norm(writer *w, inv_spot in)
@@ -235,9 +237,10 @@ static inv_spot write_inverse_batch_norm(writer *w, inv_spot in)
         inv_exporting_refuse(&w->e, w->layer, "channels in a row of values are not written");
         return s;
     }
-    const char *factor = onnx_apply1(
-        w, "Sqrt",
-        onnx_apply2(w, "Add", variance, onnx_number(w, inv_exporting_real(w->layer, "epsilon"))));
+    const char *factor =
+        onnx_apply1(w, "Sqrt",
+                    onnx_apply2(w, "Add", variance,
+                                onnx_say_number(w, inv_exporting_real(w->layer, "epsilon"))));
     if (gamma)
         factor = divide_safely(w, factor, gamma);
     s.text = onnx_apply2(w, "Mul", beta ? onnx_apply2(w, "Sub", s.text, beta) : s.text, factor);
@@ -260,8 +263,8 @@ static inv_spot write_group_norm(writer *w, inv_spot in)
                  groups = given ? given : s.channels;
     const inv_spot image = onnx_image(w, in, s);
     const char *y = onnx_reshape(w, image.text, (const int64_t[]){(int64_t)groups, -1}, 2);
-    const char *ones = onnx_constant(w, &groups, 1, 1.0),
-               *zeros = onnx_constant(w, &groups, 1, 0.0);
+    const char *ones = onnx_say_constant(w, &groups, 1, 1.0),
+               *zeros = onnx_say_constant(w, &groups, 1, 0.0);
     OnnxFile__Node *node =
         onnx_node(w, "InstanceNormalization", (const char *const[]){y, ones, zeros}, 3);
     onnx_set_real(w, node, "epsilon", inv_exporting_real(w->layer, "epsilon"));
@@ -276,7 +279,7 @@ static inv_spot write_group_norm(writer *w, inv_spot in)
 
 static const char *mean_over(writer *w, const char *a, const int64_t *axes, size_t count)
 {
-    return onnx_apply2(w, "ReduceMean", a, onnx_whole_numbers(w, axes, count));
+    return onnx_apply2(w, "ReduceMean", a, onnx_say_whole_numbers(w, axes, count));
 }
 
 /* Over axes that LayerNormalization does not have, and without subtracting the mean. */
@@ -300,7 +303,7 @@ static inv_spot write_norm(writer *w, inv_spot s)
         w, "Div", x,
         onnx_apply1(w, "Sqrt",
                     onnx_apply2(w, "Add", square,
-                                onnx_number(w, inv_exporting_real(w->layer, "epsilon")))));
+                                onnx_say_number(w, inv_exporting_real(w->layer, "epsilon")))));
     const char *gamma = onnx_parameter_of(w, "gamma", (inv_shape){0}, s.is_image);
     const char *beta = onnx_parameter_of(w, "beta", (inv_shape){0}, s.is_image);
     x = gamma ? onnx_apply2(w, "Mul", x, gamma) : x;
@@ -323,7 +326,7 @@ static inv_spot write_layer_norm(writer *w, inv_spot in)
     const char *beta = onnx_parameter_of(w, "beta", (inv_shape){0}, s.is_image);
     const size_t sizes[3] = {shape.channels, shape.height, shape.width};
     if (!gamma)
-        gamma = onnx_constant(w, sizes, s.is_image ? 3 : 1, 1.0);
+        gamma = onnx_say_constant(w, sizes, s.is_image ? 3 : 1, 1.0);
     OnnxFile__Node *node = onnx_node(w, "LayerNormalization",
                                      (const char *const[]){s.text, gamma, beta}, beta ? 3 : 2);
     onnx_set_whole(w, node, "axis", 1);
@@ -391,14 +394,14 @@ static inv_term say(void *context, const char *op, const inv_term *of, size_t co
     writer *w = context;
     const char *in[3], *name = op;
     for (size_t i = 0; i < count; i++)
-        in[i] = of[i].text ? of[i].text : onnx_number(w, of[i].number);
+        in[i] = of[i].text ? of[i].text : onnx_say_number(w, of[i].number);
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(words[i].word, op) == 0)
             name = words[i].op;
     if (strncmp(op, "row", 3) == 0) { /* over all axes but the batch */
         const int64_t axes[3] = {1, 2, 3};
         const bool is_image = w->e.spots[w->layer->inputs[0].point].is_image;
-        in[count++] = onnx_whole_numbers(w, axes, is_image ? 3 : 1);
+        in[count++] = onnx_say_whole_numbers(w, axes, is_image ? 3 : 1);
         name = strcmp(op, "rowmin") == 0 ? "ReduceMin" : "ReduceMax";
     }
     return (inv_term){.text = onnx_output(onnx_node(w, name, in, count))};
@@ -420,9 +423,9 @@ static inv_spot write_relu(writer *w, inv_spot s)
         (void)inv_formula_say(w->layer, (inv_term){.text = s.text}, &to, &y);
         s.text = y.text;
     } else {
-        s.text = max > 0.0
-                     ? onnx_apply3(w, "Clip", s.text, onnx_number(w, 0.0), onnx_number(w, max))
-                     : onnx_apply1(w, "Relu", s.text);
+        s.text = max > 0.0 ? onnx_apply3(w, "Clip", s.text, onnx_say_number(w, 0.0),
+                                         onnx_say_number(w, max))
+                           : onnx_apply1(w, "Relu", s.text);
     }
     return s;
 }
@@ -438,8 +441,8 @@ static inv_spot write_gelu(writer *w, inv_spot s)
 
 static inv_spot write_clip(writer *w, inv_spot s)
 {
-    s.text = onnx_apply3(w, "Clip", s.text, onnx_number(w, inv_exporting_real(w->layer, "low")),
-                         onnx_number(w, inv_exporting_real(w->layer, "high")));
+    s.text = onnx_apply3(w, "Clip", s.text, onnx_say_number(w, inv_exporting_real(w->layer, "low")),
+                         onnx_say_number(w, inv_exporting_real(w->layer, "high")));
     return s;
 }
 
@@ -521,9 +524,10 @@ static inv_spot write_rescale(writer *w, inv_spot in)
         return s;
     }
     const double offset = inv_exporting_real(w->layer, "offset");
-    s.text = onnx_apply2(w, "Mul", s.text, onnx_number(w, inv_exporting_real(w->layer, "scale")));
+    s.text =
+        onnx_apply2(w, "Mul", s.text, onnx_say_number(w, inv_exporting_real(w->layer, "scale")));
     if (!is_zero(offset))
-        s.text = onnx_apply2(w, "Add", s.text, onnx_number(w, offset));
+        s.text = onnx_apply2(w, "Add", s.text, onnx_say_number(w, offset));
     return s;
 }
 

@@ -147,7 +147,7 @@ OnnxFile__Tensor *onnx_tensor(writer *w, const char *name, int type, const size_
 }
 
 /* A constant of this layer's own: as many numbers as the sizes say, all of them `value`. */
-const char *onnx_constant(writer *w, const size_t *dims, size_t rank, double value)
+const char *onnx_say_constant(writer *w, const size_t *dims, size_t rank, double value)
 {
     size_t count = 1;
     for (size_t i = 0; i < rank; i++)
@@ -160,12 +160,12 @@ const char *onnx_constant(writer *w, const size_t *dims, size_t rank, double val
     return name;
 }
 
-const char *onnx_number(writer *w, double value)
+const char *onnx_say_number(writer *w, double value)
 {
-    return onnx_constant(w, NULL, 0, value);
+    return onnx_say_constant(w, NULL, 0, value);
 }
 
-const char *onnx_numbers(writer *w, const double *list, size_t count)
+const char *onnx_say_numbers(writer *w, const double *list, size_t count)
 {
     float *values = inv_exporting_keep(&w->e, count, sizeof *values);
     const char *name = onnx_own_name(w);
@@ -175,7 +175,7 @@ const char *onnx_numbers(writer *w, const double *list, size_t count)
     return name;
 }
 
-const char *onnx_whole_numbers(writer *w, const int64_t *numbers, size_t count)
+const char *onnx_say_whole_numbers(writer *w, const int64_t *numbers, size_t count)
 {
     int64_t *values = inv_exporting_keep(&w->e, count, sizeof *values);
     const char *name = onnx_own_name(w);
@@ -244,7 +244,7 @@ const char *onnx_reshape(writer *w, const char *a, const int64_t *sizes, size_t 
 {
     int64_t all[6] = {0};
     memcpy(all + 1, sizes, count * sizeof *all);
-    return onnx_apply2(w, "Reshape", a, onnx_whole_numbers(w, all, count + 1));
+    return onnx_apply2(w, "Reshape", a, onnx_say_whole_numbers(w, all, count + 1));
 }
 
 /* ---- from images to rows and back ---- */

@@ -3,7 +3,7 @@
  * A layer takes a value and gives one; in between it adds nodes, each named after the layer with a number
  * behind it:
  *
- *     s.text = onnx_apply2(w, "Add", s.text, onnx_number(w, 0.5));
+ *     s.text = onnx_apply2(w, "Add", s.text, onnx_say_number(w, 0.5));
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef INVPROJ_ONNX_WRITER_H
@@ -44,10 +44,10 @@ void onnx_set_list(writer *w, OnnxFile__Node *node, const char *name, const size
 OnnxFile__Tensor *onnx_tensor(writer *w, const char *name, int type, const size_t *dims,
                               size_t rank, const void *values, size_t bytes);
 /* Constants of this layer's own; the first is as many numbers as the sizes say, all of them `value`. */
-const char *onnx_constant(writer *w, const size_t *dims, size_t rank, double value);
-const char *onnx_number(writer *w, double value);
-const char *onnx_numbers(writer *w, const double *list, size_t count);
-const char *onnx_whole_numbers(writer *w, const int64_t *numbers, size_t count);
+const char *onnx_say_constant(writer *w, const size_t *dims, size_t rank, double value);
+const char *onnx_say_number(writer *w, double value);
+const char *onnx_say_numbers(writer *w, const double *list, size_t count);
+const char *onnx_say_whole_numbers(writer *w, const int64_t *numbers, size_t count);
 /* A block of the layer as "hidden1.weight"; NULL where it has none. Of one value a channel, for images:
  * channels x 1 x 1. `order` as in inv_torch_param. */
 const char *onnx_parameter_of(writer *w, const char *block, inv_shape order, bool for_images);
