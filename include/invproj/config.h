@@ -33,6 +33,11 @@ void inv_config_free(inv_config *config);
  * INV_ECONFIG for a path that leads nowhere. Keys are checked when the group is read. */
 INV_MUST_CHECK inv_status inv_config_set(inv_config *config, const char *assignment);
 
+/* Puts a copy of what stands at `from` under the key `to` at the top, in place of what was there; takes
+ * away the key at the top, if it is there. INV_ECONFIG: there is nothing at `from`. */
+INV_MUST_CHECK inv_status inv_config_copy(inv_config *config, const char *from, const char *to);
+void inv_config_remove(inv_config *config, const char *key);
+
 /* The text as read, or, once something was set, libconfig text of what holds now. */
 INV_MUST_CHECK inv_status inv_config_text(const inv_config *config, char **out);
 

@@ -49,13 +49,17 @@ typedef struct inv_reference {
 /* The published figure of that name (figure.h), or low > high. */
 inv_range inv_reference_find(const inv_reference *reference, const char *attribute);
 
+#define INV_INVERSES_MAX 32
+
 typedef struct inv_experiment {
     char title[INV_TEXT_MAX];
     size_t seed;
     bool has_inverse, has_project, has_generate, has_features, has_exemplars, has_filters;
     inv_data_spec data;
     inv_train_spec training;
-    inv_inverse_spec inverse;
+    inv_inverse_spec inverse; /* the first of: */
+    inv_inverse_spec inverses[INV_INVERSES_MAX];
+    size_t inverse_count; /* 0 where has_inverse is false */
     inv_project_spec project;
     inv_generate_spec generate;
     inv_features_spec features;

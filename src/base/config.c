@@ -27,6 +27,7 @@ struct inv_config {
     config_t lines;
     bool has_lines;
     json_t *sets; /* what was set: PATH to "PATH=VALUE"; NULL: nothing */
+    bool edited;  /* by inv_config_copy and inv_config_remove, so that `text` is the former one */
 };
 
 /* ---- libconfig -> JSON ---- */
@@ -482,6 +483,23 @@ inv_status inv_config_set(inv_config *config, const char *assignment)
     return INV_ERROR(INV_ECONFIG, "--set %s: %s has no group '%s'", assignment, config->name, path);
 }
 
+inv_status inv_config_copy(inv_config *config, const char *from, const char *to)
+{
+    const json_t *node = inv_config_node(config, from);
+    if (!node)
+        return inv_config_error(config, from, "missing");
+    json_t *copy = json_deep_copy(node);
+    config->edited = true;
+    if (!copy || json_object_set_new(config->root, to, copy) != 0)
+        return INV_ERROR(INV_ENOMEM, "%s: no memory for %s", config->name, to);
+    return INV_OK;
+}
+
+void inv_config_remove(inv_config *config, const char *key)
+{
+    config->edited = json_object_del(config->root, key) == 0 || config->edited;
+}
+
 static void write_text(const json_t *node, FILE *out, int indent);
 
 static void write_string(const char *s, FILE *out)
@@ -541,7 +559,7 @@ static void write_text(const json_t *node, FILE *out, int indent)
 inv_status inv_config_text(const inv_config *config, char **out)
 {
     *out = NULL;
-    if (!config->sets) {
+    if (!config->sets && !config->edited) {
         *out = strdup(config->text);
     } else {
         size_t size = 0;

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
 #include "invproj/figure.h"
+#include "quality.h"
 
 #define PATH_BYTES (4 * INV_NAME_MAX)
 
@@ -110,6 +110,25 @@ static void print_heading(const inv_reference *reference)
     printf("%-40s  %-17s  %s\n", "figure (on the test images)", reference->source, "this run");
 }
 
+/* Several inverses, side by side. */
+static inv_status print_inverses(const cli_file *file)
+{
+    const inv_experiment *e = file->experiment;
+    inv_table *table = NULL;
+    char path[PATH_BYTES];
+    inv_status status = INV_OK;
+    INV_TRY(inv_table_alloc("inverse", &table));
+    for (size_t i = 0; i < e->inverse_count; i++) {
+        snprintf(path, sizeof path, "/inverse/%s", e->inverses[i].name);
+        INV_TRY(inv_table_read(table, file->run, path));
+    }
+    inv_table_mark(table);
+    INV_TRY(cli_table_print(table, "inverse"));
+done:
+    inv_table_free(table);
+    return status;
+}
+
 inv_status cli_print_figures(const cli_file *file)
 {
     const inv_experiment *experiment = file->experiment;
@@ -118,11 +137,12 @@ inv_status cli_print_figures(const cli_file *file)
     print_heading(reference);
     print_group(file, reference, "network", "/network");
     snprintf(path, sizeof path, "/inverse/%s", experiment->inverse.name);
-    print_group(file, reference, "inverse", path);
+    if (experiment->inverse_count < 2)
+        print_group(file, reference, "inverse", path);
     snprintf(path, sizeof path, "/generated/%s", experiment->generate.name);
     inv_status status = print_confidences(file, reference, path);
     print_group(file, reference, "generated", path);
-    return status;
+    return status == INV_OK && experiment->inverse_count > 1 ? print_inverses(file) : status;
 }
 
 inv_status cli_print_result(const cli_file *file)

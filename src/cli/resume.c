@@ -9,26 +9,57 @@
 
 /* Whether the run file has something of the stage that goes on being learned: another result of
  * that stage would not be what was asked for. All else is made again in any case. */
-static bool has_begun(const cli_file *file, const cli_stage *stage)
+static bool has_begun(const cli_stage *stage)
+{
+    return stage->learns && !stage->group;
+}
+
+static bool has_begun_inverse(const cli_file *file, size_t i)
 {
     char path[2 * INV_NAME_MAX];
-    if (!stage->learns)
-        return false;
-    if (!stage->group)
-        return true;
-    snprintf(path, sizeof path, "%s/%s", stage->group, file->experiment->inverse.name);
+    snprintf(path, sizeof path, "%s/%s", cli_stage_invert.group,
+             file->experiment->inverses[i].name);
     return inv_run_has(file->run, path);
+}
+
+/* Where the experiment says it: in `inverse`, or in an element of `inverses`. */
+static void inverse_key(const cli_file *file, size_t i, char out[INV_NAME_MAX])
+{
+    if (inv_config_has(file->config, "inverses"))
+        snprintf(out, INV_NAME_MAX, "inverses.%zu", i);
+    else
+        snprintf(out, INV_NAME_MAX, "inverse");
+}
+
+/* Adds the keys of inverses that have not begun: all, where none has. */
+static void list_unbegun(const cli_file *file, char keys[INV_INVERSES_MAX][INV_NAME_MAX],
+                         const char **list, size_t count)
+{
+    bool any = false;
+    for (size_t i = 0; i < file->experiment->inverse_count; i++) {
+        inverse_key(file, i, keys[i]);
+        if (has_begun_inverse(file, i))
+            any = true;
+        else
+            list[count++] = keys[i];
+    }
+    if (!any) {
+        list[count++] = "inverse";
+        list[count] = "inverses";
+    }
 }
 
 static inv_status check_same(const cli_file *file, const inv_config *kept)
 {
-    const char *besides[STAGES_MAX + 2] = {"seed"}; /* which the command line may replace */
+    const char *besides[STAGES_MAX + INV_INVERSES_MAX + 3] = {"seed"}; /* --seed may replace it */
+    char keys[INV_INVERSES_MAX][INV_NAME_MAX];
     size_t count = 1;
     char path[INV_TEXT_MAX], *before = NULL, *now = NULL;
     inv_status status = INV_OK;
     for (const cli_stage *const *stage = cli_stages; *stage && count <= STAGES_MAX; stage++)
-        if (!has_begun(file, *stage))
+        if (!has_begun(*stage) && *stage != &cli_stage_invert)
             besides[count++] = (*stage)->name;
+    list_unbegun(file, keys, besides, count);
     if (!inv_experiment_differs(kept, file->config, besides, path))
         return INV_OK;
     INV_TRY(inv_config_print(kept, path, &before));
@@ -70,6 +101,21 @@ static inv_status check_training(const cli_file *file, const inv_train_spec *bef
     return check_length(file, epochs ? "training.epochs" : "training.steps", was, is);
 }
 
+static inv_status check_inverses(const cli_file *file, const inv_experiment *before)
+{
+    const inv_experiment *now = file->experiment;
+    inv_status status = INV_OK;
+    for (size_t i = 0; i < now->inverse_count && i < before->inverse_count && status == INV_OK;
+         i++) {
+        char key[INV_NAME_MAX], path[2 * INV_NAME_MAX];
+        inverse_key(file, i, key);
+        snprintf(path, sizeof path, "%s.steps", key);
+        if (has_begun_inverse(file, i))
+            status = check_length(file, path, before->inverses[i].steps, now->inverses[i].steps);
+    }
+    return status;
+}
+
 static inv_status check_seed(const cli_file *file)
 {
     uint64_t seed = 0;
@@ -109,8 +155,7 @@ inv_status cli_resume_check(cli_file *file)
     INV_TRY(inv_experiment_read(kept, &before));
     INV_TRY(check_same(file, kept));
     INV_TRY(check_training(file, &before->training, &now->training));
-    if (has_begun(file, &cli_stage_invert))
-        INV_TRY(check_length(file, "inverse.steps", before->inverse.steps, now->inverse.steps));
+    INV_TRY(check_inverses(file, before));
     INV_TRY(check_seed(file));
     INV_TRY(keep_text(file, kept));
 done:

@@ -37,6 +37,61 @@ static inv_status read_checkpoint(cli_file *file)
     return INV_OK;
 }
 
+/* What --name gives the inverse, "" where it is not given. */
+static void name_given(const cli_options *options, char out[INV_NAME_MAX])
+{
+    static const char key[] = "inverse.name=\"";
+    *out = 0;
+    for (size_t i = 0; i < options->set_count; i++)
+        if (strncmp(options->sets[i], key, strlen(key)) == 0)
+            snprintf(out, INV_NAME_MAX, "%.*s", (int)strcspn(options->sets[i] + strlen(key), "\""),
+                     options->sets[i] + strlen(key));
+}
+
+/* What is said of it, or what goes without saying. */
+static bool is_named(const inv_config *config, size_t i, const char *name)
+{
+    char path[INV_NAME_MAX];
+    inv_inverse_spec spec = inv_inverse_defaults;
+    snprintf(path, sizeof path, "inverses.%zu.kind", i);
+    const char *kind = inv_config_text_at(config, path);
+    if (kind)
+        inv_inverse_start(kind, &spec);
+    snprintf(path, sizeof path, "inverses.%zu.name", i);
+    const char *said = inv_config_text_at(config, path);
+    return strcmp(said ? said : spec.name, name) == 0;
+}
+
+static bool is_of_kind(const inv_config *config, size_t i, const char *kind)
+{
+    char path[INV_NAME_MAX];
+    snprintf(path, sizeof path, "inverses.%zu.kind", i);
+    const char *said = inv_config_text_at(config, path);
+    return strcmp(said ? said : inv_inverse_defaults.kind, kind) == 0;
+}
+
+/* Of several inverses a command works on one: that of --name, else the first of --kind, else the
+ * first. */
+static inv_status choose_inverse(cli_file *file)
+{
+    const size_t count = inv_config_length(file->config, "inverses");
+    char name[INV_NAME_MAX], path[INV_NAME_MAX];
+    size_t chosen = count;
+    if (count == 0)
+        return INV_OK;
+    name_given(file->options, name);
+    for (size_t i = 0; i < count && chosen == count; i++)
+        if (is_named(file->config, i, name))
+            chosen = i;
+    for (size_t i = 0; file->options->kind && i < count && chosen == count; i++)
+        if (is_of_kind(file->config, i, file->options->kind))
+            chosen = i;
+    snprintf(path, sizeof path, "inverses.%zu", chosen < count ? chosen : 0);
+    inv_status status = inv_config_copy(file->config, path, "inverse");
+    inv_config_remove(file->config, "inverses");
+    return status;
+}
+
 /* --kind: what the experiment says of an inverse of another kind is not for this one, but for where it
  * starts. */
 static inv_status change_kind(const cli_file *file)
@@ -92,6 +147,8 @@ static inv_status read_kept(cli_file *file, const char *text)
     inv_status status = inv_config_read_text(file->path, text, &file->config);
     if (status == INV_OK)
         status = cli_former_keys(file->run, file->config);
+    if (status == INV_OK)
+        status = choose_inverse(file);
     if (status == INV_OK && !inv_config_has(file->config, "generate"))
         status = inv_config_set(file->config, cli_data_is_known(file) ? RECOMMENDED : BOUNDED);
     const bool sound = status == INV_OK && (file->options->set_count > 0 || file->options->classes);

@@ -26,9 +26,8 @@ static inv_status check_seed(cli_file *file, const char *path)
     return status;
 }
 
-static inv_status check_earlier(cli_file *file, const char *path)
+static inv_status check_earlier(cli_file *file, const inv_inverse_spec *spec, const char *path)
 {
-    const inv_inverse_spec *spec = &file->experiment->inverse;
     /* where an epsilon of 0 is added makes no difference, and older files do not say it */
     const char *const nowhere = spec->optimiser.epsilon == 0.0 ? "optimiser.epsilon_inside" : NULL;
     const char *const may_differ[] = {"steps", nowhere, NULL};
@@ -60,9 +59,9 @@ done:
 }
 
 /* An inverse of that name may be there: then it goes on, or goes, or the command is refused. */
-static inv_status describe_inverse(cli_session *session, const char *path, size_t point)
+static inv_status describe_inverse(cli_session *session, const inv_inverse_spec *spec,
+                                   const char *path, size_t point)
 {
-    const inv_inverse_spec *spec = &session->file.experiment->inverse;
     const cli_options *options = session->file.options;
     const char *stale = cli_cause_stale(session->file.run, path);
     char *settings = NULL;
@@ -81,7 +80,7 @@ static inv_status describe_inverse(cli_session *session, const char *path, size_
                              "%s: --resume: the inverse '%s' was %s; --force learns it again",
                              session->file.path, spec->name, stale);
         INV_TRY(options->force ? inv_run_remove(session->file.run, path)
-                               : check_earlier(&session->file, path));
+                               : check_earlier(&session->file, spec, path));
     }
     INV_TRY(cli_settings(inv_inverse_fields, spec, &settings));
     INV_TRY(inv_run_set_text(session->file.run, path, "settings", settings));
@@ -113,9 +112,8 @@ done:
 }
 
 /* The inverse, untrained, as the session's. */
-static inv_status make_inverse(cli_session *session)
+static inv_status make_inverse(cli_session *session, const inv_inverse_spec *spec)
 {
-    const inv_inverse_spec *spec = &session->file.experiment->inverse;
     inv_net_free(session->materials.inverse);
     session->materials.inverse = NULL;
     snprintf(session->materials.inverse_name, sizeof session->materials.inverse_name, "%s",
@@ -123,29 +121,43 @@ static inv_status make_inverse(cli_session *session)
     return inv_inverse_build(spec, session->materials.net, &session->materials.inverse);
 }
 
-static inv_status check_invert(const cli_session *session, inv_net *untrained)
+/* Which of several inverses a message is about. */
+static inv_status in_element(const cli_session *session, size_t i, inv_status status)
 {
-    const inv_inverse_spec *spec = &session->file.experiment->inverse;
+    const inv_experiment *e = session->file.experiment;
+    if (status == INV_OK || status == CLI_STOPPED || e->inverse_count < 2)
+        return status;
+    return INV_ERROR(status, "inverses.%zu, '%s': %s", i, e->inverses[i].name, inv_error_message());
+}
+
+static inv_status check_one(const cli_session *session, const inv_inverse_spec *spec,
+                            const inv_net *untrained)
+{
+    const size_t images = session->materials.data->train.count;
     inv_net *inverse = NULL;
     inv_status status = inv_inverse_build(spec, untrained, &inverse);
     inv_net_free(inverse);
-    if (status == INV_OK && inv_inverse_learns(spec->kind) &&
-        spec->batch > session->materials.data->train.count)
-        status =
-            INV_ERROR(INV_ECONFIG,
-                      "inverse.batch: %zu, but there %s %zu %s to train on; make it "
-                      "smaller, as with --set inverse.batch=%zu",
-                      spec->batch, inv_plural(session->materials.data->train.count, "is", "are"),
-                      session->materials.data->train.count,
-                      inv_plural(session->materials.data->train.count, "image", "images"),
-                      session->materials.data->train.count);
+    if (status == INV_OK && inv_inverse_learns(spec->kind) && spec->batch > images)
+        status = INV_ERROR(INV_ECONFIG,
+                           "inverse.batch: %zu, but there %s %zu %s to train on; make it "
+                           "smaller, as with --set inverse.batch=%zu",
+                           spec->batch, inv_plural(images, "is", "are"), images,
+                           inv_plural(images, "image", "images"), images);
+    return status;
+}
+
+static inv_status check_invert(const cli_session *session, inv_net *untrained)
+{
+    const inv_experiment *e = session->file.experiment;
+    inv_status status = INV_OK;
+    for (size_t i = 0; i < e->inverse_count && status == INV_OK; i++)
+        status = in_element(session, i, check_one(session, &e->inverses[i], untrained));
     return status;
 }
 
 /* At one go: there is nothing to resume, so the inverse is done once it is there. */
-static inv_status fit(cli_session *session, const char *path)
+static inv_status fit(cli_session *session, const inv_inverse_spec *spec, const char *path)
 {
-    const inv_inverse_spec *spec = &session->file.experiment->inverse;
     inv_run *run = session->file.run;
     inv_net *inverse = session->materials.inverse;
     char seconds[2 * CLI_PATH_BYTES];
@@ -164,9 +176,8 @@ done:
 }
 
 /* Step by step, from where the run file is. */
-static inv_status learn(cli_session *session, cli_learning *l)
+static inv_status learn(cli_session *session, const inv_inverse_spec *spec, cli_learning *l)
 {
-    const inv_inverse_spec *spec = &session->file.experiment->inverse;
     inv_status status = INV_OK;
     INV_TRY(inv_inverter_alloc(spec, session->materials.net, session->materials.inverse,
                                session->materials.data, session->file.seed, &l->learner));
@@ -177,9 +188,8 @@ done:
     return status;
 }
 
-static inv_status invert(cli_session *session)
+static inv_status invert_one(cli_session *session, const inv_inverse_spec *spec)
 {
-    const inv_inverse_spec *spec = &session->file.experiment->inverse;
     cli_learning l = {.file = &session->file, .progress = &session->progress, .stage = "inverse"};
     size_t point = 0;
     inv_status status = INV_OK;
@@ -188,11 +198,28 @@ static inv_status invert(cli_session *session)
     memcpy(l.net_path, l.path, sizeof l.path);
     INV_TRY(cli_load_net(&session->file, &session->materials));
     INV_TRY(inv_inverse_point(session->materials.net, spec->kind, spec->at, &point));
-    INV_TRY(make_inverse(session));
-    INV_TRY(describe_inverse(session, l.path, point));
-    INV_TRY(inv_inverse_learns(spec->kind) ? learn(session, &l) : fit(session, l.path));
+    INV_TRY(make_inverse(session, spec));
+    INV_TRY(describe_inverse(session, spec, l.path, point));
+    INV_TRY(inv_inverse_learns(spec->kind) ? learn(session, spec, &l) : fit(session, spec, l.path));
     INV_TRY(measure_inverse(session, l.path, point));
 done:
+    return status;
+}
+
+static inv_status invert(cli_session *session)
+{
+    const inv_experiment *e = session->file.experiment;
+    inv_status status = INV_OK;
+    if (!session->file.starts) /* the command, which may be all that asks for one */
+        return invert_one(session, &e->inverse);
+    for (size_t i = 0; i < e->inverse_count && status == INV_OK; i++) {
+        if (i > 0 && cli_signal())
+            return cli_file_stop(&session->file, &session->progress, "inverse");
+        if (e->inverse_count > 1)
+            cli_note(&session->progress, "inverse   '%s', of kind %s", e->inverses[i].name,
+                     e->inverses[i].kind);
+        status = in_element(session, i, invert_one(session, &e->inverses[i]));
+    }
     return status;
 }
 

@@ -106,6 +106,11 @@ const inv_group inv_experiment_groups[] = {
      .fields = inv_inverse_fields,
      STAGE(inverse),
      .defaults = &inv_inverse_defaults},
+    {.at_top = {"inverses", INV_FIELD_OTHER, .high = INV_INVERSES_MAX,
+                .help = "several inverses in place of one, ( { ... }, ... ), each with the keys of "
+                        "inverse"},
+     .fields = inv_inverse_fields,
+     .list = true},
     {.at_top = {"project", INV_FIELD_OTHER, .help = "carry test images through the net and back"},
      .fields = inv_project_fields,
      STAGE(project),
@@ -189,6 +194,49 @@ static inv_status read_stage(const inv_config *config, const inv_group *stage, i
     return inv_config_sets(config, key, sets, stage->sheet ? 2 : 1);
 }
 
+static inv_status check_name(const inv_config *config, const inv_experiment *e, size_t i)
+{
+    char path[INV_NAME_MAX];
+    snprintf(path, sizeof path, "inverses.%zu.name", i);
+    for (size_t k = 0; k < i; k++)
+        if (strcmp(e->inverses[k].name, e->inverses[i].name) == 0)
+            return inv_config_error(config, path,
+                                    "inverses.%zu is named '%s' too; give each a name of its own",
+                                    k, e->inverses[i].name);
+    return INV_OK;
+}
+
+/* One in `inverse`, or several in `inverses`, of which the first is what other stages use. */
+static inv_status read_inverses(const inv_config *config, inv_experiment *e)
+{
+    const size_t count = inv_config_length(config, "inverses");
+    if (!inv_config_has(config, "inverses")) {
+        e->inverses[0] = e->inverse;
+        e->inverse_count = e->has_inverse;
+        return INV_OK;
+    }
+    if (e->has_inverse)
+        return inv_config_error(config, "inverse", "inverses is there too; give one of the two");
+    if (count == 0 || count > INV_INVERSES_MAX)
+        return inv_config_error(config, "inverses",
+                                "must be a list of 1 to %d groups, ( { ... }, ... )",
+                                INV_INVERSES_MAX);
+    for (size_t i = 0; i < count; i++) {
+        char path[INV_NAME_MAX];
+        snprintf(path, sizeof path, "inverses.%zu", i);
+        e->inverses[i] = inv_inverse_defaults;
+        inv_status status = inv_config_group(config, path, inv_inverse_fields, &e->inverses[i]);
+        if (status == INV_OK)
+            status = check_name(config, e, i);
+        if (status != INV_OK)
+            return status;
+    }
+    e->inverse = e->inverses[0];
+    e->inverse_count = count;
+    e->has_inverse = true;
+    return INV_OK;
+}
+
 /* How long training is, is said once; no epochs leave it to the steps. */
 static inv_status check_length(const inv_config *config, const inv_experiment *experiment)
 {
@@ -220,7 +268,9 @@ inv_status inv_experiment_read(const inv_config *config, inv_experiment **out)
     inv_experiment_defaults(experiment);
     INV_TRY(inv_config_group(config, "", top, experiment));
     for (const inv_group *stage = inv_experiment_groups; stage->at_top.key; stage++)
-        INV_TRY(read_stage(config, stage, experiment));
+        if (!stage->list)
+            INV_TRY(read_stage(config, stage, experiment));
+    INV_TRY(read_inverses(config, experiment));
     INV_TRY(check_length(config, experiment));
     fill_inverse_names(experiment);
     *out = experiment;
@@ -240,13 +290,25 @@ inv_range inv_reference_find(const inv_reference *reference, const char *attribu
 
 /* ---- comparing ---- */
 
-#define PATHS_MAX 64
+#define PATHS_MAX 128
 
 /* Paths that do not count. */
 typedef struct paths {
     size_t count;
     char text[PATHS_MAX][2 * INV_NAME_MAX];
 } paths;
+
+static void add_path(paths *list, const char *path, const char *key)
+{
+    if (list->count == PATHS_MAX)
+        return;
+    char *text = list->text[list->count];
+    snprintf(text, sizeof *list->text, "%s%s%s", path, *path ? "." : "", key);
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->text[i], text) == 0) /* of several types' */
+            return;
+    list->count++;
+}
 
 /* The keys of the group at `path` that do not decide what its stage makes. */
 static void list_uncounted(const inv_field *fields, const char *path, paths *list)
@@ -256,9 +318,8 @@ static void list_uncounted(const inv_field *fields, const char *path, paths *lis
         const bool part = f->type == INV_FIELD_PART;
         for (const inv_choice *c = f->choices ? f->choices : untyped; part && c->name; c++)
             list_uncounted(f->group(c->name), path, list);
-        if (f->affects != INV_AFFECTS_STAGE && list->count < PATHS_MAX)
-            snprintf(list->text[list->count++], sizeof *list->text, "%s%s%s", path,
-                     *path ? "." : "", f->key);
+        if (f->affects != INV_AFFECTS_STAGE)
+            add_path(list, path, f->key);
     }
 }
 
@@ -272,7 +333,13 @@ bool inv_experiment_differs(const inv_config *a, const inv_config *b, const char
     list_top(top);
     list_uncounted(top, "", &list);
     for (const inv_group *stage = inv_experiment_groups; stage->at_top.key; stage++) {
-        list_uncounted(stage->fields, stage->at_top.key, &list);
+        for (size_t i = 0; stage->list && i < INV_INVERSES_MAX; i++) {
+            char element[INV_NAME_MAX];
+            snprintf(element, sizeof element, "%s.%zu", stage->at_top.key, i);
+            list_uncounted(stage->fields, element, &list);
+        }
+        if (!stage->list)
+            list_uncounted(stage->fields, stage->at_top.key, &list);
         list_uncounted(stage->sheet ? inv_sheet_field : NULL, stage->at_top.key, &list);
     }
     for (; count < list.count; count++)

@@ -17,6 +17,7 @@ typedef struct inv_group {
     inv_sheet sheet_defaults;
     size_t has;     /* offset of the `has_` member; 0: the group is always there */
     bool required;  /* the file must name it */
+    bool list;      /* of such groups, each with the keys of the group before it in the table */
     size_t inverse; /* offset of an inverse's name, the experiment's unless given; 0: none */
     void (*start)(const char *preset, void *out); /* where it has the key preset */
 } inv_group;

@@ -16,6 +16,8 @@ static void visit_group(const inv_experiment *all, const inv_group *group, inv_k
                         void *context)
 {
     const char *path = group->at_top.key;
+    if (group->list) /* whose keys have been told */
+        return;
     inv_fields_visit(group->fields, group->size ? (const char *)all + group->offset : NULL, path,
                      visit, context);
     if (group->sheet)

@@ -855,10 +855,48 @@ START_TEST(written_fields_read_back)
 }
 END_TEST
 
+START_TEST(a_group_is_copied_and_taken_away)
+{
+    inv_config *config = NULL;
+    char *text = NULL;
+    ck_assert_status(
+        inv_config_read_text("c", "list = ( { n = 3; }, { n = 7; } ); top = 1;", &config), INV_OK);
+    ck_assert_status(inv_config_copy(config, "list.1", "one"), INV_OK);
+    ck_assert_status(inv_config_set(config, "list.1.n=8"), INV_OK);
+    ck_assert_status(inv_config_print(config, "one.n", &text), INV_OK);
+    ck_assert_str_eq(text, "7"); /* a copy */
+    free(text);
+    inv_config_remove(config, "list");
+    inv_config_remove(config, "list");
+    ck_assert(!inv_config_has(config, "list") && inv_config_has(config, "top"));
+    ck_assert_status(inv_config_copy(config, "list.0", "one"), INV_ECONFIG);
+    ck_assert_message_has("list.0: missing");
+    inv_config_free(config);
+}
+END_TEST
+
+/* Without a setting too, the text is what holds now. */
+START_TEST(a_copy_is_in_the_text)
+{
+    inv_config *config = NULL, *again = NULL;
+    char *text = NULL;
+    ck_assert_status(inv_config_read_text("c", "a = { n = 3; };", &config), INV_OK);
+    ck_assert_status(inv_config_copy(config, "a", "b"), INV_OK);
+    ck_assert_status(inv_config_text(config, &text), INV_OK);
+    ck_assert_status(inv_config_read_text("again", text, &again), INV_OK);
+    ck_assert(inv_config_has(again, "b.n"));
+    free(text);
+    inv_config_free(config);
+    inv_config_free(again);
+}
+END_TEST
+
 Suite *config_suite(void)
 {
     Suite *suite = suite_create("config");
     TCase *tests = tcase_create("config");
+    tcase_add_test(tests, a_group_is_copied_and_taken_away);
+    tcase_add_test(tests, a_copy_is_in_the_text);
     tcase_add_test(tests, reads_every_type);
     tcase_add_test(tests, keeps_defaults);
     tcase_add_test(tests, numbers_have_ends);

@@ -1,6 +1,7 @@
 /* Several inverses of a net, side by side.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -218,10 +219,137 @@ START_TEST(a_sheet_is_of_the_same_images)
 }
 END_TEST
 
+/* ---- several in an experiment ---- */
+
+static const char several[] =
+    "seed = 1; data = { folder = \"data\"; validation = 50; };\n"
+    "network = { layers = (\n"
+    "  { name = \"hidden\"; type = \"dense\"; units = 11; activation = \"sigmoid\"; },\n"
+    "  { name = \"output\"; type = \"dense\"; activation = \"softmax\"; } ); };\n"
+    "training = { steps = 40; batch = 60; optimiser = { type = \"adam\"; rate = 0.01; }; };\n"
+    "inverses = (\n"
+    "  { kind = \"ridge\"; at = \"hidden.pre\"; },\n"
+    "  { kind = \"mirror\"; at = \"hidden.pre\"; name = \"mirrored\"; steps = 30; batch = 60; },\n"
+    "  { kind = \"decoder\"; at = \"hidden\"; steps = 3000; batch = 60; patience = 0; } );\n"
+    "project = { images = 5; };\n";
+
+static void write_several(void)
+{
+    support_write(support_at(place, "several.cfg"), several, strlen(several));
+}
+
+static void must_be_same_array(const char *a, const char *b, const char *array)
+{
+    size_t dims[2][4] = {{1, 1, 1, 1}, {1, 1, 1, 1}};
+    double *of[2] = {hdf5_values(support_at(place, a), array, dims[0]),
+                     hdf5_values(support_at(place, b), array, dims[1])};
+    const size_t n = dims[0][0] * dims[0][1];
+    ck_assert_uint_gt(n, 1);
+    ck_assert_uint_eq(dims[1][0] * dims[1][1], n);
+    for (size_t i = 0; i < n; i++)
+        ck_assert_msg(of[0][i] == of[1][i], "%s[%zu]: %.9g, not %.9g", array, i, of[0][i],
+                      of[1][i]);
+    free(of[0]);
+    free(of[1]);
+}
+
+START_TEST(run_learns_each_inverse)
+{
+    write_several();
+    program *p = run_here("run several.cfg -o several --threads 1");
+    ck_assert_program(p, 0);
+    ck_assert_ptr_nonnull(strstr(p->err, "inverse   'mirrored', of kind mirror"));
+    char *word = word_of(p->out, "\ninverse ", 2); /* the table's heads */
+    ck_assert_str_eq(word, "decoder");
+    free(word);
+    program_free(p);
+    const char *file = support_at(place, "several/run.h5");
+    ck_assert_double_eq(hdf5_number(file, "/inverse/ridge", "done"), 1.0);
+    ck_assert_double_eq(hdf5_number(file, "/inverse/mirrored", "step"), 30.0);
+    ck_assert_double_eq(hdf5_number(file, "/inverse/decoder", "step"), 3000.0);
+    ck_assert_double_gt(hdf5_number(file, "/inverse/decoder", "psnr"), 1.0);
+    /* what is said of none is of the first; and each is what it would be alone */
+    inv_run *run = NULL;
+    char *name = NULL;
+    ck_assert_status(inv_run_open(file, &run), INV_OK);
+    ck_assert_status(inv_run_text(run, "/projections/projections", "inverse", &name), INV_OK);
+    ck_assert_str_eq(name, "ridge");
+    free(name);
+    inv_run_free(run);
+    program_must_work(run_here("train several.cfg -o alone.h5 --threads 1 -q"));
+    program_must_work(run_here("invert alone.h5 --name decoder --threads 1 -q"));
+    program_must_work(run_here("invert alone.h5 --kind mirror --threads 1 -q"));
+    program_must_work(run_here("invert alone.h5 --threads 1 -q"));
+    must_be_same_array("several/run.h5", "alone.h5", "/inverse/decoder/pixels/kernel");
+    must_be_same_array("several/run.h5", "alone.h5", "/inverse/ridge/pixels/kernel");
+    ck_assert_double_eq(hdf5_number(support_at(place, "alone.h5"), "/inverse/mirrored", "step"),
+                        30.0);
+}
+END_TEST
+
+START_TEST(run_goes_on_in_the_middle_of_one)
+{
+    const program_how how = {.folder = place};
+    write_several();
+    program_must_work(run_here("run several.cfg -o whole --threads 1 -q"));
+    program *p = program_start(&how, "run several.cfg -o parts --threads 1 --checkpoint 10");
+    program_wait_for(p, "'decoder', of kind");
+    kill(p->child, SIGINT);
+    program_wait(p);
+    ck_assert_program(p, 130);
+    program_free(p);
+    const char *file = support_at(place, "parts/run.h5");
+    ck_assert_double_eq(hdf5_number(file, "/inverse/mirrored", "done"), 1.0);
+    ck_assert_double_eq(hdf5_number(file, "/inverse/decoder", "done"), 0.0);
+    program_must_work(run_here("run several.cfg -o parts --threads 1 -q --resume"));
+    must_be_same_array("whole/run.h5", "parts/run.h5", "/inverse/decoder/pixels/kernel");
+    must_be_same_array("whole/run.h5", "parts/run.h5", "/inverse/decoder/hidden/kernel");
+    must_be_same_array("whole/run.h5", "parts/run.h5", "/inverse/decoder/history/loss");
+    /* longer: a thing of each inverse; other: said with its place */
+    program_must_work(
+        run_here("run several.cfg -o parts --threads 1 -q --resume --set inverses.1.steps=40"));
+    ck_assert_double_eq(hdf5_number(file, "/inverse/mirrored", "step"), 40.0);
+    p = run_here("run several.cfg -o parts --threads 1 -q --resume --set inverses.1.steps=39");
+    ck_assert_fails(p, 2, "inverses.1.steps was 40, is now 39");
+    program_free(p);
+    p = run_here("run several.cfg -o parts --threads 1 -q --resume --set inverses.1.steps=40 "
+                 "--set inverses.2.batch=50");
+    ck_assert_fails(p, 2, "inverses.2.batch was 60, is now 50");
+    program_free(p);
+}
+END_TEST
+
+static const struct bad_list {
+    const char *set, *says[2];
+} bad_lists[] = {
+    {"inverses.1.stepz=3", {"inverses.1.stepz: ", "did you mean 'steps'?"}},
+    {"inverses.1.name=ridge", {"inverses.1.name: inverses.0 is named 'ridge' too", ""}},
+    {"inverses.0.kind=ridges", {"inverses.0.kind: ", "did you mean 'ridge'?"}},
+    {"inverse.at=hidden", {"inverse: inverses is there too; give one of the two", ""}},
+    {"inverses=()", {"inverses: must be a list of 1 to 32 groups", ""}},
+    {"inverses={}", {"inverses: must be a list of 1 to 32 groups", ""}},
+    {"inverses=(3)", {"inverses.0: must be a group", ""}},
+    {"inverses.0.at=nowhere", {"inverses.0, 'ridge': ", "nowhere"}},
+    {"inverses.2.layers=({name=\"a\";type=\"dense\";})", {"inverses.2, 'decoder': ", "units"}},
+    {"inverses.2.batch=1000", {"inverses.2, 'decoder': ", "there are 300 images to train on"}},
+};
+
+START_TEST(errors_name_the_element)
+{
+    const struct bad_list *b = &bad_lists[_i];
+    char words[512];
+    write_several();
+    snprintf(words, sizeof words, "run several.cfg -o bad -q --set %s", b->set);
+    program *p = run_here(words);
+    program_must_fail(p, 2, (const char *const[]){b->says[0], b->says[1], NULL});
+    program_free(p);
+}
+END_TEST
+
 Suite *cli_inverses_suite(void)
 {
     Suite *suite = suite_create("cli_inverses");
-    TCase *tests = tcase_create("compare");
+    TCase *tests = tcase_create("inverses");
     tcase_add_unchecked_fixture(tests, open_place, close_place);
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, compare_tells_what_the_files_hold);
@@ -230,6 +358,10 @@ Suite *cli_inverses_suite(void)
     tcase_add_loop_test(tests, compare_says_what_it_cannot_do, 0,
                         (int)(sizeof refusals / sizeof *refusals));
     tcase_add_test(tests, a_sheet_is_of_the_same_images);
+    tcase_add_test(tests, run_learns_each_inverse);
+    tcase_add_test(tests, run_goes_on_in_the_middle_of_one);
+    tcase_add_loop_test(tests, errors_name_the_element, 0,
+                        (int)(sizeof bad_lists / sizeof *bad_lists));
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <jansson.h>
+
 #include "invproj/experiment.h"
 #include "invproj/layer.h"
 #include "invproj/net.h"
@@ -333,6 +335,44 @@ START_TEST(an_optimiser_has_its_own_defaults)
 }
 END_TEST
 
+static void assert_same_inverse(const inv_inverse_spec *a, const inv_inverse_spec *b)
+{
+    json_t *of[2] = {json_object(), json_object()};
+    ck_assert_status(inv_fields_write(inv_inverse_fields, a, of[0]), INV_OK);
+    ck_assert_status(inv_fields_write(inv_inverse_fields, b, of[1]), INV_OK);
+    ck_assert_uint_gt(json_object_size(of[0]), 8);
+    ck_assert(json_equal(of[0], of[1]));
+    json_decref(of[0]);
+    json_decref(of[1]);
+}
+
+/* Its net, training and first inverse are r2rt's, so that the others can be held against that. */
+START_TEST(the_ladder_starts_with_r2rts)
+{
+    static const char *const wanted[] = {"r2rt", "pinv", "ridge", "mirror", "decoder"};
+    static const char *const differ[] = {"title",    "data.folder", "inverse",
+                                         "inverses", "project",     "generate",
+                                         "features", "reference",   NULL};
+    inv_config *config = read_config("ladder.cfg"), *r2rt = read_config("r2rt.cfg");
+    inv_experiment *e = NULL, *first = NULL;
+    char path[INV_TEXT_MAX];
+    ck_assert_status(inv_experiment_read(config, &e), INV_OK);
+    ck_assert_status(inv_experiment_read(r2rt, &first), INV_OK);
+    ck_assert_uint_eq(e->inverse_count, 5);
+    for (size_t i = 0; i < 5; i++) {
+        ck_assert_str_eq(e->inverses[i].kind, wanted[i]);
+        ck_assert_str_eq(e->inverses[i].at, "hidden2.pre");
+    }
+    assert_same_inverse(&e->inverses[0], &first->inverse);
+    assert_same_inverse(&e->inverse, &first->inverse);
+    ck_assert_msg(!inv_experiment_differs(config, r2rt, differ, path), "%s", path);
+    inv_experiment_free(e);
+    inv_experiment_free(first);
+    inv_config_free(config);
+    inv_config_free(r2rt);
+}
+END_TEST
+
 START_TEST(what_is_not_there_has_defaults)
 {
     inv_experiment *e = NULL;
@@ -538,6 +578,7 @@ Suite *experiment_suite(void)
     tcase_add_test(tests, r2rt_holds_its_numbers);
     tcase_add_test(tests, fashion_r2rt_holds_its_numbers);
     tcase_add_test(tests, recipes_are_as_known);
+    tcase_add_test(tests, the_ladder_starts_with_r2rts);
     tcase_add_test(tests, what_is_not_there_has_defaults);
     tcase_add_test(tests, training_has_its_keys);
     tcase_add_test(tests, old_keys_are_read);
