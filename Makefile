@@ -42,7 +42,8 @@ ifneq ($(filter %asan,$(FLAVOUR)),)
 else ifeq ($(FLAVOUR),fuzz)
   CC := clang
   CFLAGS ?= -O1 -g1
-  INSTRUMENT := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+  INSTRUMENT := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer \
+    -Wno-pass-failed # as above
 else ifeq ($(FLAVOUR),coverage)
   CFLAGS ?= -O0 -g
   INSTRUMENT := --coverage -fprofile-update=atomic

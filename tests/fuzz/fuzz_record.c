@@ -3,26 +3,9 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
-#include <string.h>
 
 #include "format/record.h"
 #include "input.h"
-
-typedef struct bytes {
-    const uint8_t *at;
-    size_t left;
-} bytes;
-
-static inv_status take(void *context, void *to, size_t size)
-{
-    bytes *b = context;
-    if (size > b->left)
-        return INV_ERROR(INV_EIO, "no more");
-    memcpy(to, b->at, size);
-    b->at += size;
-    b->left -= size;
-    return INV_OK;
-}
 
 /* As whoever builds a run takes what follows a record. */
 static inv_status take_values(inv_source *from, const inv_record *r)
@@ -48,8 +31,8 @@ static inv_status take_values(inv_source *from, const inv_record *r)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    bytes in = {data, size};
-    inv_source source = {take, &in, size, false};
+    input_rest in = {data, size};
+    inv_source source = input_source(&in);
     inv_record record;
     inv_status status = INV_OK;
     while (status == INV_OK && !source.is_at_end) {

@@ -3,29 +3,12 @@
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
-#include <string.h>
 
 #include <hdf5.h>
 
 #include "input.h"
 #include "invproj/run.h"
 #include "invproj/stream.h"
-
-typedef struct bytes {
-    const uint8_t *at;
-    size_t left;
-} bytes;
-
-static inv_status take(void *context, void *to, size_t size)
-{
-    bytes *in = context;
-    if (size > in->left)
-        return INV_ERROR(INV_EIO, "no more");
-    memcpy(to, in->at, size);
-    in->at += size;
-    in->left -= size;
-    return INV_OK;
-}
 
 /* What commands do first with a run: its net is asked for. */
 static void look_through(inv_run *run)
@@ -42,8 +25,8 @@ static void look_through(inv_run *run)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    bytes in = {data, size};
-    inv_source source = {take, &in, size, false};
+    input_rest in = {data, size};
+    inv_source source = input_source(&in);
     inv_run *run = NULL;
     H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
     if (size > 0 && inv_run_from_stream("fuzz", (inv_stream_purpose)(data[size - 1] & 1), &source,

@@ -6,10 +6,12 @@ SPDX-License-Identifier: GPL-3.0-or-later
 import gzip
 import json
 import os
+import pickle
 import struct
 import sys
 import zipfile
 import zlib
+from collections import OrderedDict
 from io import BytesIO
 
 
@@ -157,8 +159,8 @@ def all_seeds():
         array(b"/training/loss", b"f", 4, (5,), floats(5), 3) +
         array(b"/images", b"f", 4, (2, 3, 2), floats(12), 2) + array(b"/empty", b"i", 2, (0, 3), b"")[:-9],
         b"L" + text(b"/odd") + text(b"compound values"))
-    for name, value in keras_seeds():
-        yield "keras/" + name, value
+    for name, value in (*keras_seeds(), *model_seeds()):
+        yield name, value
     for kind in "stream", "record":
         yield kind + "/run", run
         yield kind + "/mixed", mixed
@@ -187,7 +189,7 @@ def layer(class_name, **config):
 
 def keras_seeds():
     first = {"data_format": "channels_first"}
-    yield "chain", keras_file({"class_name": "Sequential", "config": {"layers": [
+    yield "keras/chain", keras_file({"class_name": "Sequential", "config": {"layers": [
         layer("InputLayer", batch_shape=[None, 2, 5, 6]), layer("Conv2D", name="a", filters=3, kernel_size=[2, 3], activation="relu", **first),
         layer("BatchNormalization", name="b", axis=1), layer("MaxPooling2D", pool_size=2, **first), layer("Flatten"),
         layer("Dense", name="c", units=4, activation="softmax")]}}, [
@@ -202,8 +204,53 @@ def keras_seeds():
              dict(layer("PReLU", name="p", shared_axes=[1, 2]), inbound_nodes=node(tensor("t"))),
              dict(layer("Concatenate", name="c", axis=-1), inbound_nodes=node([tensor("t"), tensor("p")])),
              dict(layer("GlobalAveragePooling2D", name="g"), inbound_nodes=node(tensor("c")))]
-    yield "graph", keras_file({"class_name": "Functional", "config": {"layers": graph, "input_layers": ["in", 0, 0], "output_layers": ["g", 0, 0]}}, [
+    yield "keras/graph", keras_file({"class_name": "Functional", "config": {"layers": graph, "input_layers": ["in", 0, 0], "output_layers": ["g", 0, 0]}}, [
         (b"conv2d_transpose/vars/0", (2, 2, 2, 1)), (b"conv2d_transpose/vars/1", (2,)), (b"p_re_lu/vars/0", (1, 1, 2))])
+
+
+def safetensors(tensors, metadata=None):
+    header, data = {"__metadata__": metadata} if metadata else {}, b""
+    for name, dtype, dims, values in tensors:
+        header[name] = {"dtype": dtype, "shape": dims, "data_offsets": [len(data), len(data) + len(values)]}
+        data += values
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return struct.pack("<Q", len(text)) + text + data
+
+
+ONNX_CASES = ("axes_that_are_split", "batch_norm", "clip", "concat_of_flattened", "constants_as_nodes", "conv_dilated", "global_pools",
+              "pad_of_axes", "softmax_without_axis_of_all", "squeeze_and_excite", "values_with_values")
+
+
+def onnx_cases():
+    """Of the graphs that the suite of ONNX reads, some small ones."""
+    with open("tests/data/models/onnx-cases.bin", "rb") as file:
+        while size := file.read(4):
+            name = file.read(*struct.unpack("<I", size)).decode()
+            model = file.read(*struct.unpack("<I", file.read(4)))
+            file.read(24)  # its outputs
+            if name in ONNX_CASES:
+                yield name, model
+
+
+def model_seeds():
+    """Files of models, and what they are packed in."""
+    state = OrderedDict([("fc.weight", [1, -2, 300, 2 ** 40, 0.5, None, True]), ("fc.bias", (b"b\0", {"a": set()}))])
+    for protocol in 2, 4:
+        yield "pickle/state%d" % protocol, pickle.dumps(state, protocol)
+    for name in "torch-zip", "torch-checkpoint":
+        with zipfile.ZipFile("tests/data/models/%s.pt" % name) as archive:
+            yield "pickle/" + name, archive.read(next(n for n in archive.namelist() if n.endswith("/data.pkl")))
+    yield "safetensors/types", safetensors([("f", "F32", [2, 3], floats(6)), ("h", "F16", [2], b"\0\x3c\0\xc0"), ("b", "BF16", [], b"\x80\x3f"),
+                                            ("i", "I64", [1], b"\5" + bytes(7)), ("u", "U8", [3, 1, 1], b"\1\2\3"), ("none", "F64", [0], b"")])
+    yield "safetensors/tied", safetensors([("a.weight", "F32", [1, 2], floats(2))], {"b.weight": "a.weight", "format": "pt"})
+    packed = npz([("net/config.json", b"{}"), ("net/data/0", bytes(40)), ("b.npy", npy("<f4", (2,), floats(2)))], zipfile.ZIP_DEFLATED)
+    yield "zip/packed", packed
+    yield "zip/comment", packed[:-2] + b"\5\0hello"
+    yield "zip/arrays", npz([("a.npy", npy("|i1", (2, 2), b"\1\2\3\4")), ("b.npy", npy("<f8", (), bytes(8)))], zipfile.ZIP_STORED)
+    yield "zip/empty", npz([], zipfile.ZIP_STORED)
+    for name, model in onnx_cases():
+        yield "onnx/" + name, model
 
 
 def main():
