@@ -61,6 +61,8 @@ INV_MUST_CHECK inv_status inv_generate_rows(const inv_generate_spec *spec, const
 
 /* Whether it makes images of classes: those of spec->classes, or all. */
 bool inv_generate_is_by_class(const inv_generate_spec *spec);
+/* Whether it makes images of units or channels, or of a whole layer, which have no class. */
+bool inv_generate_is_by_unit(const inv_generate_spec *spec);
 
 typedef struct inv_generator inv_generator;
 

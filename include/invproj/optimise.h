@@ -90,7 +90,8 @@ typedef struct inv_optimise_report {
 typedef struct inv_optimisation inv_optimisation;
 
 /* Where spec->bounds are both 0, makes them black and white of `pixels` (NULL: 0 and 1), or, where
- * the values are no images, 0 and 1. */
+ * the values are no images, 0 and 1. Images by sigmoid, which needs bounds, get them too where there are
+ * none. */
 void inv_optimise_set_bounds(inv_optimise_spec *spec, bool images, const inv_pixels *pixels);
 
 /* Whether the parametrisation or a term is of the data's Gaussian at the point. */

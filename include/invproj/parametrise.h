@@ -53,6 +53,7 @@ size_t inv_parametrisation_variables(const inv_parametrisation *p);
  * sigmoid    x = low + (high - low) / (1 + exp(-v))
  * whitened   x = mean + sum over k of v_k deviation_k axes_k
  * fourier    the same, the axes waves, the deviations those of the training images
+ * waves      the same, of inv_gaussians_plain_waves
  * mask       x = v * image, value by value */
 void inv_parametrisation_values(inv_parametrisation *p, const gsl_matrix_float *v,
                                 gsl_matrix_float *x);

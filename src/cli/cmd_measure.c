@@ -65,18 +65,17 @@ static inv_status run(const cli_options *options)
     INV_TRY(cli_session_open(options, options->operands[0], true, &session));
     if (session.materials.data->test.count == 0)
         INV_FAIL(INV_EDATA, "%s: the data have no test images to measure on", session.file.path);
-    if (options->judge)
-        INV_TRY(cli_judge_load(&session.progress, options->judge, &judge));
+    INV_TRY(cli_load_net(&session.file, &session.materials));
+    INV_TRY(cli_judge_load(&session.progress, options->judge, session.materials.net, &judge));
     INV_TRY(inv_table_alloc("inverse", &table));
-    INV_TRY(measure_all(&session, ((const own *)options->own)->inverse,
-                        options->judge ? &judge : NULL, table));
+    INV_TRY(measure_all(&session, ((const own *)options->own)->inverse, &judge, table));
     INV_TRY(cli_file_save(&session.file));
     inv_table_mark(table);
     snprintf(heading, sizeof heading, "%zu test images", session.materials.data->test.count);
     INV_TRY(options->json ? cli_table_json(table) : cli_table_print(table, heading));
 done:
     inv_table_free(table);
-    inv_net_free(judge.net);
+    cli_judge_free(&judge);
     cli_session_close(&session);
     return status;
 }

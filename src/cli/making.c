@@ -11,6 +11,7 @@
 #include "invproj/file.h"
 #include "invproj/inverse.h"
 #include "invproj/measure.h"
+#include "judge.h"
 
 #define PATH_BYTES  CLI_PATH_BYTES
 #define FRAMES_MOST 100
@@ -96,6 +97,7 @@ typedef struct rows {
     unsigned *reclassified, *judged;
     unsigned char *settled, *dead;
     size_t unsettled, dead_count;
+    double start_same; /* part of the starts that the judge recognises; NAN: not asked */
 } rows;
 
 static void rows_close(rows *r)
@@ -114,7 +116,7 @@ static inv_status rows_open(rows *r, size_t n, size_t pixels)
 {
     void *floats[3] = {NULL}, *classes[2] = {NULL}, *flags[2] = {NULL};
     inv_status status = INV_OK;
-    *r = (rows){.n = n};
+    *r = (rows){.n = n, .start_same = NAN};
     INV_TRY(inv_mat_alloc(n, pixels, "images", &r->images));
     for (int i = 0; i < 3 && status == INV_OK; i++)
         status = inv_calloc(n, sizeof(float), "images", &floats[i]);
@@ -174,50 +176,6 @@ done:
 
 /* ---- the judge ---- */
 
-/* Another net, and what its pixels are. */
-typedef struct judge {
-    inv_net *net; /* NULL: nobody judges */
-    inv_pixels pixels;
-} judge;
-
-/* Whether it can see the images of `net`, and tells as many classes apart. */
-static inv_status check_judge(const char *path, const inv_net *other, const inv_net *net)
-{
-    const inv_shape a = inv_net_shape(other, 0), b = inv_net_shape(net, 0);
-    const size_t sees = inv_net_units(other, inv_net_depth(other));
-    const size_t classes = inv_net_units(net, inv_net_depth(net));
-    if (a.height != b.height || a.width != b.width || a.channels != b.channels)
-        return INV_ERROR(INV_EDATA,
-                         "%s: a net of images of %zu x %zu x %zu cannot judge those of %zu x %zu x "
-                         "%zu",
-                         path, a.height, a.width, a.channels, b.height, b.width, b.channels);
-    if (sees != classes)
-        return INV_ERROR(INV_EDATA, "%s: a net of %zu classes cannot judge images of %zu", path,
-                         sees, classes);
-    return INV_OK;
-}
-
-/* Before the work, which would be in vain. */
-static inv_status judge_open(const cli_session *session, judge *j)
-{
-    char *path = (char *)session->file.options->judge;
-    cli_file other = {.path = path};
-    cli_materials materials = {0};
-    inv_status status = INV_OK;
-    if (!path)
-        return INV_OK;
-    INV_TRY(cli_open_run(NULL, &session->progress, path, CLI_READ, &other.run));
-    INV_TRY(cli_data_pixels(other.run, &j->pixels));
-    INV_TRY(cli_load_net(&other, &materials));
-    INV_TRY(check_judge(path, materials.net, session->materials.net));
-    j->net = materials.net;
-    materials.net = NULL;
-done:
-    inv_net_free(materials.net);
-    inv_run_free(other.run);
-    return status;
-}
-
 /* The images as the judge was trained to see them: its black and white in place of the net's. */
 static inv_status translate(const gsl_matrix_float *images, const inv_pixels *from,
                             const inv_pixels *to, gsl_matrix_float **out)
@@ -237,34 +195,67 @@ static inv_status translate(const gsl_matrix_float *images, const inv_pixels *fr
     return INV_OK;
 }
 
-/* What another net sees in the images: own confidence alone proves nothing. */
-static inv_status judge_rows(cli_session *session, const judge *j, const inv_generator *generator,
-                             rows *r, const char *path)
+/* What the judge sees in r->images. */
+static inv_status judge_images(const cli_session *session, const cli_judge *judge,
+                               const inv_generator *generator, rows *r)
+{
+    gsl_matrix_float *images = NULL;
+    inv_status status = translate(r->images, &session->file.pixels, &judge->pixels, &images);
+    if (status == INV_OK)
+        status = classify(judge->net, images, inv_generator_labels(generator), r->judged,
+                          r->judge_confidence);
+    inv_mat_free(images);
+    return status;
+}
+
+static bool can_judge(const cli_judge *judge, const inv_generator *generator)
+{
+    return judge->net && inv_generator_has_classes(generator);
+}
+
+/* Before any step: what is recognised then is no merit of the steps. */
+static inv_status judge_start(const cli_session *session, const cli_judge *judge,
+                              const inv_generator *generator, rows *r)
 {
     const unsigned *meant = inv_generator_labels(generator);
-    double same = 0.0, confidence = 0.0;
-    gsl_matrix_float *images = NULL;
+    double same = 0.0;
     inv_status status = INV_OK;
-    if (!j->net || !inv_generator_has_classes(generator))
+    if (!can_judge(judge, generator))
         return INV_OK;
-    INV_TRY(translate(r->images, &session->file.pixels, &j->pixels, &images));
-    INV_TRY(classify(j->net, images, meant, r->judged, r->judge_confidence));
+    INV_TRY(make_images(&session->materials, generator, r->images));
+    INV_TRY(judge_images(session, judge, generator, r));
+    for (size_t i = 0; i < r->n; i++)
+        same += r->judged[i] == meant[i];
+    r->start_same = same / (double)r->n;
+done:
+    return status;
+}
+
+static inv_status judge_rows(cli_session *session, const cli_judge *judge,
+                             const inv_generator *generator, rows *r, const char *path)
+{
+    inv_run *run = session->file.run;
+    const unsigned *meant = inv_generator_labels(generator);
     const size_t alive = r->n - r->dead_count;
+    double same = 0.0, confidence = 0.0;
+    inv_status status = INV_OK;
+    if (!can_judge(judge, generator))
+        return INV_OK;
+    INV_TRY(judge_images(session, judge, generator, r));
     for (size_t i = 0; i < r->n; i++) {
         same += !r->dead[i] && r->judged[i] == meant[i];
         confidence += r->dead[i] ? 0.0 : (double)r->judge_confidence[i];
     }
-    INV_TRY(inv_run_set_text(session->file.run, path, "judge", session->file.options->judge));
+    INV_TRY(inv_run_set_text(run, path, "judge", judge->path));
     if (alive > 0) {
-        INV_TRY(inv_run_set_real(session->file.run, path, "judge_same", same / (double)alive));
-        INV_TRY(
-            inv_run_set_real(session->file.run, path, "judge_mean", confidence / (double)alive));
+        INV_TRY(inv_run_set_real(run, path, "judge_same", same / (double)alive));
+        INV_TRY(inv_run_set_real(run, path, "judge_mean", confidence / (double)alive));
     }
-    INV_TRY(cli_put_classes(session->file.run, path, "judged", r->judged, r->n));
-    INV_TRY(cli_put(session->file.run, path, "judge_confidence", INV_FLOAT32, 1, &r->n,
-                    r->judge_confidence, INV_RUN_PLAIN));
+    INV_TRY(inv_run_set_real(run, path, "judge_start", r->start_same));
+    INV_TRY(cli_put_classes(run, path, "judged", r->judged, r->n));
+    INV_TRY(cli_put(run, path, "judge_confidence", INV_FLOAT32, 1, &r->n, r->judge_confidence,
+                    INV_RUN_PLAIN));
 done:
-    inv_mat_free(images);
     return status;
 }
 
@@ -331,6 +322,64 @@ static inv_status put_distance(cli_session *session, const cli_making *m,
         sum += add_spread(r->images, first, n) / real[label[first]];
     }
     return inv_run_set_real(session->file.run, path, "distance", sum / (double)(r->n / n));
+}
+
+/* ---- noise ---- */
+
+#define NOISE_MOST  0.25 /* of borders, more than real images have */
+#define SURE        0.9
+#define REAL_IMAGES ((size_t)1000)
+
+/* Of most of the images. */
+static bool is_sure(const rows *r)
+{
+    size_t sure = 0;
+    for (size_t i = 0; i < r->n; i++)
+        sure += (double)r->confidence[i] >= SURE;
+    return 2 * sure > r->n;
+}
+
+static inv_status real_noise(cli_session *session, double *noise)
+{
+    gsl_matrix_float *images = NULL;
+    inv_status status = cli_load_data(&session->file, &session->materials);
+    if (status != INV_OK)
+        return status;
+    const inv_part *part = &session->materials.data->train;
+    const size_t n = part->count < REAL_IMAGES ? part->count : REAL_IMAGES;
+    status = inv_mat_alloc(n, part->pixels, "images", &images);
+    if (status == INV_OK) {
+        inv_part_rows(part, 0, n, images);
+        status = inv_measure_border(session->materials.data->shape, images, noise);
+    }
+    inv_mat_free(images);
+    return status;
+}
+
+/* A net can be sure of what nobody would recognise. A prior made of real images leaves no noise. */
+static void warn_of_noise(cli_session *session, const cli_making *m, const rows *r, double noise)
+{
+    double real = NAN;
+    if (!(noise > NOISE_MOST) || !is_sure(r) || !cli_data_is_known(&session->file) ||
+        real_noise(session, &real) != INV_OK || !(noise > real + NOISE_MOST))
+        return;
+    cli_warn("%-9s these images are noise to the eye, however sure the net is of them: their "
+             "borders vary %.2f times as much as the whole, those of real images %.2f times; "
+             "--preset recommended keeps to what real images are like",
+             m->stage, noise, real);
+}
+
+static inv_status put_noise(cli_session *session, const cli_making *m,
+                            const inv_generator *generator, const rows *r, const char *path)
+{
+    double noise = NAN;
+    inv_status status =
+        inv_measure_border(inv_net_shape(session->materials.net, 0), r->images, &noise);
+    if (status != INV_OK || isnan(noise))
+        return status;
+    if (inv_generator_has_classes(generator))
+        warn_of_noise(session, m, r, noise);
+    return inv_run_set_real(session->file.run, path, "border_noise", noise);
 }
 
 /* ---- put down ---- */
@@ -427,15 +476,17 @@ static inv_status open_material(cli_session *session, const cli_making *m, size_
                                 inv_material *material, inv_gaussians **waves)
 {
     const bool gaussians = inv_optimise_needs_gaussians(&m->spec->optimise);
-    const bool fourier = strcmp(m->spec->optimise.parametrisation.type, "fourier") == 0;
+    const char *type = m->spec->optimise.parametrisation.type;
+    const bool waves_alone = strcmp(type, "waves") == 0;
+    const bool fourier = waves_alone || strcmp(type, "fourier") == 0;
     inv_status status = INV_OK;
     if (fourier && (gaussians || at != 0))
         INV_FAIL(INV_ECONFIG,
-                 "%s.parametrisation: fourier works only at the input and without gaussian terms",
-                 m->stage);
+                 "%s.parametrisation: %s works only at the input and without gaussian terms",
+                 m->stage, type);
     if (gaussians)
         INV_TRY(cli_load_gaussians(&session->file, &session->materials, at));
-    const bool no_data = fourier && !cli_data_is_known(&session->file);
+    const bool no_data = waves_alone || (fourier && !cli_data_is_known(&session->file));
     if ((fourier && !no_data) || inv_generate_needs_data(m->spec))
         INV_TRY(cli_load_data(&session->file, &session->materials));
     if (no_data)
@@ -469,14 +520,20 @@ static inv_status check_frames(const cli_options *options, const cli_making *m, 
 void cli_making_keep_still(const cli_file *file, const inv_net *net, const char *stage,
                            const char *at, inv_optimise_spec *spec)
 {
+    const struct {
+        const char *key;
+        double *value;
+    } moves[] = {{"jitter", &spec->jitter}, {"turn", &spec->turn}, {"zoom", &spec->zoom}};
     char key[2 * INV_NAME_MAX];
     size_t point = 0;
-    snprintf(key, sizeof key, "%s.jitter", stage);
-    if (inv_config_has(file->config, key) || inv_net_point(net, at, &point) != INV_OK)
+    if (inv_net_point(net, at, &point) != INV_OK)
         return; /* a point that is none is told of later */
     const inv_shape shape = inv_net_shape(net, point);
-    if (shape.height < 2 || shape.width < 2)
-        spec->jitter = 0.0;
+    for (size_t i = 0; i < sizeof moves / sizeof *moves; i++) {
+        snprintf(key, sizeof key, "%s.%s", stage, moves[i].key);
+        if ((shape.height < 2 || shape.width < 2) && !inv_config_has(file->config, key))
+            *moves[i].value = 0.0;
+    }
 }
 
 inv_status cli_making_check(const cli_file *file, const inv_net *net, const cli_making *m)
@@ -509,20 +566,23 @@ inv_status cli_make(cli_session *session, const cli_making *m)
     inv_material material;
     inv_optimise_report report;
     rows r = {0};
-    judge j = {0};
+    cli_judge judge = {0};
     inv_status status = INV_OK;
-    INV_TRY(judge_open(session, &j));
+    INV_TRY(cli_judge_load(&session->progress, session->file.options->judge, session->materials.net,
+                           &judge));
     INV_TRY(open_inverse(session, m, &at));
     INV_TRY(open_material(session, m, at, &material, &waves));
     note_start(&session->progress, m);
     INV_TRY(inv_generator_alloc(m->spec, session->materials.net, &material, &generator));
     INV_TRY(rows_open(&r, inv_generator_values(generator)->size1,
                       inv_net_units(session->materials.net, 0)));
+    INV_TRY(judge_start(session, &judge, generator, &r));
     INV_TRY(optimise(session, m, generator, r.images, &report));
     INV_TRY(read_rows(&session->materials, generator, &r));
     INV_TRY(put_rows(session, m, generator, &r, &report, path));
-    INV_TRY(judge_rows(session, &j, generator, &r, path));
+    INV_TRY(judge_rows(session, &judge, generator, &r, path));
     INV_TRY(put_distance(session, m, generator, &r, path));
+    INV_TRY(put_noise(session, m, generator, &r, path));
     INV_TRY(cli_file_save(&session->file));
     note_report(&session->progress, m, &r, &report);
     INV_TRY(cli_draw(session, path, "image", m->stem, m->sheet));
@@ -530,6 +590,6 @@ done:
     inv_generator_free(generator);
     inv_gaussians_free(waves);
     rows_close(&r);
-    inv_net_free(j.net);
+    cli_judge_free(&judge);
     return status;
 }

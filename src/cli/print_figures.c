@@ -75,6 +75,13 @@ static inv_status read_dead(const cli_file *file, const char *group, size_t n, u
     return status;
 }
 
+static bool has_confidences(const cli_file *file, const char *group)
+{
+    char path[PATH_BYTES + INV_NAME_MAX];
+    snprintf(path, sizeof path, "%s/confidence", group);
+    return inv_run_has(file->run, path);
+}
+
 static inv_status print_confidences(const cli_file *file, const inv_reference *reference,
                                     const char *group)
 {
@@ -84,9 +91,9 @@ static inv_status print_confidences(const cli_file *file, const inv_reference *r
     unsigned char *dead = NULL;
     inv_range here = {1.0, 0.0};
     inv_status status = INV_OK;
-    snprintf(path, sizeof path, "%s/confidence", group);
-    if (!inv_run_has(file->run, path))
+    if (!has_confidences(file, group))
         return INV_OK;
+    snprintf(path, sizeof path, "%s/confidence", group);
     INV_TRY(inv_run_dims(file->run, path, &rank, dims));
     INV_TRY(inv_calloc(dims[0], sizeof(float), path, &memory));
     INV_TRY(inv_run_get(file->run, path, INV_FLOAT32, dims[0], memory));
@@ -152,9 +159,10 @@ inv_status cli_print_result(const cli_file *file)
     char group[INV_NAME_MAX];
     inv_status status = INV_OK;
     snprintf(group, sizeof group, "%.*s", (int)strcspn(path + 1, "/"), path + 1);
-    bool has_figures = strcmp(group, "generated") == 0;
-    for (const inv_figure *f = inv_figures; f->attribute; f++)
-        has_figures = has_figures || strcmp(f->group, group) == 0;
+    bool has_figures = has_confidences(file, path);
+    for (const inv_figure *f = inv_figures; f->attribute && !has_figures; f++)
+        has_figures = !f->detail && strcmp(f->group, group) == 0 &&
+                      inv_run_has_attribute(file->run, path, f->attribute);
     if (has_figures) {
         print_heading(reference);
         status = print_confidences(file, reference, path);

@@ -9,25 +9,6 @@
 
 #define ERROR_ENDING "_error"
 
-inv_status cli_judge_load(const cli_progress *progress, const char *path, cli_judge *judge)
-{
-    char *name = strdup(path);
-    cli_file other = {.path = name};
-    cli_materials materials = {0};
-    inv_status status = INV_OK;
-    *judge = (cli_judge){.path = path};
-    if (!name)
-        return INV_ERROR(INV_ENOMEM, "%s: no memory", path);
-    INV_TRY(cli_open_run(NULL, progress, path, CLI_READ, &other.run));
-    INV_TRY(cli_data_pixels(other.run, &judge->pixels));
-    INV_TRY(cli_load_net(&other, &materials));
-    judge->net = materials.net;
-done:
-    inv_run_free(other.run);
-    free(name);
-    return status;
-}
-
 /* A figure that there is not, is not there. */
 static inv_status put(inv_run *run, const char *path, const char *name, double value)
 {
@@ -55,16 +36,14 @@ inv_status cli_quality_measure(cli_session *session, const char *path, size_t po
                           .inverse = m->inverse,
                           .at = point,
                           .pixels = m->data->pixels,
-                          .classes = m->data->classes};
+                          .classes = m->data->classes,
+                          .judge = judge->net,
+                          .judge_pixels = judge->pixels};
     inv_status status = INV_OK;
-    if (judge) {
-        what.judge = judge->net;
-        what.judge_pixels = judge->pixels;
-    }
     INV_TRY(inv_measure_quality(&what, &m->data->test, quality));
     INV_TRY(put_quality(session->file.run, path, quality));
-    INV_TRY(judge ? inv_run_set_text(session->file.run, path, "judge", judge->path)
-                  : inv_run_unset(session->file.run, path, "judge"));
+    INV_TRY(judge->net ? inv_run_set_text(session->file.run, path, "judge", judge->path)
+                       : inv_run_unset(session->file.run, path, "judge"));
 done:
     return status;
 }

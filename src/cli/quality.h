@@ -7,21 +7,11 @@
 #include "cli.h"
 #include "invproj/measure.h"
 #include "invproj/table.h"
-
-/* Another net, and what its pixels are. */
-typedef struct cli_judge {
-    const char *path;
-    inv_net *net; /* the caller's to free */
-    inv_pixels pixels;
-} cli_judge;
-
-/* Of the run file that --judge names. */
-INV_MUST_CHECK inv_status cli_judge_load(const cli_progress *progress, const char *path,
-                                         cli_judge *judge);
+#include "judge.h"
 
 /* Measures the session's inverse, which stands at `path` and starts at `point`, on the test images,
  * and puts the figures there: each as an attribute, and its standard error as "NAME_error". `judge`
- * may be NULL. */
+ * may be one that is nobody. */
 INV_MUST_CHECK inv_status cli_quality_measure(cli_session *session, const char *path, size_t point,
                                               const cli_judge *judge, inv_quality *quality);
 

@@ -137,8 +137,8 @@ static inv_status begin(const cli_options *options, const char *path, cli_sessio
 
 /* Of an experiment that says nothing of class images. */
 #define RECOMMENDED "generate={preset=\"recommended\";}"
-/* The same where there are no data: waves in place of what images of the class are like. */
-#define BOUNDED "generate={preset=\"recommended\";parametrisation={type=\"fourier\";penalty=0.1;};}"
+/* The same where there are no data. */
+#define NO_DATA "generate={preset=\"no_data\";}"
 
 /* The experiment that the run file keeps. Where no setting changes it, a fault in it is the file's.
  */
@@ -150,7 +150,7 @@ static inv_status read_kept(cli_file *file, const char *text)
     if (status == INV_OK)
         status = choose_inverse(file);
     if (status == INV_OK && !inv_config_has(file->config, "generate"))
-        status = inv_config_set(file->config, cli_data_is_known(file) ? RECOMMENDED : BOUNDED);
+        status = inv_config_set(file->config, cli_data_is_known(file) ? RECOMMENDED : NO_DATA);
     const bool sound = status == INV_OK && (file->options->set_count > 0 || file->options->classes);
     if (status == INV_OK)
         status = read_experiment(file);

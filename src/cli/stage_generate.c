@@ -18,6 +18,19 @@ static cli_making making_of(const inv_experiment *experiment, const inv_generate
                         &experiment->generate_sheet};
 }
 
+/* What a preset says of images that move, and of classes, is left out where there are none, unless the
+ * experiment says it itself. */
+static void adapt(const cli_file *file, const inv_net *net, inv_generate_spec *spec)
+{
+    cli_making_keep_still(file, net, "generate", spec->at, &spec->optimise);
+    if (!inv_generate_is_by_unit(spec))
+        return;
+    if (!inv_config_has(file->config, "generate.until"))
+        spec->optimise.until = 0.0;
+    if (!inv_config_has(file->config, "generate.parametrisation.of"))
+        strcpy(spec->optimise.parametrisation.of, "all");
+}
+
 /* What the stage makes: the experiment's classes, and perhaps the same once more. */
 typedef struct makings {
     size_t count;
@@ -44,7 +57,7 @@ static inv_status add_also(const cli_file *file, const inv_net *net, makings *m)
     memcpy(m->also->name, spec->also, sizeof spec->also);
     memcpy(m->also->inverse, spec->inverse, sizeof spec->inverse);
     inv_optimise_set_bounds(&m->also->optimise, strcmp(m->also->at, "input") == 0, &file->pixels);
-    cli_making_keep_still(file, net, "generate", m->also->at, &m->also->optimise);
+    adapt(file, net, m->also);
     m->also->classes = spec->classes;
     m->also->count = spec->count;
     snprintf(m->stem, sizeof m->stem, "generated-%s", spec->also);
@@ -72,8 +85,7 @@ static inv_status run_generate(cli_session *session)
     inv_status status = cli_load_net(&session->file, &session->materials);
     inv_optimise_set_bounds(&spec->optimise, strcmp(spec->at, "input") == 0, &session->file.pixels);
     if (status == INV_OK)
-        cli_making_keep_still(&session->file, session->materials.net, "generate", spec->at,
-                              &spec->optimise);
+        adapt(&session->file, session->materials.net, spec);
     if (status == INV_OK && inv_generate_is_by_class(spec))
         status = cli_leave_out_empty(session->file.run, session->materials.net, "generate",
                                      &spec->classes);
@@ -95,7 +107,7 @@ static inv_status check_generate(const cli_session *session, inv_net *untrained)
     if (strcmp(spec->at, "input") != 0)
         status =
             cli_stage_need_inverse(session->file.experiment, "generate at any point but the input");
-    cli_making_keep_still(&session->file, untrained, "generate", spec->at, &spec->optimise);
+    adapt(&session->file, untrained, spec);
     if (status == INV_OK && spec->classes.count > 0)
         status = cli_leave_out_empty(session->file.run, untrained, "generate", &spec->classes);
     if (status == INV_OK && !inv_optimise_needs_gaussians(&spec->optimise))

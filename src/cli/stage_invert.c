@@ -103,7 +103,7 @@ static inv_status measure_inverse(cli_session *session, const char *path, size_t
                  "          there are no test images, and so there is no figure");
         return cli_file_save(&session->file);
     }
-    INV_TRY(cli_quality_measure(session, path, point, NULL, &quality));
+    INV_TRY(cli_quality_measure(session, path, point, &(cli_judge){0}, &quality));
     INV_TRY(cli_file_save(&session->file));
     cli_note(&session->progress, "          L1 %.4f per pixel, %.4f classified like the original",
              quality.mean[INV_QUALITY_L1], quality.mean[INV_QUALITY_SAME]);

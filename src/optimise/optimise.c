@@ -776,7 +776,10 @@ done:
 
 void inv_optimise_set_bounds(inv_optimise_spec *spec, bool images, const inv_pixels *pixels)
 {
-    if (spec->bounds.low != 0.0 || spec->bounds.high != 0.0)
+    const bool asked = spec->bounds.low == 0.0 && spec->bounds.high == 0.0;
+    const bool needed =
+        images && is(spec->parametrisation.type, "sigmoid") && spec->bounds.low > spec->bounds.high;
+    if (!asked && !needed)
         return;
     spec->bounds =
         images && pixels ? (inv_range){pixels->black, pixels->white} : (inv_range){0.0, 1.0};

@@ -26,6 +26,7 @@ const inv_choice inv_parametrisation_types[] = {
     {"sigmoid", "the values lie within the bounds: low + (high - low) / (1 + exp(-v))"},
     {"whitened", "coordinates along principal components of the training images, in deviations"},
     {"fourier", "coordinates along waves, in deviations that the training images have along them"},
+    {"waves", "coordinates along waves that are the smaller the shorter they are; of no images"},
     {"mask", "a factor for each value of a target image"},
     {0}};
 static const inv_choice kinds_of[] = {
@@ -213,6 +214,7 @@ static const method methods[] = {
     {"sigmoid", plain_fields, sigmoid_values, sigmoid_gradients, sigmoid_nearest},
     {"whitened", whitened_fields, axes_values, axes_gradients, axes_nearest},
     {"fourier", fourier_fields, axes_values, axes_gradients, axes_nearest},
+    {"waves", fourier_fields, axes_values, axes_gradients, axes_nearest},
     {"mask", plain_fields, mask_values, mask_gradients, mask_nearest},
 };
 

@@ -4,6 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+static bool is(const char *name, const char *other)
+{
+    return strcmp(name, other) == 0;
+}
+
 /* Those of inv_objective_types that ask for something. */
 static const inv_choice objectives[] = {{"l1", NULL},
                                         {"probability", NULL},
@@ -20,6 +25,9 @@ const inv_choice inv_generate_presets[] = {
     {"plain", "r2rt's: the values themselves, by gradient descent at rate 1, for the objective l1"},
     {"recommended",
      "images near those of the class, of which the net is sure: whitened, adam, margin"},
+    {"varied",
+     "the same from points as far apart as real images, and farther: many different ones"},
+    {"no_data", "images made without any others: waves, moved, turned and zoomed at each step"},
     {0}};
 
 const inv_field inv_generate_fields[] = {
@@ -81,12 +89,42 @@ static const inv_generate_spec recommended = {
          .tolerance = 1e-4},
 };
 
+/* What the net has in mind stays recognisable when the image moves, and noise does not. */
+static const inv_generate_spec no_data = {
+    .name = "generated",
+    .at = "input",
+    .preset = "no_data",
+    .objective = "margin",
+    .count = 1,
+    .optimise =
+        {.steps = 300,
+         .optimiser = {.type = "adam", .rate = 0.05, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-7},
+         .parametrisation = {.type = "waves", .of = "all", .penalty = 0.1},
+         .bounds = {0.0, 0.0}, /* those of pixels */
+         .from = "normal",
+         .spread = 1.0,
+         .jitter = 3.0,
+         .turn = 15.0,
+         .zoom = 0.15,
+         .blur = 0.5,
+         .tolerance = 1e-4},
+};
+
+#define VARIED 1.4 /* deviations of the starts, measured: those of 0.6 are alike */
+
 void inv_generate_start(const char *preset, void *spec)
 {
-    if (strcmp(preset, recommended.preset) == 0)
-        *(inv_generate_spec *)spec = recommended;
-    else if (strcmp(preset, inv_generate_defaults.preset) == 0)
-        *(inv_generate_spec *)spec = inv_generate_defaults;
+    inv_generate_spec *to = spec;
+    if (is(preset, inv_generate_defaults.preset))
+        *to = inv_generate_defaults;
+    else if (is(preset, no_data.preset))
+        *to = no_data;
+    else if (is(preset, recommended.preset) || is(preset, "varied"))
+        *to = recommended;
+    if (is(preset, "varied")) {
+        strcpy(to->preset, preset);
+        to->optimise.spread = VARIED;
+    }
 }
 
 struct inv_generator {
@@ -99,11 +137,6 @@ struct inv_generator {
     const inv_gaussian **of;
     inv_optimisation *optimisation;
 };
-
-static bool is(const char *name, const char *other)
-{
-    return strcmp(name, other) == 0;
-}
 
 static bool wants_start(const inv_generate_spec *spec)
 {
@@ -123,7 +156,7 @@ static const char *stage_of(const inv_material *material)
     return material->stage ? material->stage : "generate";
 }
 
-static bool is_by_unit(const inv_generate_spec *spec)
+bool inv_generate_is_by_unit(const inv_generate_spec *spec)
 {
     return is(spec->objective, "unit") || is(spec->objective, "channel") ||
            is(spec->objective, "energy");
@@ -131,7 +164,7 @@ static bool is_by_unit(const inv_generate_spec *spec)
 
 bool inv_generate_is_by_class(const inv_generate_spec *spec)
 {
-    return !is_by_unit(spec) && spec->targets.count == 0 && spec->mix.count == 0;
+    return !inv_generate_is_by_unit(spec) && spec->targets.count == 0 && spec->mix.count == 0;
 }
 
 /* The units, or the channels, of the point `of`. */
@@ -153,7 +186,7 @@ static inv_status count_units(const inv_generate_spec *spec, const inv_net *net,
 
 static size_t kinds(const inv_generate_spec *spec, size_t classes)
 {
-    if (is_by_unit(spec))
+    if (inv_generate_is_by_unit(spec))
         return spec->units.count ? spec->units.count : classes;
     if (spec->targets.count > 0)
         return spec->targets.count;
@@ -166,7 +199,8 @@ inv_status inv_generate_rows(const inv_generate_spec *spec, const inv_net *net, 
                              size_t *rows)
 {
     size_t units = inv_net_units(net, inv_net_depth(net));
-    inv_status status = is_by_unit(spec) ? count_units(spec, net, stage, &units) : INV_OK;
+    inv_status status =
+        inv_generate_is_by_unit(spec) ? count_units(spec, net, stage, &units) : INV_OK;
     *rows = kinds(spec, units) * spec->count;
     return status;
 }
@@ -226,8 +260,21 @@ static inv_status check(const inv_generate_spec *spec, const inv_net *net,
     if (is(spec->optimise.from, "target") && spec->targets.count == 0)
         return INV_ERROR(INV_ECONFIG, "%s.targets: from = \"target\" needs images to start from",
                          stage);
-    if (is(spec->objective, "activation") && spec->targets.count == 0)
-        return INV_ERROR(INV_ECONFIG, "%s.targets: activation needs images to match", stage);
+    if (is(spec->objective, "activation") && (!*spec->of || spec->targets.count == 0))
+        return INV_ERROR(INV_ECONFIG,
+                         "%s.%s: activation needs images to match, as in targets = [0, 1], and the "
+                         "point at which they are matched, as in of = \"hidden1\"",
+                         stage, *spec->of ? "targets" : "of");
+    if (is(spec->optimise.parametrisation.type, "mask") && spec->targets.count == 0)
+        return INV_ERROR(INV_ECONFIG,
+                         "%s.targets: a mask is laid over images; give the numbers of some, as in "
+                         "targets = [0, 1]",
+                         stage);
+    if (inv_generate_is_by_unit(spec) && material->gaussians &&
+        is(spec->optimise.parametrisation.of, "class"))
+        return INV_ERROR(INV_ECONFIG,
+                         "%s.parametrisation.of: images of units have no class; set it to \"all\"",
+                         stage);
     if (spec->targets.count + (wants_start(spec) ? 1 : 0) > 0 && !material->data)
         return INV_ERROR(INV_EINVAL, "%s: needs the data", stage);
     return check_mix(spec, stage, classes);
@@ -378,7 +425,7 @@ static inv_status find_material(inv_generator *g, const inv_material *material)
 {
     const inv_generate_spec *spec = g->spec;
     const inv_gaussians *gaussians = material->gaussians;
-    const bool by_class = is(spec->optimise.parametrisation.of, "class") && !g->by_unit;
+    const bool by_class = is(spec->optimise.parametrisation.of, "class");
     size_t point = 0;
     inv_status status = INV_OK;
     for (size_t i = 0; gaussians && i < g->rows; i++) {
@@ -459,7 +506,7 @@ inv_status inv_generator_alloc(const inv_generate_spec *spec, const inv_net *net
     INV_TRY(inv_calloc(1, sizeof *g, "generator", &memory));
     g = memory;
     *g = (inv_generator){
-        .net = net, .spec = spec, .at = at, .rows = rows, .by_unit = is_by_unit(spec)};
+        .net = net, .spec = spec, .at = at, .rows = rows, .by_unit = inv_generate_is_by_unit(spec)};
     INV_TRY(alloc_rows(g, classes));
     for (size_t i = 0; i < g->rows; i++)
         set_row(g, material, i);

@@ -80,6 +80,107 @@ START_TEST(recommended_images_are_sure_and_judged)
 }
 END_TEST
 
+/* The figures of `name`: the part that the judge recognises at the end and at the start, and how far
+ * images of a class lie apart. */
+typedef struct variety {
+    double end, start, distance;
+} variety;
+
+static variety made_by(const char *preset)
+{
+    program_must_work(
+        program_run(NULL,
+                    "generate %s --preset %s --count 6 --judge %s --name %s --data %s "
+                    "-q --threads 1",
+                    RUN, preset, support_at(place, "other.h5"), preset, DATA));
+    char path[64];
+    snprintf(path, sizeof path, "/generated/%s", preset);
+    return (variety){hdf5_number(RUN, path, "judge_same"), hdf5_number(RUN, path, "judge_start"),
+                     hdf5_number(RUN, path, "distance")};
+}
+
+/* Starts that are farther apart stay so; those near the middle of a class are recognised before any
+ * step, and those of waves, which know no class, are not. */
+START_TEST(presets_differ_in_variety)
+{
+    const variety near = made_by("recommended"), far = made_by("varied");
+    const variety waves = made_by("no_data");
+    ck_assert_double_gt(far.distance, 1.5 * near.distance);
+    ck_assert_double_ge(far.end, 0.6);
+    ck_assert_double_ge(near.start, 0.6);
+    ck_assert_double_le(waves.start, 0.5);
+    ck_assert_double_gt(waves.end, waves.start);
+}
+END_TEST
+
+/* Images of 12 x 12 whose outermost three rows and columns are black. */
+static void write_framed(const char *folder)
+{
+    static const char *const files[] = {"train-images-idx3-ubyte", "t10k-images-idx3-ubyte"};
+    enum { SIDE = 12, FRAME = 3, HEAD = 16 };
+    ck_assert_int_eq(mkdir(folder, 0755), 0);
+    support_write_dataset(folder, TRAIN, TEST, SIDE, SIDE, CLASSES, 11);
+    for (int f = 0; f < 2; f++) {
+        char *path = NULL;
+        size_t size = 0;
+        ck_assert_int_gt(asprintf(&path, "%s/%s", folder, files[f]), 0);
+        unsigned char *bytes = support_read(path, &size);
+        for (size_t i = HEAD; i < size; i++) {
+            const size_t row = (i - HEAD) / SIDE % SIDE, column = (i - HEAD) % SIDE;
+            if (row < FRAME || row >= SIDE - FRAME || column < FRAME || column >= SIDE - FRAME)
+                bytes[i] = 0;
+        }
+        support_write(path, bytes, size);
+        free(bytes);
+        free(path);
+    }
+}
+
+/* A net is sure of images that are noise where it never saw anything: that is said, and not of images
+ * that are as real ones are. */
+START_TEST(noise_is_called_noise)
+{
+    const char *data = support_at(place, "framed"), *file = support_at(place, "framed.h5");
+    static const struct {
+        const char *preset;
+        bool noise;
+    } cases[] = {{"plain", true}, {"recommended", false}};
+    write_framed(data);
+    program_must_work(program_run(NULL, "train " SHORT " -q --data %s -o %s", data, file));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        program *p = program_run(
+            NULL,
+            "generate %s --at input --preset %s --data %s -q --threads 1 --name %s --set "
+            "generate.bounds=[0,1] --objective margin --steps 200 --set "
+            "generate.optimiser={type=\"adam\";rate=0.05;}",
+            file, cases[i].preset, data, cases[i].preset);
+        ck_assert_int_eq(p->code, 0);
+        ck_assert_msg((strstr(p->err, "are noise to the eye") != NULL) == cases[i].noise,
+                      "%s: %s%s", cases[i].preset, p->out, p->err);
+        program_free(p);
+    }
+}
+END_TEST
+
+/* What a preset says of classes does not stand in the way of units. */
+START_TEST(presets_make_images_of_units)
+{
+    program *p =
+        program_run(NULL,
+                    "generate %s --preset recommended --objective unit --name units --data "
+                    "%s -q --threads 1 --set generate.of=hidden1 --set generate.units=[1]",
+                    RUN, DATA);
+    ck_assert_int_eq(p->code, 0);
+    ck_assert_ptr_null(strstr(p->out, "figure")); /* a heading of none */
+    program_free(p);
+    char *text = hdf5_text(RUN, NULL);
+    const char *settings = strstr(text, "/generated/units @settings ");
+    ck_assert_ptr_nonnull(settings);
+    ck_assert_ptr_nonnull(strstr(settings, "\"whitened\",\"of\":\"all\""));
+    free(text);
+}
+END_TEST
+
 /* The net of another run, which is one that small.c has a twin of. */
 static inv_net *net_of(const char *path)
 {
@@ -293,6 +394,7 @@ START_TEST(each_way_to_ask_for_images)
         "--objective energy --set generate.of=hidden1",
         "--set generate.parametrisation={type=\"sigmoid\";} --set generate.bounds=[0,1]",
         "--set generate.parametrisation={type=\"fourier\";penalty=0.1;}",
+        "--set generate.parametrisation={type=\"waves\";}",
         "--set generate.parametrisation={type=\"mask\";} --targets 1,2 --set generate.start=1.0",
         "--set generate.from=class_mean --set generate.spread=0.1",
         ("--set generate.from=image --set generate.terms=({type=\"total_variation\";},"
@@ -406,6 +508,8 @@ static const struct refused {
      "generate.units=[11]",
      {"unit 11 does not exist", "0 to 10"}},
     {"generate run/run.h5 --at input --objective activation",
+     {"generate.of: activation needs images", "the point"}},
+    {"generate run/run.h5 --at input --objective activation --set generate.of=hidden1",
      {"generate.targets: activation needs images"}},
     {"generate run/run.h5 --at input --targets 60 --data data",
      {"generate.targets: test image 60 does not exist", "0 to 59"}},
@@ -413,9 +517,15 @@ static const struct refused {
     {"generate run/run.h5 --at input --set generate.bounds=[1,0]", {"generate.bounds", "smaller"}},
     {"generate run/run.h5 --at input --set generate.bounds=0.5", {"generate.bounds: both are 0.5"}},
     {"generate run/run.h5 --at input --set generate.parametrisation={type=\"mask\";}",
-     {"mask needs images", "targets"}},
-    {"generate run/run.h5 --at input --set generate.parametrisation={type=\"sigmoid\";}",
+     {"generate.targets: a mask is laid over images"}},
+    {"generate run/run.h5 --set generate.parametrisation={type=\"sigmoid\";}",
      {"sigmoid needs bounds"}},
+    {"generate run/run.h5 --preset recommended --objective unit --set generate.of=hidden1 "
+     "--set generate.until=0.9 --data data",
+     {"generate.until: applies only where classes"}},
+    {"generate run/run.h5 --preset recommended --objective unit --set generate.of=hidden1 "
+     "--set generate.parametrisation.of=class --data data",
+     {"generate.parametrisation.of: images of units have no class"}},
     {"generate run/run.h5 --at input --set generate.terms=({type=\"norm\";weight=-1.0;})",
      {"generate.terms.0.weight: -1", "0 or more"}},
     {"generate run/run.h5 --at input --set generate.terms=({type=\"batch_norm\";at=\"hidden1\";})",
@@ -455,6 +565,9 @@ START_TEST(a_judge_must_be_able_to)
     p = program_run(NULL, "generate %s --at input --steps 2 --name j --judge %s -q", RUN, file);
     ck_assert_fails(p, 1, "wide.h5: a net of images of 9 x 9 x 1 cannot judge those of 9 x 7 x 1");
     program_free(p);
+    p = program_run(NULL, "generate %s --at input --steps 2 --name j --judge %s -q", RUN, RUN);
+    ck_assert_fails(p, 1, "holds the net that made the images, which is no independent judge");
+    program_free(p);
     char *after = program_snapshot(place);
     program_must_equal(before, after);
     free(before);
@@ -469,6 +582,9 @@ Suite *cli_engine_suite(void)
     tcase_set_timeout(tests, 120);
     tcase_add_unchecked_fixture(tests, open_place, close_place);
     tcase_add_test(tests, recommended_images_are_sure_and_judged);
+    tcase_add_test(tests, presets_differ_in_variety);
+    tcase_add_test(tests, noise_is_called_noise);
+    tcase_add_test(tests, presets_make_images_of_units);
     tcase_add_test(tests, the_judge_says_what_its_net_says);
     tcase_add_test(tests, the_distance_is_that_between_images);
     tcase_add_test(tests, again_without_the_data_and_with_other_threads);

@@ -221,8 +221,8 @@ START_TEST(topics_have_all_their_choices)
         {"losses", {"cross_entropy", "l1", "l2"}},
         {"inverses", {"r2rt", "pinv", "ridge", "mirror", "decoder"}},
         {"objectives", {"logit", "margin", "energy", "total_variation", "batch_norm"}},
-        {"parametrisations", {"direct", "sigmoid", "whitened", "fourier", "mask"}},
-        {"presets", {"plain", "recommended"}},
+        {"parametrisations", {"direct", "sigmoid", "whitened", "fourier", "waves", "mask"}},
+        {"presets", {"plain", "recommended", "varied", "no_data"}},
         {"starts", {"constant", "uniform", "normal", "class_mean", "image"}},
     };
     for (size_t t = 0; t < sizeof topics / sizeof *topics; t++) {
