@@ -200,7 +200,9 @@ inv_status cli_data_open(const cli_file *file, cli_materials *materials)
             break;
     }
     status = INV_ERROR(status, "%s%s", why,
-                       missing ? "; name the folder of the data with --data DIR" : "");
+                       missing && !file->options->data
+                           ? "; name the folder of the data with --data DIR"
+                           : "");
 done:
     places_close(&p);
     return status;

@@ -378,7 +378,10 @@ static inv_status open_idx(cli_images *images, const char *file)
         return status;
     inv_idx *idx = images->idx;
     if (idx->rank < 2)
-        return INV_ERROR(INV_EFORMAT, "%s: holds no images but an array of 1 dimension", file);
+        return INV_ERROR(INV_EFORMAT,
+                         "%s: holds no images but a list of numbers, as labels are (predict takes "
+                         "those with --labels)",
+                         file);
     status = arrange(images, file, idx);
     if (status != INV_OK)
         return status;

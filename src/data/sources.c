@@ -148,6 +148,14 @@ static inv_status find_by_words(const char *folder, const listing *l, int which,
     return INV_OK;
 }
 
+static int count_folders(const listing *l)
+{
+    int count = 0;
+    for (int i = 0; i < l->count; i++)
+        count += l->entries[i]->d_type == DT_DIR && l->entries[i]->d_name[0] != '.';
+    return count;
+}
+
 /* Why a file that must be there is not. */
 static inv_status missing(const char *folder, const listing *l, int which, const char *stem)
 {
@@ -165,6 +173,11 @@ static inv_status missing(const char *folder, const listing *l, int which, const
                              folder, roles[which].usual, roles[which].usual, l->entries[i]->d_name,
                              folder, l->entries[i]->d_name);
     }
+    if (count_folders(l) > 1)
+        return INV_ERROR(INV_EIO,
+                         "%s: neither %s nor %s.gz is there; where its folders hold pictures, those "
+                         "of a class each, make data of them: invproj pack %s -o DIR",
+                         folder, roles[which].usual, roles[which].usual, folder);
     return INV_ERROR(INV_EIO, "%s: neither %s nor %s.gz is there", folder, roles[which].usual,
                      roles[which].usual);
 }

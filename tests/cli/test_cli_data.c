@@ -588,6 +588,30 @@ static void write_turned(const char *folder, const inv_part *part, int which, si
 
 /* 784-64-10 on 6,000 digits on their side, stood up: 240 PNGs that stand upright are read as well as
  * the test images (0.92 of them). */
+/* A folder of pictures is no data yet; what is not the run's data is not cured by --data. */
+START_TEST(wrong_folders_say_what_helps)
+{
+    char *pictures = strdup(make_folder("pictures")), *run = strdup(support_at(place, "wrong.h5"));
+    char *other = strdup(make_folder("other"));
+    ck_assert_int_eq(mkdir(support_at(pictures, "cats"), 0755), 0);
+    ck_assert_int_eq(mkdir(support_at(pictures, "dogs"), 0755), 0);
+    program *p = program_run(NULL, "train %s -o %s -q --data %s", config, run, pictures);
+    ck_assert_fails(p, 1, "neither train-images-idx3-ubyte", "invproj pack", "-o DIR");
+    ck_assert_ptr_null(strstr(p->err, "--data"));
+    program_free(p);
+    support_write_dataset(other, TRAIN, TEST, HEIGHT, WIDTH, CLASSES, 13);
+    program_must_work(
+        program_run(NULL, "train %s -o %s -q --data %s", config, run, support_at(place, "base")));
+    p = program_run(NULL, "exemplars %s -q --data %s", run, other);
+    ck_assert_fails(p, 1, "was made from other data");
+    ck_assert_ptr_null(strstr(p->err, "--data"));
+    program_free(p);
+    free(pictures);
+    free(other);
+    free(run);
+}
+END_TEST
+
 START_TEST(digits_on_their_side)
 {
     enum { SIDE = 28, PNGS = 240 };
@@ -643,6 +667,7 @@ Suite *cli_data_suite(void)
     tcase_add_test(tests, lines_are_images_too);
     tcase_add_test(tests, a_stem_chooses_the_set);
     tcase_add_test(tests, classes_are_called_by_name);
+    tcase_add_test(tests, wrong_folders_say_what_helps);
     tcase_add_test(tests, digits_on_their_side);
     suite_add_tcase(suite, tests);
     return suite;

@@ -592,7 +592,7 @@ START_TEST(what_predict_refuses)
         {1, "predict run.h5 data", {"data: holds no PNG or JPEG file"}},
         {1, "predict run.h5 data/classes.txt", {"classes.txt: not an IDX file"}},
         {1, "predict run.h5 text.png", {"text.png: neither a PNG nor a JPEG file"}},
-        {1, "predict run.h5 data/t10k-labels-idx1-ubyte", {"holds no images"}},
+        {1, "predict run.h5 data/t10k-labels-idx1-ubyte", {"holds no images", "labels are"}},
         {1,
          "predict run.h5 data/t10k-images-idx3-ubyte --labels data/train-labels-idx1-ubyte",
          {"train-labels-idx1-ubyte: 350 labels, but 60 images are given"}},
