@@ -199,10 +199,9 @@ inv_status cli_data_open(const cli_file *file, cli_materials *materials)
         if (!file->run && access(p.of[i], F_OK) == 0)
             break;
     }
-    status = INV_ERROR(status, "%s%s", why,
-                       missing && !file->options->data
-                           ? "; name the folder of the data with --data DIR"
-                           : "");
+    status = INV_ERROR(
+        status, "%s%s", why,
+        missing && !file->options->data ? "; name the folder of the data with --data DIR" : "");
 done:
     places_close(&p);
     return status;

@@ -174,10 +174,11 @@ static inv_status missing(const char *folder, const listing *l, int which, const
                              folder, l->entries[i]->d_name);
     }
     if (count_folders(l) > 1)
-        return INV_ERROR(INV_EIO,
-                         "%s: neither %s nor %s.gz is there; where its folders hold pictures, those "
-                         "of a class each, make data of them: invproj pack %s -o DIR",
-                         folder, roles[which].usual, roles[which].usual, folder);
+        return INV_ERROR(
+            INV_EIO,
+            "%s: neither %s nor %s.gz is there; where its folders hold pictures, those "
+            "of a class each, make data of them: invproj pack %s -o DIR",
+            folder, roles[which].usual, roles[which].usual, folder);
     return INV_ERROR(INV_EIO, "%s: neither %s nor %s.gz is there", folder, roles[which].usual,
                      roles[which].usual);
 }
