@@ -82,8 +82,8 @@ SOFILE := libinvproj.so.$(VERSION)
 HEADERS := $(wildcard include/invproj/*.h)
 EXPERIMENTS := $(wildcard experiments/*.cfg)
 # One folder a level, the lowest first; an include never points to a later one (tests/levels.sh).
-LEVELS := base kernels data net learn optimise inverse measure show format experiment cli
-CLI_SRC := $(wildcard src/cli/*.c)
+LEVELS := base kernels data net learn optimise inverse measure show format experiment report cli
+CLI_SRC := $(wildcard src/report/*.c src/cli/*.c)
 LIB_SRC := $(filter-out $(CLI_SRC),$(wildcard src/*/*.c src/net/layers/*.c))
 TEST_SRC := $(filter-out tests/example.c,$(wildcard tests/*.c $(LEVELS:%=tests/%/*.c)))
 C_FILES := $(LIB_SRC) $(CLI_SRC) $(wildcard tests/*.c tests/*/*.c)
@@ -173,6 +173,9 @@ $B/bench: $(BENCH_OBJ) $B/libinvproj.a
 $B/invproj $B/check $B/example $B/bench:
 	$(call say,LD,$@)
 	$Q$(CC) $(ALL_LDFLAGS) -o $@ $^ $(EXTRA_LIBS) $(LDLIBS)
+
+# What the page is made of is taken into the program as it stands.
+$B/src/report/files.o: $(filter-out %.c %.h %.md,$(wildcard src/report/*))
 
 # One program for each kind of bytes that strangers may send (FLAVOUR=fuzz).
 FUZZERS := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))

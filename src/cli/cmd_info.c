@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "base/plural.h"
+#include "base/json.h"
 #include "cli.h"
 #include "invproj/figure.h"
 #include "model.h"
@@ -36,7 +37,7 @@ static json_t *text_value(const gathering *g, const char *text)
     char *copy = strdup(text);
     if (copy && g->plain)
         cli_one_line(copy);
-    json_t *value = copy ? cli_json_text(copy) : NULL;
+    json_t *value = copy ? inv_json_text(copy) : NULL;
     free(copy);
     return value;
 }
@@ -92,7 +93,7 @@ static void take_real(gathering *g, const char *path, const char *name, json_t *
     double value = 0.0;
     if (inv_run_has_attribute(g->run, path, name) &&
         is_got(g, inv_run_real(g->run, path, name, &value)))
-        give(g, to, name, cli_json_real(value));
+        give(g, to, name, inv_json_real(value));
 }
 
 static void take_size(gathering *g, const char *path, const char *name, json_t *to)
@@ -100,7 +101,7 @@ static void take_size(gathering *g, const char *path, const char *name, json_t *
     uint64_t value = 0;
     if (inv_run_has_attribute(g->run, path, name) &&
         is_got(g, inv_run_size(g->run, path, name, &value)))
-        give(g, to, name, cli_json_count(value));
+        give(g, to, name, inv_json_count(value));
 }
 
 static void take_floats(gathering *g, const char *path, const char *name, json_t *to)
@@ -118,7 +119,7 @@ static void take_floats(gathering *g, const char *path, const char *name, json_t
     json_t *list = json_array();
     for (size_t i = 0; i < dims[0]; i++)
         check_memory(g,
-                     json_array_append_new(list, cli_json_real(((const float *)values)[i])) == 0);
+                     json_array_append_new(list, inv_json_real(((const float *)values)[i])) == 0);
     free(values);
     give(g, to, name, list);
 }

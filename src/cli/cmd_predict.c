@@ -9,6 +9,7 @@
 
 #include "base/columns.h"
 #include "base/plural.h"
+#include "base/json.h"
 #include "cli.h"
 #include "invproj/loss.h"
 #include "outputs.h"
@@ -310,7 +311,7 @@ static json_t *json_guess(const prediction *p, const guess *g)
 {
     json_t *object =
         json_pack("{s:I, s:f}", "class", (json_int_t)g->class, "probability", g->probability);
-    if (object && p->names[g->class] && !give(object, "name", cli_json_text(p->names[g->class]))) {
+    if (object && p->names[g->class] && !give(object, "name", inv_json_text(p->names[g->class]))) {
         json_decref(object);
         object = NULL;
     }
@@ -321,7 +322,7 @@ static json_t *json_image(const prediction *p, size_t i)
 {
     const cli_image *from = &p->from[i];
     json_t *object = json_object(), *list = json_array();
-    bool good = object && list && give(object, "file", cli_json_text(from->file));
+    bool good = object && list && give(object, "file", inv_json_text(from->file));
     if (good && from->in_idx)
         good = give(object, "index", json_integer((json_int_t)from->index));
     if (good && p->labels)

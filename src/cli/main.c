@@ -33,6 +33,7 @@ enum { EXIT_WORK = 1, EXIT_USAGE = 2, EXIT_SIGNAL = 128 };
     X(import)                                                                                      \
     X(export)                                                                                      \
     X(pack)                                                                                        \
+    X(report)                                                                                      \
     X(info)                                                                                        \
     X(help)
 

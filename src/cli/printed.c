@@ -2,7 +2,6 @@
  * it is shown.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,32 +130,4 @@ void cli_one_line(char *text)
     for (char *c = text; c && *c; c++)
         if ((unsigned char)*c < ' ' || *c == 0x7f)
             *c = '?';
-}
-
-json_t *cli_json_text(const char *text)
-{
-    const size_t size = strlen(text);
-    char *mended = NULL;
-    size_t mended_size = 0;
-    FILE *to = open_memstream(&mended, &mended_size);
-    for (size_t at = 0, length = 0; to && at < size; at += length ? length : 1) {
-        length = inv_utf8(text + at, size - at, NULL);
-        if (length > 0)
-            fwrite(text + at, 1, length, to);
-        else
-            fputs("\xef\xbf\xbd", to); /* U+FFFD */
-    }
-    json_t *value = to && fclose(to) == 0 ? json_string(mended) : NULL;
-    free(mended);
-    return value;
-}
-
-json_t *cli_json_real(double value)
-{
-    return isfinite(value) ? json_real(value) : json_null();
-}
-
-json_t *cli_json_count(uint64_t value)
-{
-    return value <= INT64_MAX ? json_integer((json_int_t)value) : json_real((double)value);
 }

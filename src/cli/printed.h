@@ -13,9 +13,6 @@
 #define INVPROJ_CLI_PRINTED_H
 
 #include <stdbool.h>
-#include <stdint.h>
-
-#include <jansson.h>
 
 /* From here on stdout and stderr show control characters, but for tabs and newlines, and those that
  * change the direction of writing as \u001b, and bytes that are no UTF-8 as \xff. What is not to go
@@ -24,13 +21,5 @@ bool cli_printed_open(void);
 
 /* What is to stand in one line: each control character becomes '?'. NULL is no text. */
 void cli_one_line(char *text);
-
-/* The text, with U+FFFD in the place of each byte that is no UTF-8. NULL: no memory. */
-json_t *cli_json_text(const char *text);
-
-/* The number, or null where it is none (NaN, infinite): JSON has no such numbers. NULL: no memory. */
-json_t *cli_json_real(double value);
-/* The same of a count; beyond 2^63, which jansson does not hold as a whole number, as a real one. */
-json_t *cli_json_count(uint64_t value);
 
 #endif

@@ -444,6 +444,40 @@ done:
     return status;
 }
 
+inv_status inv_png_tile(const char *path, const inv_sheet *scale, const float *image,
+                        inv_shape shape, unsigned char **bytes, size_t *size)
+{
+    const inv_sheet sheet = {.columns = 1,
+                             .zoom = 1,
+                             .scaling = scale->scaling,
+                             .low = scale->low,
+                             .high = scale->high,
+                             .round_to = scale->round_to};
+    struct range range;
+    struct drawing d = {
+        .sheet = &sheet, .images = image, .count = 1, .shape = shape, .ranges = &range};
+    float *beside = NULL;
+    inv_status status = INV_OK;
+    INV_TRY(check_shape(path, shape, &d.shape));
+    INV_TRY(check_sheet(path, &sheet, 1));
+    INV_TRY(measure_sheet(path, &d));
+    if (d.shape.channels != shape.channels) {
+        INV_TRY(lay_side_by_side(image, 1, shape, &beside));
+        d.images = beside;
+    }
+    INV_TRY(inv_calloc(d.width, d.shape.channels, "a line of a picture", (void **)&d.line));
+    INV_TRY(measure_tiles(path, &d));
+    INV_TRY(encode(path, &d));
+    *bytes = d.sink.bytes;
+    *size = d.sink.size;
+    d.sink.bytes = NULL;
+done:
+    free(beside);
+    free(d.line);
+    free(d.sink.bytes);
+    return status;
+}
+
 static size_t big_endian(const unsigned char *at)
 {
     return (size_t)at[0] << 24 | (size_t)at[1] << 16 | (size_t)at[2] << 8 | at[3];

@@ -1,0 +1,188 @@
+/* report: runs as a page that one looks at, as JSON or as a short text.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "invproj/file.h"
+#include "model.h"
+#include "page.h"
+#include "report/report.h"
+
+typedef struct own {
+    bool markdown, no_net;
+} own;
+
+/* clang-format off */
+static const cli_option own_options[] = {
+    {.shared = CLI_OUT}, {.shared = CLI_JSON},
+    {0, "markdown", NULL, "print a short summary as Markdown instead", CLI_FLAG, .offset = offsetof(own, markdown)},
+    {0, "no-net", NULL, "leave the net out: a smaller page, without what one can try there", CLI_FLAG,
+     .offset = offsetof(own, no_net)},
+    {.shared = CLI_FORCE}, {.shared = CLI_QUIET}, {.shared = CLI_HELP},
+    {0}};
+/* clang-format on */
+
+/* ---- one run ---- */
+
+static inv_status open_run(const cli_options *options, const char *path, cli_session *session)
+{
+    bool is_model = false;
+    inv_status status = INV_OK;
+    INV_TRY(cli_model_is(path, &is_model));
+    if (is_model)
+        INV_FAIL(INV_EINVAL,
+                 "%s: is a model of another program; invproj import makes a run file of it", path);
+    INV_TRY(cli_session_read(options, path, session));
+    if (inv_run_has(session->file.run, "/network"))
+        INV_TRY(cli_load_net(&session->file, &session->materials));
+done:
+    return status;
+}
+
+static report_input input_of(const cli_session *session)
+{
+    return (report_input){session->file.run, session->file.path, session->materials.net,
+                          session->file.experiment, session->file.pixels};
+}
+
+/* ---- what is written ---- */
+
+static inv_status print_json(const json_t *content)
+{
+    if (json_dumpf(content, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) && !ferror(stdout))
+        return INV_ERROR(INV_ENOMEM, "report: no memory to tell of it");
+    putchar('\n');
+    return INV_OK;
+}
+
+static inv_status print_markdown(const json_t *content)
+{
+    char *text = NULL;
+    size_t size = 0;
+    inv_status status = report_markdown(content, &text, &size);
+    if (status == INV_OK)
+        fputs(text, stdout);
+    free(text);
+    return status;
+}
+
+/* Only a page that this program made is written over. */
+static inv_status check_page(const char *path, bool force)
+{
+    unsigned char start[256] = {0};
+    size_t size = 0, got = 0;
+    int fd = -1;
+    inv_status status = INV_OK;
+    if (access(path, F_OK) != 0)
+        return INV_OK;
+    INV_TRY(inv_file_open(path, &fd, &size));
+    INV_TRY(inv_file_fill(path, fd, start, sizeof start - 1, &got));
+    if (!strstr((const char *)start, "<meta name=\"generator\" content=\"invproj report\">"))
+        INV_FAIL(INV_EINVAL,
+                 "%s: is there already and is no page of invproj's, so it is not overwritten; "
+                 "choose another name",
+                 path);
+    if (!force)
+        INV_FAIL(INV_EINVAL, "%s: is there already; --force overwrites it", path);
+done:
+    if (fd >= 0)
+        close(fd);
+    return status;
+}
+
+static inv_status write_page(const json_t *content, const char *path)
+{
+    char *text = NULL;
+    size_t size = 0;
+    inv_status status = report_page(content, &text, &size);
+    if (status == INV_OK)
+        status = inv_file_replace(path, text, size);
+    free(text);
+    return status;
+}
+
+inv_status cli_page_write(const cli_session *session, const char *path)
+{
+    const report_input input = input_of(session);
+    json_t *content = NULL;
+    inv_status status = check_page(path, true);
+    if (status == INV_OK)
+        status = report_content(&input, 1, true, &content);
+    if (status == INV_OK)
+        status = write_page(content, path);
+    json_decref(content);
+    return status;
+}
+
+/* ---- the command ---- */
+
+static inv_status check_options(const cli_options *options)
+{
+    const bool prints = options->json || ((const own *)options->own)->markdown;
+    if (options->json && ((const own *)options->own)->markdown)
+        return INV_ERROR(INV_EINVAL, "report: --json and --markdown are two; give one of them");
+    if (prints && options->out)
+        return INV_ERROR(INV_EINVAL, "report: -o is for a page; --json and --markdown print");
+    if (!prints && !options->out)
+        return INV_ERROR(INV_EINVAL, "report: needs -o PAGE.html, the page to write");
+    return prints ? INV_OK : check_page(options->out, options->force);
+}
+
+static inv_status write_all(const cli_options *options, const json_t *content)
+{
+    cli_progress progress = {0};
+    if (options->json)
+        return print_json(content);
+    if (((const own *)options->own)->markdown)
+        return print_markdown(content);
+    inv_status status = write_page(content, options->out);
+    cli_progress_open(&progress, options->quiet);
+    if (status == INV_OK)
+        cli_note(&progress, "report    %s", options->out);
+    return status;
+}
+
+static inv_status run(const cli_options *options)
+{
+    const size_t count = options->operand_count;
+    void *sessions = NULL, *inputs = NULL;
+    json_t *content = NULL;
+    inv_status status = INV_OK;
+    INV_TRY(check_options(options));
+    INV_TRY(inv_calloc(count, sizeof(cli_session), "runs", &sessions));
+    INV_TRY(inv_calloc(count, sizeof(report_input), "runs", &inputs));
+    for (size_t i = 0; i < count; i++) {
+        cli_session *session = (cli_session *)sessions + i;
+        INV_TRY(open_run(options, options->operands[i], session));
+        ((report_input *)inputs)[i] = input_of(session);
+    }
+    INV_TRY(report_content(inputs, count, !((const own *)options->own)->no_net, &content));
+    INV_TRY(write_all(options, content));
+done:
+    for (size_t i = 0; sessions && i < count; i++)
+        cli_session_close((cli_session *)sessions + i);
+    json_decref(content);
+    free(inputs);
+    free(sessions);
+    return status;
+}
+
+const cli_command cli_command_report = {
+    .name = "report",
+    .operands = "RUN.h5 -o PAGE.html",
+    .summary = "make a page of a run, to look at, to send and to play with",
+    .notes =
+        "The page is one file that needs no network and no server: what was asked and what came "
+        "out, figures with what they mean, training curves, mistakes, projections, generated "
+        "images, features, the net's layers, and how to make the run again. With the net in it, "
+        "up to 16 MB of parameters, one draws digits that it classifies and projects, and moves "
+        "hidden units. The same run gives the same bytes. --json prints the page's content for "
+        "programs (src/report/README.md), --markdown what came out and the figures.",
+    .minimum = 1,
+    .maximum = 1,
+    .options = own_options,
+    .own = sizeof(own),
+    .run = run,
+};

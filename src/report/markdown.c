@@ -1,0 +1,99 @@
+/* The document in short, as Markdown that fits a README or an issue.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report.h"
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
+/* In one line, with what Markdown or HTML would read as something else escaped. */
+static void write_plain(FILE *to, const char *text)
+{
+    for (const char *c = text; *c; c++) {
+        if ((unsigned char)*c < ' ')
+            putc(' ', to);
+        else if (strchr("\\`*_[]<>#|&~", *c))
+            fprintf(to, "\\%c", *c);
+        else
+            putc(*c, to);
+    }
+}
+
+static void write_figures(FILE *to, const json_t *figures)
+{
+    const json_t *one = NULL;
+    size_t i = 0;
+    if (json_array_size(figures) == 0)
+        return;
+    fputs("\n| figure | value | published | |\n|---|---:|---:|---|\n", to);
+    json_array_foreach(figures, i, one)
+    {
+        if (json_is_true(json_object_get(one, "detail")))
+            continue;
+        const char *result = text_of(one, "result");
+        fputs("| ", to);
+        if (*result) {
+            write_plain(to, text_of(one, "group"));
+            putc(' ', to);
+            write_plain(to, result);
+            fputs(": ", to);
+        }
+        write_plain(to, text_of(one, "label"));
+        fprintf(to, " | %s%s%s | ", text_of(one, "text"), *text_of(one, "unit") ? " " : "",
+                text_of(one, "unit"));
+        write_plain(to, text_of(one, "published"));
+        fputs(" | ", to);
+        write_plain(to, text_of(one, "meaning"));
+        fputs(" |\n", to);
+    }
+}
+
+static void write_run(FILE *to, const json_t *run)
+{
+    const json_t *about = json_object_get(run, "about"), *sentence = NULL;
+    size_t i = 0;
+    fputs("## ", to);
+    write_plain(to, text_of(about, "title"));
+    fputs("\n\n", to);
+    json_array_foreach(json_object_get(about, "summary"), i, sentence)
+    {
+        fputs(i ? " " : "", to);
+        write_plain(to, json_string_value(sentence));
+    }
+    fputs("\n", to);
+    write_figures(to, json_object_get(run, "figures"));
+    fputs("\n", to);
+    write_plain(to, text_of(about, "file"));
+    if (*text_of(about, "program_version"))
+        fprintf(to, ", made by invproj %s", text_of(about, "program_version"));
+    if (json_object_get(about, "seed"))
+        fprintf(to, ", seed %.0f", json_number_value(json_object_get(about, "seed")));
+    fputs(".\n", to);
+}
+
+inv_status report_markdown(const json_t *content, char **text, size_t *size)
+{
+    const json_t *run = NULL;
+    size_t i = 0;
+    *text = NULL;
+    FILE *to = open_memstream(text, size);
+    json_array_foreach(json_object_get(content, "runs"), i, run)
+    {
+        if (to && i)
+            fputs("\n", to);
+        if (to)
+            write_run(to, run);
+    }
+    const bool good = to && !ferror(to);
+    if (to && fclose(to) == 0 && good)
+        return INV_OK;
+    free(*text);
+    *text = NULL;
+    return INV_ERROR(INV_ENOMEM, "report: no memory for a text");
+}

@@ -1,0 +1,28 @@
+// Reads the document and draws it.
+// SPDX-License-Identifier: GPL-3.0-or-later
+'use strict';
+
+(() => {
+  const { h } = Dom;
+  const content = JSON.parse(document.getElementById('document').textContent);
+
+  function header(run) {
+    const a = run.about;
+    return [
+      h('h1', null, a.title),
+      h('p', { class: 'under' }, [a.dataset, a.created?.slice(0, 10)].filter(Boolean).join(' \u00b7 ')),
+    ];
+  }
+
+  const run = content.runs[0];
+  const drawn = Page.drawRun(run);
+  document.getElementById('top').append(...header(run));
+  document.getElementById('main').append(...drawn.map((s) => s.element));
+  document
+    .getElementById('contents')
+    .append(h('ul', null, drawn.map((s) => h('li', null, h('a', { href: `#${s.id}` }, s.title)))));
+  document
+    .getElementById('bottom')
+    .append(h('p', null, `Made by ${content.made_by}. This page needs no network and sends nothing.`));
+  window.invproj = { content, Net, Centre, Play };
+})();

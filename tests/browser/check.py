@@ -1,0 +1,294 @@
+"""The page of `invproj report` in a real browser: check.py INVPROJ FOLDER, which keeps what is made.
+
+Exit code 77: the browser or a package of Python is not there. SPDX-License-Identifier: GPL-3.0-or-later
+"""
+import base64
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from browser import Browser  # noqa: E402
+
+AXE = "axe-core@4.10.3"
+HOSTILE = """<img src=x onerror="hacked=1"></script><script>hacked=1</script><!-- '&amp;{{script}}"""
+TOLERANCE = 1e-4
+invproj, work = str(pathlib.Path(sys.argv[1]).resolve()), pathlib.Path(sys.argv[2]).resolve()
+root = pathlib.Path(__file__).parents[2]
+bad = []
+
+
+def skip(why):
+    print(f"check-report: skipped: {why}")
+    sys.exit(77)
+
+
+try:
+    import h5py
+    import numpy as np
+except ImportError as missing:
+    skip(f"no Python package {missing.name}")
+for program in ("chromium", "chromedriver"):
+    if not shutil.which(program):
+        skip(f"no {program}")
+
+
+def check(what, good, seen=""):
+    print(f"  {'ok' if good else 'WRONG'}    {what}{'' if good else f': {seen}'}", flush=True)
+    if not good:
+        bad.append(what)
+
+
+def program(*arguments):
+    done = subprocess.run([invproj, *map(str, arguments)], cwd=root, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"invproj {' '.join(map(str, arguments))}: {done.stderr}")
+    return done.stdout
+
+
+# ---- runs --------------------------------------------------------------------------------------------------
+
+def write_data(folder, channels=1):
+    """Pictures of five classes: a stroke or two each, somewhere near the middle."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(7)
+    def draw(label):
+        image = np.zeros((28, 28))
+        y, x = rng.integers(-2, 3, 2)
+        if label in (0, 2):
+            image[6 + y:22 + y, 12 + x:15 + x] = 230
+        if label in (1, 2):
+            image[12 + y:15 + y, 6 + x:22 + x] = 230
+        if label == 3:
+            for i in range(16):
+                image[6 + i + y, 5 + i + x:8 + i + x] = 230
+        if label == 4:
+            image[8 + y:21 + y, 8 + x:21 + x] = 230
+            image[11 + y:18 + y, 11 + x:18 + x] = 0
+        return np.clip(image + rng.integers(0, 25, image.shape), 0, 255)
+    for part, n in (("train", 500), ("t10k", 100)):
+        labels = np.arange(n) % 5
+        images = np.stack([draw(label) for label in labels])
+        for kind, array in (("images-idx3", images), ("labels-idx1", labels)):
+            with open(folder / f"{part}-{kind}-ubyte", "wb") as file:
+                file.write(bytes([0, 0, 8, array.ndim]) + b"".join(int(s).to_bytes(4, "big") for s in array.shape))
+                file.write(array.astype("u1").tobytes())
+
+
+def make_runs():
+    data = work / "data"
+    write_data(data)
+    sets = ["data.validation=50", "training.steps=200", "training.batch=100", "inverse.steps=150", "inverse.batch=100",
+            "inverse.confidence=0.0", "project.images=20", "generate.classes=[0,1,2,3,4]", "generate.steps=60",
+            "network.layers.2.units=0", f"title={json.dumps(HOSTILE)}"]
+    program("run", "experiments/r2rt.cfg", "--data", data, "-o", work / "r2rt", "-q", "--force", *[w for s in sets for w in ("--set", s)])
+    short = ["training.epochs=0", "training.steps=20", "network.layers.6.units=0"]
+    cnn = work / "cnn.h5"
+    program("train", "experiments/fashion-cnn.cfg", "--data", data, "-o", cnn, "-q", "--force", *[w for s in short for w in ("--set", s)])
+    for name, at in (("hidden", "hidden"), ("norm", "norm")):
+        program("invert", cnn, "-q", "--kind", "mirror", "--at", at, "--name", name, "--set", "inverse.steps=5", "--set", "inverse.batch=20")
+        program("project", cnn, "-q", "--inverse", name, "--name", name, "--set", "project.images=10")
+    program("train", "experiments/r2rt.cfg", "--data", data, "-o", work / "bare.h5", "-q", "--force", "--set", "training.steps=5",
+            "--set", "training.batch=50", "--set", "data.validation=0", "--set", "network.layers.2.units=0")
+    return work / "r2rt" / "run.h5", cnn, work / "bare.h5"
+
+
+def make_page(*runs, name, more=()):
+    page = work / f"{name}.html"
+    program("report", *runs, "-o", page, "--force", "-q", *more)
+    return page
+
+
+# ---- what the page computes --------------------------------------------------------------------------------
+
+FORWARD = """
+const { content, Net, Play } = window.invproj;
+const run = content.runs[0];
+const nets = Play.open(run);
+const [images, name] = arguments;
+const inverse = nets.inverses.find((one) => one.name === name);
+return images.map((image) => {
+  const values = nets.net.forward(image);
+  return [Array.from(values[nets.logits]),
+          Array.from(inverse.net.forward(values[inverse.point])[inverse.layers.length])];
+});
+"""
+
+
+def agree(b, run, projection, inverse):
+    """Logits and projections of the images that the run file has projected, the page's and the program's."""
+    with h5py.File(run) as file:
+        group = file[f"projections/{projection}"]
+        images, wanted = group["original"][()], group["image"][()]
+    np.save(work / "images.npy", images.reshape(-1, 28, 28, 1))
+    lines = program("predict", "--outputs", "--at", "output.pre", run, work / "images.npy").splitlines()
+    logits = np.array([json.loads(line)["outputs"] for line in lines])
+    seen = b.run(FORWARD, [image.ravel().tolist() for image in images.astype(float)], inverse)
+    off = np.abs(np.array([one[0] for one in seen]) - logits).max()
+    check(f"{run.name}: logits as the program's, {off:.1e} off at most", off <= TOLERANCE, off)
+    off = np.abs(np.array([one[1] for one in seen]) - wanted.reshape(len(wanted), -1)).max()
+    check(f"{run.name}: projections by {inverse} as the program's, {off:.1e} off at most", off <= TOLERANCE, off)
+
+
+SCRIBBLES = {"a bar": [(0, -70), (0, 0), (4, 70)], "a corner": [(-60, -60), (-60, 50), (50, 50)],
+             "a small tick in a corner": [(-110, -100), (-100, -85), (-85, -110)]}
+
+
+def press(b, button):
+    b.run("[...document.querySelectorAll('#net button')].find((one) => one.textContent === arguments[0]).click()", button)
+
+
+def draw(b, run, kind):
+    for name, points in SCRIBBLES.items():
+        b.run("document.querySelector('#net').scrollIntoView({behavior: 'instant'})")
+        press(b, "Clear")
+        b.pointer(".pad", points, kind)
+        seen = b.run("""await new Promise((done) => setTimeout(done, 100));
+            const s = window.invproj.Play.state;
+            return { p: Array.from(s.probabilities), png: s.pad.canvas.toDataURL(), said: document.querySelector('#net .verdict').textContent }""")
+        picture = work / "pad.png"
+        picture.write_bytes(base64.b64decode(seen["png"].split(",")[1]))
+        told = json.loads(program("predict", "--centre", "--json", "--top", "1", run, picture))["images"][0]["classes"][0]
+        wanted, sure = told["class"], told["probability"]
+        p = np.array(seen["p"])
+        check(f"{name}, by {kind}, is of the class that predict gives", int(p.argmax()) == wanted and f" {wanted}," in seen["said"], (seen["said"], told))
+        check(f"{name}, by {kind}, with its confidence", abs(p.max() - sure) < 1e-3, (p.max(), sure))
+
+
+# ---- the page as a page ------------------------------------------------------------------------------------
+
+def quiet(b, page):
+    complaints, requests = b.complaints(), b.requests()
+    check(f"{page.name}: no word on the console", not complaints, complaints)
+    out = [url for url in requests if not url.startswith(("file:", "data:"))]
+    check(f"{page.name}: no request leaves", not out, out)
+
+
+def fits(b, page):
+    for pixels in (360, 1200, 2000):
+        b.width(pixels)
+        wide = b.run("await new Promise((done) => setTimeout(done, 100)); return document.scrollingElement.scrollWidth")
+        check(f"{page.name}: at {pixels} pixels it needs no more", wide <= pixels, wide)
+    b.width(1200)
+
+
+def schemes(b):
+    colours = []
+    for name in ("dark", "light"):
+        b.scheme(name)
+        colours.append(b.run("return getComputedStyle(document.body).backgroundColor"))
+    check("dark and light differ", colours[0] != colours[1], colours)
+
+
+def fetch_axe():
+    """axe-core's script, by npm; None where it cannot be had."""
+    script = work / "package" / "axe.min.js"
+    if not script.exists() and shutil.which("npm"):
+        subprocess.run(["npm", "pack", "--silent", AXE], cwd=work, capture_output=True, timeout=60, check=False)
+        archive = work / f"{AXE.replace('@', '-')}.tgz"
+        if archive.exists():
+            shutil.unpack_archive(archive, work, filter="data") if sys.version_info >= (3, 12) else shutil.unpack_archive(archive, work)
+    return script.read_text() if script.exists() else None
+
+
+def accessible(b, page):
+    axe = fetch_axe()
+    if not axe:
+        print(f"  skipped  {AXE} cannot be had")
+        return
+    b.run(axe + "; window.axe = axe;")
+    for name in ("light", "dark"):
+        b.scheme(name)
+        found = b.run("""for (const one of document.querySelectorAll('details')) one.open = true;
+            const found = await window.axe.run(document);
+            return found.violations.map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(' | ')}`)""")
+        check(f"{page.name}, {name}: axe-core finds nothing", not found, "\n           ".join(found))
+    b.scheme("light")
+
+
+def hostile(b):
+    check("a hostile title is text", b.run("return document.querySelector('h1').textContent") == HOSTILE, b.run("return document.title"))
+    check("and does nothing", b.run("return window.hacked === undefined"))
+
+
+PIXELS = "return document.querySelector('.units-part canvas').toDataURL()"
+
+
+def units(b):
+    before = b.run(PIXELS)
+    b.keys(".units input", "\ue014" * 30)  # arrow right
+    check("a slider changes the image", b.run(PIXELS) != before)
+    value = "return document.querySelector('.units input').value"
+    before = b.run(value)
+    b.run("document.querySelector('.units .tile').scrollIntoView({block: 'center', behavior: 'instant'})")
+    b.pointer(".units .tile", [(0, 0), (-20, 0), (-60, 0)])
+    check("dragging a tile moves its slider", b.run(value) != before)
+    frames = "return [...document.querySelectorAll('.frames canvas')].map((one) => one.toDataURL())"
+    check("a walk has different steps", len(set(b.run(frames))) > 5)
+
+
+def undo(b):
+    empty = "return window.invproj.Play.state.pad.isEmpty()"
+    press(b, "Clear")
+    b.pointer(".pad", SCRIBBLES["a bar"])
+    drawn = not b.run(empty)
+    press(b, "Undo")
+    check("undo takes a stroke back", drawn and b.run(empty))
+
+
+def dialog(b):
+    b.run("document.querySelector('#projections .picture').focus()")
+    b.keys("#projections .picture", "\ue007")  # enter
+    seen = b.run("return document.querySelector('.viewer')?.open && document.querySelector('.viewer').textContent")
+    check("a picture opens, and says where it is in the file", seen and "/projections/r2rt/original[0]" in seen, seen)
+    check("and can be saved", b.run("return document.querySelector('.viewer a[download]').href.startsWith('data:image/png')"))
+    b.call("POST", "/actions", {"actions": [{"type": "key", "id": "k", "actions": [{"type": "keyDown", "value": "\ue00c"}, {"type": "keyUp", "value": "\ue00c"}]}]})
+    check("escape closes it, and the focus is back", b.run("return !document.querySelector('.viewer').open && document.activeElement.className === 'picture'"))
+
+
+def times(b, page):
+    first = b.run("return performance.getEntriesByName('first-contentful-paint')[0]?.startTime")
+    stroke = b.run("return window.invproj.Play.state.milliseconds")
+    print(f"           {page.name}: {page.stat().st_size / 1e6:.2f} MB, first paint after {first or 0:.0f} ms, {stroke or 0:.0f} ms a stroke")
+
+
+def main():
+    work.mkdir(parents=True, exist_ok=True)
+    run, cnn, bare = make_runs()
+    with Browser() as b:
+        b.width(1200)
+        page = make_page(run, name="r2rt")
+        b.open(page)
+        hostile(b)
+        schemes(b)
+        b.scheme("light")
+        for kind in ("mouse", "touch"):
+            draw(b, run, kind)
+        undo(b)
+        units(b)
+        dialog(b)
+        agree(b, run, "r2rt", "r2rt")
+        times(b, page)
+        fits(b, page)
+        accessible(b, page)
+        quiet(b, page)
+        page = make_page(cnn, name="cnn")
+        b.open(page)
+        agree(b, cnn, "hidden", "hidden")
+        agree(b, cnn, "norm", "norm")
+        fits(b, page)
+        times(b, page)
+        quiet(b, page)
+        for name, more in (("bare", []), ("without-net", ["--no-net"])):
+            page = make_page(bare, name=name, more=more)
+            b.open(page)
+            check(f"{page.name} is drawn", b.run("return document.querySelectorAll('section').length") > 3)
+            quiet(b, page)
+    print(f"check-report: {'WRONG: ' + '; '.join(bad) if bad else 'all is right'}")
+    return 1 if bad else 0
+
+
+sys.exit(main())
