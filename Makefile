@@ -107,7 +107,7 @@ SUBMAKE = $(MAKE) --no-print-directory $(PARALLEL)
 
 .DELETE_ON_ERROR:
 .PHONY: all reproduce check deps deps-lint data install uninstall format format-check lint coverage bench bench-onnx \
-  bench-torch clean help missing missing-check check-programs run-check fuzz fuzz-programs check-readers torture run-torture mutate
+  bench-torch clean help missing missing-check check-programs run-check fuzz fuzz-programs check-readers check-report torture run-torture mutate
 
 all: $(MADE) ## build the program, the library (.a and .so), the man page, completions, invproj.pc
 	@:
@@ -298,6 +298,10 @@ fuzz: ## give every reader any bytes, for SECONDS=60 each (ONLY=NAME: one of tes
 
 check-readers: all ## read a run file with other programs, fetched into build/readers; see tests/readers/README.md
 	@sh tests/readers/run.sh $B/invproj $B/readers
+
+check-report: all ## look at pages of runs with Chromium, which must do what they are to do; see tests/browser/check.py
+	@sh .ci/deps.sh browser
+	@$(PYTHON3) -B tests/browser/check.py $B/invproj $B/report; code=$$?; [ $$code = 77 ] || exit $$code
 
 mutate: $(PROTO_C) ## change the product in COUNT=10 small ways and see whether the tests notice; hours for 100
 	@sh .ci/deps.sh build test

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what invproj needs and is not there: deps.sh GROUP... (build, test, lint, fuzz, roots)
+# Installs what invproj needs and is not there: deps.sh GROUP... (build, test, lint, fuzz, browser, roots)
 #
 # Quick and silent where all is there. Debian and Ubuntu get packages by apt-get, with sudo where not
 # root; elsewhere the names to install are printed for dnf, pacman and brew.
@@ -49,6 +49,10 @@ lint  must asan:clang                                  libclang-rt-dev     compi
 fuzz  may  cmd:clang                                   clang               clang              clang      -
 fuzz  may  omp:clang                                   libomp-dev          libomp-devel       openmp     libomp
 fuzz  may  fuzzer:clang                                libclang-rt-dev     compiler-rt        compiler-rt -
+browser may cmd:chromium                               chromium            chromium           chromium   -
+browser may cmd:chromedriver                           chromium-driver     chromedriver       -          -
+browser may file:/usr/lib/python3/dist-packages/h5py   python3-h5py        -                  -          -
+browser may file:/usr/lib/python3/dist-packages/numpy  python3-numpy       -                  -          -
 roots must cmd:mmdebstrap                              mmdebstrap          -                  -          -
 '
 

@@ -82,6 +82,7 @@
     X(cli_train)                                                                                   \
     X(cli_inverses)                                                                                \
     X(cli_images)                                                                                  \
+    X(cli_report)                                                                                  \
     X(cli_export)                                                                                  \
     X(cli_data)                                                                                    \
     X(cases)                                                                                       \

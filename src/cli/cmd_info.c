@@ -6,8 +6,8 @@
 
 #include <jansson.h>
 
-#include "base/plural.h"
 #include "base/json.h"
+#include "base/plural.h"
 #include "cli.h"
 #include "invproj/figure.h"
 #include "model.h"

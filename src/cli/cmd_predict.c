@@ -8,8 +8,8 @@
 #include <jansson.h>
 
 #include "base/columns.h"
-#include "base/plural.h"
 #include "base/json.h"
+#include "base/plural.h"
 #include "cli.h"
 #include "invproj/loss.h"
 #include "outputs.h"

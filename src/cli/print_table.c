@@ -7,7 +7,7 @@
 #include <jansson.h>
 
 #include "base/columns.h"
-#include "printed.h"
+#include "base/json.h"
 #include "quality.h"
 
 /* ---- text ---- */
@@ -124,7 +124,7 @@ static bool add_real(json_t *object, const char *name, double value)
 
 static bool add_text(json_t *object, const char *name, const char *text)
 {
-    return !text || !*text || json_object_set_new(object, name, cli_json_text(text)) == 0;
+    return !text || !*text || json_object_set_new(object, name, inv_json_text(text)) == 0;
 }
 
 static json_t *column_json(const inv_table *table, const inv_table_column *c)

@@ -119,13 +119,16 @@ static json_t *tell_inverse(report_run *r, const char *path)
 /* The sentences. */
 static json_t *summarise(report_run *r)
 {
-    json_t *list = report_list(r), *inverses = report_each(r, "/inverse", tell_inverse), *one = NULL;
+    json_t *list = report_list(r), *inverses = report_each(r, "/inverse", tell_inverse),
+           *one = NULL;
     size_t i = 0;
     tell_net(r, list);
     tell_training(r, list);
     tell_accuracy(r, list);
     json_array_foreach(inverses, i, one)
+    {
         report_append(r, list, json_incref(json_object_get(one, "text")));
+    }
     json_decref(inverses);
     return list;
 }
@@ -138,9 +141,10 @@ static void tell_how_again(report_run *r, json_t *to)
 {
     uint64_t seed = 0;
     if (inv_run_has(r->in.run, "/source")) {
-        report_give_text(r, to, "again",
-                         "The net was imported, so this run cannot be made again from an experiment "
-                         "alone: import the same model, then give the same commands.");
+        report_give_text(
+            r, to, "again",
+            "The net was imported, so this run cannot be made again from an experiment "
+            "alone: import the same model, then give the same commands.");
         return;
     }
     if (!inv_run_has_attribute(r->in.run, "/", "experiment") || !report_size(r, "/", "seed", &seed))
@@ -164,7 +168,9 @@ json_t *report_about(report_run *r)
     const char *slash = strrchr(r->in.file, '/');
     report_give_text(r, one, "file", "%s", slash ? slash + 1 : r->in.file);
     report_give_text(r, one, "title", "%s",
-                     e && *e->title ? e->title : slash ? slash + 1 : r->in.file);
+                     e && *e->title ? e->title
+                     : slash        ? slash + 1
+                                    : r->in.file);
     report_take_text(r, "/", "created", one);
     report_take_text(r, "/", "program_version", one);
     report_take_text(r, "/", "dataset", one);
@@ -180,8 +186,8 @@ json_t *report_about(report_run *r)
 
 json_t *report_data(report_run *r)
 {
-    static const char *const sizes[] = {"height", "width",      "channels", "classes",
-                                        "train",  "validation", "test",     "transposed", NULL};
+    static const char *const sizes[] = {"height",     "width", "channels",   "classes", "train",
+                                        "validation", "test",  "transposed", NULL};
     static const char *const reals[] = {"low", "high", "black", "white", "ground", NULL};
     json_t *one = report_object(r);
     report_take_text(r, "/", "dataset", one);
@@ -196,9 +202,9 @@ json_t *report_data(report_run *r)
     json_t *classes = report_list(r);
     char name[INV_NAME_MAX];
     for (size_t c = 0; counts && c < r->classes; c++)
-        report_append(r, classes,
-                      json_pack("[oI]", inv_json_text(report_class(r, c, name)),
-                                (json_int_t)counts[c]));
+        report_append(
+            r, classes,
+            json_pack("[oI]", inv_json_text(report_class(r, c, name)), (json_int_t)counts[c]));
     free(counts);
     if (json_array_size(classes) > 0)
         report_give(r, one, "images_per_class", classes);
@@ -210,8 +216,8 @@ json_t *report_data(report_run *r)
 /* One start, on one machine. */
 static json_t *take_start(report_run *r, const char *path)
 {
-    static const char *const texts[] = {"program_version", "compiler", "kernels", "blas",
-                                        "hdf5",            "processor", NULL};
+    static const char *const texts[] = {"program_version", "compiler", "kernels", "blas", "hdf5",
+                                        "processor",       NULL};
     json_t *one = report_object(r);
     for (const char *const *name = texts; *name; name++)
         report_take_text(r, path, *name, one);

@@ -37,8 +37,7 @@ static void take_classes(report_run *r)
         classes = 0;
     r->classes = classes <= INV_CLASSES_MAX ? classes : 0;
     if (r->classes > 0 && inv_run_has_attribute(r->in.run, "/", "class_names"))
-        (void)report_got(r,
-                         inv_run_texts(r->in.run, "/", "class_names", r->names, r->classes));
+        (void)report_got(r, inv_run_texts(r->in.run, "/", "class_names", r->names, r->classes));
 }
 
 static json_t *take_run(report_run *r)

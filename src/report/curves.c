@@ -15,7 +15,8 @@ static const struct chart {
     inv_type type;
     const char *meaning;
 } charts[] = {
-    {"Loss", "loss", INV_FLOAT32, "what learning minimises, over each step's batch before the step"},
+    {"Loss", "loss", INV_FLOAT32,
+     "what learning minimises, over each step's batch before the step"},
     {"Accuracy", "accuracy", INV_FLOAT32,
      "part of each step's batch that is classified as labelled, before the step"},
     {"Learning rate", "rate", INV_FLOAT32, "the optimiser's rate at each step"},
@@ -98,7 +99,8 @@ static json_t *take_inverse(report_run *r, const char *path)
 
 json_t *report_curves(report_run *r)
 {
-    json_t *list = report_list(r), *inverses = report_each(r, "/inverse", take_inverse), *one = NULL;
+    json_t *list = report_list(r), *inverses = report_each(r, "/inverse", take_inverse),
+           *one = NULL;
     size_t i = 0;
     take_charts(r, "/training", "training", list);
     json_array_foreach(inverses, i, one)

@@ -9,9 +9,8 @@
 #include "invproj/figure.h"
 #include "taken.h"
 
-static const char *const better[] = {[INV_BETTER_NEITHER] = "neither",
-                                     [INV_BETTER_HIGHER] = "higher",
-                                     [INV_BETTER_LOWER] = "lower"};
+static const char *const better[] = {
+    [INV_BETTER_NEITHER] = "neither", [INV_BETTER_HIGHER] = "higher", [INV_BETTER_LOWER] = "lower"};
 
 /* "0.9961 to 0.9976", "0.9521"; "" where there is none. */
 static void describe_range(inv_range range, const char *format, char *text, size_t size)
@@ -81,8 +80,14 @@ static void take_group(report_run *r, const char *group, const char *path, json_
 static void take_confidence(report_run *r, const char *path, json_t *list)
 {
     static const inv_figure figure = {
-        "generated", "confidence", "confidence, lowest to highest", "", "%.4f", INV_BETTER_HIGHER,
-        "probability that the net itself gives to the intended class, over the images", false};
+        "generated",
+        "confidence",
+        "confidence, lowest to highest",
+        "",
+        "%.4f",
+        INV_BETTER_HIGHER,
+        "probability that the net itself gives to the intended class, over the images",
+        false};
     size_t count = 0;
     inv_range range = {1.0, 0.0};
     float *values = report_array(r, path, "confidence", INV_FLOAT32, &count);

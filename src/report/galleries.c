@@ -35,9 +35,18 @@ static void known_open(report_run *r, const char *path, size_t n, known *k)
 
 static void known_close(known *k)
 {
-    void *all[] = {k->label,  k->unit,       k->predicted,        k->reclassified,
-                   k->judged, k->index,      k->judge_confidence, k->confidence,
-                   k->value,  k->in_top,     k->dead,             k->settled};
+    void *all[] = {k->label,
+                   k->unit,
+                   k->predicted,
+                   k->reclassified,
+                   k->judged,
+                   k->index,
+                   k->judge_confidence,
+                   k->confidence,
+                   k->value,
+                   k->in_top,
+                   k->dead,
+                   k->settled};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         free(all[i]);
 }
@@ -215,8 +224,8 @@ static json_t *take_original(report_run *r, const report_pictures *p, const know
     return picture;
 }
 
-static json_t *take_projection(report_run *r, const report_pictures *from,
-                               const report_pictures *p, const unsigned *classes, size_t i)
+static json_t *take_projection(report_run *r, const report_pictures *from, const report_pictures *p,
+                               const unsigned *classes, size_t i)
 {
     const size_t n = inv_shape_size(p->shape);
     const double l1 = mean_difference(from->values + i * n, p->values + i * n, n);
@@ -295,8 +304,8 @@ static json_t *take_made(report_run *r, const report_pictures *p, const known *k
     }
     if (k->judge_confidence) {
         report_fact(r, picture, "the judge's confidence", "%.4f", (double)k->judge_confidence[i]);
-        used += (size_t)snprintf(note + used, sizeof note - used, "%sjudge %.3f", used ? ", " : "",
-                                 (double)k->judge_confidence[i]);
+        snprintf(note + used, sizeof note - used, "%sjudge %.3f", used ? ", " : "",
+                 (double)k->judge_confidence[i]);
     }
     if (k->reclassified)
         report_fact(r, picture, "the net takes it for", "%s",
@@ -385,8 +394,8 @@ static void name_classes(const report_run *r, const means *m, size_t unit, char 
     snprintf(text, size, "%s, %s", report_class(r, first, a), report_class(r, second, b));
 }
 
-static json_t *take_feature(report_run *r, const report_pictures *p, const known *k,
-                            const means *m, size_t i)
+static json_t *take_feature(report_run *r, const report_pictures *p, const known *k, const means *m,
+                            size_t i)
 {
     char answers[2 * INV_NAME_MAX];
     const size_t unit = k->unit ? k->unit[i] : i;

@@ -124,8 +124,9 @@ static inv_net *open_inverse(report_run *r, const char *path, size_t *point)
         at && report_size(r, path, "done", &done) && done &&
         !inv_run_has_attribute(r->in.run, path, "stale") &&
         report_got(r, inv_net_point(r->in.net, at, point)) &&
-        report_got(r, inv_run_get_net(r->in.run, path,
-                                      (inv_shape){1, 1, inv_net_units(r->in.net, *point)}, &inverse));
+        report_got(r,
+                   inv_run_get_net(r->in.run, path,
+                                   (inv_shape){1, 1, inv_net_units(r->in.net, *point)}, &inverse));
     free(at);
     if (good && inv_net_units(inverse, inv_net_depth(inverse)) == inv_net_units(r->in.net, 0))
         return inverse;
@@ -161,8 +162,10 @@ json_t *report_net(report_run *r)
     size_t size = inv_net_size(net), i = 0;
     json_t *one = report_object(r), *inverses = report_each(r, "/inverse", take_inverse);
     json_t *inverse = NULL;
-    json_array_foreach(inverses, i, inverse) size +=
-        (size_t)json_integer_value(json_object_get(inverse, "size"));
+    json_array_foreach(inverses, i, inverse)
+    {
+        size += (size_t)json_integer_value(json_object_get(inverse, "size"));
+    }
     if (size > NET_BYTES / sizeof(float)) {
         report_give_text(r, one, "left_out",
                          "The page was made without the net, which has %.1f MB of parameters; a "

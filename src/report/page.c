@@ -118,9 +118,8 @@ static const struct insertion {
     const char *word;
     void (*write)(const json_t *content, FILE *to);
 } insertions[] = {
-    {"{{policy}}", write_policy},   {"{{title}}", write_title},
-    {"{{summary}}", write_summary}, {"{{style}}", write_style},
-    {"{{content}}", write_content}, {"{{script}}", write_script},
+    {"{{policy}}", write_policy}, {"{{title}}", write_title},     {"{{summary}}", write_summary},
+    {"{{style}}", write_style},   {"{{content}}", write_content}, {"{{script}}", write_script},
 };
 
 /* ---- the whole ---- */

@@ -183,6 +183,29 @@ START_TEST(sheet_is_its_twin)
 }
 END_TEST
 
+/* One image in memory is the file of a sheet of one, without its texts. */
+START_TEST(tile_is_a_sheet_of_one)
+{
+    const struct sheet_case *c = &sheet_cases[_i];
+    struct sheet_case one = {c->name, c->sheet, 1, c->shape};
+    one.sheet.columns = one.sheet.zoom = 1;
+    one.sheet.gap = 0;
+    unsigned char *bytes = NULL;
+    size_t size = 0;
+    char *path = in_folder("tile.png");
+    float *image = irregular(inv_shape_size(c->shape));
+    ck_assert_status(inv_png_tile(path, &c->sheet, image, c->shape, &bytes, &size), INV_OK);
+    support_write(path, bytes, size);
+    check_against_twin(&one, image, path);
+    ck_assert_ptr_null(memmem(bytes, size, "tEXt", 4));
+    free(bytes);
+    image[0] = NAN;
+    ck_assert_status(inv_png_tile(path, &c->sheet, image, c->shape, &bytes, &size), INV_ENUMERIC);
+    free(image);
+    free(path);
+}
+END_TEST
+
 /* A tile all of one value, beside one that is not, is black; and so is one that rounding makes so.
  */
 START_TEST(constant_tile_is_black)
@@ -851,6 +874,7 @@ Suite *png_suite(void)
     TCase *write = tcase_create("write"), *read = tcase_create("read");
     tcase_add_checked_fixture(write, setup, teardown);
     tcase_add_loop_test(write, sheet_is_its_twin, 0, SHEET_CASES);
+    tcase_add_loop_test(write, tile_is_a_sheet_of_one, 0, SHEET_CASES);
     tcase_add_test(write, constant_tile_is_black);
     tcase_add_test(write, extreme_values_are_drawn);
     tcase_add_loop_test(write, not_finite_is_refused, 0, 3);

@@ -1,0 +1,372 @@
+/* invproj report: what a page, its JSON and its text say of a run file, and what is refused. That the page
+ * does in a browser what it is to do is for tests/browser.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "cli_short.h"
+#include "invproj/run.h"
+#include "suites.h"
+
+#define LEN(array)    (sizeof(array) / sizeof *(array))
+#define HOSTILE_TITLE "</script><!--<b>&amp; 'x' {{script}}"
+
+static char *place; /* the folder of this suite, with run/run.h5 */
+
+static program *run_here(const char *words)
+{
+    const program_how how = {.folder = place};
+    return program_run_words(&how, words);
+}
+
+static void open_place(void)
+{
+    place = support_folder();
+    short_copy("experiments/r2rt.cfg", support_at(place, "r2rt.cfg"));
+    short_data(support_at(place, "data"));
+    program_must_work(program_run(&(program_how){.folder = place},
+                                  "run r2rt.cfg " SHORT_SETS " -q --data data -o run --set %s",
+                                  "title=\"" HOSTILE_TITLE "\""));
+    program_must_work(run_here("train r2rt.cfg " SHORT_SETS " -q --data data -o bare.h5"));
+    support_write(support_at(place, "notes.html"), "<!DOCTYPE html>mine\n", 20);
+}
+
+static void close_place(void)
+{
+    support_remove(place);
+}
+
+static char *read_text(const char *name)
+{
+    size_t size = 0;
+    char *text = (char *)support_read(support_at(place, name), &size);
+    ck_assert_uint_eq(strlen(text), size);
+    return text;
+}
+
+/* The document of a run file; the caller lets it go. */
+static json_t *read_document(const char *run)
+{
+    char words[128];
+    snprintf(words, sizeof words, "report %s --json", run);
+    program *p = run_here(words);
+    ck_assert_program(p, 0);
+    ck_assert_str_eq(p->err, "");
+    json_t *document = json_loads(p->out, 0, NULL);
+    ck_assert_ptr_nonnull(document);
+    program_free(p);
+    return document;
+}
+
+static const json_t *run_of(const json_t *document)
+{
+    return json_array_get(json_object_get(document, "runs"), 0);
+}
+
+/* "runs.0.about": NULL where it is not there. */
+static const json_t *find(const json_t *from, const char *path)
+{
+    char word[64];
+    while (from && *path) {
+        const size_t length = strcspn(path, ".");
+        snprintf(word, sizeof word, "%.*s", (int)length, path);
+        from = json_is_array(from) ? json_array_get(from, strtoul(word, NULL, 10))
+                                   : json_object_get(from, word);
+        path += length + (path[length] == '.');
+    }
+    return from;
+}
+
+static double real_at(const json_t *from, const char *path)
+{
+    const json_t *value = find(from, path);
+    ck_assert_msg(json_is_number(value), "%s is no number", path);
+    return json_number_value(value);
+}
+
+static const char *text_at(const json_t *from, const char *path)
+{
+    const char *text = json_string_value(find(from, path));
+    ck_assert_msg(text != NULL, "%s is no text", path);
+    return text;
+}
+
+/* ---- the document ---- */
+
+START_TEST(the_document_says_what_the_file_holds)
+{
+    json_t *document = read_document("run/run.h5");
+    const json_t *run = run_of(document);
+    inv_run *file = NULL;
+    double accuracy = 0.0;
+    float original[PROJECTED][HEIGHT * WIDTH], image[PROJECTED][HEIGHT * WIDTH];
+    ck_assert_status(inv_run_open(support_at(place, "run/run.h5"), &file), INV_OK);
+    ck_assert_status(inv_run_real(file, "/network", "accuracy", &accuracy), INV_OK);
+    ck_assert_str_eq(text_at(document, "format"), "invproj-report");
+    ck_assert_str_eq(text_at(run, "about.title"), HOSTILE_TITLE);
+    ck_assert_str_eq(text_at(run, "about.file"), "run.h5");
+    ck_assert_str_eq(text_at(run, "figures.0.attribute"), "accuracy");
+    ck_assert_double_eq_tol(real_at(run, "figures.0.value"), accuracy, 1e-9);
+    ck_assert_uint_eq(json_array_size(find(run, "projections.0.pairs")), PROJECTED);
+    ck_assert_status(inv_run_get(file, "/projections/r2rt/original", INV_FLOAT32,
+                                 LEN(original) * LEN(*original), original),
+                     INV_OK);
+    ck_assert_status(
+        inv_run_get(file, "/projections/r2rt/image", INV_FLOAT32, LEN(image) * LEN(*image), image),
+        INV_OK);
+    for (size_t i = 0; i < PROJECTED; i++) {
+        double sum = 0.0;
+        for (size_t j = 0; j < HEIGHT * WIDTH; j++)
+            sum += fabs((double)original[i][j] - (double)image[i][j]);
+        const json_t *pair = json_array_get(find(run, "projections.0.pairs"), i);
+        ck_assert_double_eq_tol(real_at(pair, "image.l1"), sum / (HEIGHT * WIDTH), 1e-6);
+    }
+    ck_assert_uint_eq(json_array_size(find(run, "generated.0.pictures")), 4);
+    ck_assert_uint_eq(json_array_size(find(run, "features.0.pictures")), HIDDEN2);
+    inv_run_free(file);
+    json_decref(document);
+}
+END_TEST
+
+/* More steps than a curve has points: each point is the mean of its share, at the last of its steps. */
+START_TEST(curves_are_means_of_the_history)
+{
+    program_must_work(
+        run_here("train r2rt.cfg --threads 1 -q --data data -o long.h5 --set data.validation=50 "
+                 "--set network.layers.2.units=0 --set training.batch=50 "
+                 "--set training.steps=731 --set network.layers.0.units=5"));
+    json_t *document = read_document("long.h5");
+    inv_run *file = NULL;
+    float loss[731];
+    ck_assert_status(inv_run_open(support_at(place, "long.h5"), &file), INV_OK);
+    ck_assert_status(inv_run_get(file, "/training/history/loss", INV_FLOAT32, LEN(loss), loss),
+                     INV_OK);
+    const json_t *curve = find(run_of(document), "curves.0.series.0");
+    ck_assert_double_eq(real_at(curve, "mean_of"), 2.0);
+    ck_assert_uint_eq(json_array_size(find(curve, "x")), 366);
+    ck_assert_double_eq(real_at(curve, "x.0"), 2.0);
+    ck_assert_double_eq(real_at(curve, "x.365"), 731.0);
+    ck_assert_double_eq_tol(real_at(curve, "y.0"), ((double)loss[0] + (double)loss[1]) / 2.0, 1e-4);
+    ck_assert_double_eq_tol(real_at(curve, "y.365"), (double)loss[730], 1e-4);
+    inv_run_free(file);
+    json_decref(document);
+}
+END_TEST
+
+START_TEST(what_a_file_lacks_is_left_out)
+{
+    static const char *const lacking[] = {"projections", "generated", "features", "exemplars",
+                                          "filters"};
+    json_t *document = read_document("bare.h5");
+    for (size_t i = 0; i < LEN(lacking); i++)
+        ck_assert_msg(!find(run_of(document), lacking[i]), "%s is there", lacking[i]);
+    ck_assert_uint_eq(json_array_size(find(run_of(document), "net.inverses")), 0);
+    ck_assert_ptr_nonnull(find(run_of(document), "curves.0.series.0"));
+    json_decref(document);
+}
+END_TEST
+
+/* The parameters are those of the file, and without them the rest is the same. */
+START_TEST(the_net_can_be_left_out)
+{
+    program *p = run_here("report run/run.h5 --json --no-net");
+    ck_assert_program(p, 0);
+    json_t *without = json_loads(p->out, 0, NULL), *with = read_document("run/run.h5");
+    json_t *run = json_array_get(json_object_get(with, "runs"), 0);
+    const size_t floats = (size_t)real_at(run, "architecture.parameters");
+    ck_assert_uint_eq(strlen(text_at(run, "net.parameters")), (4 * floats + 2) / 3 * 4);
+    ck_assert_ptr_null(find(run_of(without), "net"));
+    ck_assert_int_eq(json_object_del(run, "net"), 0);
+    ck_assert(json_equal(with, without));
+    json_decref(with);
+    json_decref(without);
+    program_free(p);
+}
+END_TEST
+
+START_TEST(too_large_a_net_is_left_out_with_a_word)
+{
+    program_must_work(
+        run_here("train r2rt.cfg --threads 1 -q --data data -o large.h5 --set data.validation=50 "
+                 "--set network.layers.2.units=0 --set training.batch=10 --set training.steps=1 "
+                 "--set network.layers.0.units=2000 --set network.layers.1.units=2100"));
+    json_t *document = read_document("large.h5");
+    ck_assert_ptr_nonnull(strstr(text_at(run_of(document), "net.left_out"), "16 MB"));
+    ck_assert_ptr_null(find(run_of(document), "net.parameters"));
+    json_decref(document);
+}
+END_TEST
+
+/* ---- images of every kind ---- */
+
+START_TEST(many_classes_and_colours_have_pages)
+{
+    static const char cfg[] =
+        "network = { layers = ({ name = \"output\"; type = \"dense\"; activation = \"softmax\"; "
+        "kernel = { type = \"glorot_uniform\"; }; }); };"
+        "training = { steps = 3; batch = 50; };"
+        "generate = { at = \"input\"; steps = 2; classes = [0, 1]; };";
+    support_write(support_at(place, "many.cfg"), cfg, sizeof cfg - 1);
+    ck_assert_int_eq(mkdir(support_at(place, "many"), 0755), 0);
+    support_write_dataset(support_at(place, "many"), 700, 600, 5, 4, 250, 3);
+    program_must_work(run_here("run many.cfg --threads 1 -q --data many -o manyrun"));
+    program_must_work(run_here("report manyrun/run.h5 -o many.html -q"));
+    json_t *document = read_document("manyrun/run.h5");
+    ck_assert_uint_eq(json_array_size(find(run_of(document), "data.images_per_class")), 250);
+    json_decref(document);
+}
+END_TEST
+
+/* ---- the page ---- */
+
+START_TEST(the_same_run_gives_the_same_page)
+{
+    program_must_work(run_here("report run/run.h5 -o a.html -q"));
+    program_must_work(run_here("report run/run.h5 -o b.html -q"));
+    char *a = read_text("a.html"), *b = read_text("b.html");
+    ck_assert_str_eq(a, b);
+    free(a);
+    free(b);
+}
+END_TEST
+
+static size_t times(const char *text, const char *word)
+{
+    size_t count = 0;
+    for (const char *at = text; (at = strstr(at, word)); at += strlen(word))
+        count++;
+    return count;
+}
+
+START_TEST(a_title_is_only_text)
+{
+    program_must_work(run_here("report run/run.h5 -o title.html -q"));
+    char *page = read_text("title.html");
+    ck_assert_uint_eq(times(page, "</script>"), 2);
+    ck_assert_uint_eq(times(page, "<!--"), 0);
+    ck_assert_uint_eq(times(page, "<b>"), 0);
+    ck_assert_uint_eq(
+        times(page, "<title>&lt;/script&gt;&lt;!--&lt;b&gt;&amp;amp; 'x' {{script}}</title>"), 1);
+    ck_assert_uint_eq(times(page, "default-src 'none'; img-src data:; style-src 'sha256-"), 1);
+    ck_assert_uint_eq(times(page, "http-equiv"), 1);
+    ck_assert_uint_eq(times(page, "unsafe"), 0);
+    free(page);
+}
+END_TEST
+
+START_TEST(markdown_tells_the_figures)
+{
+    program *p = run_here("report run/run.h5 --markdown");
+    ck_assert_program(p, 0);
+    ck_assert_ptr_nonnull(strstr(p->out, "## \\</script\\>\\<!--"));
+    ck_assert_ptr_nonnull(strstr(p->out, "\n| test accuracy | "));
+    ck_assert_ptr_nonnull(strstr(p->out, "\n| inverse r2rt: L1 per pixel | 0."));
+    ck_assert_ptr_null(strstr(p->out, "data:"));
+    program_free(p);
+}
+END_TEST
+
+START_TEST(a_page_is_written_over_by_force_alone)
+{
+    program_must_work(run_here("report bare.h5 -o forced.html -q"));
+    program *p = run_here("report run/run.h5 -o forced.html");
+    ck_assert_fails(p, 2, "forced.html: is there already; --force overwrites it");
+    program_free(p);
+    p = run_here("report run/run.h5 -o forced.html --force");
+    ck_assert_program(p, 0);
+    ck_assert_str_eq(p->out, "");
+    ck_assert_str_eq(p->err, "report    forced.html\n");
+    program_free(p);
+    program_must_work(run_here("report run/run.h5 -o fresh.html -q"));
+    char *a = read_text("forced.html"), *b = read_text("fresh.html");
+    ck_assert_str_eq(a, b);
+    free(a);
+    free(b);
+}
+END_TEST
+
+static const struct refusal {
+    const char *words;
+    int code;
+    const char *says[4];
+} refusals[] = {
+    {"report run/run.h5", 2, {"report: needs -o PAGE.html"}},
+    {"report run/run.h5 --json --markdown", 2, {"--json and --markdown are two"}},
+    {"report run/run.h5 --json -o x.html", 2, {"-o is for a page"}},
+    {"report none.h5 -o x.html", 1, {"none.h5", "No such file or directory"}},
+    {"report run/run.h5 -o notes.html --force", 2, {"notes.html: is there already and is no page"}},
+    {"report run/run.h5 -o run/run.h5 --force", 2, {"run/run.h5: is there already and is no page"}},
+    {"report run/run.h5 -o none/x.html", 1, {"none/x.html", "there is no folder none"}},
+    {"report run/run.h5 -o data --force", 1, {"data"}},
+    {"report r2rt.cfg -o x.html", 1, {"r2rt.cfg"}},
+};
+
+START_TEST(what_cannot_be_is_refused)
+{
+    const struct refusal *r = &refusals[_i];
+    char *before = program_snapshot(place);
+    program *p = run_here(r->words);
+    program_must_fail(p, r->code, r->says);
+    program_free(p);
+    char *after = program_snapshot(place);
+    program_must_equal(before, after);
+    free(before);
+    free(after);
+}
+END_TEST
+
+START_TEST(a_damaged_run_is_refused)
+{
+    size_t size = 0;
+    unsigned char *bytes = support_read(support_at(place, "run/run.h5"), &size);
+    bytes[size / 3] ^= 0x10;
+    support_write(support_at(place, "damaged.h5"), bytes, size);
+    free(bytes);
+    program *p = run_here("report damaged.h5 -o damaged.html");
+    ck_assert_fails(p, 1, "damaged.h5", "damaged");
+    program_free(p);
+    ck_assert(access(support_at(place, "damaged.html"), F_OK) != 0);
+}
+END_TEST
+
+START_TEST(a_page_that_may_not_grow_is_not_written)
+{
+    const program_how how = {.folder = place, .file_bytes = 20000};
+    char *before = program_snapshot(place);
+    program *p = program_run_words(&how, "report run/run.h5 -o full.html");
+    ck_assert_fails(p, 1, "full.html: File too large", "ulimit -f");
+    program_free(p);
+    char *after = program_snapshot(place);
+    program_must_equal(before, after);
+    free(before);
+    free(after);
+}
+END_TEST
+
+Suite *cli_report_suite(void)
+{
+    Suite *suite = suite_create("cli_report");
+    TCase *tests = tcase_create("cli_report");
+    tcase_set_timeout(tests, 60);
+    tcase_add_unchecked_fixture(tests, open_place, close_place);
+    tcase_add_test(tests, the_document_says_what_the_file_holds);
+    tcase_add_test(tests, curves_are_means_of_the_history);
+    tcase_add_test(tests, what_a_file_lacks_is_left_out);
+    tcase_add_test(tests, the_net_can_be_left_out);
+    tcase_add_test(tests, too_large_a_net_is_left_out_with_a_word);
+    tcase_add_test(tests, many_classes_and_colours_have_pages);
+    tcase_add_test(tests, the_same_run_gives_the_same_page);
+    tcase_add_test(tests, a_title_is_only_text);
+    tcase_add_test(tests, markdown_tells_the_figures);
+    tcase_add_test(tests, a_page_is_written_over_by_force_alone);
+    tcase_add_loop_test(tests, what_cannot_be_is_refused, 0, LEN(refusals));
+    tcase_add_test(tests, a_damaged_run_is_refused);
+    tcase_add_test(tests, a_page_that_may_not_grow_is_not_written);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
