@@ -5,13 +5,17 @@
 
 #include "net/convolve_plain.h"
 
+/* Where so small a part of an image's gradients have values at all, the others are left out: images of
+ * channels, each driven by itself, have one. */
+#define FEW 4
+
 /* What a call has room for: the kernel as the products read it, and for each block of images one
- * padded image, the gradients of one image in whole vectors, the columns of one row of windows, and
- * the block's part of the gradient. */
+ * padded image, the gradients of one image in whole vectors, the columns of one row of windows, the
+ * block's part of the gradient, and the kernels of a few filters. */
 typedef struct workspace {
     const inv_convolution *c;
     size_t places, size; /* windows of an image, values of a window */
-    size_t kernel_room, image, output_gradients, columns, gradient, block; /* floats of each */
+    size_t kernel_room, image, output_gradients, columns, gradient, few, block; /* floats of each */
     float *kernel, *blocks;
 } workspace;
 
@@ -37,7 +41,8 @@ static workspace measure(const inv_convolution *c)
     r.output_gradients = r.places * inv_whole_vectors(c->out);
     r.columns = c->w.out_width * inv_whole_vectors(r.size);
     r.gradient = inv_whole_vectors(r.size * c->out);
-    r.block = r.image + r.output_gradients + r.columns + r.gradient;
+    r.few = c->out / FEW * inv_whole_vectors(r.size);
+    r.block = r.image + r.output_gradients + r.columns + r.gradient + r.few;
     return r;
 }
 
@@ -67,6 +72,11 @@ static float *columns_of(const workspace *r, size_t block)
 static float *gradient_of(const workspace *r, size_t block)
 {
     return columns_of(r, block) + r->columns;
+}
+
+static float *few_of(const workspace *r, size_t block)
+{
+    return gradient_of(r, block) + r->gradient;
 }
 
 size_t inv_convolve_state_size(const inv_convolution *c, size_t rows)
@@ -144,27 +154,64 @@ void inv_convolve(const inv_convolution *c, const float *kernel, const float *bi
     }
 }
 
+/* The gradients of the filters that have any, [places, filters], and their transposed kernels. */
+typedef struct upper {
+    size_t filters;
+    const float *dy, *kernel;
+} upper;
+
+static bool has_values(const float *dy, size_t places, size_t step)
+{
+    for (size_t p = 0; p < places; p++)
+        if (dy[p * step] != 0.0f)
+            return true;
+    return false;
+}
+
+/* All of them, unless those that have values are few. */
+static upper upper_of(const workspace *r, const float *dy, size_t block)
+{
+    const size_t out = r->c->out, most = out / FEW, whole = inv_whole_vectors(r->size);
+    float *kernels = few_of(r, block), *gradients = output_gradients_of(r, block);
+    size_t n = 0;
+    for (size_t f = 0; f < out && n <= most; f++)
+        n += has_values(dy + f, r->places, out);
+    if (n > most)
+        return (upper){out, dy, r->kernel};
+    for (size_t f = 0, k = 0; k < n; f++) {
+        if (!has_values(dy + f, r->places, out))
+            continue;
+        memcpy(kernels + k * whole, r->kernel + f * whole, whole * sizeof *kernels);
+        for (size_t p = 0; p < r->places; p++)
+            gradients[p * n + k] = dy[p * out + f];
+        k++;
+    }
+    return (upper){n, gradients, kernels};
+}
+
 /* dx of one image; r->kernel is the transposed kernel. Into `image` first, where there is padding.
  */
 static void backward_image(const workspace *r, const float *dy, const float *bias, size_t block,
                            float *dx)
 {
     const inv_window *w = &r->c->w;
-    const size_t whole = inv_whole_vectors(r->size), out = r->c->out;
+    const size_t whole = inv_whole_vectors(r->size);
+    const upper above = upper_of(r, dy, block);
     float *columns = columns_of(r, block), *to = inv_window_pads(w) ? image_of(r, block) : dx;
     inv_convolve_start(bias, w->in.channels, inv_shape_size(w->padded), to);
     for (size_t i = 0; i < w->out_height; i++) {
-        inv_kernels_best()->window_product(&(inv_window_product){.rows = w->out_width,
-                                                                 .cols = r->size,
-                                                                 .segments = 1,
-                                                                 .depth = out,
-                                                                 .a = dy + i * w->out_width * out,
-                                                                 .a_row = out,
-                                                                 .a_step = 1,
-                                                                 .b = r->kernel,
-                                                                 .b_step = whole,
-                                                                 .c = columns,
-                                                                 .c_row = whole});
+        inv_kernels_best()->window_product(
+            &(inv_window_product){.rows = w->out_width,
+                                  .cols = r->size,
+                                  .segments = 1,
+                                  .depth = above.filters,
+                                  .a = above.dy + i * w->out_width * above.filters,
+                                  .a_row = above.filters,
+                                  .a_step = 1,
+                                  .b = above.kernel,
+                                  .b_step = whole,
+                                  .c = columns,
+                                  .c_row = whole});
         for (size_t j = 0; j < w->out_width; j++)
             inv_window_add(w, i, j, columns + j * whole, to);
     }

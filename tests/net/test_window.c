@@ -322,6 +322,27 @@ START_TEST(backward_is_the_gradient)
 }
 END_TEST
 
+/* Of an image driven by one channel, the others have no gradient, and of one that rests, none has. */
+START_TEST(few_channels_may_have_gradients)
+{
+    bench b = bench_alloc(_i);
+    const size_t channels = cases[_i / 2].out.channels;
+    for (size_t i = 0; i < b.dy.m.size1; i++)
+        for (size_t j = 0; j < b.dy.m.size2; j++)
+            if (i % 2 == 0 || j % channels != channels - 1)
+                gsl_matrix_float_set(&b.dy.m, i, j, 0.0f);
+    twin *t = twin_alloc(b.net, 0, 1, &b.x.m, &b.dy.m);
+    t->mode = b.mode;
+    forward(&b);
+    backward(&b, b.dparams, &b.dx.m);
+    float *dx = frame_packed(&b.dx);
+    twin_check_directions(t, t->x, b.x.m.size1 * b.x.m.size2, dx, "dx");
+    free(dx);
+    twin_free(t);
+    bench_free(&b);
+}
+END_TEST
+
 /* Each alone gives what both together give, with any number of threads, to the bit. */
 START_TEST(results_do_not_depend_on_threads)
 {
@@ -634,6 +655,7 @@ Suite *window_suite(void)
     tcase_set_timeout(each, 60);
     tcase_add_loop_test(each, forward_is_the_twin, 0, 2 * CASES);
     tcase_add_loop_test(each, backward_is_the_gradient, 0, 2 * CASES);
+    tcase_add_loop_test(each, few_channels_may_have_gradients, 0, 2 * CASES);
     tcase_add_loop_test(each, results_do_not_depend_on_threads, 0, 2 * CASES);
     tcase_add_loop_test(each, description_builds_the_net_again, 0, CASES);
     tcase_add_test(tests, convolution_is_keras_s);
