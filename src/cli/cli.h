@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "command.h"
 #include "invproj/dataset.h"
@@ -44,8 +45,19 @@ void cli_warn(const char *format, ...) INV_PRINTF(1, 2);
 
 /* ---- signals ---- */
 
-void cli_signals_open(void);
-int cli_signal(void); /* the signal that asks to stop, or 0 */
+/* From now on signals ask to stop; those that are ignored stay so. `code`: what the program then exits
+ * with; 0: 128 + the signal. Only a second SIGINT ends it at once. */
+void cli_signals_open(uint64_t code);
+int cli_signal(void);      /* the signal that asks to stop, or 0 */
+int cli_signal_code(void); /* what to exit with then */
+/* From now on a signal ends the program at once, as there is nothing to save, with these last words
+ * on stderr ("" for none); NULL: it asks again. */
+void cli_signals_end_now(const char *words);
+#define CLI_STOPPED_BETWEEN                                                                        \
+    "stopped; the run file holds what was learned, and the same command with --resume continues "  \
+    "it\n"
+/* Processes that are killed when a second SIGINT ends the program; 0 in the list is none. */
+void cli_signals_children(volatile pid_t *list, size_t count);
 
 /* ---- session: a run file, what is made from it, and how far that has come ---- */
 

@@ -9,6 +9,7 @@ static const cli_option own_options[] = {
     {.shared = CLI_STEPS},
     {.shared = CLI_SEED},
     {.shared = CLI_CHECKPOINT},
+    {.shared = CLI_STOP_CODE},
     {.shared = CLI_RESUME},
     {.shared = CLI_FORCE},
     CLI_RUN_FILE_OPTIONS,

@@ -121,7 +121,7 @@ static inv_status run(const cli_options *options)
     inv_status status = INV_OK;
     if (!options->out)
         return INV_ERROR(INV_EINVAL, "pack: needs -o DIR, the folder to write");
-    cli_signals_open();
+    cli_signals_open(0);
     INV_TRY(read_size(given->size, &spec));
     INV_TRY(read_test(given->test, &spec));
     INV_TRY(inv_pack_alloc(&spec, &pack));

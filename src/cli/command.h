@@ -50,6 +50,7 @@ typedef enum cli_shared {
     CLI_THREADS,
     CLI_SET,
     CLI_CHECKPOINT,
+    CLI_STOP_CODE,
     CLI_RESUME,
     CLI_FORCE,
     CLI_QUIET,
@@ -100,8 +101,8 @@ typedef struct cli_option {
     {.shared = CLI_QUIET}, {.shared = CLI_HELP}
 #define CLI_EXPERIMENT_OPTIONS                                                                     \
     {.shared = CLI_DATA}, {.shared = CLI_SEED}, {.shared = CLI_THREADS}, {.shared = CLI_SET},      \
-    {.shared = CLI_CHECKPOINT}, {.shared = CLI_RESUME}, {.shared = CLI_FORCE},                     \
-    {.shared = CLI_QUIET}, {.shared = CLI_HELP}
+    {.shared = CLI_CHECKPOINT}, {.shared = CLI_STOP_CODE}, {.shared = CLI_RESUME},                 \
+    {.shared = CLI_FORCE}, {.shared = CLI_QUIET}, {.shared = CLI_HELP}
 /* clang-format on */
 
 #define CLI_SETS_MAX 64
@@ -111,6 +112,7 @@ typedef struct cli_options {
     const char *out, *data;
     const char *checkpoint; /* "500" steps or "30s" */
     uint64_t threads;       /* 0: as many as there are processors */
+    uint64_t stop_code;     /* to exit with when a signal stops it; 0: 128 + the signal */
     bool has_seed;
     uint64_t seed;
     const char *sets[CLI_SETS_MAX]; /* PATH=VALUE, in the order given; owned */

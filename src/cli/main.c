@@ -15,7 +15,7 @@
 #include "invproj/version.h"
 #include "printed.h"
 
-enum { EXIT_WORK = 1, EXIT_USAGE = 2, EXIT_SIGNAL = 128 };
+enum { EXIT_WORK = 1, EXIT_USAGE = 2 };
 
 /* X(name), in the order of help: src/cli/cmd_NAME.c defines `const cli_command cli_command_NAME`. */
 #define COMMANDS(X)                                                                                \
@@ -43,37 +43,6 @@ COMMANDS(DECLARE)
 const cli_command *const cli_commands[] = {COMMANDS(ROW) NULL};
 enum { COMMAND_COUNT = sizeof cli_commands / sizeof *cli_commands - 1 };
 
-/* ---- signals ---- */
-
-static volatile sig_atomic_t stop_signal;
-
-/* The first one asks to stop, another ends at once. But of a terminal that closes, the kernel may
- * tell and the shell again: there is to be a checkpoint all the same. */
-static void on_signal(int number)
-{
-    if (!stop_signal) {
-        stop_signal = number;
-    } else if (number != SIGHUP) {
-        cli_progress_clear();
-        _exit(EXIT_SIGNAL + number);
-    }
-}
-
-void cli_signals_open(void)
-{
-    static const int stopping[] = {SIGHUP, SIGINT, SIGTERM};
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, was;
-    sigemptyset(&action.sa_mask);
-    for (size_t i = 0; i < sizeof stopping / sizeof *stopping; i++)
-        if (sigaction(stopping[i], NULL, &was) == 0 && was.sa_handler != SIG_IGN)
-            sigaction(stopping[i], &action, NULL); /* nohup, or "&" in a script, had it ignored */
-}
-
-int cli_signal(void)
-{
-    return stop_signal;
-}
-
 /* ---- main ---- */
 
 const cli_command *cli_command_find(const char *name)
@@ -100,7 +69,7 @@ static int exit_code(inv_status status)
     if (status == INV_OK)
         return 0;
     if (status == CLI_STOPPED)
-        return EXIT_SIGNAL + cli_signal();
+        return cli_signal_code();
     cli_progress_clear();
     fprintf(stderr, "invproj: %s\n", inv_error_message());
     return status == INV_EINVAL || status == INV_ECONFIG ? EXIT_USAGE : EXIT_WORK;

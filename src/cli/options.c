@@ -9,7 +9,8 @@
 #include "cli.h"
 #include "invproj/help.h"
 
-#define THREADS_MAX 1024 /* OpenMP does not survive any number */
+#define THREADS_MAX   1024 /* OpenMP does not survive any number */
+#define EXIT_CODE_MAX 255
 
 #define MEMBER(name) offsetof(cli_options, name)
 
@@ -27,6 +28,9 @@ static const cli_option shared_options[] = {
     [CLI_CHECKPOINT] = {0, "checkpoint", "EVERY",
                         "write a checkpoint every 500 (steps) or 30s (seconds)", CLI_TEXT,
                         .offset = MEMBER(checkpoint)},
+    [CLI_STOP_CODE] = {0, "stop-code", "N",
+                       "exit with N when a signal stops it (default: 128 + the signal)", CLI_NUMBER,
+                       .offset = MEMBER(stop_code)},
     [CLI_RESUME] = {0, "resume", NULL, "continue from the newest checkpoint", CLI_FLAG,
                     .offset = MEMBER(resume)},
     [CLI_FORCE] = {0, "force", NULL, "overwrite an earlier file of that kind (but no other)",
@@ -246,6 +250,8 @@ static inv_status take_number(const cli_option *o, const char *value, cli_option
     options->has_seed = options->has_seed || o->shared == CLI_SEED;
     if (status == INV_OK && options->threads > THREADS_MAX)
         return INV_ERROR(INV_EINVAL, "--threads: %s is more than %d", value, THREADS_MAX);
+    if (status == INV_OK && options->stop_code > EXIT_CODE_MAX)
+        return INV_ERROR(INV_EINVAL, "--stop-code: %s is more than %d", value, EXIT_CODE_MAX);
     return status;
 }
 

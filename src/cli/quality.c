@@ -40,7 +40,11 @@ inv_status cli_quality_measure(cli_session *session, const char *path, size_t po
                           .judge = judge->net,
                           .judge_pixels = judge->pixels};
     inv_status status = INV_OK;
-    INV_TRY(inv_measure_quality(&what, &m->data->test, quality));
+    cli_signals_end_now(session->progress.quiet ? "" : CLI_STOPPED_BETWEEN);
+    status = inv_measure_quality(&what, &m->data->test, quality);
+    cli_signals_end_now(NULL);
+    if (status != INV_OK)
+        goto done;
     INV_TRY(put_quality(session->file.run, path, quality));
     INV_TRY(judge->net ? inv_run_set_text(session->file.run, path, "judge", judge->path)
                        : inv_run_unset(session->file.run, path, "judge"));

@@ -128,7 +128,8 @@ static inv_status begin(const cli_options *options, const char *path, cli_sessio
     session->file.path = strdup(path);
     if (!session->file.path)
         return INV_ERROR(INV_ENOMEM, "%s: no memory", path);
-    cli_signals_open();
+    cli_signals_open(options->stop_code);
+    cli_signals_end_now(""); /* until there is more than what is on the disk */
     inv_status status = cli_lock_take(path, &session->file.lock);
     if (status == INV_OK && cli_lock_holds(session->file.lock))
         inv_file_sweep(path); /* what killed ones left */
@@ -177,6 +178,7 @@ inv_status cli_session_open(const cli_options *options, const char *path, bool d
     if (data)
         INV_TRY(cli_load_data(&session->file, &session->materials));
 done:
+    cli_signals_end_now(NULL);
     free(place);
     free(text);
     return status;
@@ -276,6 +278,7 @@ inv_status cli_session_start(const cli_options *options, const char *experiment,
     INV_TRY(cli_data_remember(&session->file, session->materials.data_folder));
     cli_data_note(session->materials.data, &session->progress);
 done:
+    cli_signals_end_now(NULL);
     return status;
 }
 

@@ -164,8 +164,12 @@ static inv_status fit(cli_session *session, const inv_inverse_spec *spec, const 
     const double start = cli_seconds();
     inv_status status = INV_OK;
     snprintf(seconds, sizeof seconds, "%s/history/seconds", path);
-    INV_TRY(inv_inverse_fit(spec, session->materials.net, inverse, session->materials.data,
-                            session->file.seed));
+    cli_signals_end_now(session->progress.quiet ? "" : CLI_STOPPED_BETWEEN);
+    status = inv_inverse_fit(spec, session->materials.net, inverse, session->materials.data,
+                             session->file.seed);
+    cli_signals_end_now(NULL);
+    if (status != INV_OK)
+        goto done;
     const float taken = (float)(cli_seconds() - start);
     INV_TRY(inv_run_put_net(run, path, inverse));
     INV_TRY(inv_run_append(run, seconds, INV_FLOAT32, 1, &taken));
