@@ -81,6 +81,7 @@ SOFILE := libinvproj.so.$(VERSION)
 
 HEADERS := $(wildcard include/invproj/*.h)
 EXPERIMENTS := $(wildcard experiments/*.cfg)
+CLUSTERS := $(wildcard experiments/clusters/*)
 # One folder a level, the lowest first; an include never points to a later one (tests/levels.sh).
 LEVELS := base kernels data net learn optimise inverse measure show format experiment report cli
 CLI_SRC := $(wildcard src/report/*.c src/cli/*.c)
@@ -166,8 +167,9 @@ $B/libinvproj.so: $B/$(SOFILE)
 
 $B/invproj: $(CLI_OBJ) $B/libinvproj.a
 $B/check: EXTRA_LIBS := $(call pkg,--libs check)
-# The suites use the program from outside, and of its files those that start its process for strangers' files.
-$B/check: $(TEST_OBJ) $B/src/cli/reader.o $B/libinvproj.a
+# The suites use the program from outside, and of its files those that start its process for strangers' files
+# and those that are functions of an environment.
+$B/check: $(TEST_OBJ) $(addprefix $B/src/cli/,reader.o part.o processors.o) $B/libinvproj.a
 $B/example: $B/tests/example.o $B/libinvproj.a
 $B/bench: $(BENCH_OBJ) $B/libinvproj.a
 $B/invproj $B/check $B/example $B/bench:
@@ -345,7 +347,7 @@ lint: format-check $(PROTO_C) ## clang-tidy, cppcheck and shellcheck; a warning 
 	$(call say,CPPC,$(words $(C_FILES)) files)
 	$Qcppcheck --quiet --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	  --std=c11 -D_GNU_SOURCE -DH5_USE_110_API -Iinclude -Isrc -Itests -j $$(nproc) $(C_FILES)
-	shellcheck data/fetch.sh tests/fuzz/run.sh tests/readers/run.sh .ci/deps.sh .ci/in-debian .ci/run tests/levels.sh tests/comments.sh tests/suites.sh
+	shellcheck data/fetch.sh tests/fuzz/run.sh tests/readers/run.sh .ci/deps.sh .ci/in-debian .ci/run tests/levels.sh tests/comments.sh tests/suites.sh experiments/clusters/*.sh
 
 # ---- installing -----------------------------------------------------------------------------------
 D = $(call quote,$(DESTDIR)$(PREFIX))
@@ -353,7 +355,7 @@ DL = $(call quote,$(DESTDIR)$(LIBDIR))
 COMPLETIONS := bash-completion/completions/invproj zsh/site-functions/_invproj fish/vendor_completions.d/invproj.fish
 
 install: all ## install under PREFIX (default /usr/local), below DESTDIR
-	install -d $D/bin $(DL)/pkgconfig $D/include/invproj $D/share/man/man1 $D/share/invproj/experiments
+	install -d $D/bin $(DL)/pkgconfig $D/include/invproj $D/share/man/man1 $D/share/invproj/experiments/clusters
 	install $B/invproj $D/bin/
 	install -m 644 $B/libinvproj.a $(DL)/
 	install $B/$(SOFILE) $(DL)/
@@ -363,6 +365,7 @@ install: all ## install under PREFIX (default /usr/local), below DESTDIR
 	install -m 644 $(HEADERS) $D/include/invproj/
 	install -m 644 $B/invproj.1 $D/share/man/man1/
 	install -m 644 $(EXPERIMENTS) $D/share/invproj/experiments/
+	install -m 644 $(CLUSTERS) $D/share/invproj/experiments/clusters/
 	install -d $(foreach c,$(COMPLETIONS),$D/share/$(dir $c))
 	install -m 644 $B/completion.bash $D/share/bash-completion/completions/invproj
 	install -m 644 $B/completion.zsh $D/share/zsh/site-functions/_invproj
@@ -372,8 +375,8 @@ install: all ## install under PREFIX (default /usr/local), below DESTDIR
 uninstall: ## remove what `make install` put there
 	rm -f $D/bin/invproj $(DL)/libinvproj.a $(DL)/$(SOFILE) $(DL)/$(SONAME) $(DL)/libinvproj.so \
 	  $(DL)/pkgconfig/invproj.pc $D/share/man/man1/invproj.1 \
-	  $(HEADERS:%=$D/%) $(EXPERIMENTS:%=$D/share/invproj/%) $(COMPLETIONS:%=$D/share/%)
-	rmdir $D/include/invproj $D/share/invproj/experiments $D/share/invproj 2>/dev/null || :
+	  $(HEADERS:%=$D/%) $(EXPERIMENTS:%=$D/share/invproj/%) $(CLUSTERS:%=$D/share/invproj/%) $(COMPLETIONS:%=$D/share/%)
+	rmdir $D/include/invproj $D/share/invproj/experiments/clusters $D/share/invproj/experiments $D/share/invproj 2>/dev/null || :
 
 clean: ## remove build/ (data/ and out/ stay)
 	rm -rf build

@@ -74,6 +74,7 @@
     X(png)                                                                                         \
     X(experiment)                                                                                  \
     X(experiment_help)                                                                             \
+    X(sweep)                                                                                       \
     X(keras)                                                                                       \
     X(keras_arrays)                                                                                \
     X(reader)                                                                                      \
@@ -92,7 +93,9 @@
     X(cli_usage)                                                                                   \
     X(cli_completion)                                                                              \
     X(cli_terminal)                                                                                \
+    X(part)                                                                                        \
     X(cli_signals)                                                                                 \
+    X(cli_sweep)                                                                                   \
     X(cli_printed)                                                                                 \
     X(cli_file)                                                                                    \
     X(cli_walk)                                                                                    \

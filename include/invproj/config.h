@@ -41,6 +41,9 @@ void inv_config_remove(inv_config *config, const char *key);
 /* The text as read, or, once something was set, libconfig text of what holds now. */
 INV_MUST_CHECK inv_status inv_config_text(const inv_config *config, char **out);
 
+/* What stands in messages. */
+const char *inv_config_name(const inv_config *config);
+
 /* Whether `path` ("a.b.0.c") is there; how long the list at it is (0 if none). */
 bool inv_config_has(const inv_config *config, const char *path);
 size_t inv_config_length(const inv_config *config, const char *path);

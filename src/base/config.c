@@ -328,6 +328,11 @@ json_t *inv_config_node(const inv_config *config, const char *path)
     return node;
 }
 
+const char *inv_config_name(const inv_config *config)
+{
+    return config->name;
+}
+
 bool inv_config_has(const inv_config *config, const char *path)
 {
     return inv_config_node(config, path) != NULL;
@@ -396,9 +401,7 @@ inv_status inv_config_error(const inv_config *config, const char *path, const ch
 
 /* ---- setting, and text of what holds now ---- */
 
-/* VALUE as JSON: libconfig syntax, or the bare word itself. The caller gives up *out's reference.
- */
-static inv_status parse_value(const char *value, json_t **out)
+inv_status inv_config_value(const char *value, json_t **out)
 {
     char *text = NULL;
     config_t parsed;
@@ -473,7 +476,7 @@ inv_status inv_config_set(inv_config *config, const char *assignment)
     path[equals - assignment] = 0;
     strcpy(whole, path);
     errno = 0;
-    const bool parsed = parse_value(equals + 1, &value) == INV_OK;
+    const bool parsed = inv_config_value(equals + 1, &value) == INV_OK;
     if (parsed && put_value(config, path, value) && note_set(config, whole, assignment))
         return INV_OK;
     if (errno == ENOMEM)
@@ -500,6 +503,20 @@ void inv_config_remove(inv_config *config, const char *key)
     config->edited = json_object_del(config->root, key) == 0 || config->edited;
 }
 
+/* The shortest text that is read as the same number, with a dot or an exponent. */
+void inv_real_text(double value, char out[INV_REAL_TEXT])
+{
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(out, INV_REAL_TEXT, "%.*g", digits, value);
+        if (strtod(out, NULL) == value)
+            break;
+    }
+    if (!strpbrk(out, ".e"))
+        strcat(out, ".0");
+}
+
+/* All in one line, which no indentation says: IN_LINE. */
+enum { IN_LINE = -1 };
 static void write_text(const json_t *node, FILE *out, int indent);
 
 static void write_string(const char *s, FILE *out)
@@ -522,15 +539,19 @@ static void write_members(const json_t *object, FILE *out, int indent)
     json_t *value = NULL;
     json_object_foreach((json_t *)object, key, value)
     {
-        fprintf(out, "%*s%s = ", indent, "", key);
+        fprintf(out, "%*s%s = ", indent == IN_LINE ? 0 : indent, "", key);
         write_text(value, out, indent);
-        fputs(";\n", out);
+        fputs(indent == IN_LINE ? "; " : ";\n", out);
     }
 }
 
 static void write_text(const json_t *node, FILE *out, int indent)
 {
-    if (json_is_object(node)) {
+    if (json_is_object(node) && indent == IN_LINE) {
+        fputs("{ ", out);
+        write_members(node, out, indent);
+        fputs("}", out);
+    } else if (json_is_object(node)) {
         fputs("{\n", out);
         write_members(node, out, indent + 4);
         fprintf(out, "%*s}", indent, "");
@@ -545,15 +566,29 @@ static void write_text(const json_t *node, FILE *out, int indent)
         long long value = (long long)json_integer_value(node);
         fprintf(out, "%lld%s", value, value > 2147483647 || value < -2147483648LL ? "L" : "");
     } else if (json_is_real(node)) {
-        char number[64];
-        snprintf(number, sizeof number, "%.17g", json_real_value(node));
-        fprintf(out, "%s%s", number, strpbrk(number, ".e") ? "" : ".0");
+        char number[INV_REAL_TEXT];
+        inv_real_text(json_real_value(node), number);
+        fputs(number, out);
     } else if (json_is_boolean(node)) {
         fputs(json_is_true(node) ? "true" : "false", out);
     } else {
         const char *text = json_string_value(node);
         write_string(text ? text : "", out); /* JSON's null has no other way to be written */
     }
+}
+
+inv_status inv_config_literal(const json_t *node, char **out)
+{
+    size_t size = 0;
+    FILE *memory = open_memstream(out, &size);
+    if (memory) {
+        write_text(node, memory, IN_LINE);
+        if (fclose(memory) == 0)
+            return INV_OK;
+        free(*out);
+    }
+    *out = NULL;
+    return INV_ERROR(INV_ENOMEM, "a value: no memory for its text");
 }
 
 inv_status inv_config_text(const inv_config *config, char **out)

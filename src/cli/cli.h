@@ -36,6 +36,8 @@ void cli_progress_open(cli_progress *progress, bool quiet);
 void cli_progress_start(cli_progress *progress, const char *stage, size_t total, size_t done);
 void cli_progress_step(cli_progress *progress, size_t done);
 void cli_progress_end(cli_progress *progress, size_t done);
+/* A line of progress that is no bar's, already with its stage. */
+void cli_progress_text(cli_progress *progress, const char *text);
 /* Erases the bar, if one stands on the terminal; a handler of signals may call it. */
 void cli_progress_clear(void);
 /* A line of its own, unless quiet. */
@@ -56,6 +58,8 @@ void cli_signals_end_now(const char *words);
 #define CLI_STOPPED_BETWEEN                                                                        \
     "stopped; the run file holds what was learned, and the same command with --resume continues "  \
     "it\n"
+/* The lock file that is removed then; NULL: none. */
+void cli_signals_lock(const char *path);
 /* Processes that are killed when a second SIGINT ends the program; 0 in the list is none. */
 void cli_signals_children(volatile pid_t *list, size_t count);
 
@@ -68,6 +72,7 @@ typedef struct cli_file {
     const cli_options *options;
     char *path;
     bool starts; /* a run, from an experiment file */
+    bool alone;  /* no pictures are drawn beside it */
     cli_lock *lock;
     inv_run *run;
     inv_config *config;
@@ -102,6 +107,7 @@ typedef struct cli_session {
  * its own: saving by one of the names leaves the other what it was, so neither loses anything.
  * INV_EIO where another process works on it, or its lock file cannot be used. On a file system
  * without locks all goes on after a note on stderr, and cli_lock_holds is false. */
+#define CLI_LOCKED "another invproj is working on it" /* what its message says then */
 INV_MUST_CHECK inv_status cli_lock_take(const char *path, cli_lock **out);
 bool cli_lock_holds(const cli_lock *lock);
 void cli_lock_free(cli_lock *lock);
@@ -111,6 +117,9 @@ INV_MUST_CHECK inv_status cli_is_run(const char *path, bool *is);
 /* INV_EINVAL where the file that is there is no run file, of whatever format and state: --force does
  * not write over it. */
 INV_MUST_CHECK inv_status cli_check_replaces_run(const char *path);
+
+/* What stands behind the name of a run file that is not whole yet, where its name tells that. */
+#define CLI_UNFINISHED ".part"
 
 /* What there is to say of a run file that another program has opened for writing. */
 #define CLI_UNSEALED                                                                               \

@@ -16,7 +16,7 @@ static const char *const exit_codes[][2] = {
     {"0", "done, also when the reader of the output ends first, as `head` does"},
     {"1", "the work failed: a file is damaged, the disk is full, numbers are no longer finite"},
     {"2", "wrong usage, or a faulty experiment file"},
-    {"128 + N", "stopped by signal N after a checkpoint: 130 by Ctrl-C, 143 by SIGTERM"},
+    {"128 + N", "stopped by signal N after a checkpoint: 130 by Ctrl-C"},
 };
 
 #define EXIT_CODE_COUNT (sizeof exit_codes / sizeof *exit_codes)

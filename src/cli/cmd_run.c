@@ -1,7 +1,9 @@
 /* run: every stage of an experiment file.
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "invproj/file.h"
@@ -40,29 +42,102 @@ static inv_status run_stages(cli_session *session)
 static const cli_option own_options[] = {
     {.shared = CLI_OUT}, {.shared = CLI_SINGLE}, CLI_EXPERIMENT_OPTIONS, {0}};
 
+/* Where the run goes. */
+typedef struct place {
+    const char *out;
+    bool alone;   /* the run file alone, which is `out` */
+    char *folder; /* that the run file is in */
+    char *path;   /* of the run file, until it is whole, */
+    char *whole;  /* and then */
+} place;
+
+static void place_close(place *p)
+{
+    free(p->folder);
+    free(p->path);
+    free(p->whole);
+}
+
+/* -o DIR, or -o NAME.h5 where no folder has that name. */
+static inv_status find_place(const cli_options *options, place *p)
+{
+    struct stat info;
+    p->out = options->out;
+    const size_t length = strlen(p->out);
+    p->alone = length > 3 && strcmp(p->out + length - 3, ".h5") == 0 &&
+               !(stat(p->out, &info) == 0 && S_ISDIR(info.st_mode));
+    if (p->alone && options->single)
+        return INV_ERROR(
+            INV_EINVAL, "--single: with -o %s no pictures are made; give -o DIR, a folder", p->out);
+    if (asprintf(&p->whole, p->alone ? "%s" : "%s/run.h5", p->out) < 0)
+        p->whole = NULL;
+    if (asprintf(&p->path, p->alone ? "%s" CLI_UNFINISHED : "%s/run.h5", p->out) < 0)
+        p->path = NULL;
+    if (!p->whole || !p->path)
+        return INV_ERROR(INV_ENOMEM, "run: no memory");
+    return inv_file_beside(p->whole, ".", &p->folder);
+}
+
+/* Whether a run file that is whole is there: then --resume has nothing to do, and only --force begins
+ * again. */
+static inv_status find_whole(const cli_options *options, const place *p, bool *done)
+{
+    *done = false;
+    if (!p->alone || access(p->whole, F_OK) != 0)
+        return INV_OK;
+    inv_status status = cli_check_replaces_run(p->whole);
+    if (status == INV_OK && !options->resume && !options->force)
+        return INV_ERROR(INV_EINVAL, "%s: already holds a run; --force overwrites it", p->whole);
+    *done = status == INV_OK && options->resume;
+    return status;
+}
+
+/* The name tells from then on that the run is done. */
+static inv_status give_name(const place *p)
+{
+    if (p->alone && rename(p->path, p->whole) != 0)
+        return INV_ERROR(INV_EIO, "%s: %s", p->whole, strerror(errno));
+    return INV_OK;
+}
+
+static inv_status run_at(const cli_options *options, const place *p)
+{
+    cli_session session = {0};
+    bool done = false;
+    inv_status status = INV_OK;
+    INV_TRY(find_whole(options, p, &done));
+    if (!done) {
+        INV_TRY(cli_session_start(options, options->operands[0], p->path, &session));
+        session.file.alone = p->alone;
+        INV_TRY(
+            find_whole(options, p, &done)); /* by another process, which had the lock until now */
+    }
+    if (!done) {
+        INV_TRY(check_stages(&session));
+        INV_TRY(run_stages(&session));
+        INV_TRY(give_name(p));
+        INV_TRY(cli_print_figures(&session.file));
+    }
+    printf("%s\n", p->whole);
+done:
+    cli_session_close(&session);
+    return status;
+}
+
 static inv_status run(const cli_options *options)
 {
-    char *path = NULL;
-    cli_session session = {0};
+    place p = {0};
     inv_status status = INV_OK;
     if (!options->out)
         return INV_ERROR(INV_EINVAL, "run: needs -o DIR, the folder to write");
     const bool made = access(options->out, F_OK) != 0;
-    INV_TRY(inv_file_make_folder(options->out));
-    if (asprintf(&path, "%s/run.h5", options->out) < 0)
-        path = NULL;
-    if (!path)
-        INV_FAIL(INV_ENOMEM, "run: no memory");
-    INV_TRY(cli_session_start(options, options->operands[0], path, &session));
-    INV_TRY(check_stages(&session));
-    INV_TRY(run_stages(&session));
-    INV_TRY(cli_print_figures(&session.file));
-    printf("%s\n", path);
+    INV_TRY(find_place(options, &p));
+    INV_TRY(inv_file_make_folder(p.folder));
+    INV_TRY(run_at(options, &p));
 done:
-    cli_session_close(&session);
-    if (made && status != INV_OK)
+    if (made && status != INV_OK && !p.alone)
         (void)rmdir(options->out); /* which it is only if nothing is in it */
-    free(path);
+    place_close(&p);
     return status;
 }
 
@@ -70,6 +145,9 @@ const cli_command cli_command_run = {
     .name = "run",
     .operands = "EXPERIMENT.cfg -o DIR",
     .summary = "run every stage of an experiment, into DIR/run.h5 and pictures",
+    .notes =
+        "-o NAME.h5 writes the run file alone, and no pictures. Until the run is done it is called "
+        "NAME.h5" CLI_UNFINISHED "; then --resume has nothing more to do.",
     .minimum = 1,
     .maximum = 1,
     .options = own_options,

@@ -5,9 +5,9 @@
 
 #include <hdf5.h>
 
-#include "cli.h"
 #include "invproj/mat.h"
 #include "invproj/version.h"
+#include "sweep.h"
 
 #if defined(__clang__)
 #define COMPILER __VERSION__ /* says clang itself */
@@ -35,7 +35,7 @@ static void find_processor(char *out, size_t size)
 
 /* ---- one start ---- */
 
-enum { VERSION, COMPILER_USED, KERNELS, BLAS, HDF5, PROCESSOR, TEXTS };
+enum { VERSION, COMPILER_USED, KERNELS, BLAS, HDF5, PROCESSOR, PART, TEXTS };
 
 /* What stands in a group of its own, and whether the bits of what is learned may depend on it. */
 static const struct {
@@ -48,6 +48,7 @@ static const struct {
     [BLAS] = {"blas", false},
     [HDF5] = {"hdf5", false},
     [PROCESSOR] = {"processor", false},
+    [PART] = {"part", false}, /* of a sweep; it is not there where no part was taken */
 };
 
 typedef struct start {
@@ -65,6 +66,9 @@ static void find_start(start *now)
     snprintf(now->text[BLAS], sizeof *now->text, "%s", inv_blas_description());
     snprintf(now->text[HDF5], sizeof *now->text, "%u.%u.%u", major, minor, release);
     find_processor(now->text[PROCESSOR], sizeof *now->text);
+    const char *part = getenv(CLI_SWEEP_VARIABLE); /* "PID SOURCE" */
+    part = part ? strchr(part, ' ') : NULL;
+    snprintf(now->text[PART], sizeof *now->text, "%s", part ? part + 1 : "");
     now->threads = inv_threads();
 }
 
@@ -72,7 +76,8 @@ static inv_status put_start(inv_run *run, const char *path, const start *now)
 {
     inv_status status = inv_run_set_size(run, path, "threads", now->threads);
     for (size_t i = 0; i < TEXTS && status == INV_OK; i++)
-        status = inv_run_set_text(run, path, texts[i].name, now->text[i]);
+        if (*now->text[i])
+            status = inv_run_set_text(run, path, texts[i].name, now->text[i]);
     return status;
 }
 

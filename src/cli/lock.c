@@ -88,7 +88,7 @@ static inv_status held_error(const char *path, const cli_lock *lock, const struc
     if (fcntl(lock->file, F_GETLK, &other) == 0 && other.l_type != F_UNLCK && other.l_pid > 0)
         snprintf(process, sizeof process, "process %ld, ", (long)other.l_pid);
     return INV_ERROR(INV_EIO,
-                     "%s: another invproj is working on it (%slock file %s of %s); wait for it to "
+                     "%s: " CLI_LOCKED " (%slock file %s of %s); wait for it to "
                      "end",
                      path, process, lock->path, owner);
 }
@@ -153,6 +153,8 @@ inv_status cli_lock_take(const char *path, cli_lock **out)
         INV_TRY(open_file(path, lock->path, &lock->file, &info));
         INV_TRY(take_lock(path, lock, &info));
     } while (lock->holds && !is_named(lock, &info));
+    if (lock->holds)
+        cli_signals_lock(lock->path);
     *out = lock;
     return INV_OK;
 done:
@@ -174,6 +176,7 @@ void cli_lock_free(cli_lock *lock)
     struct stat info;
     if (!lock)
         return;
+    cli_signals_lock(NULL);
     if (fstat(lock->file, &info) == 0 && is_named(lock, &info))
         unlink(lock->path);
     close(lock->file);

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <gsl/gsl_errno.h>
@@ -14,12 +15,14 @@
 #include "invproj/mat.h"
 #include "invproj/version.h"
 #include "printed.h"
+#include "sweep.h"
 
 enum { EXIT_WORK = 1, EXIT_USAGE = 2 };
 
 /* X(name), in the order of help: src/cli/cmd_NAME.c defines `const cli_command cli_command_NAME`. */
 #define COMMANDS(X)                                                                                \
     X(run)                                                                                         \
+    X(sweep)                                                                                       \
     X(train)                                                                                       \
     X(invert)                                                                                      \
     X(project)                                                                                     \
@@ -116,7 +119,7 @@ static int run_command(const cli_command *command, int argc, char **argv)
             printf("\ninvproj help %s explains its keys in an experiment file too.\n",
                    command->name);
     } else if (status == INV_OK) {
-        inv_threads_set(options.threads);
+        inv_threads_set(options.threads ? options.threads : cli_processors());
         status = command->run(&options);
     }
     cli_options_free(&options);
@@ -160,6 +163,14 @@ static int check_kernels(void)
     return 2;
 }
 
+/* A run of a sweep ends with it, however that ends, and saves first. */
+static void follow_sweep(void)
+{
+    const char *sweep = getenv(CLI_SWEEP_VARIABLE); /* "PID SOURCE" */
+    if (sweep && strtol(sweep, NULL, 10) == (long)getppid())
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], CLI_READER_WORD) == 0)
@@ -167,6 +178,7 @@ int main(int argc, char **argv)
     const char *word = argc > 1 ? argv[1] : "";
     open_standard_files();
     start_again(cli_command_find(word), argv);
+    follow_sweep();
     if (!cli_printed_open()) {
         fprintf(stderr, "invproj: no memory to print anything\n");
         return EXIT_WORK;

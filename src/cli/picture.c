@@ -94,6 +94,8 @@ inv_status cli_picture_check(const cli_file *file, inv_shape shape, const char *
                              const char *stem, const inv_sheet *sheet, size_t count)
 {
     char *path = NULL;
+    if (file->alone)
+        return INV_OK;
     inv_status status = picture_path(file, result, stem, &path);
     if (status == INV_OK)
         status = file->options->single ? check_singles(path, sheet, count, shape)
@@ -343,6 +345,8 @@ inv_status cli_draw(const cli_session *session, const char *path, const char *ar
     char *picture = NULL;
     drawing d = {0};
     inv_status status = INV_OK;
+    if (session->file.alone)
+        return INV_OK;
     INV_TRY(
         drawing_open(session->file.run, session->materials.net, path, array, sheet->captioned, &d));
     INV_TRY(picture_path(&session->file, strrchr(path, '/') + 1, stem, &picture));

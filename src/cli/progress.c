@@ -122,6 +122,11 @@ static void print_bar(const cli_progress *p, size_t done, double rate, size_t ro
 
 /* The cursor ends at the start of the line: where a window that gets narrower breaks the line in
  * two, all of it is still behind the cursor, and the next drawing erases it. */
+static void draw_line(const char *line)
+{
+    dprintf(STDERR_FILENO, "\r%s\033[J\r", line); /* past the filter of what is printed */
+}
+
 static void draw_bar(const cli_progress *p, size_t done, double rate)
 {
     char line[2 * LINE_BYTES];
@@ -129,14 +134,14 @@ static void draw_bar(const cli_progress *p, size_t done, double rate)
     if (!bar_stands)
         return;
     print_bar(p, done, rate, count_columns() - 1, line); /* the last column may start a new line */
-    dprintf(STDERR_FILENO, "\r%s\033[J\r", line);        /* past the filter of what is printed */
+    draw_line(line);
 }
 
 /* ---- a stage's progress ---- */
 
 void cli_progress_open(cli_progress *progress, bool quiet)
 {
-    *progress = (cli_progress){.quiet = quiet, .terminal = is_terminal()};
+    *progress = (cli_progress){.quiet = quiet, .terminal = is_terminal(), .shown = cli_seconds()};
 }
 
 void cli_progress_start(cli_progress *progress, const char *stage, size_t total, size_t done)
@@ -171,6 +176,25 @@ void cli_progress_step(cli_progress *progress, size_t done)
         fprintf(stderr, "%s: %s%zu of %zu steps, %.0f steps/s, %.0f s left\n", progress->stage,
                 epoch_of(progress, done, epoch), done, progress->total, rate,
                 seconds_left(progress, done, rate));
+}
+
+void cli_progress_text(cli_progress *progress, const char *text)
+{
+    char line[LINE_BYTES];
+    const double now = cli_seconds();
+    if (progress->quiet ||
+        now - progress->shown < (progress->terminal ? BAR_SECONDS : PLAIN_SECONDS))
+        return;
+    progress->shown = now;
+    if (!progress->terminal) {
+        fprintf(stderr, "%s\n", text);
+        return;
+    }
+    bar_stands = !is_in_background();
+    if (!bar_stands)
+        return;
+    snprintf(line, sizeof line, "%.*s", (int)count_columns() - 1, text);
+    draw_line(line);
 }
 
 void cli_progress_end(cli_progress *progress, size_t done)

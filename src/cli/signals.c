@@ -15,6 +15,7 @@ static const int stopping[] = {SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXCP
 /* All that a handler may look at. */
 static volatile sig_atomic_t stop_signal, interrupts, stop_code;
 static const char *volatile last_words; /* NULL: there is something to save first */
+static const char *volatile lock_file;  /* NULL: none is held */
 static volatile pid_t *volatile children;
 static volatile size_t child_count;
 
@@ -24,6 +25,8 @@ static void end_now(int code)
     for (size_t i = 0; i < child_count; i++)
         if (children[i] > 0)
             kill(children[i], SIGKILL);
+    if (lock_file)
+        (void)unlink(lock_file);
     cli_progress_clear();
     if (last_words && write(STDERR_FILENO, last_words, strlen(last_words)) < 0)
         _exit(code); /* who was to read it has ended */
@@ -68,6 +71,11 @@ void cli_signals_end_now(const char *words)
     last_words = words;
     if (words && stop_signal)
         end_now(cli_signal_code());
+}
+
+void cli_signals_lock(const char *path)
+{
+    lock_file = path;
 }
 
 void cli_signals_children(volatile pid_t *list, size_t count)

@@ -1,0 +1,412 @@
+/* Sweeps: what is listed, run, resumed, refused, shared in parts and stopped.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <check.h>
+
+#include "cli_short.h"
+#include "hdf5_text.h"
+#include "program.h"
+#include "suites.h"
+#include "support.h"
+
+#define LEN(array) (sizeof(array) / sizeof *(array))
+
+/* A net that is trained in milliseconds. */
+#define QUICK                                                                                      \
+    "data = { folder = \"data\"; validation = 50; };\n"                                            \
+    "network = { layers = (\n"                                                                     \
+    "  { name = \"hidden\"; type = \"dense\"; units = 5; activation = \"relu\"; },\n"              \
+    "  { name = \"output\"; type = \"dense\"; activation = \"softmax\"; } ); };\n"                 \
+    "training = { steps = 20; batch = 70; reduction = \"mean\"; };\n"
+#define SWEEP                                                                                      \
+    "experiment = \"quick.cfg\";\n"                                                                \
+    "set = [ \"training.loss=cross_entropy\" ];\n"                                                 \
+    "grid = ( { key = \"training.optimiser.rate\"; values = [ 0.02, 0.3 ]; },\n"                   \
+    "         { key = \"seed\"; from = 1; to = 3; } );\n"
+enum { ITEMS = 6 };
+
+/* A fifth of a second each. */
+#define LONG "sweep s.cfg -q --jobs 2 --set training.steps=2000 --set checkpoint.steps=100 -o "
+
+static const char *const but_times[] = {"@created", "/seconds", "/environment", NULL};
+
+static char *place, *invproj;
+
+static program *run_here(const char *words)
+{
+    const program_how how = {.folder = place};
+    return program_run_words(&how, words);
+}
+
+static void write_here(const char *name, const char *text)
+{
+    support_write(support_at(place, name), text, strlen(text));
+}
+
+static void open_place(void)
+{
+    const char *given = getenv("INVPROJ");
+    invproj = realpath(given ? given : "build/invproj", NULL);
+    ck_assert_ptr_nonnull(invproj);
+    place = support_folder();
+    short_data(support_at(place, "data"));
+    write_here("quick.cfg", QUICK);
+    write_here("s.cfg", SWEEP);
+    program_must_work(run_here("sweep s.cfg -o whole -q"));
+    program_must_work(run_here(LONG "straight"));
+}
+
+static void close_place(void)
+{
+    support_remove(place);
+    free(invproj);
+}
+
+static bool ends_with(const char *text, const char *ending)
+{
+    const size_t length = strlen(text), of_ending = strlen(ending);
+    return length >= of_ending && strcmp(text + length - of_ending, ending) == 0;
+}
+
+/* How many files of that ending a folder has. */
+static size_t count_files(const char *folder, const char *ending)
+{
+    size_t count = 0;
+    DIR *list = opendir(support_at(place, folder));
+    ck_assert_ptr_nonnull(list);
+    for (const struct dirent *entry = readdir(list); entry; entry = readdir(list))
+        count += ends_with(entry->d_name, ending);
+    closedir(list);
+    return count;
+}
+
+/* That the folder has the files of another, but for times; takes it away. */
+static void must_be_like(const char *folder, const char *undisturbed)
+{
+    DIR *list = opendir(support_at(place, undisturbed));
+    size_t seen = 0;
+    ck_assert_uint_eq(count_files(folder, ".h5"), ITEMS);
+    ck_assert_uint_eq(count_files(folder, ".part"), 0);
+    for (const struct dirent *entry = readdir(list); entry; entry = readdir(list)) {
+        if (!ends_with(entry->d_name, ".h5"))
+            continue;
+        char *a = hdf5_text(support_at(support_at(place, undisturbed), entry->d_name), but_times);
+        char *b = hdf5_text(support_at(support_at(place, folder), entry->d_name), but_times);
+        program_must_equal(a, b);
+        free(a);
+        free(b);
+        seen++;
+    }
+    closedir(list);
+    ck_assert_uint_eq(seen, ITEMS);
+    support_remove(strdup(support_at(place, folder)));
+}
+
+static void must_be_whole(const char *folder)
+{
+    must_be_like(folder, "whole");
+}
+
+/* ---- what only tells ---- */
+
+START_TEST(count_and_show_tell_what_there_is)
+{
+    program *p = run_here("sweep s.cfg --count");
+    ck_assert_program(p, 0);
+    ck_assert_str_eq(p->out, "6\n");
+    program_free(p);
+    p = run_here("sweep s.cfg --show 4 --set training.batch=33");
+    ck_assert_program(p, 0);
+    write_here("shown.cfg", p->out);
+    ck_assert_ptr_nonnull(strstr(p->out, "seed = 2;\n"));
+    ck_assert_ptr_nonnull(strstr(p->out, "rate = 0.3;\n"));
+    ck_assert_ptr_nonnull(strstr(p->out, "batch = 33;\n"));
+    program_free(p);
+    program_must_work(run_here("train shown.cfg -o shown.h5 -q"));
+    p = run_here("sweep s.cfg --show 6");
+    ck_assert_fails(p, 2, "there is no experiment 6; they are 0 to 5");
+    program_free(p);
+}
+END_TEST
+
+START_TEST(the_listed_commands_make_the_same_files)
+{
+    const program_how shell = {.path = "sh", .folder = place};
+    program *p = program_run(&shell, "-c %s %s",
+                             "\"$0\" sweep s.cfg -o 'a list' --list >list && "
+                             "invproj() { \"$P\" \"$@\"; }; P=$0; . ./list",
+                             invproj);
+    ck_assert_program(p, 0);
+    ck_assert_uint_eq(program_lines(p->out), 24); /* six runs: figures, and names of files */
+    program_free(p);
+    must_be_whole("a list");
+}
+END_TEST
+
+/* ---- running ---- */
+
+START_TEST(jobs_make_no_difference_and_again_nothing_is_done)
+{
+    program_must_work(run_here("sweep s.cfg -o jobs --jobs 3 -q"));
+    char *before = program_snapshot(support_at(place, "jobs"));
+    program *p = run_here("sweep s.cfg -o jobs -q");
+    ck_assert_program(p, 0);
+    ck_assert_str_eq(p->out, "jobs: 6 of 6 runs done\n");
+    program_free(p);
+    char *after = program_snapshot(support_at(place, "jobs"));
+    ck_assert_str_eq(before, after);
+    free(before);
+    free(after);
+    must_be_whole("jobs");
+}
+END_TEST
+
+START_TEST(what_is_missing_is_counted_and_run)
+{
+    program_must_work(run_here("sweep s.cfg -o gap --part 1/3 -q"));
+    program *p = run_here("sweep --check gap");
+    ck_assert_int_eq(p->code, 1);
+    ck_assert_str_eq(p->out, "2 of 6 done, 0 begun, 0 failed, 4 not begun\n");
+    ck_assert_str_eq(p->err, "invproj: gap: 4 of 6 runs are missing\n");
+    program_free(p);
+    program_must_work(run_here("sweep s.cfg -o gap --part 0/1 -q"));
+    p = run_here("sweep --check gap");
+    ck_assert_program(p, 0);
+    program_free(p);
+    must_be_whole("gap");
+}
+END_TEST
+
+START_TEST(parts_are_disjoint_and_whole_together)
+{
+    static const char *const parts[] = {"0/4", "1/4", "2/4", "3/4"};
+    static const size_t sizes[] = {2, 2, 1, 1};
+    const program_how how = {.folder = place};
+    size_t seen = 0;
+    for (size_t i = 0; i < LEN(parts); i++) {
+        char said[64];
+        program *p = program_run(&how, "sweep s.cfg -o parts --part %s -q", parts[i]);
+        ck_assert_program(p, 0);
+        snprintf(said, sizeof said, "part %s from --part\n", parts[i]);
+        ck_assert_str_eq(p->err, said);
+        program_free(p);
+        seen += sizes[i];
+        ck_assert_uint_eq(count_files("parts", ".h5"), seen);
+    }
+    must_be_whole("parts");
+}
+END_TEST
+
+/* The part is kept in each run file, and the launcher's taken where none is given. */
+START_TEST(the_part_is_taken_from_the_surroundings)
+{
+    const program_how how = {.folder = place, .environment = "SLURM_PROCID=1"};
+    setenv("SLURM_STEP_ID", "0", 1);
+    setenv("SLURM_STEP_NUM_TASKS", "6", 1);
+    program *p = program_run_words(&how, "sweep s.cfg -o step -q");
+    ck_assert_program(p, 0);
+    ck_assert_str_eq(p->err, "part 1/6 from SLURM_PROCID=1 (SLURM_STEP_NUM_TASKS 6)\n");
+    program_free(p);
+    unsetenv("SLURM_STEP_ID");
+    unsetenv("SLURM_STEP_NUM_TASKS");
+    const program_how shell = {.path = "sh", .folder = place};
+    p = program_run_words(&shell, "-c ls${IFS}step/*.h5");
+    ck_assert_program(p, 0);
+    p->out[strcspn(p->out, "\n")] = 0;
+    char *text = hdf5_text(support_at(place, p->out), (const char *const[]){NULL});
+    ck_assert_ptr_nonnull(strstr(text, "part 1/6 from SLURM_PROCID=1"));
+    free(text);
+    program_free(p);
+    p = run_here("sweep s.cfg -o step -q");
+    ck_assert_fails(p, 2, "step: was begun in 6 parts, and this is 0/1", "--part 0/1 does all");
+    program_free(p);
+    program_must_work(run_here("sweep s.cfg -o step --part 0/1 -q"));
+    must_be_whole("step");
+}
+END_TEST
+
+/* ---- failures ---- */
+
+#define FAILING                                                                                    \
+    "experiment = \"quick.cfg\";\n"                                                                \
+    "grid = ( { key = \"seed\"; from = 1; to = 2; }, { key = \"training.batch\"; "                 \
+    "values = [ 50, 5000 ]; } );\n" /* more than there are to train on */
+
+START_TEST(what_failed_is_said_and_tried_again_when_asked)
+{
+    write_here("f.cfg", FAILING);
+    program *p = run_here("sweep f.cfg -o f -q --jobs 1");
+    ck_assert_int_eq(p->code, 1);
+    ck_assert_str_eq(p->out, "");
+    ck_assert_ptr_nonnull(
+        strstr(p->err, "failed    seed=1, training.batch=5000: training.batch: "));
+    ck_assert_ptr_nonnull(strstr(p->err, "f: 2 of 4 runs have failed"));
+    program_free(p);
+    ck_assert_uint_eq(count_files("f", ".failed"), 2);
+    p = run_here("sweep f.cfg -o f -q --keep-going");
+    ck_assert_program(p, 0);
+    ck_assert_ptr_nonnull(strstr(p->err, "failed    before: seed=1, training.batch=5000: "));
+    ck_assert_str_eq(p->out, "f: 2 of 4 runs done, the others failed\n");
+    program_free(p);
+    p = run_here("sweep --check f");
+    ck_assert_str_eq(p->out, "2 of 4 done, 0 begun, 2 failed, 0 not begun\n");
+    program_free(p);
+    support_write_dataset(support_at(place, "data"), 6000, TEST, HEIGHT, WIDTH, CLASSES, 11);
+    p = run_here("sweep f.cfg -o f -q --retry"); /* on data that are others now */
+    ck_assert_fails(p, 2, "f: holds another sweep, of 4 experiments");
+    program_free(p);
+    support_write_dataset(support_at(place, "data"), TRAIN, TEST, HEIGHT, WIDTH, CLASSES, 11);
+    p = run_here("sweep f.cfg -o f -q --retry");
+    ck_assert_int_eq(p->code, 1);
+    ck_assert_ptr_null(strstr(p->err, "before"));
+    ck_assert_ptr_nonnull(strstr(p->err, "failed    seed=2, training.batch=5000: "));
+    program_free(p);
+}
+END_TEST
+
+START_TEST(another_sweep_is_refused_in_the_folder)
+{
+    write_here("other.cfg",
+               "experiment = \"quick.cfg\"; grid = ( { key = \"seed\"; from = 4; to = 5; } );");
+    char *before = program_snapshot(support_at(place, "whole"));
+    program *p = run_here("sweep other.cfg -o whole -q");
+    ck_assert_fails(p, 2, "whole: holds another sweep, of 6 experiments", "choose another folder");
+    program_free(p);
+    char *after = program_snapshot(support_at(place, "whole"));
+    ck_assert_str_eq(before, after);
+    free(before);
+    free(after);
+}
+END_TEST
+
+START_TEST(a_full_disk_is_said_once_and_nothing_is_lost)
+{
+    const program_how how = {.folder = place, .file_bytes = 9000};
+    program *p = program_run_words(&how, "sweep s.cfg -o full -q --jobs 2");
+    ck_assert_fails(p, 1, "File too large", "no new run starts, 0 of 6 are done");
+    program_free(p);
+    ck_assert_uint_eq(count_files("full", ".failed"), 0);
+    program_must_work(run_here("sweep s.cfg -o full -q"));
+    must_be_whole("full");
+}
+END_TEST
+
+static const struct wrong {
+    const char *words, *says[3];
+} wrong[] = {
+    {"sweep s.cfg", {"needs -o DIR"}},
+    {"sweep s.cfg -o x --part 3/3", {"--part: 3/3: parts are numbered from 0, the last is 2/3"}},
+    {"sweep s.cfg -o x --part 3", {"--part: '3' is not I/N"}},
+    {"sweep s.cfg -o x --jobs 0", {"--jobs: 0 is not from 1 to 1024"}},
+    {"sweep s.cfg -o x --jobs two", {"--jobs: 'two' is not a whole number"}},
+    {"sweep s.cfg --list --count", {"give one of --list, --count"}},
+    {"sweep s.cfg --set training.stpes=5 --count", {"training.stpes", "did you mean 'steps'?"}},
+    {"sweep quick.cfg --count", {"names no experiment"}},
+    {"sweep lost.cfg --count", {"lost.cfg: No such file"}},
+    {"sweep --check data", {"data/sweep.json: No such file"}},
+};
+
+START_TEST(a_wrong_command_line_is_refused)
+{
+    program *p = run_here(wrong[_i].words);
+    ck_assert_msg(p->code == 2 || strstr(p->err, "No such file"), "exit %d", p->code);
+    program_must_fail(p, p->code, wrong[_i].says);
+    program_free(p);
+    ck_assert_int_ne(access(support_at(place, "x"), F_OK), 0);
+}
+END_TEST
+
+/* ---- being stopped ---- */
+
+static void wait_for_parts(const char *folder)
+{
+    char *path = strdup(support_at(place, folder));
+    for (int i = 0; i < 3000; i++) {
+        if (access(path, F_OK) == 0 && count_files(folder, ".part") > 0)
+            break;
+        usleep(10000);
+    }
+    free(path);
+}
+
+START_TEST(a_signal_stops_the_runs_which_go_on_later)
+{
+    static const int signals[] = {SIGTERM, SIGINT, SIGUSR2};
+    const program_how how = {.folder = place};
+    program *p = program_start(&how, LONG "%s", "stopped");
+    wait_for_parts("stopped");
+    kill(p->child, signals[_i]);
+    kill(p->child, signals[_i] == SIGINT ? SIGTERM : signals[_i]);
+    program_wait(p);
+    ck_assert_program(p, 128 + signals[_i]);
+    program_free(p);
+    ck_assert_uint_gt(count_files("stopped", ".part"), 0);
+    ck_assert_uint_eq(count_files("stopped", ".failed"), 0);
+    ck_assert_uint_eq(count_files("stopped", ".lock"), 0);
+    program_must_work(program_run(&how, LONG "%s", "stopped"));
+    must_be_like("stopped", "straight");
+}
+END_TEST
+
+/* Whoever ends the sweep, its runs end too, and save. */
+START_TEST(runs_end_with_their_sweep)
+{
+    const program_how how = {.folder = place};
+    program *p = program_start(&how, LONG "%s", "orphans");
+    wait_for_parts("orphans");
+    kill(p->child, SIGKILL);
+    program_wait(p);
+    ck_assert_program(p, 128 + SIGKILL);
+    program_free(p);
+    for (int i = 0; i < 1000 && count_files("orphans", ".lock") > 0; i++)
+        usleep(10000);
+    ck_assert_uint_eq(count_files("orphans", ".lock"), 0);
+    program_must_work(program_run(&how, LONG "%s", "orphans"));
+    must_be_like("orphans", "straight");
+}
+END_TEST
+
+START_TEST(two_at_once_in_a_folder_do_no_harm)
+{
+    const program_how how = {.folder = place};
+    program *a = program_start(&how, "sweep s.cfg -q --jobs 1 -o %s", "both");
+    program *b = program_start(&how, "sweep s.cfg -q --jobs 1 -o %s", "both");
+    program_wait(a);
+    program_wait(b);
+    ck_assert(a->code == 0 || b->code == 0 || strstr(a->err, "another invproj is working on"));
+    ck_assert_uint_eq(count_files("both", ".failed"), 0);
+    program_free(a);
+    program_free(b);
+    program_must_work(run_here("sweep s.cfg -q -o both"));
+    must_be_whole("both");
+}
+END_TEST
+
+Suite *cli_sweep_suite(void)
+{
+    Suite *suite = suite_create("cli_sweep");
+    TCase *tests = tcase_create("sweep");
+    tcase_set_timeout(tests, 120);
+    tcase_add_unchecked_fixture(tests, open_place, close_place);
+    tcase_add_test(tests, count_and_show_tell_what_there_is);
+    tcase_add_test(tests, the_listed_commands_make_the_same_files);
+    tcase_add_test(tests, jobs_make_no_difference_and_again_nothing_is_done);
+    tcase_add_test(tests, what_is_missing_is_counted_and_run);
+    tcase_add_test(tests, parts_are_disjoint_and_whole_together);
+    tcase_add_test(tests, the_part_is_taken_from_the_surroundings);
+    tcase_add_test(tests, what_failed_is_said_and_tried_again_when_asked);
+    tcase_add_test(tests, another_sweep_is_refused_in_the_folder);
+    tcase_add_test(tests, a_full_disk_is_said_once_and_nothing_is_lost);
+    tcase_add_loop_test(tests, a_wrong_command_line_is_refused, 0, LEN(wrong));
+    tcase_add_loop_test(tests, a_signal_stops_the_runs_which_go_on_later, 0, 3);
+    tcase_add_test(tests, runs_end_with_their_sweep);
+    tcase_add_test(tests, two_at_once_in_a_folder_do_no_harm);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
