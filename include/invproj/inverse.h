@@ -86,6 +86,7 @@ typedef struct inv_inverse_report {
     bool
         validated; /* mirror, decoder: whether after the step the validation images were measured: */
     double validation_loss; /* the mean over their pixels of |x - x_inv|, or, of l2, its square */
+    double rate;            /* mirror, decoder: the optimiser's, in this step */
 } inv_inverse_report;
 
 /* For a kind that learns: draws the kernels of `inverse` (stream "inverse" of `seed`) and gets ready to train them on the

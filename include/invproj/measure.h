@@ -20,6 +20,21 @@ extern "C" {
 INV_MUST_CHECK inv_status inv_measure_accuracy(const inv_net *net, const inv_part *part,
                                                double *accuracy);
 
+/* An image that the net puts into another class than its own, and how sure it is. */
+typedef struct inv_mistake {
+    size_t index; /* of the part */
+    unsigned label, predicted;
+    float confidence;
+} inv_mistake;
+
+/* confusion[label * classes + predicted] = how many images of the one class the net puts into the other
+ * (or the same), and the most wrong: at most `most` images in mistakes[0 .. *count - 1], the surest first, of equally
+ * sure ones that with the lower index. `classes` is the net's. INV_EDATA as inv_encode_check, or a label that
+ * is no class. */
+INV_MUST_CHECK inv_status inv_measure_confusion(const inv_net *net, const inv_part *part,
+                                                size_t classes, unsigned *confusion,
+                                                inv_mistake *mistakes, size_t most, size_t *count);
+
 /* spread[c], c < classes: the root of the mean of |x_i - x_j|^2 over all pairs of images of class c
  * (i = j too), which is the root of twice the sum of the pixels' variances; 0 of a class without
  * images. */

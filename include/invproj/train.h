@@ -59,6 +59,7 @@ typedef struct inv_train_report {
     bool validated;         /* whether, after the step, the validation images were measured: */
     double validation_loss; /* with reduction mean, */
     double validation_accuracy;
+    double rate; /* the optimiser's, in this step */
 } inv_train_report;
 
 /* `net` (changed by each step) and `data` stay the caller's and must outlive the trainer. Batches

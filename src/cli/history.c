@@ -9,7 +9,18 @@
 #define PATH_BYTES (4 * INV_NAME_MAX)
 
 /* The columns, after the stage; those of validation have rows for some steps only. */
-enum { STEP, LOSS, ACCURACY, KEPT, SECONDS, VALIDATION_STEP, VALIDATION_LOSS, VALIDATION, COLUMNS };
+enum {
+    STEP,
+    LOSS,
+    ACCURACY,
+    KEPT,
+    SECONDS,
+    RATE,
+    VALIDATION_STEP,
+    VALIDATION_LOSS,
+    VALIDATION,
+    COLUMNS
+};
 static const struct {
     const char *array, *heading; /* NULL: it is not printed */
     inv_type type;
@@ -19,6 +30,7 @@ static const struct {
     [ACCURACY] = {"history/accuracy", "accuracy", INV_FLOAT32},
     [KEPT] = {"history/kept", "kept", INV_UINT64},
     [SECONDS] = {"history/seconds", "seconds", INV_FLOAT32},
+    [RATE] = {"history/rate", "rate", INV_FLOAT32},
     [VALIDATION_STEP] = {"validation/step", NULL, INV_UINT64},
     [VALIDATION_LOSS] = {"validation/loss", "validation_loss", INV_FLOAT32},
     [VALIDATION] = {"validation/accuracy", "validation_accuracy", INV_FLOAT32},

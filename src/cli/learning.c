@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "learning.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -105,6 +106,28 @@ static inv_status restore_params(const cli_learning *l)
     return status;
 }
 
+/* A column that the program which began this did not keep yet: unknown (NaN) up to here. */
+static inv_status fill_column(const cli_learning *l, const inv_column *column, size_t step)
+{
+    char path[4 * INV_NAME_MAX];
+    size_t rank = 0, dims[INV_RUN_RANK_MAX] = {0};
+    float unknown[HISTORY_ROWS];
+    inv_status status = INV_OK;
+    if (column->validation || column->type != INV_FLOAT32)
+        return INV_OK;
+    snprintf(path, sizeof path, "%s/%s", l->path, column->name);
+    if (inv_run_has(l->file->run, path))
+        INV_TRY(inv_run_dims(l->file->run, path, &rank, dims));
+    for (size_t i = 0; i < HISTORY_ROWS; i++)
+        unknown[i] = NAN;
+    for (size_t rows = dims[0], n; rows < step; rows += n) {
+        n = step - rows < HISTORY_ROWS ? step - rows : HISTORY_ROWS;
+        INV_TRY(append(l, column->name, INV_FLOAT32, n, unknown));
+    }
+done:
+    return status;
+}
+
 /* The history must be as long as the steps that were done; its last time is where times go on. */
 static inv_status restore_history(const cli_learning *l, history *h, size_t step)
 {
@@ -116,6 +139,8 @@ static inv_status restore_history(const cli_learning *l, history *h, size_t step
     INV_TRY(inv_run_dims(l->file->run, path, &rank, dims));
     if (rank != 1 || dims[0] != step)
         INV_RAISE(damaged(l, "its history is not as long as its steps"));
+    for (const inv_column *c = inv_learner_columns(l->learner); c->name; c++)
+        INV_TRY(fill_column(l, c, step));
     if (step > 0) {
         INV_TRY(inv_calloc(step, sizeof(float), path, &memory));
         INV_TRY(inv_run_get(l->file->run, path, INV_FLOAT32, step, memory));

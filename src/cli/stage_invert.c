@@ -94,6 +94,18 @@ done:
     return status;
 }
 
+#define GAUSSIAN_MOST 512 /* units: of more, covariances would take longer than the learning */
+
+/* The Gaussian of what the training images have at the inverse's point, with the mean of each class: what one
+ * can start from there. Values that do not vary have none. */
+static inv_status keep_gaussian(cli_session *session, size_t point)
+{
+    if (inv_net_units(session->materials.net, point) > GAUSSIAN_MOST)
+        return INV_OK;
+    inv_status status = cli_load_gaussians(&session->file, &session->materials, point);
+    return status == INV_EDATA ? INV_OK : status;
+}
+
 static inv_status measure_inverse(cli_session *session, const char *path, size_t point)
 {
     inv_quality quality;
@@ -205,6 +217,7 @@ static inv_status invert_one(cli_session *session, const inv_inverse_spec *spec)
     INV_TRY(make_inverse(session, spec));
     INV_TRY(describe_inverse(session, spec, l.path, point));
     INV_TRY(inv_inverse_learns(spec->kind) ? learn(session, spec, &l) : fit(session, spec, l.path));
+    INV_TRY(keep_gaussian(session, point));
     INV_TRY(measure_inverse(session, l.path, point));
 done:
     return status;

@@ -49,15 +49,87 @@ done:
     return status;
 }
 
+#define CONFUSION "/network/confusion"
+#define MISTAKES  "/network/mistakes"
+#define KEPT      100 /* mistakes */
+
+/* Whether a layer has one of those names, which are then its own. */
+static bool are_taken(const inv_net *net)
+{
+    char owner[INV_NAME_MAX];
+    for (size_t i = 0; i < inv_net_depth(net); i++) {
+        inv_layer_owner(inv_net_layer(net, i)->name, owner);
+        if (strcmp(owner, "confusion") == 0 || strcmp(owner, "mistakes") == 0)
+            return true;
+    }
+    return false;
+}
+
+static inv_status put_mistakes(cli_session *session, const inv_mistake *m, size_t count)
+{
+    const inv_part *test = &session->materials.data->test;
+    inv_run *run = session->file.run;
+    unsigned label[KEPT], predicted[KEPT], index[KEPT];
+    float confidence[KEPT];
+    gsl_matrix_float *images = NULL;
+    inv_status status = INV_OK;
+    INV_TRY(inv_run_remove(run, MISTAKES));
+    if (count == 0)
+        goto done;
+    INV_TRY(inv_mat_alloc(count, test->pixels, "mistakes", &images));
+    for (size_t i = 0; i < count; i++) {
+        gsl_matrix_float row = inv_mat_over(images->data + i * images->tda, 1, test->pixels);
+        inv_part_rows(test, m[i].index, 1, &row);
+        label[i] = m[i].label;
+        predicted[i] = m[i].predicted;
+        index[i] = (unsigned)m[i].index;
+        confidence[i] = m[i].confidence;
+    }
+    INV_TRY(cli_put_images(run, MISTAKES, "image", session->materials.data->shape, images));
+    INV_TRY(cli_put_classes(run, MISTAKES, "label", label, count));
+    INV_TRY(cli_put_classes(run, MISTAKES, "predicted", predicted, count));
+    INV_TRY(cli_put_classes(run, MISTAKES, "index", index, count));
+    INV_TRY(
+        cli_put(run, MISTAKES, "confidence", INV_FLOAT32, 1, &count, confidence, INV_RUN_PLAIN));
+done:
+    inv_mat_free(images);
+    return status;
+}
+
+/* What the net takes the test images for, and those that it is surest of and wrong about. */
+static inv_status measure_test(cli_session *session, double *accuracy)
+{
+    const inv_net *net = session->materials.net;
+    const inv_part *test = &session->materials.data->test;
+    const size_t classes = inv_net_units(net, inv_net_depth(net)), dims[2] = {classes, classes};
+    inv_mistake mistakes[KEPT];
+    void *memory = NULL;
+    size_t count = 0, right = 0;
+    inv_status status = INV_OK;
+    INV_TRY(inv_calloc(classes * classes, sizeof(unsigned), "a confusion matrix", &memory));
+    const unsigned *confusion = memory;
+    INV_TRY(inv_measure_confusion(net, test, classes, memory, mistakes, KEPT, &count));
+    for (size_t c = 0; c < classes; c++)
+        right += confusion[c * classes + c];
+    *accuracy = (double)right / (double)test->count;
+    INV_TRY(inv_run_set_real(session->file.run, "/network", "accuracy", *accuracy));
+    if (!are_taken(net)) {
+        INV_TRY(inv_run_put(session->file.run, CONFUSION, INV_UINT32, 2, dims, confusion,
+                            INV_RUN_PACKED));
+        INV_TRY(put_mistakes(session, mistakes, count));
+    }
+done:
+    free(memory);
+    return status;
+}
+
 static inv_status measure_net(cli_session *session)
 {
     double accuracy = 0.0, validation = 0.0;
     inv_status status = INV_OK;
     const inv_part *test = &session->materials.data->test;
-    if (test->count > 0) {
-        INV_TRY(inv_measure_accuracy(session->materials.net, test, &accuracy));
-        INV_TRY(inv_run_set_real(session->file.run, "/network", "accuracy", accuracy));
-    }
+    if (test->count > 0)
+        INV_TRY(measure_test(session, &accuracy));
     if (session->materials.data->validation.count > 0) {
         INV_TRY(inv_measure_accuracy(session->materials.net, &session->materials.data->validation,
                                      &validation));
@@ -85,6 +157,10 @@ static inv_status forget_figures(const cli_learning *l)
     for (const inv_figure *f = inv_figures; done && f->attribute; f++)
         if (strcmp(f->group, "network") == 0)
             INV_TRY(inv_run_unset(run, "/network", f->attribute));
+    if (done && !are_taken(l->net)) {
+        INV_TRY(inv_run_remove(run, CONFUSION));
+        INV_TRY(inv_run_remove(run, MISTAKES));
+    }
 done:
     return status;
 }

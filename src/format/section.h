@@ -2,7 +2,7 @@
  * inverse, every Gaussian, every result.
  *
  * It covers @layers, where the group has it, and the arrays at any depth below the group, but for
- * those of history/ and state/: the SHA-256 of
+ * those of history/ and state/, and confusion and mistakes/ of the network: the SHA-256 of
  *
  *     "@layers TEXT\n"
  *     "PATH TYPE SIZE SIZE ...\n" and the values, row-major and little-endian, for each array

@@ -122,7 +122,8 @@ static inv_status step(inv_learner *base, void *out)
     *report = (inv_inverse_report){.step = base->step + 1, .kept = n};
     report->loss = inv_pieces_descend(d->pieces, &task, n, &mode, base->gradient);
     inv_pieces_keep(d->pieces, d->inverse);
-    inv_optim_set_rate(base->optim, d->spec.optimiser.rate * factor);
+    report->rate = d->spec.optimiser.rate * factor;
+    inv_optim_set_rate(base->optim, report->rate);
     inv_status status = inv_learner_descend(base, report->loss, d->inverse);
     if (status == INV_OK && d->every > 0 && base->step % d->every == 0) {
         report->validated = true;
@@ -173,6 +174,7 @@ static void close_descent(inv_learner *base)
 static const inv_column columns[] = {
     {"history/step", INV_UINT64, offsetof(inv_inverse_report, step), false},
     {"history/loss", INV_FLOAT32, offsetof(inv_inverse_report, loss), false},
+    {"history/rate", INV_FLOAT32, offsetof(inv_inverse_report, rate), false},
     {"validation/step", INV_UINT64, offsetof(inv_inverse_report, step), true},
     {"validation/loss", INV_FLOAT32, offsetof(inv_inverse_report, validation_loss), true},
     {0}};

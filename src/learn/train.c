@@ -272,7 +272,8 @@ static inv_status step(inv_learner *base, void *out)
                                               base->step, base->steps);
     descend(trainer, report);
     inv_pieces_keep(trainer->pieces, trainer->net);
-    inv_optim_set_rate(base->optim, spec->optimiser.rate * factor);
+    report->rate = spec->optimiser.rate * factor;
+    inv_optim_set_rate(base->optim, report->rate);
     inv_status status = inv_learner_descend(base, report->loss, trainer->net);
     if (status == INV_OK && trainer->every > 0 && base->step % trainer->every == 0) {
         measure_validation(trainer, report);
@@ -335,6 +336,7 @@ static const inv_column columns[] = {
     COLUMN("history/step", INV_UINT64, step, false),
     COLUMN("history/loss", INV_FLOAT32, loss, false),
     COLUMN("history/accuracy", INV_FLOAT32, accuracy, false),
+    COLUMN("history/rate", INV_FLOAT32, rate, false),
     COLUMN("validation/step", INV_UINT64, step, true),
     COLUMN("validation/loss", INV_FLOAT32, validation_loss, true),
     COLUMN("validation/accuracy", INV_FLOAT32, validation_accuracy, true),

@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "invproj/encode.h"
 #include "invproj/inverse.h"
@@ -23,6 +24,47 @@ inv_status inv_measure_accuracy(const inv_net *net, const inv_part *part, double
     *accuracy = (double)correct / (double)part->count;
 done:
     free(memory);
+    return status;
+}
+
+/* Puts it into its place among the `most` surest. */
+static void note_mistake(inv_mistake m, inv_mistake *list, size_t most, size_t *count)
+{
+    size_t at = *count;
+    while (at > 0 && m.confidence > list[at - 1].confidence)
+        at--;
+    if (at == most)
+        return;
+    *count += *count < most;
+    memmove(list + at + 1, list + at, (*count - at - 1) * sizeof *list);
+    list[at] = m;
+}
+
+inv_status inv_measure_confusion(const inv_net *net, const inv_part *part, size_t classes,
+                                 unsigned *confusion, inv_mistake *mistakes, size_t most,
+                                 size_t *count)
+{
+    void *predicted = NULL, *confidence = NULL;
+    inv_status status = INV_OK;
+    *count = 0;
+    memset(confusion, 0, classes * classes * sizeof *confusion);
+    INV_TRY(inv_encode_check(net, part));
+    INV_TRY(inv_calloc(part->count, sizeof(unsigned), "predictions", &predicted));
+    INV_TRY(inv_calloc(part->count, sizeof(float), "confidences", &confidence));
+    INV_TRY(inv_encode(net, part, 0, NULL, confidence, predicted));
+    for (size_t i = 0; i < part->count; i++) {
+        const inv_mistake m = {i, part->labels[i], ((unsigned *)predicted)[i],
+                               ((float *)confidence)[i]};
+        if (m.label >= classes || m.predicted >= classes)
+            INV_FAIL(INV_EDATA, "image %zu is of class %u, taken for %u; there are %zu classes", i,
+                     m.label, m.predicted, classes);
+        confusion[m.label * classes + m.predicted]++;
+        if (m.label != m.predicted)
+            note_mistake(m, mistakes, most, count);
+    }
+done:
+    free(predicted);
+    free(confidence);
     return status;
 }
 

@@ -1,5 +1,6 @@
 /* Training as the program does it: epochs, schedules, stopping early, going on, and what it says.
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,6 +72,94 @@ static void assert_same_text(const char *a, const char *b)
     free(text_a);
     free(text_b);
 }
+
+/* ---- what is kept of it ---- */
+
+START_TEST(mistakes_and_rates_are_kept)
+{
+    const char *file = support_at(place, "kept.h5");
+    size_t dims[4], n = 0;
+    double total = 0.0, right = 0.0;
+    program_must_work(run_here("train cosine.cfg -q --threads 1 --data data -o kept.h5"));
+    double *confusion = hdf5_values(file, "/network/confusion", dims);
+    ck_assert_uint_eq(dims[0], CLASSES);
+    ck_assert_uint_eq(dims[1], CLASSES);
+    for (size_t k = 0; k < CLASSES * CLASSES; k++) {
+        total += confusion[k];
+        right += k / CLASSES == k % CLASSES ? confusion[k] : 0.0;
+    }
+    ck_assert_double_eq(total, TEST);
+    ck_assert_double_eq_tol(right / total, hdf5_number(file, "/network", "accuracy"), 1e-12);
+    if (right < total) {
+        double *label = hdf5_values(file, "/network/mistakes/label", dims);
+        n = dims[0];
+        free(label);
+    }
+    ck_assert_double_eq((double)n, total - right);
+    free(confusion);
+    double *rate = hdf5_values(file, "/training/history/rate", dims);
+    ck_assert_uint_eq(dims[0], 6 * EPOCH_STEPS);
+    ck_assert_double_eq_tol(rate[0], 0.4, 1e-6);
+    ck_assert_double_lt(rate[dims[0] - 1], 0.02);
+    free(rate);
+}
+END_TEST
+
+/* The network's checksum is of what it is: results that are made from it stay true where an older file
+ * gets its confusion. */
+START_TEST(the_checksum_leaves_the_mistakes_out)
+{
+    inv_run *run = NULL;
+    char *before = NULL, *after = NULL;
+    const char *file = support_at(place, "sum.h5");
+    program_must_work(run_here("train long.cfg -q --threads 1 --data data -o sum.h5"));
+    ck_assert_status(inv_run_open(file, &run), INV_OK);
+    ck_assert(inv_run_has(run, "/network/confusion"));
+    ck_assert_status(inv_run_text(run, "/network", "sha256", &before), INV_OK);
+    ck_assert_status(inv_run_remove(run, "/network/confusion"), INV_OK);
+    ck_assert_status(inv_run_remove(run, "/network/mistakes"), INV_OK);
+    ck_assert_status(inv_run_sign(run), INV_OK);
+    ck_assert_status(inv_run_text(run, "/network", "sha256", &after), INV_OK);
+    ck_assert_str_eq(before, after);
+    free(before);
+    free(after);
+    inv_run_free(run);
+}
+END_TEST
+
+/* A run that an older program began has no rates: they are unknown up to there. */
+START_TEST(an_older_history_goes_on)
+{
+    inv_run *run = NULL;
+    const char *file = support_at(place, "older.h5");
+    size_t dims[4];
+    program_must_work(run_here("train counted.cfg -q --threads 1 --data data -o older.h5"));
+    ck_assert_status(inv_run_open(file, &run), INV_OK);
+    ck_assert_status(inv_run_remove(run, "/training/history/rate"), INV_OK);
+    ck_assert_status(inv_run_save(run, file), INV_OK);
+    inv_run_free(run);
+    program_must_work(run_here("train counted.cfg -q --threads 1 --data data -o older.h5 --resume "
+                               "--set training.steps=40"));
+    double *rate = hdf5_values(file, "/training/history/rate", dims);
+    ck_assert_uint_eq(dims[0], 40);
+    for (size_t i = 0; i < 40; i++)
+        ck_assert(i < 30 ? isnan(rate[i]) : fabs(rate[i] - 0.4) < 1e-6);
+    free(rate);
+}
+END_TEST
+
+/* A layer of that name keeps its arrays. */
+START_TEST(a_layer_may_be_named_confusion)
+{
+    const char *file = support_at(place, "named.h5");
+    size_t dims[4];
+    program_must_work(run_here("train long.cfg -q --threads 1 --data data -o named.h5 "
+                               "--set network.layers.0.name=\"confusion\""));
+    free(hdf5_values(file, "/network/confusion/kernel", dims));
+    ck_assert_uint_eq(dims[1], 19);
+    program_must_work(run_here("info named.h5"));
+}
+END_TEST
 
 /* ---- stopping ---- */
 
@@ -303,6 +392,10 @@ Suite *cli_train_suite(void)
     TCase *tests = tcase_create("cli_train");
     tcase_add_unchecked_fixture(tests, open_place, close_place);
     tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, mistakes_and_rates_are_kept);
+    tcase_add_test(tests, the_checksum_leaves_the_mistakes_out);
+    tcase_add_test(tests, an_older_history_goes_on);
+    tcase_add_test(tests, a_layer_may_be_named_confusion);
     tcase_add_test(tests, stops_early_and_says_so);
     tcase_add_test(tests, info_tells_what_stopped_it);
     tcase_add_test(tests, resuming_what_has_stopped_changes_nothing);

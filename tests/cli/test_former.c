@@ -249,9 +249,9 @@ START_TEST(the_history_is_a_table)
     ck_assert_program(p, 0);
     ck_assert_uint_eq(program_lines(p->out), 13);
     ck_assert_int_eq(strncmp(p->out,
-                             "stage,step,loss,accuracy,kept,seconds,validation_loss,"
+                             "stage,step,loss,accuracy,kept,seconds,rate,validation_loss,"
                              "validation_accuracy\ntraining,1,",
-                             strlen("stage,step,loss,accuracy,kept,seconds,validation_loss,"
+                             strlen("stage,step,loss,accuracy,kept,seconds,rate,validation_loss,"
                                     "validation_accuracy\ntraining,1,")),
                      0);
     size_t dims[4], line = 0, validated = 0;

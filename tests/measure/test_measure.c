@@ -237,6 +237,50 @@ START_TEST(accuracy_equals_the_naive_twin)
 }
 END_TEST
 
+/* Each image is counted once, under its label and what a naive forward takes it for; of the wrong ones those
+ * that a full list of them has first are kept. */
+START_TEST(confusion_equals_the_naive_twin)
+{
+    enum { MOST = 5 };
+    unsigned confusion[SMALL_CLASSES * SMALL_CLASSES], twin[SMALL_CLASSES * SMALL_CLASSES] = {0};
+    inv_mistake few[MOST], all[SMALL_TEST];
+    size_t count = 0, wrong = 0;
+    const inv_part *part = &data->test;
+    inv_net_free(net);
+    net = small_net(SMALL_FOUR); /* which knows nothing yet */
+    ck_assert_status(
+        inv_measure_confusion(net, part, SMALL_CLASSES, confusion, all, SMALL_TEST, &wrong),
+        INV_OK);
+    ck_assert_status(inv_measure_confusion(net, part, SMALL_CLASSES, confusion, few, MOST, &count),
+                     INV_OK);
+    for (size_t i = 0; i < part->count; i++) {
+        double x[SMALL_WIDEST];
+        small_pixels(part, i, x);
+        twin[part->labels[i] * SMALL_CLASSES + class_of(x)]++;
+    }
+    for (size_t k = 0; k < SMALL_CLASSES * SMALL_CLASSES; k++) {
+        ck_assert_uint_eq(confusion[k], twin[k]);
+        wrong -= k / SMALL_CLASSES != k % SMALL_CLASSES ? confusion[k] : 0;
+    }
+    ck_assert_uint_eq(wrong, 0);
+    ck_assert_uint_eq(count, MOST);
+    for (size_t i = 0; i < count; i++) {
+        double x[SMALL_WIDEST], y[SMALL_WIDEST];
+        small_pixels(part, few[i].index, x);
+        small_values(net, 0, inv_net_depth(net), 0.0, x, y);
+        ck_assert_uint_eq(few[i].label, part->labels[few[i].index]);
+        ck_assert_uint_eq(few[i].predicted, small_top(y, SMALL_CLASSES));
+        ck_assert_uint_ne(few[i].label, few[i].predicted);
+        ck_assert_double_eq_tol((double)few[i].confidence, y[few[i].predicted], 1e-5);
+        ck_assert_uint_eq(few[i].index, all[i].index);
+        ck_assert(i == 0 || few[i].confidence <= few[i - 1].confidence);
+    }
+    ck_assert_status(
+        inv_measure_confusion(net, part, SMALL_CLASSES - 1, confusion, few, MOST, &count),
+        INV_EDATA);
+}
+END_TEST
+
 START_TEST(accuracy_goes_by_labels)
 {
     inv_part part = small_repeat(&data->test, 50);
@@ -368,6 +412,7 @@ Suite *measure_suite(void)
     tcase_add_test(tests, all_figures_equal_the_naive_twins);
     tcase_add_test(tests, accuracy_equals_the_naive_twin);
     tcase_add_test(tests, accuracy_goes_by_labels);
+    tcase_add_test(tests, confusion_equals_the_naive_twin);
     tcase_add_test(tests, quality_equals_the_naive_twin);
     tcase_add_test(tests, black_images_have_no_relative_error);
     tcase_add_test(tests, threads_do_not_matter);
