@@ -176,6 +176,35 @@ START_TEST(waves_are_orthonormal_and_have_the_spectrum)
 }
 END_TEST
 
+/* The deviation of a wave times the waves across it is the same for all, the slowest counting as one;
+ * and in all it is as much a pixel as was asked for. */
+START_TEST(waves_without_images_fall_as_they_grow_shorter)
+{
+    enum { HEIGHT = 6, WIDTH = 5, CHANNELS = 2, UNITS = HEIGHT * WIDTH * CHANNELS };
+    inv_gaussians *g = NULL;
+    double of_channel[CHANNELS] = {0.0};
+    ck_assert_status(inv_gaussians_plain_waves((inv_shape){HEIGHT, WIDTH, CHANNELS}, 0.25, 0.3, &g),
+                     INV_OK);
+    ck_assert_uint_eq(g->classes, 0);
+    ck_assert_uint_eq(g->all.units, UNITS);
+    ck_assert_uint_eq(g->all.components, UNITS);
+    assert_orthonormal(&g->all);
+    const double slowest = (double)g->all.deviation[0];
+    for (int k = 0; k < UNITS; k++) {
+        const int row = k / CHANNELS / WIDTH, column = k / CHANNELS % WIDTH;
+        const double down = fmin(row, HEIGHT - row), across = fmin(column, WIDTH - column);
+        const double waves = fmax(1.0, sqrt(down * down + across * across));
+        const double deviation = (double)g->all.deviation[k];
+        ck_assert_double_eq_tol(deviation * waves, slowest, 1e-6 * slowest);
+        ck_assert_float_eq(g->all.mean[k], 0.25f);
+        of_channel[k % CHANNELS] += deviation * deviation;
+    }
+    for (size_t c = 0; c < CHANNELS; c++)
+        ck_assert_double_eq_tol(sqrt(of_channel[c] / (HEIGHT * WIDTH)), 0.3, 1e-6);
+    inv_gaussians_free(g);
+}
+END_TEST
+
 START_TEST(coordinates_lead_back)
 {
     inv_gaussians *g = NULL;
@@ -385,6 +414,7 @@ Suite *gaussian_suite(void)
     tcase_add_loop_test(tests, few_images_are_enough, 0, 2);
     tcase_add_test(tests, fewer_components_leave_a_rest);
     tcase_add_test(tests, waves_are_orthonormal_and_have_the_spectrum);
+    tcase_add_test(tests, waves_without_images_fall_as_they_grow_shorter);
     tcase_add_test(tests, coordinates_lead_back);
     tcase_add_loop_test(tests, threads_do_not_matter, 0, 2);
     tcase_add_test(tests, what_was_kept_comes_back);
