@@ -76,6 +76,21 @@ START_TEST(are_the_best_of_all)
 }
 END_TEST
 
+/* More than there are images of the class: the last of them have margins below 0. */
+START_TEST(the_best_may_be_below_nought)
+{
+    inv_exemplars_spec spec = inv_exemplars_defaults;
+    inv_exemplars found;
+    spec.classes = (inv_sizes){1, {2}};
+    spec.count = SMALL_TRAIN / 2;
+    ck_assert_status(inv_exemplars_find(&spec, net, &data->train, &found), INV_OK);
+    ck_assert_uint_eq(found.rows, 1);
+    assert_best(&found, inv_net_logits(net));
+    ck_assert_double_lt(found.value[spec.count - 1], 0.0);
+    inv_exemplars_close(&found);
+}
+END_TEST
+
 START_TEST(refuses_what_is_not_there)
 {
     inv_exemplars_spec spec = inv_exemplars_defaults;
@@ -134,6 +149,7 @@ Suite *exemplars_suite(void)
     tcase_add_checked_fixture(tests, prepare, tidy);
     tcase_set_timeout(tests, 30);
     tcase_add_test(tests, are_the_best_of_all);
+    tcase_add_test(tests, the_best_may_be_below_nought);
     tcase_add_test(tests, refuses_what_is_not_there);
     tcase_add_test(tests, bad_settings_and_images_are_refused);
     suite_add_tcase(suite, tests);
