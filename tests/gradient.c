@@ -865,6 +865,40 @@ static void twin_crop(const inv_layer *layer, const double *params, const double
                     *y++ = twin_around(layer->in, x, i + top, j + left, 'c')[k];
 }
 
+static void twin_slice(const inv_layer *layer, const double *params, const double *x, size_t rows,
+                       double *y, double *penalty)
+{
+    const inv_shape in = layer->in, out = layer->out;
+    const size_t first = (size_t)setting(layer, "first"), step = (size_t)setting(layer, "step");
+    (void)params, (void)penalty;
+    for (size_t n = 0; n < rows; n++, x += inv_shape_size(in))
+        for (size_t k = 0; k < inv_shape_size(out); k++) {
+            size_t at[3] = {k / out.channels / out.width, k / out.channels % out.width,
+                            k % out.channels};
+            size_t *own = &at[setting_is(layer, "axis", "height")  ? 0
+                              : setting_is(layer, "axis", "width") ? 1
+                                                                   : 2];
+            *own = setting_true(layer, "backwards") ? first - *own * step : first + *own * step;
+            *y++ = x[(at[0] * in.width + at[1]) * in.channels + at[2]];
+        }
+}
+
+static void twin_lrn(const inv_layer *layer, const double *params, const double *x, size_t rows,
+                     double *y, double *penalty)
+{
+    const int channels = (int)layer->in.channels, size = (int)setting(layer, "size");
+    const int before = (int)setting(layer, "before");
+    (void)params, (void)penalty;
+    for (size_t k = 0; k < rows * inv_shape_size(layer->in); k++) {
+        const int own = (int)(k % layer->in.channels);
+        double sum = 0.0;
+        for (int j = own - before; j < own - before + size; j++)
+            sum += j >= 0 && j < channels ? pow(x[(int)k - own + j], 2.0) : 0.0;
+        y[k] = x[k] / pow(setting(layer, "bias") + setting(layer, "alpha") * sum / size,
+                          setting(layer, "beta"));
+    }
+}
+
 /* Where row i of m lies among n. */
 static double twin_place(const inv_layer *layer, int i, size_t n, size_t m)
 {
@@ -1169,12 +1203,14 @@ static const struct {
              {"rescale", twin_rescale},
              {"layer_norm", twin_layer_norm},
              {"group_norm", twin_group_norm},
+             {"lrn", twin_lrn},
              {"depthwise_conv2d", twin_depthwise_conv2d},
              {"conv2d_transpose", twin_conv2d_transpose},
              {"global_avg_pool", twin_global},
              {"global_max_pool", twin_global},
              {"pad", twin_pad},
              {"crop", twin_crop},
+             {"slice", twin_slice},
              {"upsample", twin_upsample},
              {"reshape", twin_identity},
              {"permute", twin_permute},

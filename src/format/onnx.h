@@ -11,7 +11,7 @@
  *      "nodes": [{"op": "Gemm", "domain": "", "name": "", "in": [...], "out": [...],
  *                 "attributes": {"transB": 1, "value": {"tensor": 3}, "then_branch": {"graph": 1}}}]}
  *
- * onnx.c sends that, onnx_graph.c looks things up in it, onnx_fold.c does the arithmetic of tensors that
+ * onnx.c sends that, onnx_graph.c looks things up in it, onnx_fold*.c do the arithmetic of tensors that
  * are known, onnx_import.c and the files that its header names make layers of the rest.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
@@ -90,6 +90,9 @@ INV_MUST_CHECK inv_status inv_onnx_values(const inv_onnx_tensor *tensor, double 
 size_t inv_onnx_count(const inv_onnx_tensor *tensor);
 /* An axis that may count from the end; false: none of `rank`. */
 bool inv_onnx_axis(int64_t axis, size_t rank, size_t *out);
+/* Of an axis of n, [start, end) by step, as Python counts; false: the step is 0. */
+bool inv_onnx_slice(size_t n, int64_t start, int64_t end, int64_t step, size_t *first,
+                    size_t *count);
 /* The sizes that a Reshape gives. */
 INV_MUST_CHECK inv_status inv_onnx_reshaped(const inv_onnx_graph *graph, const json_t *node,
                                             const size_t *from, size_t from_rank,

@@ -74,9 +74,15 @@ static inv_status add_matmul(onnx_importing *im, const json_t *node, const onnx_
         status = onnx_add_dense(im, node, w, false, 1.0, x, out);
     else if (n > 0 && axes[n - 1] == 'c' && x->place.shape.channels == w->dims[0])
         status = add_pixelwise(im, node, w, x, out);
-    else
-        return WRONG("weights over other axes than the channels are not known");
+    else { /* the last axis, which is another of the image's, as its channels */
+        onnx_value turned = *x;
+        const size_t rest = inv_shape_size(x->place.shape) / w->dims[0];
+        INV_TRY(
+            onnx_rearrange(im, node, (inv_shape){1, rest, w->dims[0]}, onnx_axes_here, &turned));
+        INV_TRY(add_pixelwise(im, node, w, &turned, out));
+    }
     out->dims[x->rank - 1] = w->dims[1];
+done:
     return status;
 }
 

@@ -135,27 +135,54 @@ static inv_status add_shrink(onnx_importing *im, const json_t *node, const onnx_
         &in[0], out);
 }
 
+/* Along one of several axes, each by itself: that axis becomes the channels, and is put back. */
+static inv_status add_softmax_along(onnx_importing *im, const json_t *node, json_t *settings,
+                                    size_t axis, onnx_value *v)
+{
+    size_t from[ONNX_RANK_MAX], back[ONNX_RANK_MAX];
+    char letters[ONNX_RANK_MAX];
+    const bool is_channels = onnx_find_letters(v, letters) && letters[axis] == 'c';
+    inv_status status = INV_OK;
+    for (size_t i = 0; i < v->rank; i++) {
+        from[i] = i + 1 == v->rank ? axis : i + (i >= axis);
+        back[from[i]] = i;
+    }
+    if (!is_channels) {
+        INV_TRY(onnx_move_axes(im, node, from, v));
+        const size_t over = v->dims[v->rank - 1], size = inv_shape_size(v->place.shape);
+        INV_TRY(onnx_rearrange(im, node, (inv_shape){1, size / over, over}, onnx_axes_here, v));
+    }
+    json_incref(settings);
+    INV_TRY(onnx_add_layer(im, node, "", settings, v, v));
+    if (!is_channels)
+        INV_TRY(onnx_move_axes(im, node, back, v));
+done:
+    json_decref(settings);
+    return status;
+}
+
 /* Before opset 13 over all axes from `axis` on, then over that one. */
 static inv_status add_softmax(onnx_importing *im, const json_t *node, const onnx_value *in,
                               size_t count, onnx_value *out)
 {
     const bool is_old = im->graph.opset < 13;
-    const bool is_log = strcmp(inv_onnx_op(node), "LogSoftmax") == 0;
+    const char *type = strcmp(inv_onnx_op(node), "LogSoftmax") == 0 ? "log_softmax" : "softmax";
     size_t axis = 0, over = 1;
-    onnx_value v = in[0];
+    onnx_value *v = out;
     (void)count;
-    if (!inv_onnx_axis(inv_onnx_whole(node, "axis", is_old ? 1 : -1), v.rank, &axis))
+    *v = in[0];
+    if (!inv_onnx_axis(inv_onnx_whole(node, "axis", is_old ? 1 : -1), v->rank, &axis))
         return WRONG("is over an axis that is not there");
-    for (size_t i = axis; i < (is_old ? v.rank : axis + 1); i++)
-        over *= v.dims[i];
-    if (over != inv_shape_size(v.place.shape))
-        return WRONG("of images, or along another axis than the classes, is not known");
-    inv_status status = onnx_as_vector(im, node, &v);
-    return status == INV_OK
-               ? onnx_add_layer(im, node, "",
-                                json_pack("{ss}", "type", is_log ? "log_softmax" : "softmax"), &v,
-                                out)
-               : status;
+    for (size_t i = axis; i < (is_old ? v->rank : axis + 1); i++)
+        over *= v->dims[i];
+    if (over != inv_shape_size(v->place.shape) && over == v->dims[axis])
+        return add_softmax_along(im, node, json_pack("{ss ss}", "type", type, "over", "channels"),
+                                 axis, v);
+    if (over != inv_shape_size(v->place.shape))
+        return WRONG("along several axes, which are not all, is not known");
+    inv_status status = onnx_as_vector(im, node, v);
+    return status == INV_OK ? onnx_add_layer(im, node, "", json_pack("{ss}", "type", type), v, v)
+                            : status;
 }
 
 static inv_status add_dropout(onnx_importing *im, const json_t *node, const onnx_value *in,
@@ -173,6 +200,67 @@ static inv_status add_dropout(onnx_importing *im, const json_t *node, const onnx
 }
 
 /* ---- arithmetic ---- */
+
+/* Numbers, as `onnx_spread` gives them, over the values. */
+static inv_status divide_constant(onnx_importing *im, const json_t *node, const double *numbers,
+                                  const onnx_value *v, onnx_value *out)
+{
+    onnx_value both[2] = {*v, *v};
+    void *zeros = NULL;
+    inv_status status =
+        inv_calloc(inv_shape_size(v->place.shape), sizeof *numbers, "constants", &zeros);
+    if (status == INV_OK)
+        status = onnx_add_affine(im, node, zeros, numbers, v, &both[0]);
+    free(zeros);
+    return status == INV_OK ? onnx_join_values(im, node, "divide", both, 2, out) : status;
+}
+
+static inv_status add_reciprocal(onnx_importing *im, const json_t *node, const onnx_value *in,
+                                 size_t count, onnx_value *out)
+{
+    const size_t size = inv_shape_size(in[0].place.shape);
+    void *memory = NULL;
+    inv_status status = inv_calloc(size, sizeof(double), "constants", &memory);
+    double *ones = memory;
+    (void)count;
+    for (size_t i = 0; status == INV_OK && i < size; i++)
+        ones[i] = 1.0;
+    if (status == INV_OK)
+        status = divide_constant(im, node, ones, &in[0], out);
+    free(memory);
+    return status;
+}
+
+/* x^power as a product of x's root, x, and its squares; one over that where the power is negative. */
+static inv_status add_power(onnx_importing *im, const json_t *node, double power,
+                            const onnx_value *in, onnx_value *out)
+{
+    const double size = fabs(power);
+    onnx_value factors[3];
+    size_t count = 0;
+    inv_status status = INV_OK;
+    if (!(size > 0.0) || size > 4.0 || fabs(2.0 * size - round(2.0 * size)) > 0.0)
+        return WRONG("by a power of %g is not known", power);
+    const unsigned whole = (unsigned)size;
+    if (size > (double)whole)
+        INV_TRY(onnx_add_layer(im, node, ".root", json_pack("{ss}", "type", "sqrt"), in,
+                               &factors[count++]));
+    if (whole % 2 == 1)
+        factors[count++] = *in;
+    for (unsigned by = 2; by <= whole; by *= 2)
+        INV_TRY(onnx_add_layer(im, node, ".square", json_pack("{ss}", "type", "square"),
+                               by == 2 ? in : &factors[count], &factors[count]));
+    count += whole >= 2;
+    *out = factors[0];
+    if (count > 1)
+        INV_TRY(onnx_join_values(im, node, "multiply", factors, count, out));
+    if (power < 0.0) {
+        const onnx_value product = *out;
+        INV_TRY(add_reciprocal(im, node, &product, 1, out));
+    }
+done:
+    return status;
+}
 
 /* A constant with an image. */
 static inv_status add_constant(onnx_importing *im, const json_t *node, const onnx_value *v,
@@ -201,15 +289,12 @@ static inv_status add_constant(onnx_importing *im, const json_t *node, const onn
         INV_RAISE(add_limits(im, node, low ? number[0] : -HUGE_VAL, low ? HUGE_VAL : number[0],
                              &wide, out));
     }
-    if (strcmp(op, "Pow") == 0) {
-        const bool square = onnx_all_are(number, size, 2.0), root = onnx_all_are(number, size, 0.5);
-        if (constant_first || (!square && !root))
-            INV_RAISE(WRONG("other than a square or a root is not known"));
-        INV_RAISE(onnx_add_layer(
-            im, node, "", json_pack("{ss}", "type", square ? "square" : "sqrt"), &wide, out));
-    }
+    if (strcmp(op, "Pow") == 0)
+        INV_RAISE(constant_first || !onnx_repeats(number, size, 1)
+                      ? WRONG("other than by one power is not known")
+                      : add_power(im, node, number[0], &wide, out));
     if (strcmp(op, "Div") == 0 && constant_first)
-        INV_RAISE(WRONG("of a constant by values is not known"));
+        INV_RAISE(divide_constant(im, node, number, &wide, out));
     for (size_t i = 0; i < size; i++) {
         scale[i] = op[0] == 'M' ? number[i] : op[0] == 'D' ? 1.0 / number[i] : 1.0;
         offset[i] = op[0] == 'A' || (op[0] == 'S' && op[2] == 'm') ? number[i] : 0.0;
@@ -269,8 +354,8 @@ static bool same_dims(const onnx_value *a, const onnx_value *b)
     return a->rank == b->rank && memcmp(a->dims, b->dims, a->rank * sizeof *a->dims) == 0;
 }
 
-static inv_status join(onnx_importing *im, const json_t *node, json_t *settings,
-                       const onnx_value *v, size_t count, onnx_value *out)
+inv_status onnx_join(onnx_importing *im, const json_t *node, json_t *settings, const onnx_value *v,
+                     size_t count, onnx_value *out)
 {
     inv_place places[ONNX_INPUTS_MAX];
     char name[INV_NAME_MAX];
@@ -295,7 +380,7 @@ inv_status onnx_join_values(onnx_importing *im, const json_t *node, const char *
         INV_TRY(onnx_rearrange(im, node, v[0].place.shape, v[0].order, &v[i]));
     if (!alike)
         INV_TRY(lay_alike(im, node, v, count, &layout));
-    INV_TRY(join(im, node, json_pack("{ss}", "type", type), v, count, out));
+    INV_TRY(onnx_join(im, node, json_pack("{ss}", "type", type), v, count, out));
     for (size_t i = 1; i < count; i++)
         for (size_t k = 0; k < out->rank; k++)
             out->dims[k] = v[i].dims[k] > out->dims[k] ? v[i].dims[k] : out->dims[k];
@@ -360,12 +445,12 @@ static inv_status add_concat(onnx_importing *im, const json_t *node, const onnx_
     if (axis == 0)
         INV_RAISE(WRONG("puts images together into a batch, which is not known"));
     const char at = layout[axis - 1];
-    INV_TRY(join(im, node,
-                 json_pack("{ss ss}", "type", "concat", "axis",
-                           at == 'h'   ? "height"
-                           : at == 'w' ? "width"
-                                       : "channels"),
-                 v, count, out));
+    INV_TRY(onnx_join(im, node,
+                      json_pack("{ss ss}", "type", "concat", "axis",
+                                at == 'h'   ? "height"
+                                : at == 'w' ? "width"
+                                            : "channels"),
+                      v, count, out));
     for (size_t i = 0; i < count; i++)
         sum += v[i].dims[axis];
     out->dims[axis] = sum;
@@ -412,6 +497,7 @@ const onnx_operator onnx_elementwise_operators[] = {
     {"Dropout", add_dropout, false},
     {"Concat", add_concat, false},
     {"Neg", add_negative, false},
+    {"Reciprocal", add_reciprocal, false},
     {"Add", add_arithmetic, true},
     {"Sub", add_arithmetic, true},
     {"Mul", add_arithmetic, true},

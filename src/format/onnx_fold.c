@@ -2,29 +2,13 @@
  * sizes of images, which have to be found before the layers can be.
  * Source: the ONNX specification's operators, opset 28.
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#include "format/onnx.h"
+#include "format/onnx_fold.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "format/record.h"
-
-#define FOLDED_MAX ((size_t)1 << 27) /* values of a result */
-
-typedef struct folding {
-    const inv_onnx_graph *graph;
-    inv_sketch *sketch;
-    const json_t *node;
-    const inv_onnx_tensor *in;
-    size_t count;
-    inv_onnx_tensor *out;
-} folding;
-
-typedef struct folder {
-    const char *op;
-    inv_status (*fold)(const folding *f);
-} folder;
 
 /* ---- tensors ---- */
 
@@ -44,8 +28,8 @@ inv_status inv_onnx_make(inv_sketch *sketch, const size_t *dims, size_t rank, bo
     size_t count = 1;
     inv_status status = INV_OK;
     for (size_t i = 0; i < rank; i++)
-        if (__builtin_mul_overflow(count, dims[i], &count) || count > FOLDED_MAX)
-            return INV_ERROR(INV_EFORMAT, "a constant of more than %zu values", FOLDED_MAX);
+        if (__builtin_mul_overflow(count, dims[i], &count) || count > ONNX_FOLDED_MAX)
+            return INV_ERROR(INV_EFORMAT, "a constant of more than %zu values", ONNX_FOLDED_MAX);
     *out = (inv_onnx_tensor){.rank = rank, .is_whole = whole};
     INV_TRY(inv_sketch_keep(sketch, 1, sizeof *array, &memory));
     array = memory;
@@ -119,15 +103,15 @@ bool inv_onnx_axis(int64_t axis, size_t rank, size_t *out)
     return axis >= 0 && (size_t)axis < rank;
 }
 
-static inv_status unfit(const folding *f)
+inv_status onnx_unfit(const onnx_folding *f)
 {
     return inv_onnx_wrong(f->graph, f->node, "its inputs do not fit");
 }
 
 /* A list of whole numbers: input i, or the attribute of that name; *count is SIZE_MAX where there is
  * neither. */
-static inv_status whole_list(const folding *f, size_t i, const char *name,
-                             int64_t out[INV_ONNX_RANK_MAX], size_t *count)
+inv_status onnx_whole_list(const onnx_folding *f, size_t i, const char *name,
+                           int64_t out[INV_ONNX_RANK_MAX], size_t *count)
 {
     const json_t *list = inv_onnx_attribute(f->node, name);
     double *values = NULL;
@@ -135,7 +119,7 @@ static inv_status whole_list(const folding *f, size_t i, const char *name,
     if (i < f->count && f->in[i].array) {
         const size_t n = inv_onnx_count(&f->in[i]);
         if (n > INV_ONNX_RANK_MAX)
-            return unfit(f);
+            return onnx_unfit(f);
         inv_status status = inv_onnx_values(&f->in[i], &values);
         for (size_t k = 0; status == INV_OK && k < n; k++)
             out[k] = values[k] > 1e15    ? (int64_t)1e15
@@ -150,154 +134,10 @@ static inv_status whole_list(const folding *f, size_t i, const char *name,
         for (size_t k = 0; k < *count && k < INV_ONNX_RANK_MAX; k++)
             out[k] = json_integer_value(json_array_get(list, k));
     }
-    return *count == SIZE_MAX || *count <= INV_ONNX_RANK_MAX ? INV_OK : unfit(f);
+    return *count == SIZE_MAX || *count <= INV_ONNX_RANK_MAX ? INV_OK : onnx_unfit(f);
 }
 
-/* The same values with other sizes. */
-static inv_status resized(const folding *f, const size_t *dims, size_t rank)
-{
-    if (rank > INV_ONNX_RANK_MAX)
-        return unfit(f);
-    inv_onnx_tensor t = {.rank = rank, .is_whole = f->in[0].is_whole, .array = f->in[0].array};
-    memcpy(t.dims, dims, rank * sizeof *dims);
-    if (inv_onnx_count(&t) != inv_onnx_count(&f->in[0]))
-        return unfit(f);
-    *f->out = t;
-    return INV_OK;
-}
-
-/* ---- where values go ---- */
-
-static inv_status fold_same(const folding *f)
-{
-    *f->out = f->in[0];
-    return INV_OK;
-}
-
-/* To whole numbers: towards zero. */
-static inv_status fold_cast(const folding *f)
-{
-    const int64_t to = inv_onnx_whole(f->node, "to", 1);
-    const bool whole = to != 1 && to != 10 && to != 11 && to != 16;
-    double *from = NULL, *values = NULL;
-    if (whole == f->in[0].is_whole)
-        return fold_same(f);
-    inv_status status = inv_onnx_values(&f->in[0], &from);
-    if (status == INV_OK)
-        status = inv_onnx_make(f->sketch, f->in[0].dims, f->in[0].rank, whole, &values, f->out);
-    for (size_t i = 0; status == INV_OK && i < inv_onnx_count(f->out); i++)
-        values[i] = whole ? trunc(from[i]) : from[i];
-    free(from);
-    return status;
-}
-
-inv_status inv_onnx_reshaped(const inv_onnx_graph *graph, const json_t *node, const size_t *from,
-                             size_t from_rank, const double *target, size_t rank, size_t *dims)
-{
-    size_t all = 1, known = 1, open = SIZE_MAX;
-    const bool zeros = inv_onnx_whole(node, "allowzero", 0) != 0;
-    for (size_t i = 0; i < from_rank; i++)
-        all *= from[i];
-    for (size_t i = 0; i < rank; i++) {
-        if (target[i] < -1.0 || target[i] > 1e9 || (target[i] < 0.0 && open != SIZE_MAX))
-            return inv_onnx_wrong(graph, node, "sizes that cannot be");
-        if (target[i] < 0.0)
-            open = i;
-        dims[i] = target[i] < 0.0 ? 1 : (size_t)target[i];
-        if (dims[i] == 0 && !zeros && i < from_rank)
-            dims[i] = from[i];
-        known *= dims[i] ? dims[i] : 1;
-        if (known > FOLDED_MAX)
-            return inv_onnx_wrong(graph, node, "sizes that cannot be");
-    }
-    if (open != SIZE_MAX)
-        dims[open] = all / known;
-    known = 1;
-    for (size_t i = 0; i < rank; i++)
-        known *= dims[i];
-    return known == all ? INV_OK
-                        : inv_onnx_wrong(graph, node, "%zu values do not take these sizes", all);
-}
-
-static inv_status fold_reshape(const folding *f)
-{
-    size_t dims[INV_ONNX_RANK_MAX], count = 0;
-    int64_t sizes[INV_ONNX_RANK_MAX];
-    double target[INV_ONNX_RANK_MAX];
-    inv_status status = whole_list(f, 1, "shape", sizes, &count);
-    if (status != INV_OK || count == SIZE_MAX)
-        return status == INV_OK ? unfit(f) : status;
-    for (size_t i = 0; i < count; i++)
-        target[i] = (double)sizes[i];
-    status =
-        inv_onnx_reshaped(f->graph, f->node, f->in[0].dims, f->in[0].rank, target, count, dims);
-    return status == INV_OK ? resized(f, dims, count) : status;
-}
-
-static inv_status fold_unsqueeze(const folding *f)
-{
-    int64_t axes[INV_ONNX_RANK_MAX];
-    size_t count = 0, dims[2 * INV_ONNX_RANK_MAX] = {0}, from = 0, axis = 0;
-    inv_status status = whole_list(f, 1, "axes", axes, &count);
-    const size_t rank = f->in[0].rank + count;
-    if (status != INV_OK || count == SIZE_MAX || rank > INV_ONNX_RANK_MAX)
-        return status == INV_OK ? unfit(f) : status;
-    for (size_t i = 0; i < count; i++) {
-        if (!inv_onnx_axis(axes[i], rank, &axis) || dims[axis])
-            return unfit(f);
-        dims[axis] = SIZE_MAX;
-    }
-    for (size_t i = 0; i < rank; i++)
-        dims[i] = dims[i] ? 1 : f->in[0].dims[from++];
-    return resized(f, dims, rank);
-}
-
-static inv_status fold_squeeze(const folding *f)
-{
-    int64_t axes[INV_ONNX_RANK_MAX];
-    size_t count = 0, dims[INV_ONNX_RANK_MAX], rank = 0, axis = 0;
-    bool gone[INV_ONNX_RANK_MAX] = {false};
-    inv_status status = whole_list(f, 1, "axes", axes, &count);
-    if (status != INV_OK)
-        return status;
-    for (size_t i = 0; i < f->in[0].rank && count == SIZE_MAX; i++)
-        gone[i] = f->in[0].dims[i] == 1;
-    for (size_t i = 0; count != SIZE_MAX && i < count; i++) {
-        if (!inv_onnx_axis(axes[i], f->in[0].rank, &axis))
-            return unfit(f);
-        gone[axis] = true;
-    }
-    for (size_t i = 0; i < f->in[0].rank; i++)
-        if (!gone[i])
-            dims[rank++] = f->in[0].dims[i];
-    return resized(f, dims, rank);
-}
-
-/* out[index] = in[offset + sum of index[i] steps[i]] */
-static inv_status pick(const folding *f, const size_t *dims, size_t rank, ptrdiff_t offset,
-                       const ptrdiff_t *steps)
-{
-    double *from = NULL, *to = NULL;
-    size_t index[INV_ONNX_RANK_MAX] = {0};
-    inv_status status = inv_onnx_values(&f->in[0], &from);
-    if (status == INV_OK)
-        status = inv_onnx_make(f->sketch, dims, rank, f->in[0].is_whole, &to, f->out);
-    const size_t count = status == INV_OK ? inv_onnx_count(f->out) : 0;
-    for (size_t n = 0; n < count; n++) {
-        to[n] = from[offset];
-        for (size_t i = rank; i-- > 0;) {
-            offset += steps[i];
-            if (++index[i] < dims[i])
-                break;
-            offset -= steps[i] * (ptrdiff_t)dims[i];
-            index[i] = 0;
-        }
-    }
-    free(from);
-    return status;
-}
-
-static void strides_of(const inv_onnx_tensor *t, ptrdiff_t *strides)
+void onnx_strides_of(const inv_onnx_tensor *t, ptrdiff_t *strides)
 {
     ptrdiff_t step = 1;
     for (size_t i = t->rank; i-- > 0;) {
@@ -306,150 +146,9 @@ static void strides_of(const inv_onnx_tensor *t, ptrdiff_t *strides)
     }
 }
 
-static inv_status fold_transpose(const folding *f)
-{
-    const inv_onnx_tensor *t = &f->in[0];
-    ptrdiff_t strides[INV_ONNX_RANK_MAX], steps[INV_ONNX_RANK_MAX];
-    size_t dims[INV_ONNX_RANK_MAX], axis = 0;
-    bool seen[INV_ONNX_RANK_MAX] = {false};
-    strides_of(t, strides);
-    for (size_t i = 0; i < t->rank; i++) {
-        const int64_t from = inv_onnx_whole_at(f->node, "perm", i, (int64_t)(t->rank - 1 - i));
-        if (!inv_onnx_axis(from, t->rank, &axis) || seen[axis])
-            return unfit(f);
-        seen[axis] = true;
-        dims[i] = t->dims[axis];
-        steps[i] = strides[axis];
-    }
-    return pick(f, dims, t->rank, 0, steps);
-}
-
-/* One axis: [start, end) by step, as Python counts. */
-static bool slice_axis(size_t n, int64_t start, int64_t end, int64_t step, size_t *first,
-                       size_t *count)
-{
-    const int64_t size = (int64_t)n, low = step < 0 ? -1 : 0, high = step < 0 ? size - 1 : size;
-    if (step == 0)
-        return false;
-    start += start < 0 ? size : 0;
-    end += end < 0 ? size : 0;
-    start = start < low ? low : start > high ? high : start;
-    end = end < low ? low : end > high ? high : end;
-    const int64_t span = step > 0 ? end - start : start - end, each = step > 0 ? step : -step;
-    *count = span > 0 ? (size_t)((span + each - 1) / each) : 0;
-    *first = start < 0 ? 0 : (size_t)start;
-    return true;
-}
-
-static inv_status fold_slice(const folding *f)
-{
-    const inv_onnx_tensor *t = &f->in[0];
-    int64_t starts[8], ends[8], axes[8], by[8];
-    size_t count = 0, n = 0, axis = 0, first = 0, dims[INV_ONNX_RANK_MAX];
-    ptrdiff_t strides[INV_ONNX_RANK_MAX], offset = 0;
-    inv_status status = INV_OK;
-    strides_of(t, strides);
-    memcpy(dims, t->dims, sizeof dims);
-    INV_TRY(whole_list(f, 1, "starts", starts, &count));
-    INV_TRY(whole_list(f, 2, "ends", ends, &n));
-    if (count == SIZE_MAX || n != count)
-        INV_RAISE(unfit(f));
-    INV_TRY(whole_list(f, 3, "axes", axes, &n));
-    for (size_t i = 0; n == SIZE_MAX && i < count; i++)
-        axes[i] = (int64_t)i;
-    if (n != SIZE_MAX && n != count)
-        INV_RAISE(unfit(f));
-    INV_TRY(whole_list(f, 4, "steps", by, &n));
-    for (size_t i = 0; n == SIZE_MAX && i < count; i++)
-        by[i] = 1;
-    if (n != SIZE_MAX && n != count)
-        INV_RAISE(unfit(f));
-    for (size_t i = 0; i < count; i++) {
-        if (!inv_onnx_axis(axes[i], t->rank, &axis) ||
-            !slice_axis(t->dims[axis], starts[i], ends[i], by[i], &first, &dims[axis]))
-            INV_RAISE(unfit(f));
-        offset += (ptrdiff_t)first * strides[axis];
-        strides[axis] *= (ptrdiff_t)by[i];
-    }
-    INV_TRY(pick(f, dims, t->rank, offset, strides));
-done:
-    return status;
-}
-
-/* The sizes of the axis's pieces: out[a, indices, b] = in[a, index, b]. */
-static inv_status fold_gather(const folding *f)
-{
-    const inv_onnx_tensor *t = &f->in[0], *indices = &f->in[1];
-    size_t axis = 0, rank = 0, dims[2 * INV_ONNX_RANK_MAX], before = 1, behind = 1;
-    double *from = NULL, *which = NULL, *to = NULL;
-    inv_status status = INV_OK;
-    if (f->count < 2 || !inv_onnx_axis(inv_onnx_whole(f->node, "axis", 0), t->rank, &axis) ||
-        t->rank + indices->rank > INV_ONNX_RANK_MAX + 1)
-        return unfit(f);
-    for (size_t i = 0; i < t->rank; i++) {
-        for (size_t k = 0; i == axis && k < indices->rank; k++)
-            dims[rank++] = indices->dims[k];
-        if (i != axis)
-            dims[rank++] = t->dims[i];
-        before *= i < axis ? t->dims[i] : 1;
-        behind *= i > axis ? t->dims[i] : 1;
-    }
-    INV_TRY(inv_onnx_values(t, &from));
-    INV_TRY(inv_onnx_values(indices, &which));
-    INV_TRY(inv_onnx_make(f->sketch, dims, rank, t->is_whole, &to, f->out));
-    for (size_t a = 0; a < before; a++)
-        for (size_t i = 0; i < inv_onnx_count(indices); i++) {
-            const double at = which[i] < 0.0 ? which[i] + (double)t->dims[axis] : which[i];
-            if (!(at >= 0.0 && at < (double)t->dims[axis]))
-                INV_RAISE(unfit(f));
-            for (size_t b = 0; b < behind; b++)
-                *to++ = from[(a * t->dims[axis] + (size_t)at) * behind + b];
-        }
-done:
-    free(from);
-    free(which);
-    return status;
-}
-
-static inv_status fold_concat(const folding *f)
-{
-    size_t axis = 0, dims[INV_ONNX_RANK_MAX], before = 1, behind = 1, start = 0;
-    double *from = NULL, *to = NULL;
-    inv_status status = INV_OK;
-    if (!inv_onnx_axis(inv_onnx_whole(f->node, "axis", 1), f->in[0].rank, &axis))
-        return unfit(f);
-    memcpy(dims, f->in[0].dims, sizeof dims);
-    dims[axis] = 0;
-    for (size_t k = 0; k < f->count; k++) {
-        if (!f->in[k].array || f->in[k].rank != f->in[0].rank)
-            return unfit(f);
-        for (size_t i = 0; i < f->in[0].rank; i++)
-            if (i != axis && f->in[k].dims[i] != f->in[0].dims[i])
-                return unfit(f);
-        dims[axis] += f->in[k].dims[axis];
-    }
-    for (size_t i = 0; i < f->in[0].rank; i++) {
-        before *= i < axis ? dims[i] : 1;
-        behind *= i > axis ? dims[i] : 1;
-    }
-    INV_TRY(inv_onnx_make(f->sketch, dims, f->in[0].rank, f->in[0].is_whole, &to, f->out));
-    for (size_t k = 0; k < f->count; k++) {
-        const size_t piece = f->in[k].dims[axis] * behind;
-        INV_TRY(inv_onnx_values(&f->in[k], &from));
-        for (size_t a = 0; a < before; a++)
-            memcpy(to + a * dims[axis] * behind + start, from + a * piece, piece * sizeof *to);
-        start += piece;
-        free(from);
-        from = NULL;
-    }
-done:
-    free(from);
-    return status;
-}
-
 /* ---- what values are ---- */
 
-static inv_status fold_filled(const folding *f)
+static inv_status fold_filled(const onnx_folding *f)
 {
     int64_t sizes[INV_ONNX_RANK_MAX] = {0};
     size_t count = 0, dims[INV_ONNX_RANK_MAX];
@@ -457,17 +156,17 @@ static inv_status fold_filled(const folding *f)
     inv_onnx_tensor value = {0};
     double *to = NULL, *from = NULL;
     inv_status status = INV_OK;
-    INV_TRY(whole_list(f, 0, "", sizes, &count));
+    INV_TRY(onnx_whole_list(f, 0, "", sizes, &count));
     for (size_t i = 0; i < count; i++) {
         if (sizes[i] < 0)
-            INV_RAISE(unfit(f));
+            INV_RAISE(onnx_unfit(f));
         dims[i] = (size_t)sizes[i];
     }
     if (number) {
         INV_TRY(
             inv_onnx_tensor_at(f->graph, f->sketch, (size_t)json_integer_value(number), &value));
         if (inv_onnx_count(&value) != 1)
-            INV_RAISE(unfit(f));
+            INV_RAISE(onnx_unfit(f));
         INV_TRY(inv_onnx_values(&value, &from));
     }
     INV_TRY(inv_onnx_make(f->sketch, dims, count, number && value.is_whole, &to, f->out));
@@ -478,18 +177,18 @@ done:
     return status;
 }
 
-static inv_status fold_range(const folding *f)
+static inv_status fold_range(const onnx_folding *f)
 {
     double *start = NULL, *end = NULL, *step = NULL, *to = NULL;
     inv_status status = INV_OK;
     if (f->count != 3)
-        return unfit(f);
+        return onnx_unfit(f);
     INV_TRY(inv_onnx_values(&f->in[0], &start));
     INV_TRY(inv_onnx_values(&f->in[1], &end));
     INV_TRY(inv_onnx_values(&f->in[2], &step));
     const double count = ceil((*end - *start) / *step);
     if (!(count >= 0.0 && count < 1e6))
-        INV_RAISE(unfit(f));
+        INV_RAISE(onnx_unfit(f));
     const size_t n = (size_t)count;
     INV_TRY(inv_onnx_make(f->sketch, &n, 1, f->in[0].is_whole, &to, f->out));
     for (size_t i = 0; i < n; i++)
@@ -515,7 +214,7 @@ static double unary(const char *op, double x)
                                            : x;
 }
 
-static inv_status fold_unary(const folding *f)
+static inv_status fold_unary(const onnx_folding *f)
 {
     double *from = NULL, *to = NULL;
     inv_status status = inv_onnx_values(&f->in[0], &from);
@@ -550,7 +249,7 @@ static double binary(const char *op, bool whole, double a, double b)
 static bool broadcast(const inv_onnx_tensor *t, size_t rank, size_t *dims, ptrdiff_t *steps)
 {
     ptrdiff_t strides[INV_ONNX_RANK_MAX];
-    strides_of(t, strides);
+    onnx_strides_of(t, strides);
     for (size_t i = 0; i < rank; i++) {
         const size_t k = i + t->rank - rank; /* its own axis, where there is one */
         const bool is_own = i + t->rank >= rank;
@@ -563,7 +262,7 @@ static bool broadcast(const inv_onnx_tensor *t, size_t rank, size_t *dims, ptrdi
     return true;
 }
 
-static inv_status fold_binary(const folding *f)
+static inv_status fold_binary(const onnx_folding *f)
 {
     const size_t rank =
         f->count == 2 && f->in[1].rank > f->in[0].rank ? f->in[1].rank : f->in[0].rank;
@@ -574,7 +273,7 @@ static inv_status fold_binary(const folding *f)
     inv_status status = INV_OK;
     if (f->count != 2 || !f->in[1].array || !broadcast(&f->in[0], rank, dims, steps[0]) ||
         !broadcast(&f->in[1], rank, dims, steps[1]))
-        return unfit(f);
+        return onnx_unfit(f);
     INV_TRY(inv_onnx_values(&f->in[0], &left));
     INV_TRY(inv_onnx_values(&f->in[1], &right));
     INV_TRY(inv_onnx_make(f->sketch, dims, rank, whole, &to, f->out));
@@ -596,49 +295,218 @@ done:
     return status;
 }
 
-static inv_status fold_reduce(const folding *f)
+/* Of three inputs: the second where the first is true, else the third. */
+static inv_status fold_where(const onnx_folding *f)
 {
+    size_t rank = 0, dims[INV_ONNX_RANK_MAX] = {1, 1, 1, 1, 1, 1, 1, 1};
+    size_t index[INV_ONNX_RANK_MAX] = {0};
+    ptrdiff_t steps[3][INV_ONNX_RANK_MAX], at[3] = {0};
+    double *from[3] = {NULL}, *to = NULL;
+    inv_status status = INV_OK;
+    for (size_t k = 0; k < 3 && k < f->count; k++)
+        rank = f->in[k].rank > rank ? f->in[k].rank : rank;
+    for (size_t k = 0; k < 3; k++)
+        if (f->count != 3 || !f->in[k].array || !broadcast(&f->in[k], rank, dims, steps[k]))
+            INV_RAISE(onnx_unfit(f));
+    for (size_t k = 0; k < 3; k++)
+        INV_TRY(inv_onnx_values(&f->in[k], &from[k]));
+    INV_TRY(inv_onnx_make(f->sketch, dims, rank, f->in[1].is_whole, &to, f->out));
+    for (size_t n = 0; n < inv_onnx_count(f->out); n++) {
+        const size_t which = fabs(from[0][at[0]]) > 0.0 ? 1 : 2;
+        to[n] = from[which][at[which]];
+        for (size_t i = rank; i-- > 0;) {
+            const bool goes_on = ++index[i] < dims[i];
+            for (size_t k = 0; k < 3; k++)
+                at[k] += goes_on ? steps[k][i] : -steps[k][i] * (ptrdiff_t)(dims[i] - 1);
+            if (goes_on)
+                break;
+            index[i] = 0;
+        }
+    }
+done:
+    for (size_t k = 0; k < 3; k++)
+        free(from[k]);
+    return status;
+}
+
+/* What comes of `so_far` and the next value, and in the end. */
+static double reduced(const char *op, double so_far, double x, bool is_first)
+{
+    return strcmp(op, "ReduceProd") == 0  ? so_far * x
+           : strcmp(op, "ReduceMax") == 0 ? (is_first ? x : fmax(so_far, x))
+           : strcmp(op, "ReduceMin") == 0 ? (is_first ? x : fmin(so_far, x))
+           : strcmp(op, "ReduceL2") == 0  ? so_far + x * x
+                                          : so_far + x;
+}
+
+static double reduced_whole(const char *op, double value, double count)
+{
+    return strcmp(op, "ReduceL2") == 0     ? sqrt(value)
+           : strcmp(op, "ReduceMean") == 0 ? value / count
+                                           : value;
+}
+
+/* Which axes are gone: those of the list, or all. */
+static inv_status gone_axes(const onnx_folding *f, bool gone[INV_ONNX_RANK_MAX])
+{
+    int64_t axes[INV_ONNX_RANK_MAX];
+    size_t count = 0, axis = 0;
+    inv_status status = onnx_whole_list(f, 1, "axes", axes, &count);
+    if (status != INV_OK)
+        return status;
+    if (count == 0 && inv_onnx_whole(f->node, "noop_with_empty_axes", 0) != 0)
+        return onnx_unfit(f);
+    for (size_t i = 0; i < f->in[0].rank; i++)
+        gone[i] = count == SIZE_MAX || count == 0;
+    for (size_t i = 0; count != SIZE_MAX && i < count; i++) {
+        if (!inv_onnx_axis(axes[i], f->in[0].rank, &axis))
+            return onnx_unfit(f);
+        gone[axis] = true;
+    }
+    return INV_OK;
+}
+
+static inv_status fold_reduce(const onnx_folding *f)
+{
+    const char *op = inv_onnx_op(f->node);
+    const inv_onnx_tensor *t = &f->in[0];
+    const bool keeps = inv_onnx_whole(f->node, "keepdims", 1) != 0;
+    bool gone[INV_ONNX_RANK_MAX] = {false};
+    size_t dims[INV_ONNX_RANK_MAX], rank = 0, over = 1, index[INV_ONNX_RANK_MAX] = {0};
+    ptrdiff_t steps[INV_ONNX_RANK_MAX], step = 1;
     double *from = NULL, *to = NULL;
     inv_status status = INV_OK;
-    const bool product = strcmp(inv_onnx_op(f->node), "ReduceProd") == 0;
-    if (f->in[0].rank != 1)
-        return unfit(f);
-    const size_t one = 1, rank = inv_onnx_whole(f->node, "keepdims", 1) != 0;
-    INV_TRY(inv_onnx_values(&f->in[0], &from));
-    INV_TRY(inv_onnx_make(f->sketch, &one, rank, f->in[0].is_whole, &to, f->out));
-    *to = product ? 1.0 : 0.0;
-    for (size_t i = 0; i < f->in[0].dims[0]; i++)
-        *to = product ? *to * from[i] : *to + from[i];
+    INV_TRY(gone_axes(f, gone));
+    for (size_t i = t->rank; i-- > 0;) { /* of what comes out, along each axis of what goes in */
+        steps[i] = gone[i] ? 0 : step;
+        step *= gone[i] ? 1 : (ptrdiff_t)t->dims[i];
+        over *= gone[i] ? t->dims[i] : 1;
+    }
+    for (size_t i = 0; i < t->rank; i++)
+        if (keeps || !gone[i])
+            dims[rank++] = gone[i] ? 1 : t->dims[i];
+    INV_TRY(inv_onnx_values(t, &from));
+    INV_TRY(inv_onnx_make(f->sketch, dims, rank, t->is_whole, &to, f->out));
+    for (size_t i = 0; i < inv_onnx_count(f->out); i++)
+        to[i] = strcmp(op, "ReduceProd") == 0 ? 1.0 : 0.0;
+    ptrdiff_t at = 0;
+    for (size_t n = 0; n < inv_onnx_count(t); n++) {
+        bool is_first = true; /* of those that come together */
+        for (size_t i = 0; i < t->rank; i++)
+            is_first = is_first && (!gone[i] || index[i] == 0);
+        to[at] = reduced(op, to[at], from[n], is_first);
+        for (size_t i = t->rank; i-- > 0;) {
+            at += steps[i];
+            if (++index[i] < t->dims[i])
+                break;
+            at -= steps[i] * (ptrdiff_t)t->dims[i];
+            index[i] = 0;
+        }
+    }
+    for (size_t i = 0; i < inv_onnx_count(f->out); i++)
+        to[i] = reduced_whole(op, to[i], (double)over);
 done:
     free(from);
     return status;
 }
 
-/* ---- the table ---- */
-
-static const folder folders[] = {{"Identity", fold_same},   {"Cast", fold_cast},
-                                 {"Reshape", fold_reshape}, {"Unsqueeze", fold_unsqueeze},
-                                 {"Squeeze", fold_squeeze}, {"Transpose", fold_transpose},
-                                 {"Slice", fold_slice},     {"Gather", fold_gather},
-                                 {"Concat", fold_concat},   {"ConstantOfShape", fold_filled},
-                                 {"Range", fold_range},     {"Neg", fold_unary},
-                                 {"Abs", fold_unary},       {"Sqrt", fold_unary},
-                                 {"Exp", fold_unary},       {"Log", fold_unary},
-                                 {"Ceil", fold_unary},      {"Floor", fold_unary},
-                                 {"Not", fold_unary},       {"Reciprocal", fold_unary},
-                                 {"Add", fold_binary},      {"Sub", fold_binary},
-                                 {"Mul", fold_binary},      {"Div", fold_binary},
-                                 {"Mod", fold_binary},      {"Pow", fold_binary},
-                                 {"Min", fold_binary},      {"Max", fold_binary},
-                                 {"Equal", fold_binary},    {"Greater", fold_binary},
-                                 {"Less", fold_binary},     {"ReduceProd", fold_reduce},
-                                 {"ReduceSum", fold_reduce}};
-
-static const folder *find(const char *op)
+/* [rows, inner] times [inner, columns]; a list is a row on the left, a column on the right. */
+static inv_status fold_matmul(const onnx_folding *f)
 {
-    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
-        if (strcmp(folders[i].op, op) == 0)
-            return &folders[i];
+    const inv_onnx_tensor *a = &f->in[0], *b = &f->in[1];
+    double *left = NULL, *right = NULL, *to = NULL;
+    inv_status status = INV_OK;
+    if (f->count != 2 || !b->array || a->rank < 1 || a->rank > 2 || b->rank < 1 || b->rank > 2 ||
+        a->dims[a->rank - 1] != b->dims[0])
+        return onnx_unfit(f);
+    const size_t rows = a->rank == 2 ? a->dims[0] : 1, inner = b->dims[0];
+    const size_t columns = b->rank == 2 ? b->dims[1] : 1;
+    const size_t dims[2] = {a->rank == 2 ? rows : columns, columns};
+    INV_TRY(inv_onnx_values(a, &left));
+    INV_TRY(inv_onnx_values(b, &right));
+    INV_TRY(inv_onnx_make(f->sketch, dims, a->rank + b->rank - 2, a->is_whole, &to, f->out));
+    for (size_t i = 0; i < rows; i++)
+        for (size_t k = 0; k < inner; k++)
+            for (size_t j = 0; j < columns; j++)
+                to[i * columns + j] += left[i * inner + k] * right[k * columns + j];
+done:
+    free(left);
+    free(right);
+    return status;
+}
+
+/* Each value between two numbers, which are inputs or attributes. */
+static inv_status fold_clip(const onnx_folding *f)
+{
+    double limits[2] = {inv_onnx_number(f->node, "min", -HUGE_VAL),
+                        inv_onnx_number(f->node, "max", HUGE_VAL)};
+    double *from = NULL, *to = NULL, *limit = NULL;
+    inv_status status = INV_OK;
+    for (size_t i = 1; i < f->count && i < 3; i++) {
+        if (!f->in[i].array)
+            continue;
+        if (inv_onnx_count(&f->in[i]) != 1)
+            return onnx_unfit(f);
+        INV_TRY(inv_onnx_values(&f->in[i], &limit));
+        limits[i - 1] = limit[0];
+        free(limit);
+        limit = NULL;
+    }
+    INV_TRY(inv_onnx_values(&f->in[0], &from));
+    INV_TRY(inv_onnx_make(f->sketch, f->in[0].dims, f->in[0].rank, f->in[0].is_whole, &to, f->out));
+    for (size_t i = 0; i < inv_onnx_count(f->out); i++)
+        to[i] = fmin(fmax(from[i], limits[0]), limits[1]);
+done:
+    free(limit);
+    free(from);
+    return status;
+}
+
+/* ---- the tables ---- */
+
+static const onnx_folder value_folders[] = {
+    {"ConstantOfShape", fold_filled},
+    {"Range", fold_range},
+    {"Neg", fold_unary},
+    {"Abs", fold_unary},
+    {"Sqrt", fold_unary},
+    {"Exp", fold_unary},
+    {"Log", fold_unary},
+    {"Ceil", fold_unary},
+    {"Floor", fold_unary},
+    {"Not", fold_unary},
+    {"Reciprocal", fold_unary},
+    {"Add", fold_binary},
+    {"Sub", fold_binary},
+    {"Mul", fold_binary},
+    {"Div", fold_binary},
+    {"Mod", fold_binary},
+    {"Pow", fold_binary},
+    {"Min", fold_binary},
+    {"Max", fold_binary},
+    {"Equal", fold_binary},
+    {"Greater", fold_binary},
+    {"Less", fold_binary},
+    {"ReduceProd", fold_reduce},
+    {"ReduceSum", fold_reduce},
+    {"ReduceMean", fold_reduce},
+    {"ReduceMax", fold_reduce},
+    {"ReduceMin", fold_reduce},
+    {"ReduceL2", fold_reduce},
+    {"MatMul", fold_matmul},
+    {"Clip", fold_clip},
+    {"Where", fold_where},
+    {NULL, NULL},
+};
+
+static const onnx_folder *const folders[] = {onnx_place_folders, value_folders, NULL};
+
+static const onnx_folder *find(const char *op)
+{
+    for (const onnx_folder *const *list = folders; *list; list++)
+        for (const onnx_folder *f = *list; f->op; f++)
+            if (strcmp(f->op, op) == 0)
+                return f;
     return NULL;
 }
 
@@ -650,9 +518,9 @@ bool inv_onnx_folds(const char *op)
 inv_status inv_onnx_fold(const inv_onnx_graph *graph, inv_sketch *sketch, const json_t *node,
                          const inv_onnx_tensor *in, size_t count, inv_onnx_tensor *out)
 {
-    const folder *found = find(inv_onnx_op(node));
-    const folding f = {graph, sketch, node, in, count, out};
+    const onnx_folder *found = find(inv_onnx_op(node));
+    const onnx_folding f = {graph, sketch, node, in, count, out};
     if (!found || count == 0 || !in[0].array)
-        return unfit(&f);
+        return onnx_unfit(&f);
     return found->fold(&f);
 }

@@ -12,9 +12,9 @@ enum { OPEN = 1, DONE };
 
 /* ---- the operators ---- */
 
-static const onnx_operator *const families[] = {onnx_dense_operators,       onnx_window_operators,
-                                                onnx_shape_operators,       onnx_norm_operators,
-                                                onnx_elementwise_operators, NULL};
+static const onnx_operator *const families[] = {
+    onnx_dense_operators,  onnx_window_operators, onnx_shape_operators,       onnx_slice_operators,
+    onnx_reduce_operators, onnx_norm_operators,   onnx_elementwise_operators, NULL};
 
 /* Of the domain ai.onnx.ml. */
 static const onnx_operator *const ml_families[] = {onnx_sklearn_operators, NULL};
@@ -42,18 +42,6 @@ static inv_status unknown(onnx_importing *im, const json_t *node)
 
 /* ---- what nodes take ---- */
 
-/* What is known before any node is looked at: an initializer, or a Constant. */
-inv_status onnx_constant_value(onnx_importing *im, const char *name, onnx_value *out)
-{
-    const json_t *number = json_object_get(im->graph.known, name);
-    *out = (onnx_value){0};
-    if (!number)
-        return INV_OK;
-    out->is_there = out->is_known = true;
-    return inv_onnx_tensor_at(&im->graph, im->sketch, (size_t)json_integer_value(number),
-                              &out->known);
-}
-
 /* value, value_float, value_ints ... of a Constant. */
 static inv_status read_constant(onnx_importing *im, const json_t *node, onnx_value *out)
 {
@@ -76,6 +64,22 @@ static inv_status read_constant(onnx_importing *im, const json_t *node, onnx_val
         return status;
     }
     return WRONG("of a kind that is not known");
+}
+
+/* What is known before any node is looked at: an initializer, or a Constant. */
+inv_status onnx_constant_value(onnx_importing *im, const char *name, onnx_value *out)
+{
+    const json_t *number = json_object_get(im->graph.known, name);
+    *out = (onnx_value){0};
+    const json_t *maker = inv_onnx_maker(&im->graph, name);
+    out->is_there = out->is_known =
+        number || (maker && strcmp(inv_onnx_op(maker), "Constant") == 0);
+    if (!out->is_there)
+        return INV_OK;
+    if (!number)
+        return read_constant(im, maker, out);
+    return inv_onnx_tensor_at(&im->graph, im->sketch, (size_t)json_integer_value(number),
+                              &out->known);
 }
 
 /* The number of the node that makes a value; the number of nodes where none does. */
@@ -402,6 +406,25 @@ static bool is_label(const json_t *output)
     return type == 6 || type == 7 || type == 8;
 }
 
+/* Where all that comes out is the number of the class, what it is the largest of. */
+static bool find_argmax(onnx_importing *im, size_t *out)
+{
+    const json_t *output = json_array_get(json_object_get(im->graph.root, "outputs"), 0);
+    const char *name = json_string_value(json_object_get(output, "name"));
+    const json_t *node = name ? inv_onnx_maker(&im->graph, name) : NULL;
+    while (node &&
+           (strcmp(inv_onnx_op(node), "Cast") == 0 || strcmp(inv_onnx_op(node), "Squeeze") == 0))
+        node = inv_onnx_maker(&im->graph, inv_onnx_input(node, 0));
+    if (!node || strcmp(inv_onnx_op(node), "ArgMax") != 0)
+        return false;
+    *out = maker_of(im, inv_onnx_input(node, 0));
+    if (*out == json_array_size(im->graph.nodes))
+        return false;
+    inv_model_note(im->model, "the file gives the number of the class alone (ArgMax); its outputs "
+                              "here are what that is the largest of");
+    return true;
+}
+
 /* The only output but labels and what others are made of. */
 static inv_status find_output(onnx_importing *im, size_t *out)
 {
@@ -432,7 +455,7 @@ static inv_status find_output(onnx_importing *im, size_t *out)
         snprintf(names + strlen(names), sizeof names - strlen(names), "%s%.60s",
                  found++ ? ", " : "", name);
     }
-    if (found == 1)
+    if (found == 1 || (found == 0 && find_argmax(im, out)))
         return INV_OK;
     return found ? INV_ERROR(INV_EFORMAT, "%s: gives %zu outputs (%s); a net here has one", file,
                              found, names)
@@ -461,6 +484,7 @@ inv_status inv_onnx_import(const inv_tree *tree, const inv_import *how, inv_mode
     size_t last = 0;
     inv_status status = INV_OK;
     INV_TRY(inv_onnx_open(tree, &im.graph));
+    INV_TRY(onnx_part_outputs(&im));
     const size_t count = json_array_size(im.graph.nodes);
     INV_TRY(check_graph(&im));
     INV_TRY(read_input(&im, how));

@@ -53,7 +53,8 @@ typedef struct onnx_operator {
 } onnx_operator;
 
 extern const onnx_operator onnx_dense_operators[], onnx_window_operators[], onnx_shape_operators[],
-    onnx_norm_operators[], onnx_elementwise_operators[], onnx_sklearn_operators[];
+    onnx_slice_operators[], onnx_reduce_operators[], onnx_norm_operators[],
+    onnx_elementwise_operators[], onnx_sklearn_operators[];
 
 /* An error that names the node. */
 #define WRONG(...) inv_onnx_wrong(&im->graph, node, __VA_ARGS__)
@@ -162,7 +163,22 @@ INV_MUST_CHECK inv_status onnx_add_dense(onnx_importing *im, const json_t *node,
 /* Settings of a `pad` layer: top, bottom, left, right. */
 json_t *onnx_pad_keys(const char *mode, double what, const size_t pads[4]);
 
+/* ---- onnx_shape.c ---- */
+
+/* The graph's axes in another order, as Transpose has them: axis i that comes out is axis from[i]. */
+INV_MUST_CHECK inv_status onnx_move_axes(onnx_importing *im, const json_t *node, const size_t *from,
+                                         onnx_value *v);
+
+/* ---- onnx_slice.c ---- */
+
+/* Makes of each output of a node that parts a value a node of its own; before any node is taken. */
+INV_MUST_CHECK inv_status onnx_part_outputs(onnx_importing *im);
+
 /* ---- onnx_elementwise.c ---- */
+
+/* A layer of several values, which are laid alike; *out has the sizes of the first. */
+INV_MUST_CHECK inv_status onnx_join(onnx_importing *im, const json_t *node, json_t *settings,
+                                    const onnx_value *v, size_t count, onnx_value *out);
 
 /* A layer of several values, "add" or the like, broadcast. */
 INV_MUST_CHECK inv_status onnx_join_values(onnx_importing *im, const json_t *node, const char *type,

@@ -171,6 +171,28 @@ done:
     return status;
 }
 
+/* Over the channels around each value; PyTorch's windows of even size begin one earlier (onnx_pattern.c). */
+static inv_status add_lrn(onnx_importing *im, const json_t *node, const onnx_value *in,
+                          size_t count, onnx_value *out)
+{
+    const int64_t size = inv_onnx_whole(node, "size", 0);
+    const int64_t before = inv_onnx_whole(node, "before", (size - 1) / 2);
+    onnx_value v = in[0];
+    (void)count;
+    if (size < 1 || before < 0)
+        return WRONG("of a window of %lld channels", (long long)size);
+    inv_status status = onnx_as_image(im, node, &v);
+    return status == INV_OK
+               ? onnx_add_layer(im, node, "",
+                                json_pack("{ss sI sI sf sf sf}", "type", "lrn", "size",
+                                          (json_int_t)size, "before", (json_int_t)before, "alpha",
+                                          inv_onnx_number(node, "alpha", 1e-4), "beta",
+                                          inv_onnx_number(node, "beta", 0.75), "bias",
+                                          inv_onnx_number(node, "bias", 1.0)),
+                                &v, out)
+               : status;
+}
+
 /* ---- the table ---- */
 
 const onnx_operator onnx_norm_operators[] = {
@@ -179,5 +201,6 @@ const onnx_operator onnx_norm_operators[] = {
     {"GroupNormalization", add_group_norm, false},
     {"LayerNormalization", add_layer_norm, false},
     {"RMSNormalization", add_layer_norm, false},
+    {"LRN", add_lrn, false},
     {NULL, NULL, false},
 };

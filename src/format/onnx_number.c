@@ -136,7 +136,7 @@ inv_status onnx_whole_numbers(onnx_importing *im, const json_t *node, const onnx
             return WRONG("too many numbers as its input %zu", i + 1);
         status = onnx_take_numbers(im, node, in, inputs, i, *count, &numbers);
         for (size_t k = 0; status == INV_OK && numbers && k < *count; k++)
-            out[k] = fabs(numbers[k]) < 1e9 ? (int64_t)numbers[k] : INT32_MIN;
+            out[k] = (int64_t)fmin(fmax(numbers[k], -1e9), 1e9);
         free(numbers);
     } else if (json_is_array(list)) {
         *count = json_array_size(list);

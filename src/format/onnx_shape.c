@@ -197,26 +197,72 @@ static inv_status add_flatten(onnx_importing *im, const json_t *node, const onnx
     return INV_OK;
 }
 
-/* Up to three of the graph's axes as those of the image. */
-static inv_status as_axes(onnx_importing *im, const json_t *node, onnx_value *v)
+/* Of axes longer than 1, those that come out behind the one that they follow already. */
+static void find_joined(const onnx_value *v, const size_t *from, bool joined[ONNX_RANK_MAX])
 {
-    size_t sizes[3] = {1, 1, 1}, count = 0;
+    size_t last = SIZE_MAX; /* what came out */
     for (size_t i = 0; i < v->rank; i++) {
-        if (v->dims[i] > 1 && count == 3)
-            return WRONG("of more than three axes is not known");
-        if (v->dims[i] > 1)
-            sizes[count++] = v->dims[i];
+        size_t before = from[i];
+        joined[from[i]] = false;
+        if (v->dims[from[i]] == 1)
+            continue;
+        while (before > 0 && v->dims[before - 1] == 1)
+            before--;
+        joined[from[i]] = before > 0 && before - 1 == last;
+        last = from[i];
     }
+}
+
+/* As images of up to three axes, axes that stay together being one: rows and columns stay so where
+ * channels are shuffled. The order that they come out in. */
+static inv_status move_groups(onnx_importing *im, const json_t *node, const size_t *from,
+                              onnx_value *v, char order[4])
+{
+    size_t sizes[3] = {1, 1, 1}, group[ONNX_RANK_MAX] = {0}, count = 0, at = 0;
+    bool joined[ONNX_RANK_MAX];
+    find_joined(v, from, joined);
+    for (size_t i = 0; i < v->rank; i++) {
+        if (v->dims[i] == 1)
+            continue;
+        if (!joined[i] && count == 3)
+            return WRONG("of more than three axes is not known");
+        count += !joined[i];
+        group[i] = count - 1;
+        sizes[count - 1] *= v->dims[i];
+    }
+    for (size_t i = 0; i < v->rank; i++)
+        if (v->dims[from[i]] > 1 && !joined[from[i]])
+            order[at++] = onnx_axes_here[group[from[i]]];
     return onnx_rearrange(im, node, (inv_shape){sizes[0], sizes[1], sizes[2]}, onnx_axes_here, v);
+}
+
+inv_status onnx_move_axes(onnx_importing *im, const json_t *node, const size_t *from, onnx_value *v)
+{
+    char axes[4] = "", order[4] = {0};
+    size_t first[ONNX_RANK_MAX + 1] = {0}, at = 0, dims[ONNX_RANK_MAX];
+    const bool splits = onnx_split_axes(v, axes, first);
+    inv_status status = splits ? INV_OK : move_groups(im, node, from, v, order);
+    if (status != INV_OK)
+        return status;
+    for (size_t i = 0; splits && i < v->rank; i++)
+        for (size_t k = first[from[i]]; k < first[from[i] + 1]; k++)
+            order[at++] = axes[k];
+    at = strlen(order);
+    for (const char *a = onnx_axes_here; *a; a++)
+        if (!strchr(order, *a))
+            order[at++] = *a;
+    for (size_t i = 0; i < v->rank; i++)
+        dims[i] = v->dims[from[i]];
+    memcpy(v->dims, dims, v->rank * sizeof *dims);
+    memcpy(v->order, order, sizeof order);
+    return INV_OK;
 }
 
 static inv_status add_transpose(onnx_importing *im, const json_t *node, const onnx_value *in,
                                 size_t count, onnx_value *out)
 {
-    char axes[4] = "", order[4] = {0};
-    size_t first[ONNX_RANK_MAX + 1] = {0}, at = 0, from[ONNX_RANK_MAX] = {0};
+    size_t from[ONNX_RANK_MAX] = {0};
     bool seen[ONNX_RANK_MAX] = {false};
-    inv_status status = INV_OK;
     (void)count;
     *out = in[0];
     for (size_t i = 0; i < out->rank; i++) {
@@ -225,23 +271,7 @@ static inv_status add_transpose(onnx_importing *im, const json_t *node, const on
             return WRONG("an order of axes that cannot be");
         seen[from[i]] = true;
     }
-    if (!onnx_split_axes(out, axes, first)) {
-        INV_TRY(as_axes(im, node, out));
-        if (!onnx_split_axes(out, axes, first))
-            INV_RAISE(WRONG("of axes that are not those of an image is not known"));
-    }
-    const onnx_value v = *out;
-    for (size_t i = 0; i < v.rank; i++) {
-        out->dims[i] = v.dims[from[i]];
-        for (size_t k = first[from[i]]; k < first[from[i] + 1]; k++)
-            order[at++] = axes[k];
-    }
-    for (const char *a = onnx_axes_here; *a; a++)
-        if (!strchr(order, *a))
-            order[at++] = *a;
-    memcpy(out->order, order, sizeof order);
-done:
-    return status;
+    return onnx_move_axes(im, node, from, out);
 }
 
 /* ---- the table ---- */

@@ -241,50 +241,6 @@ static inv_status add_global_pool(onnx_importing *im, const json_t *node, const 
     return status;
 }
 
-/* Over the rows, the columns, or both. */
-static inv_status add_reduce(onnx_importing *im, const json_t *node, const onnx_value *in,
-                             size_t count, onnx_value *out)
-{
-    const bool is_max = strcmp(inv_onnx_op(node), "ReduceMax") == 0;
-    const bool keeps = inv_onnx_whole(node, "keepdims", 1) != 0;
-    int64_t list[2 * ONNX_RANK_MAX];
-    size_t n = 0, axis = 0, rank = 0;
-    char letters[ONNX_RANK_MAX];
-    bool gone[ONNX_RANK_MAX] = {false}, high = false, wide = false;
-    const onnx_value *v = &in[0];
-    inv_status status = onnx_whole_numbers(im, node, in, count, 1, "axes", list, &n);
-    if (status != INV_OK)
-        return status;
-    if (!onnx_find_letters(v, letters))
-        return WRONG("is over axes that are not those of an image");
-    for (size_t i = 0; n == SIZE_MAX && i < v->rank; i++)
-        gone[i] = true;
-    for (size_t i = 0; n != SIZE_MAX && i < n; i++) {
-        if (!inv_onnx_axis(list[i], v->rank, &axis))
-            return WRONG("there is no axis %lld", (long long)list[i]);
-        gone[axis] = true;
-    }
-    const inv_shape s = v->place.shape;
-    for (size_t i = 0; i < v->rank; i++) {
-        if (gone[i] && letters[i] == 'c' && s.channels > 1)
-            return WRONG("is over channels, which is not known");
-        high = high || (gone[i] && letters[i] == 'h');
-        wide = wide || (gone[i] && letters[i] == 'w');
-    }
-    const window w = {2, {high ? s.height : 1, wide ? s.width : 1}, {1, 1}, {1, 1}, {0}};
-    const bool is_global = w.size[0] == s.height && w.size[1] == s.width;
-    status = onnx_add_layer(
-        im, node, "",
-        is_global ? json_pack("{ss}", "type", is_max ? "global_max_pool" : "global_avg_pool")
-                  : window_keys(is_max ? "max_pool" : "avg_pool", &w),
-        v, out);
-    for (size_t i = 0; i < v->rank; i++)
-        if (keeps || !gone[i])
-            out->dims[rank++] = gone[i] ? 1 : v->dims[i];
-    out->rank = rank;
-    return status;
-}
-
 /* ---- the table ---- */
 
 const onnx_operator onnx_window_operators[] = {
@@ -294,7 +250,5 @@ const onnx_operator onnx_window_operators[] = {
     {"AveragePool", add_pool, false},
     {"GlobalAveragePool", add_global_pool, false},
     {"GlobalMaxPool", add_global_pool, false},
-    {"ReduceMean", add_reduce, false},
-    {"ReduceMax", add_reduce, false},
     {NULL, NULL, false},
 };

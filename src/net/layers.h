@@ -51,6 +51,7 @@
     X(glu, "half of the channels, times the sigmoid of the other half")                            \
     X(layer_norm, "brings the channels of each pixel, or more, to mean 0 and variance 1")          \
     X(group_norm, "brings groups of channels of each image to mean 0 and variance 1")              \
+    X(lrn, "divides values by those of the channels around them")                                  \
     X(scale, "a weight for each value")                                                            \
     X(rescale, "fixed numbers that values are multiplied with and added to")                       \
     X(inverse_dense, "undoes dense: the input less the bias, times a kernel of its own")           \
@@ -71,6 +72,7 @@
     X(local, "kernels of its own for each place of an image")                                      \
     X(pad, "rows and columns around an image")                                                     \
     X(crop, "an image without its outer rows and columns")                                         \
+    X(slice, "every so many-th of the rows, columns or channels of an image")                      \
     X(upsample, "an image made larger")                                                            \
     X(reshape, "the same values as an image of another shape")                                     \
     X(permute, "the axes of an image in another order")                                            \
