@@ -298,6 +298,43 @@ START_TEST(an_input_that_nothing_tells_is_asked_for)
 }
 END_TEST
 
+/* ---- channels first ---- */
+
+/* The net's own images have channels last, from its input on; each output is the mean of a pixel's sum. */
+START_TEST(channels_that_come_first_are_turned_at_the_input)
+{
+    enum { CHANNELS = 2, HEIGHT = 3, WIDTH = 4, PIXELS = HEIGHT * WIDTH, OUT = 3 };
+    static const float kernel[CHANNELS * OUT] = {1.0f, -2.0f, 0.5f, 3.0f, 0.25f, -1.0f};
+    const variable list[] = {
+        {"/layers/conv2d/vars/0", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, kernel, CHANNELS, OUT}};
+    float image[CHANNELS * PIXELS];
+    double out[OUT] = {0.0};
+    inv_model *model = NULL;
+    ck_assert_status(
+        import("{\"class_name\": \"Sequential\", \"config\": {\"layers\": ["
+               "{\"class_name\": \"InputLayer\", \"config\": {\"batch_shape\": [null, 2, 3, 4]}},"
+               "{\"class_name\": \"Conv2D\", \"config\": {\"name\": \"c\", \"filters\": 3, "
+               "\"kernel_size\": [1, 1], \"use_bias\": false, \"data_format\": "
+               "\"channels_first\"}},"
+               "{\"class_name\": \"GlobalAveragePooling2D\", \"config\": {\"name\": \"g\", "
+               "\"data_format\": \"channels_first\"}}]}}",
+               list, LEN(list), &model),
+        INV_OK);
+    const inv_shape shape = inv_net_shape(model->net, 0);
+    ck_assert(model->channels_first);
+    ck_assert_uint_eq(shape.height, HEIGHT);
+    ck_assert_uint_eq(shape.width, WIDTH);
+    ck_assert_uint_eq(shape.channels, CHANNELS);
+    for (int i = 0; i < CHANNELS * PIXELS; i++) {
+        image[i] = (float)(i * i % 17) / 8.0f - 1.0f;
+        for (int o = 0; o < OUT; o++)
+            out[o] += (double)image[i] * (double)kernel[i / PIXELS * OUT + o] / PIXELS;
+    }
+    assert_outputs(model, 1, image, out);
+    inv_model_free(model);
+}
+END_TEST
+
 /* ---- what training keeps ---- */
 
 START_TEST(what_the_optimiser_keeps_is_not_sent)
@@ -325,6 +362,7 @@ Suite *keras_arrays_suite(void)
     tcase_add_loop_test(tests, normalised_as_the_data_were, 0, 2);
     tcase_add_test(tests, the_first_kernel_tells_how_many_values_come_in);
     tcase_add_test(tests, an_input_that_nothing_tells_is_asked_for);
+    tcase_add_test(tests, channels_that_come_first_are_turned_at_the_input);
     tcase_add_test(tests, what_the_optimiser_keeps_is_not_sent);
     suite_add_tcase(suite, tests);
     return suite;
