@@ -46,6 +46,8 @@ typedef struct inv_inverse_spec {
     size_t patience; /* measurements without a gain after which it stops; 0: never */
     char layers[INV_JSON_MAX]; /* of a decoder */
     double penalty;            /* of a ridge regression; 0: the best on the validation images */
+    size_t images; /* of a search: test images that it is done for, and the weights and */
+    double norm, norm_power, variation, variation_power; /* powers of its priors */
 } inv_inverse_spec;
 
 extern const inv_choice inv_inverse_kinds[];
@@ -62,6 +64,10 @@ const char *inv_inverse_kind_now(const char *kind);
 /* Sets the inv_inverse_spec at `spec` to the kind's defaults. A kind that does not exist leaves it. */
 void inv_inverse_start(const char *kind, void *spec);
 
+/* Whether inverses of that kind, or of one that does not exist, are nets; of one that is none, images
+ * are searched for (inv_inverse_search). */
+bool inv_inverse_is_net(const char *kind);
+
 /* Whether inverses of that kind learn in steps (inv_inverter_alloc), not at one go
  * (inv_inverse_fit). */
 bool inv_inverse_learns(const char *kind);
@@ -73,7 +79,7 @@ INV_MUST_CHECK inv_status inv_inverse_point(const inv_net *net, const char *kind
                                             size_t *point);
 
 /* Builds the inverse of `net` from spec->at, before it has learned or been fitted. INV_EINVAL: a
- * spec that inv_fields_check refuses; INV_ECONFIG names the layer that cannot be mirrored, or what
+ * spec that inv_fields_check refuses, or a kind that is no net; INV_ECONFIG names the layer that cannot be mirrored, or what
  * is wrong with the layers of a decoder, which must not have more parameters than memory holds. The caller frees with inv_net_free. */
 INV_MUST_CHECK inv_status inv_inverse_build(const inv_inverse_spec *spec, const inv_net *net,
                                             inv_net **out);
@@ -103,6 +109,13 @@ INV_MUST_CHECK inv_status inv_inverter_alloc(const inv_inverse_spec *spec, const
  * inv_inverter_alloc does. */
 INV_MUST_CHECK inv_status inv_inverse_fit(const inv_inverse_spec *spec, const inv_net *net,
                                           inv_net *inverse, const inv_dataset *data, uint64_t seed);
+
+/* For a kind that is no net: images[n, pixels] that bring the net to what x[n, pixels] do at the
+ * point, each found for itself, so that it does not matter how many are asked for at once. INV_EINVAL: a spec that inv_fields_check refuses, a kind that is a net, or
+ * matrices of other sizes; INV_ENUMERIC: it left what numbers hold. */
+INV_MUST_CHECK inv_status inv_inverse_search(const inv_inverse_spec *spec, const inv_net *net,
+                                             const inv_pixels *pixels, uint64_t seed,
+                                             const gsl_matrix_float *x, gsl_matrix_float *images);
 
 /* Whether `inverse` leads from point `at` of `net` to its images; INV_EINVAL where not. */
 INV_MUST_CHECK inv_status inv_inverse_check(const inv_net *net, const inv_net *inverse, size_t at);

@@ -80,7 +80,9 @@ typedef struct inv_quality {
 
 typedef struct inv_measuring {
     const inv_net *net, *inverse;
-    size_t at; /* the point where the inverse starts */
+    const gsl_matrix_float *images; /* in place of an inverse: what was made of the first images of
+                                       the part [n, pixels], which alone are measured; or NULL */
+    size_t at;                      /* the point where the inverse starts */
     inv_pixels pixels;
     size_t classes;
     const inv_net *judge;    /* NULL: nobody judges */
@@ -88,7 +90,7 @@ typedef struct inv_measuring {
 } inv_measuring;
 
 /* As inv_measure_inverse, but all of the figures. INV_EDATA also for a judge of images of another shape
- * or of other classes. */
+ * or of other classes, INV_EINVAL for more images than the part has, or of another size. */
 INV_MUST_CHECK inv_status inv_measure_quality(const inv_measuring *what, const inv_part *part,
                                               inv_quality *quality);
 

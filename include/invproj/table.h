@@ -32,7 +32,8 @@ typedef struct inv_table_column {
     char *run; /* which run file it is of, where that is to be told, else NULL; owned */
     char name[INV_NAME_MAX];
     char kind[INV_NAME_MAX], at[INV_NAME_MAX]; /* of an inverse, else "" */
-    double seconds;                            /* it took to learn; NAN: not known */
+    double images;                             /* it was measured on; NAN: not known */
+    double seconds;                            /* it took to learn; likewise */
     inv_table_cell *cells;                     /* [row_count] */
 } inv_table_column;
 

@@ -132,19 +132,45 @@ static void write_caption(const char *name, const float *x, const float *y, size
     snprintf(out, CAPTION_MAX, "%s %.3f", name, sum / (double)pixels);
 }
 
-static inv_status draw_inverse(sheet *s, cli_session *session, const char *path, const char *name)
+/* What the inverse makes of the originals. */
+static inv_status project(const sheet *s, cli_session *session, const char *path, const char *name,
+                          gsl_matrix_float **y)
 {
     const cli_materials *m = &session->materials;
-    gsl_matrix_float *y = NULL;
-    float *images = NULL;
-    char(*captions)[CAPTION_MAX] = NULL, *at = NULL;
+    char *at = NULL;
     size_t point = 0;
     inv_status status = INV_OK;
     INV_TRY(cli_load_inverse(&session->file, &session->materials, name));
     INV_TRY(inv_run_text(session->file.run, path, "at", &at));
     INV_TRY(inv_net_point(m->net, at, &point));
-    INV_TRY(inv_mat_alloc(s->n, s->x->size2, "images", &y));
-    INV_TRY(inv_inverse_project(m->net, m->inverse, point, s->x, y, NULL, NULL));
+    INV_TRY(inv_mat_alloc(s->n, s->x->size2, "images", y));
+    INV_TRY(inv_inverse_project(m->net, m->inverse, point, s->x, *y, NULL, NULL));
+done:
+    free(at);
+    return status;
+}
+
+/* Those that were searched for, which are of the first test images too. */
+static inv_status take_images(const sheet *s, const cli_session *session, const char *path,
+                              const char *name, gsl_matrix_float **y)
+{
+    inv_status status = INV_OK;
+    INV_TRY(cli_inverse_images(session->file.run, path, s->x->size2, y));
+    if ((*y)->size1 < s->n)
+        INV_FAIL(INV_EDATA, "%s: '%s' is of %zu images, fewer than %zu; choose with --count",
+                 session->file.path, name, (*y)->size1, s->n);
+done:
+    return status;
+}
+
+static inv_status draw_inverse(sheet *s, cli_session *session, const char *path, const char *name)
+{
+    gsl_matrix_float *y = NULL;
+    float *images = NULL;
+    char(*captions)[CAPTION_MAX] = NULL;
+    inv_status status = INV_OK;
+    INV_TRY(cli_inverse_is_net(session->file.run, path) ? project(s, session, path, name, &y)
+                                                        : take_images(s, session, path, name, &y));
     INV_TRY(add_row(s, &images, &captions));
     memcpy(images, y->data, s->n * y->size2 * sizeof *images);
     for (size_t i = 0; i < s->n; i++)
@@ -152,7 +178,6 @@ static inv_status draw_inverse(sheet *s, cli_session *session, const char *path,
                       captions[i]);
 done:
     inv_mat_free(y);
-    free(at);
     return status;
 }
 

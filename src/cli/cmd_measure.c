@@ -28,7 +28,9 @@ static inv_status measure_one(cli_session *session, const char *name, const cli_
     size_t point = 0;
     inv_status status = INV_OK;
     snprintf(path, sizeof path, "/inverse/%s", name);
-    INV_TRY(cli_load_inverse(&session->file, &session->materials, name));
+    INV_TRY(cli_inverse_is_net(session->file.run, path)
+                ? cli_load_inverse(&session->file, &session->materials, name)
+                : cli_load_net(&session->file, &session->materials));
     INV_TRY(inv_run_text(session->file.run, path, "at", &at));
     INV_TRY(inv_net_point(session->materials.net, at, &point));
     INV_TRY(cli_quality_measure(session, path, point, judge, &quality));
@@ -57,7 +59,6 @@ done:
 
 static inv_status run(const cli_options *options)
 {
-    char heading[32];
     cli_session session = {0};
     cli_judge judge = {0};
     inv_table *table = NULL;
@@ -71,8 +72,7 @@ static inv_status run(const cli_options *options)
     INV_TRY(measure_all(&session, ((const own *)options->own)->inverse, &judge, table));
     INV_TRY(cli_file_save(&session.file));
     inv_table_mark(table);
-    snprintf(heading, sizeof heading, "%zu test images", session.materials.data->test.count);
-    INV_TRY(options->json ? cli_table_json(table) : cli_table_print(table, heading));
+    INV_TRY(options->json ? cli_table_json(table) : cli_table_print(table, "inverse"));
 done:
     inv_table_free(table);
     cli_judge_free(&judge);

@@ -8,6 +8,7 @@
 #include "cause.h"
 #include "cli.h"
 #include "invproj/inverse.h"
+#include "quality.h"
 
 /* ---- data ---- */
 
@@ -135,6 +136,11 @@ inv_status cli_load_inverse(const cli_file *file, cli_materials *materials, cons
                  "%s: the inverse '%s' belongs to a network that is no longer there; learn it "
                  "again: invproj invert %s --force --name %s",
                  file->path, name, file->path, name);
+    if (!cli_inverse_is_net(file->run, path))
+        INV_FAIL(INV_EDATA,
+                 "%s: the inverse '%s' was searched for image by image: there is no net that makes "
+                 "others; choose another with --inverse",
+                 file->path, name);
     INV_TRY(inv_run_text(file->run, path, "at", &at));
     INV_TRY(inv_net_point(materials->net, at, &point));
     INV_TRY(inv_run_get_net(file->run, path,

@@ -16,18 +16,21 @@
 #define CELL_MAX    256 /* of a run file's name no more is shown */
 
 /* What stands above the figures, in this order. */
-enum { HEAD_NAME, HEAD_RUN, HEAD_KIND, HEAD_AT, HEAD_SECONDS, HEADS };
+enum { HEAD_NAME, HEAD_RUN, HEAD_KIND, HEAD_AT, HEAD_IMAGES, HEAD_SECONDS, HEADS };
 static const char *const heads[HEADS] = {[HEAD_NAME] = "",
                                          [HEAD_RUN] = "run",
                                          [HEAD_KIND] = "kind",
                                          [HEAD_AT] = "from",
+                                         [HEAD_IMAGES] = "test images",
                                          [HEAD_SECONDS] = "seconds"};
 
 static void head_text(const inv_table_column *column, int head, char out[CELL_MAX])
 {
-    const char *texts[HEADS] = {column->name, column->run ? column->run : "", column->kind,
-                                column->at, ""};
+    const char *texts[HEADS] = {
+        column->name, column->run ? column->run : "", column->kind, column->at, "", ""};
     snprintf(out, CELL_MAX, "%s", texts[head]);
+    if (head == HEAD_IMAGES && !isnan(column->images))
+        snprintf(out, CELL_MAX, "%.0f", column->images);
     if (head == HEAD_SECONDS && !isnan(column->seconds))
         snprintf(out, CELL_MAX, "%.1f", column->seconds);
 }
@@ -133,6 +136,8 @@ static json_t *column_json(const inv_table *table, const inv_table_column *c)
     json_t *one = json_object();
     bool good = one && add_text(one, "run", c->run) && add_text(one, "name", c->name) &&
                 add_text(one, "kind", c->kind) && add_text(one, "at", c->at) &&
+                (isnan(c->images) ||
+                 json_object_set_new(one, "images", json_integer((json_int_t)c->images)) == 0) &&
                 add_real(one, "seconds", c->seconds);
     for (size_t r = 0; good && r < table->row_count; r++) {
         const char *name = table->rows[r]->attribute;

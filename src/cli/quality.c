@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cause.h"
+#include "invproj/inverse.h"
 
 #define ERROR_ENDING "_error"
 
@@ -28,6 +29,40 @@ static inv_status put_quality(inv_run *run, const char *path, const inv_quality 
     return status;
 }
 
+bool cli_inverse_is_net(const inv_run *run, const char *path)
+{
+    char *kind = NULL;
+    const bool is_net = !inv_run_has_attribute(run, path, "kind") ||
+                        inv_run_text(run, path, "kind", &kind) != INV_OK ||
+                        inv_inverse_is_net(kind);
+    free(kind);
+    return is_net;
+}
+
+inv_status cli_inverse_images(const inv_run *run, const char *path, size_t pixels,
+                              gsl_matrix_float **out)
+{
+    char images[CLI_PATH_BYTES + INV_NAME_MAX];
+    size_t rank = 0, dims[INV_RUN_RANK_MAX] = {0}, each = 1;
+    inv_status status = INV_OK;
+    *out = NULL;
+    snprintf(images, sizeof images, "%s/image", path);
+    INV_TRY(inv_run_dims(run, images, &rank, dims));
+    for (size_t i = 1; i < rank; i++)
+        each *= dims[i];
+    if (rank < 3 || dims[0] == 0 || each != pixels)
+        INV_FAIL(INV_EFORMAT, "%s: %s: images of another size than the net's", inv_run_name(run),
+                 images);
+    INV_TRY(inv_mat_alloc(dims[0], pixels, "images", out));
+    INV_TRY(inv_run_get(run, images, INV_FLOAT32, dims[0] * pixels, (*out)->data));
+done:
+    if (status != INV_OK) {
+        inv_mat_free(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
 inv_status cli_quality_measure(cli_session *session, const char *path, size_t point,
                                const cli_judge *judge, inv_quality *quality)
 {
@@ -39,16 +74,23 @@ inv_status cli_quality_measure(cli_session *session, const char *path, size_t po
                           .classes = m->data->classes,
                           .judge = judge->net,
                           .judge_pixels = judge->pixels};
+    gsl_matrix_float *images = NULL;
     inv_status status = INV_OK;
+    if (!cli_inverse_is_net(session->file.run, path))
+        INV_TRY(cli_inverse_images(session->file.run, path, inv_net_units(m->net, 0), &images));
+    what.images = images;
     cli_signals_end_now(session->progress.quiet ? "" : CLI_STOPPED_BETWEEN);
     status = inv_measure_quality(&what, &m->data->test, quality);
     cli_signals_end_now(NULL);
     if (status != INV_OK)
         goto done;
     INV_TRY(put_quality(session->file.run, path, quality));
+    INV_TRY(inv_run_set_size(session->file.run, path, "images",
+                             images ? images->size1 : m->data->test.count));
     INV_TRY(judge->net ? inv_run_set_text(session->file.run, path, "judge", judge->path)
                        : inv_run_unset(session->file.run, path, "judge"));
 done:
+    inv_mat_free(images);
     return status;
 }
 

@@ -9,11 +9,17 @@
 #include "invproj/table.h"
 #include "judge.h"
 
-/* Measures the session's inverse, which stands at `path` and starts at `point`, on the test images,
- * and puts the figures there: each as an attribute, and its standard error as "NAME_error". `judge`
- * may be one that is nobody. */
+/* Measures what stands at `path` and starts at `point` on the test images, the session's inverse or
+ * images that were searched for, and puts the figures there, with the number of images: each as an
+ * attribute, and its standard error as "NAME_error". `judge` may be one that is nobody. */
 INV_MUST_CHECK inv_status cli_quality_measure(cli_session *session, const char *path, size_t point,
                                               const cli_judge *judge, inv_quality *quality);
+
+/* Whether the inverse at `path` is a net; else it is images, made of the first test images. */
+bool cli_inverse_is_net(const inv_run *run, const char *path);
+/* Those images, of the loaded net's size; the caller frees. */
+INV_MUST_CHECK inv_status cli_inverse_images(const inv_run *run, const char *path, size_t pixels,
+                                             gsl_matrix_float **out);
 
 /* Whether the run file's inverse of that name is done, and of the network that is there. */
 bool cli_inverse_is_whole(const inv_run *run, const char *name);

@@ -147,7 +147,10 @@ static inv_status check_one(const cli_session *session, const inv_inverse_spec *
 {
     const size_t images = session->materials.data->train.count;
     inv_net *inverse = NULL;
-    inv_status status = inv_inverse_build(spec, untrained, &inverse);
+    size_t point = 0;
+    inv_status status = inv_inverse_is_net(spec->kind)
+                            ? inv_inverse_build(spec, untrained, &inverse)
+                            : inv_inverse_point(untrained, spec->kind, spec->at, &point);
     inv_net_free(inverse);
     if (status == INV_OK && inv_inverse_learns(spec->kind) && spec->batch > images)
         status = INV_ERROR(INV_ECONFIG,
@@ -191,6 +194,96 @@ done:
     return status;
 }
 
+/* ---- an inverse that is no net ---- */
+
+#define SEARCHED 100 /* images at a time: what a signal has to wait for */
+
+/* What an earlier start found, in the first rows of `images`. */
+static inv_status take_earlier(const cli_session *session, const char *path,
+                               gsl_matrix_float *images, size_t *n)
+{
+    gsl_matrix_float *earlier = NULL;
+    inv_status status = INV_OK;
+    char found[CLI_PATH_BYTES + INV_NAME_MAX];
+    *n = 0;
+    snprintf(found, sizeof found, "%s/image", path);
+    if (!inv_run_has(session->file.run, found))
+        return INV_OK;
+    INV_TRY(cli_inverse_images(session->file.run, path, images->size2, &earlier));
+    *n = earlier->size1 < images->size1 ? earlier->size1 : images->size1;
+    memcpy(images->data, earlier->data, *n * images->size2 * sizeof *images->data);
+done:
+    inv_mat_free(earlier);
+    return status;
+}
+
+/* The first n of the images. */
+static inv_status keep_found(cli_session *session, const char *path, const gsl_matrix_float *images,
+                             size_t n, double start)
+{
+    const gsl_matrix_float found = inv_mat_over(images->data, n, images->size2);
+    const float taken = (float)(cli_seconds() - start);
+    char seconds[2 * CLI_PATH_BYTES];
+    inv_run *run = session->file.run;
+    inv_status status = INV_OK;
+    snprintf(seconds, sizeof seconds, "%s/history/seconds", path);
+    INV_TRY(cli_put_images(run, path, "image", inv_net_shape(session->materials.net, 0), &found));
+    INV_TRY(inv_run_append(run, seconds, INV_FLOAT32, 1, &taken));
+    INV_TRY(inv_run_set_size(run, path, "done", n == images->size1));
+    INV_TRY(cli_file_save(&session->file));
+done:
+    return status;
+}
+
+static inv_status search_chunk(const cli_session *session, const inv_inverse_spec *spec,
+                               const gsl_matrix_float *images, size_t first, size_t n)
+{
+    const inv_part *test = &session->materials.data->test;
+    gsl_matrix_float y = inv_mat_over(images->data + first * images->size2, n, images->size2);
+    gsl_matrix_float *x = NULL;
+    inv_status status = INV_OK;
+    INV_TRY(inv_mat_alloc(n, test->pixels, "images", &x));
+    inv_part_rows(test, first, n, x);
+    INV_TRY(inv_inverse_search(spec, session->materials.net, &session->file.pixels,
+                               session->file.seed, x, &y));
+done:
+    inv_mat_free(x);
+    return status;
+}
+
+/* Chunk by chunk, from where the run file is. */
+static inv_status search(cli_session *session, const inv_inverse_spec *spec, const char *path)
+{
+    const inv_part *test = &session->materials.data->test;
+    const size_t count = spec->images < test->count ? spec->images : test->count;
+    const double start = cli_seconds();
+    gsl_matrix_float *images = NULL;
+    size_t done = 0;
+    inv_status status = INV_OK;
+    if (count == 0)
+        INV_FAIL(INV_EDATA, "inverse.kind: %s is of test images, and there are none", spec->kind);
+    INV_TRY(inv_mat_alloc(count, test->pixels, "images", &images));
+    INV_TRY(take_earlier(session, path, images, &done));
+    cli_progress_start(&session->progress, "inverse", count * spec->steps, done * spec->steps);
+    for (size_t n, first = done; first < count; first += n) {
+        n = count - first < SEARCHED ? count - first : SEARCHED;
+        INV_TRY(search_chunk(session, spec, images, first, n));
+        done = first + n;
+        cli_progress_step(&session->progress, done * spec->steps);
+        if (cli_signal() && done < count) {
+            INV_TRY(keep_found(session, path, images, done, start));
+            INV_RAISE(cli_file_stop(&session->file, &session->progress, "inverse"));
+        }
+    }
+    cli_progress_end(&session->progress, done * spec->steps);
+    INV_TRY(keep_found(session, path, images, done, start));
+done:
+    inv_mat_free(images);
+    return status;
+}
+
+/* ---- all kinds ---- */
+
 /* Step by step, from where the run file is. */
 static inv_status learn(cli_session *session, const inv_inverse_spec *spec, cli_learning *l)
 {
@@ -214,9 +307,14 @@ static inv_status invert_one(cli_session *session, const inv_inverse_spec *spec)
     memcpy(l.net_path, l.path, sizeof l.path);
     INV_TRY(cli_load_net(&session->file, &session->materials));
     INV_TRY(inv_inverse_point(session->materials.net, spec->kind, spec->at, &point));
-    INV_TRY(make_inverse(session, spec));
+    if (inv_inverse_is_net(spec->kind))
+        INV_TRY(make_inverse(session, spec));
     INV_TRY(describe_inverse(session, spec, l.path, point));
-    INV_TRY(inv_inverse_learns(spec->kind) ? learn(session, spec, &l) : fit(session, spec, l.path));
+    if (inv_inverse_learns(spec->kind))
+        INV_TRY(learn(session, spec, &l));
+    else
+        INV_TRY(inv_inverse_is_net(spec->kind) ? fit(session, spec, l.path)
+                                               : search(session, spec, l.path));
     INV_TRY(keep_gaussian(session, point));
     INV_TRY(measure_inverse(session, l.path, point));
 done:

@@ -75,7 +75,7 @@ inv_status inv_table_add(inv_table *table, const char *name, inv_table_column **
     INV_TRY(make_room(table));
     INV_TRY(inv_calloc(table->row_count, sizeof(inv_table_cell), "table of figures", &cells));
     inv_table_column *column = &table->columns[table->column_count++];
-    *column = (inv_table_column){.seconds = NAN, .cells = cells};
+    *column = (inv_table_column){.images = NAN, .seconds = NAN, .cells = cells};
     snprintf(column->name, sizeof column->name, "%s", name);
     for (size_t r = 0; r < table->row_count; r++)
         column->cells[r] = (inv_table_cell){NAN, NAN, false};
@@ -93,6 +93,14 @@ static double read_real(const inv_run *run, const char *path, const char *name)
     if (!inv_run_has_attribute(run, path, name) || inv_run_real(run, path, name, &value) != INV_OK)
         return NAN;
     return isfinite(value) ? value : NAN;
+}
+
+static double read_count(const inv_run *run, const char *path, const char *name)
+{
+    uint64_t value = 0;
+    if (!inv_run_has_attribute(run, path, name) || inv_run_size(run, path, name, &value) != INV_OK)
+        return NAN;
+    return (double)value;
 }
 
 static void read_text(const inv_run *run, const char *path, const char *name,
@@ -135,6 +143,7 @@ inv_status inv_table_read(inv_table *table, const inv_run *run, const char *path
     read_text(run, path, "kind", kind);
     snprintf(column->kind, sizeof column->kind, "%s", inv_inverse_kind_now(kind));
     read_text(run, path, "at", column->at);
+    column->images = read_count(run, path, "images");
     for (size_t r = 0; r < table->row_count; r++) {
         const char *attribute = table->rows[r]->attribute;
         snprintf(error, sizeof error, "%s%s", attribute, ERROR_ENDING);

@@ -54,6 +54,12 @@ void inv_inverse_start(const char *kind, void *spec)
         strcpy(out->name, INV_INVERSE_FORMER_NAME);
 }
 
+bool inv_inverse_is_net(const char *kind)
+{
+    const inv_inverse_kind *found = find_kind(kind);
+    return !found || found->build;
+}
+
 bool inv_inverse_learns(const char *kind)
 {
     const inv_inverse_kind *found = find_kind(kind);
@@ -87,6 +93,12 @@ inv_status inv_inverse_point(const inv_net *net, const char *kind, const char *n
     return INV_OK;
 }
 
+static inv_status check_is_net(const char *kind)
+{
+    return inv_inverse_is_net(kind) ? INV_OK
+                                    : INV_ERROR(INV_EINVAL, "inverse.kind: %s makes no net", kind);
+}
+
 inv_status inv_inverse_build(const inv_inverse_spec *spec, const inv_net *net, inv_net **out)
 {
     size_t point = 0;
@@ -94,6 +106,7 @@ inv_status inv_inverse_build(const inv_inverse_spec *spec, const inv_net *net, i
     *out = NULL;
     INV_TRY(inv_fields_check(inv_inverse_fields, spec, "inverse"));
     INV_TRY(inv_inverse_point(net, spec->kind, spec->at, &point));
+    INV_TRY(check_is_net(spec->kind));
     INV_TRY(find_kind(spec->kind)->build(spec, net, point, out));
 done:
     return status;
@@ -105,6 +118,7 @@ static inv_status check(const inv_inverse_spec *spec, const inv_net *net, const 
     inv_status status = INV_OK;
     INV_TRY(inv_fields_check(inv_inverse_fields, spec, "inverse"));
     INV_TRY(inv_inverse_point(net, spec->kind, spec->at, point));
+    INV_TRY(check_is_net(spec->kind));
     INV_TRY(inv_inverse_check(net, inverse, *point));
     INV_TRY(inv_encode_check(net, &data->train));
 done:
@@ -141,6 +155,33 @@ done:
 
 /* ---- using ---- */
 
+/* That a matrix has as many values a row, and rows enough. */
+static inv_status check_matrix(const gsl_matrix_float *m, size_t rows, size_t cols,
+                               const char *what)
+{
+    if (rows > 0 && m->size1 == rows && m->size2 == cols)
+        return INV_OK;
+    return INV_ERROR(INV_EINVAL, "inverse: %s: %zu x %zu values, not %zu x %zu", what, m->size1,
+                     m->size2, rows, cols);
+}
+
+inv_status inv_inverse_search(const inv_inverse_spec *spec, const inv_net *net,
+                              const inv_pixels *pixels, uint64_t seed, const gsl_matrix_float *x,
+                              gsl_matrix_float *images)
+{
+    size_t point = 0;
+    inv_status status = INV_OK;
+    INV_TRY(inv_fields_check(inv_inverse_fields, spec, "inverse"));
+    INV_TRY(inv_inverse_point(net, spec->kind, spec->at, &point));
+    INV_TRY(check_matrix(x, x->size1, inv_net_units(net, 0), "images"));
+    INV_TRY(check_matrix(images, x->size1, inv_net_units(net, 0), "images"));
+    if (!find_kind(spec->kind)->search)
+        INV_FAIL(INV_EINVAL, "inverse.kind: %s makes a net", spec->kind);
+    INV_TRY(find_kind(spec->kind)->search(spec, net, point, pixels, seed, x, images));
+done:
+    return status;
+}
+
 inv_status inv_inverse_check(const inv_net *net, const inv_net *inverse, size_t at)
 {
     const size_t logits = inv_net_logits(net), pixels = inv_net_units(net, 0);
@@ -155,16 +196,6 @@ inv_status inv_inverse_check(const inv_net *net, const inv_net *inverse, size_t 
                          values, images, inv_net_units(net, at), inv_net_point_name(net, at),
                          pixels);
     return INV_OK;
-}
-
-/* That a matrix has as many values a row, and rows enough. */
-static inv_status check_matrix(const gsl_matrix_float *m, size_t rows, size_t cols,
-                               const char *what)
-{
-    if (rows > 0 && m->size1 == rows && m->size2 == cols)
-        return INV_OK;
-    return INV_ERROR(INV_EINVAL, "inverse: %s: %zu x %zu values, not %zu x %zu", what, m->size1,
-                     m->size2, rows, cols);
 }
 
 inv_status inv_inverse_apply(const inv_net *inverse, const gsl_matrix_float *values,

@@ -171,8 +171,9 @@ static inv_status measuring_open(measuring *m, const inv_measuring *what, const 
     INV_TRY(inv_mat_alloc(m->rows, part->pixels, "images", &m->x));
     INV_TRY(inv_pass_alloc(net, 0, inv_net_logits(net), m->rows, INV_PASS_FORWARD, &m->up));
     INV_TRY(inv_pass_alloc(net, 0, inv_net_logits(net), m->rows, INV_PASS_FORWARD, &m->again));
-    INV_TRY(
-        inv_pass_alloc(inverse, 0, inv_net_depth(inverse), m->rows, INV_PASS_FORWARD, &m->down));
+    if (!what->images)
+        INV_TRY(inv_pass_alloc(inverse, 0, inv_net_depth(inverse), m->rows, INV_PASS_FORWARD,
+                               &m->down));
     INV_TRY(spread_open(&m->point, 1, inv_net_units(net, what->at)));
     INV_TRY(spread_open(&m->originals, what->classes, part->pixels));
     INV_TRY(spread_open(&m->images, what->classes, part->pixels));
@@ -230,6 +231,13 @@ static void add_row(measuring *m, size_t i, const float *x, const float *y, size
     }
 }
 
+/* What was made of images `first` to first + n; empty where an inverse is to make it. */
+static gsl_matrix_float found_images(const inv_measuring *what, size_t first, size_t n)
+{
+    const gsl_matrix_float *all = what->images;
+    return all ? inv_mat_over(all->data + first * all->tda, n, all->size2) : (gsl_matrix_float){0};
+}
+
 static void measure_chunk(measuring *m, size_t first, size_t n)
 {
     const inv_measuring *what = m->what;
@@ -237,8 +245,10 @@ static void measure_chunk(measuring *m, size_t first, size_t n)
     const gsl_matrix_float x = inv_mat_head(m->x, n);
     inv_part_rows(m->part, first, n, m->x);
     inv_encode_classes(inv_net_forward(what->net, m->up, &x), NULL, m->before);
+    const gsl_matrix_float found = found_images(what, first, n);
     const gsl_matrix_float *y =
-        inv_net_forward(what->inverse, m->down, inv_pass_at(m->up, what->at));
+        what->images ? &found
+                     : inv_net_forward(what->inverse, m->down, inv_pass_at(m->up, what->at));
     inv_encode_classes(inv_net_forward(what->net, m->again, y), NULL, m->after);
     inv_likeness_rows(m->likeness, &x, y, m->row);
     for (size_t i = 0; i < n; i++)
@@ -279,17 +289,35 @@ static inv_status conclude(const measuring *m, inv_quality *q)
     return INV_OK;
 }
 
-inv_status inv_measure_quality(const inv_measuring *what, const inv_part *part,
+static inv_status check_images(const inv_measuring *what, const inv_part *part)
+{
+    const gsl_matrix_float *images = what->images;
+    if (what->at > 0 && what->at <= inv_net_logits(what->net) && images->size1 > 0 &&
+        images->size1 <= part->count && images->size2 == part->pixels &&
+        images->tda == images->size2)
+        return INV_OK;
+    return INV_ERROR(INV_EINVAL,
+                     "inverse: %zu images of %zu pixels from point %zu; there are %zu "
+                     "of %zu and points 1 to %zu",
+                     images->size1, images->size2, what->at, part->count, part->pixels,
+                     inv_net_logits(what->net));
+}
+
+inv_status inv_measure_quality(const inv_measuring *what, const inv_part *whole,
                                inv_quality *quality)
 {
+    inv_part part = *whole;
     measuring m = {0};
     inv_status status = INV_OK;
     *quality = (inv_quality){0};
-    INV_TRY(inv_inverse_check(what->net, what->inverse, what->at));
-    INV_TRY(inv_encode_check(what->net, part));
-    INV_TRY(measuring_open(&m, what, part));
-    for (size_t first = 0; first < part->count; first += m.rows)
-        measure_chunk(&m, first, part->count - first < m.rows ? part->count - first : m.rows);
+    INV_TRY(what->images ? check_images(what, whole)
+                         : inv_inverse_check(what->net, what->inverse, what->at));
+    if (what->images)
+        part.count = what->images->size1;
+    INV_TRY(inv_encode_check(what->net, &part));
+    INV_TRY(measuring_open(&m, what, &part));
+    for (size_t first = 0; first < part.count; first += m.rows)
+        measure_chunk(&m, first, part.count - first < m.rows ? part.count - first : m.rows);
     INV_TRY(conclude(&m, quality));
 done:
     measuring_close(&m);

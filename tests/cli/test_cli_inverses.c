@@ -219,6 +219,68 @@ START_TEST(a_sheet_is_of_the_same_images)
 }
 END_TEST
 
+/* ---- an inverse that is no net ---- */
+
+START_TEST(images_that_were_searched_for_are_a_result)
+{
+    const char *file = support_at(place, "searched.h5");
+    size_t dims[4];
+    program_must_work(run_here("train " GOOD " -o searched.h5"));
+    program_must_work(run_here("invert searched.h5 --kind optimise --at hidden2.pre -q --steps 30 "
+                               "--set inverse.images=12"));
+    double *images = hdf5_values(file, "/inverse/optimise/image", dims);
+    ck_assert_uint_eq(dims[0], 12);
+    ck_assert_uint_eq(dims[1], HEIGHT);
+    free(images);
+    const double l1 = hdf5_number(file, "/inverse/optimise", "l1_per_pixel");
+    ck_assert_double_gt(l1, 0.0);
+    ck_assert_double_eq(hdf5_number(file, "/inverse/optimise", "images"), 12.0);
+    program_must_work(run_here("invert searched.h5 --kind ridge --at hidden2.pre -q"));
+    json_t *list = compared("measure searched.h5 --json -q");
+    ck_assert_uint_eq(json_array_size(list), 2);
+    ck_assert_double_eq_tol(number_at(list, 0, "l1_per_pixel"), l1, 1e-8);
+    ck_assert_double_eq(number_at(list, 0, "images"), 12.0);
+    ck_assert_double_eq(number_at(list, 1, "images"), TEST);
+    json_decref(list);
+    program_must_work(run_here("compare searched.h5 -o searched.png --count 12"));
+    program *p = run_here("compare searched.h5 -o searched.png --count 13");
+    ck_assert_fails(p, 1, "'optimise' is of 12 images, fewer than 13");
+    program_free(p);
+    p = run_here("project searched.h5 --inverse optimise -q");
+    ck_assert_fails(p, 1, "'optimise' was searched for image by image");
+    program_free(p);
+    p = run_here("info searched.h5");
+    ck_assert_program(p, 0);
+    program_free(p);
+}
+END_TEST
+
+START_TEST(a_search_goes_on_where_it_was)
+{
+    const program_how how = {.folder = place};
+    program_must_work(run_here("train " GOOD " -o parts.h5"));
+    program_must_work(run_here("invert parts.h5 --kind optimise --at hidden2.pre --name whole -q "
+                               "--steps 4000 --set inverse.images=60 --threads 1"));
+    program *p = program_start(&how, "invert parts.h5 --kind optimise --at hidden2.pre "
+                                     "--steps 4000 --set inverse.images=60 --threads 1");
+    program_wait_for(p, "inverse: 240000 steps");
+    kill(p->child, SIGTERM);
+    program_wait(p);
+    /* one chunk is all there is: it was done all the same */
+    ck_assert_msg(p->code == 0 || p->code == 143, "%d", p->code);
+    program_free(p);
+    program_must_work(run_here("invert parts.h5 --kind optimise --at hidden2.pre -q --resume "
+                               "--steps 4000 --set inverse.images=60 --threads 1"));
+    size_t dims[2][4];
+    double *a = hdf5_values(support_at(place, "parts.h5"), "/inverse/whole/image", dims[0]);
+    double *b = hdf5_values(support_at(place, "parts.h5"), "/inverse/optimise/image", dims[1]);
+    ck_assert_uint_eq(dims[1][0], 60);
+    ck_assert_mem_eq(a, b, 60 * dims[0][1] * dims[0][2] * sizeof *a);
+    free(a);
+    free(b);
+}
+END_TEST
+
 /* ---- several in an experiment ---- */
 
 static const char several[] =
@@ -358,6 +420,8 @@ Suite *cli_inverses_suite(void)
     tcase_add_loop_test(tests, compare_says_what_it_cannot_do, 0,
                         (int)(sizeof refusals / sizeof *refusals));
     tcase_add_test(tests, a_sheet_is_of_the_same_images);
+    tcase_add_test(tests, images_that_were_searched_for_are_a_result);
+    tcase_add_test(tests, a_search_goes_on_where_it_was);
     tcase_add_test(tests, run_learns_each_inverse);
     tcase_add_test(tests, run_goes_on_in_the_middle_of_one);
     tcase_add_loop_test(tests, errors_name_the_element, 0,

@@ -41,6 +41,14 @@ static inv_inverse_spec spec_of(const char *kind, const char *point)
     return spec;
 }
 
+/* The next kind from there on that is a net; one without a name at the end. */
+static const inv_choice *next_net(const inv_choice *kind)
+{
+    while (kind->name && !inv_inverse_is_net(kind->name))
+        kind++;
+    return kind;
+}
+
 static inv_net *build(const inv_inverse_spec *spec, const inv_net *of)
 {
     inv_net *inverse = NULL;
@@ -89,7 +97,8 @@ static const char *const points[] = {"hidden1.pre", "hidden1", "hidden2", "hidde
 /* The point is the one that is named, but where activations are undone. */
 START_TEST(starts_at_its_point)
 {
-    for (const inv_choice *kind = inv_inverse_kinds; kind->name; kind++)
+    for (const inv_choice *kind = next_net(inv_inverse_kinds); kind->name;
+         kind = next_net(kind + 1))
         for (size_t p = 0; p < POINTS; p++) {
             const inv_inverse_spec spec = spec_of(kind->name, points[p]);
             const bool undoes = !strcmp(kind->name, "r2rt") || !strcmp(kind->name, "pinv");
@@ -107,7 +116,8 @@ END_TEST
 /* Better than grey, from every point; images end where pixels do. */
 START_TEST(leads_back)
 {
-    for (const inv_choice *kind = inv_inverse_kinds + 2; kind->name; kind++)
+    for (const inv_choice *kind = next_net(inv_inverse_kinds + 2); kind->name;
+         kind = next_net(kind + 1))
         for (size_t p = 0; p < POINTS; p++) {
             const inv_inverse_spec spec = spec_of(kind->name, points[p]);
             inv_net *inverse = made(&spec, 3);
@@ -119,7 +129,8 @@ END_TEST
 
 START_TEST(threads_do_not_matter)
 {
-    for (const inv_choice *kind = inv_inverse_kinds; kind->name; kind++) {
+    for (const inv_choice *kind = next_net(inv_inverse_kinds); kind->name;
+         kind = next_net(kind + 1)) {
         const inv_inverse_spec spec = spec_of(kind->name, "hidden2");
         inv_threads_set(1);
         inv_net *one = made(&spec, 3);
@@ -253,8 +264,10 @@ static void naive_ridge(const inv_part *part, size_t at, double penalty, size_t 
         memcpy(x + i * d, values, d * sizeof *x);
     }
     naive_moments(n, d, x, mean, deviation);
-    for (size_t i = 0; i < n * d; i++)
+    for (size_t i = 0; i < n * d; i++) {
+        ck_assert_double_gt(deviation[i % d], 0.0);
         x[i] = (x[i] - mean[i % d]) / deviation[i % d];
+    }
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < d; j++) {
             b[j] += x[i * d + j] * (y[i] - middle) / (double)n;
@@ -488,7 +501,8 @@ START_TEST(leads_back_from_channels)
 {
     inv_net *whole = net;
     net = small_net(CONVOLUTIONS);
-    for (const inv_choice *kind = inv_inverse_kinds + 2; kind->name; kind++) {
+    for (const inv_choice *kind = next_net(inv_inverse_kinds + 2); kind->name;
+         kind = next_net(kind + 1)) {
         inv_inverse_spec spec = spec_of(kind->name, "conv");
         spec.steps *= 5;
         inv_net *inverse = made(&spec, 3);
@@ -552,6 +566,120 @@ START_TEST(what_does_not_fit_is_refused)
 }
 END_TEST
 
+/* ---- no net ---- */
+
+/* |v(y) - v(x)|^2 / |v(x)|^2, in doubles. */
+static double mismatch(size_t at, const float *x, const float *y)
+{
+    double of[2][SMALL_WIDEST], values[2][SMALL_WIDEST], error = 0.0, norm = 0.0;
+    for (size_t j = 0; j < SMALL_PIXELS; j++) {
+        of[0][j] = x[j];
+        of[1][j] = y[j];
+    }
+    for (size_t k = 0; k < 2; k++)
+        small_values(net, 0, at, 0.0, of[k], values[k]);
+    for (size_t j = 0; j < inv_net_units(net, at); j++) {
+        const double d = values[1][j] - values[0][j];
+        error += d * d;
+        norm += values[0][j] * values[0][j];
+    }
+    return error / norm;
+}
+
+START_TEST(a_search_matches_the_values)
+{
+    inv_inverse_spec spec = spec_of("optimise", inv_net_point_name(net, 2));
+    const inv_pixels pixels = {0.0, 1.0, 0.0};
+    gsl_matrix_float *x = small_matrix(7, SMALL_PIXELS), *y = small_matrix(7, SMALL_PIXELS);
+    size_t at = 0;
+    ck_assert_status(inv_net_point(net, spec.at, &at), INV_OK);
+    inv_part_rows(&data->test, 0, 7, x);
+    spec.steps = 400;
+    spec.norm = spec.variation = 0.0;
+    ck_assert_status(inv_inverse_search(&spec, net, &pixels, 3, x, y), INV_OK);
+    for (size_t i = 0; i < 7; i++)
+        ck_assert_double_lt(mismatch(at, x->data + i * x->tda, y->data + i * y->tda), 1e-3);
+    for (size_t i = 0; i < 7 * SMALL_PIXELS; i++)
+        ck_assert(y->data[i] >= 0.0f && y->data[i] <= 1.0f);
+    for (size_t i = 0; i < 7; i++) { /* each for itself */
+        const gsl_matrix_float one = inv_mat_over(x->data + i * x->tda, 1, SMALL_PIXELS);
+        gsl_matrix_float *alone = small_matrix(1, SMALL_PIXELS);
+        ck_assert_status(inv_inverse_search(&spec, net, &pixels, 3, &one, alone), INV_OK);
+        ck_assert_mem_eq(alone->data, y->data + i * y->tda, SMALL_PIXELS * sizeof(float));
+        inv_mat_free(alone);
+    }
+    inv_mat_free(x), inv_mat_free(y);
+}
+END_TEST
+
+/* The sum of |difference of neighbours|^2 over the images. */
+static double variation_of(const gsl_matrix_float *y)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < y->size1; i++)
+        for (size_t j = 0; j < SMALL_PIXELS; j++) {
+            const float *p = y->data + i * y->tda + j;
+            const double across = j % SMALL_WIDTH + 1 < SMALL_WIDTH ? (double)p[1] - p[0] : 0.0;
+            const double down =
+                j + SMALL_WIDTH < SMALL_PIXELS ? (double)p[SMALL_WIDTH] - p[0] : 0.0;
+            sum += across * across + down * down;
+        }
+    return sum;
+}
+
+static double powers_of(const gsl_matrix_float *y)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < y->size1 * y->size2; i++)
+        sum += pow((double)y->data[i], 6.0);
+    return sum;
+}
+
+/* More of a prior's weight, less of what it is of. */
+START_TEST(the_priors_of_a_search_hold_back)
+{
+    inv_inverse_spec spec = spec_of("optimise", inv_net_point_name(net, 2));
+    const inv_pixels pixels = {0.0, 1.0, 0.0};
+    gsl_matrix_float *x = small_matrix(5, SMALL_PIXELS), *y[3];
+    inv_part_rows(&data->test, 0, 5, x);
+    spec.steps = 150;
+    for (int k = 0; k < 3; k++) {
+        spec.variation = k == 1 ? 3.0 : 0.0;
+        spec.norm = k == 2 ? 3.0 : 0.0;
+        y[k] = small_matrix(5, SMALL_PIXELS);
+        ck_assert_status(inv_inverse_search(&spec, net, &pixels, 3, x, y[k]), INV_OK);
+    }
+    ck_assert_double_lt(variation_of(y[1]), 0.5 * variation_of(y[0]));
+    ck_assert_double_lt(powers_of(y[2]), 0.5 * powers_of(y[0]));
+    inv_mat_free(x), inv_mat_free(y[0]), inv_mat_free(y[1]), inv_mat_free(y[2]);
+}
+END_TEST
+
+START_TEST(a_search_is_no_net)
+{
+    inv_inverse_spec spec = spec_of("optimise", inv_net_point_name(net, 2));
+    inv_inverse_spec ridge = spec_of("ridge", inv_net_point_name(net, 2));
+    const inv_pixels pixels = {0.0, 1.0, 0.0};
+    gsl_matrix_float *x = small_matrix(3, SMALL_PIXELS), *y = small_matrix(3, SMALL_PIXELS);
+    gsl_matrix_float few = inv_mat_head(y, 2);
+    inv_net *inverse = NULL;
+    ck_assert(!inv_inverse_is_net("optimise") && inv_inverse_is_net("ridge"));
+    ck_assert_status(inv_inverse_build(&spec, net, &inverse), INV_EINVAL);
+    ck_assert_message_has("optimise makes no net");
+    ck_assert_status(inv_inverse_search(&ridge, net, &pixels, 1, x, y), INV_EINVAL);
+    ck_assert_message_has("ridge makes a net");
+    ck_assert_status(inv_inverse_search(&spec, net, &pixels, 1, x, &few), INV_EINVAL);
+    ck_assert_message_has("images: 2 x");
+    strcpy(spec.at, "nowhere");
+    ck_assert_status(inv_inverse_search(&spec, net, &pixels, 1, x, y), INV_ECONFIG);
+    strcpy(spec.at, inv_net_point_name(net, 2));
+    spec.norm_power = 0.5;
+    ck_assert_status(inv_inverse_search(&spec, net, &pixels, 1, x, y), INV_EINVAL);
+    ck_assert_message_has("inverse.norm_power");
+    inv_mat_free(x), inv_mat_free(y);
+}
+END_TEST
+
 Suite *kinds_suite(void)
 {
     Suite *suite = suite_create("kinds");
@@ -573,6 +701,9 @@ Suite *kinds_suite(void)
     tcase_add_test(tests, leads_back_from_channels);
     tcase_add_test(tests, layers_that_cannot_be_are_told);
     tcase_add_test(tests, what_does_not_fit_is_refused);
+    tcase_add_test(tests, a_search_matches_the_values);
+    tcase_add_test(tests, the_priors_of_a_search_hold_back);
+    tcase_add_test(tests, a_search_is_no_net);
     suite_add_tcase(suite, tests);
     return suite;
 }

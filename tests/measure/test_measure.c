@@ -166,6 +166,38 @@ START_TEST(all_figures_equal_the_naive_twins)
 }
 END_TEST
 
+/* Images that are there already are measured as if the inverse had just made them. */
+START_TEST(images_are_measured_like_an_inverse)
+{
+    const size_t n = data->test.count - 3;
+    inv_part first = data->test;
+    gsl_matrix_float *x = small_matrix(n, SMALL_PIXELS), *y = small_matrix(n, SMALL_PIXELS);
+    inv_quality of_inverse, of_images;
+    inv_measuring what = {.net = net,
+                          .inverse = inverse,
+                          .at = at,
+                          .pixels = {0.0, 1.0, 0.0},
+                          .classes = SMALL_CLASSES};
+    first.count = n;
+    ck_assert_status(inv_measure_quality(&what, &first, &of_inverse), INV_OK);
+    inv_part_rows(&first, 0, n, x);
+    ck_assert_status(inv_inverse_project(net, inverse, at, x, y, NULL, NULL), INV_OK);
+    what.inverse = NULL;
+    what.images = y;
+    ck_assert_status(inv_measure_quality(&what, &data->test, &of_images), INV_OK);
+    for (size_t k = 0; k < INV_QUALITIES; k++) {
+        ck_assert(of_images.mean[k] == of_inverse.mean[k] || isnan(of_inverse.mean[k]));
+        ck_assert(of_images.error[k] == of_inverse.error[k] || isnan(of_inverse.error[k]));
+    }
+    first.count = n - 1; /* more images than that has */
+    ck_assert_status(inv_measure_quality(&what, &first, &of_images), INV_EINVAL);
+    ck_assert_message_has("images of 63 pixels from point");
+    what.at = 0;
+    ck_assert_status(inv_measure_quality(&what, &data->test, &of_images), INV_EINVAL);
+    inv_mat_free(x), inv_mat_free(y);
+}
+END_TEST
+
 /* Image i is the training image that unit i likes `place`th best: it is among the top hundredth, of 300
  * images the best three, or not. */
 START_TEST(units_are_in_their_top_hundredth)
@@ -410,6 +442,7 @@ Suite *measure_suite(void)
     tcase_set_timeout(tests, 30);
     tcase_add_test(tests, units_are_in_their_top_hundredth);
     tcase_add_test(tests, all_figures_equal_the_naive_twins);
+    tcase_add_test(tests, images_are_measured_like_an_inverse);
     tcase_add_test(tests, accuracy_equals_the_naive_twin);
     tcase_add_test(tests, accuracy_goes_by_labels);
     tcase_add_test(tests, confusion_equals_the_naive_twin);
