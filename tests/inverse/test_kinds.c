@@ -264,9 +264,11 @@ static void naive_ridge(const inv_part *part, size_t at, double penalty, size_t 
         memcpy(x + i * d, values, d * sizeof *x);
     }
     naive_moments(n, d, x, mean, deviation);
-    for (size_t i = 0; i < n * d; i++) {
-        ck_assert_double_gt(deviation[i % d], 0.0);
-        x[i] = (x[i] - mean[i % d]) / deviation[i % d];
+    for (size_t j = 0; j < d; j++) {
+        const double unit = deviation[j];
+        ck_assert(unit > 0.0);
+        for (size_t i = 0; i < n; i++)
+            x[i * d + j] = (x[i * d + j] - mean[j]) / unit;
     }
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < d; j++) {
