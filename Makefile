@@ -213,7 +213,7 @@ $B/invproj.pc: src/invproj.pc.in include/invproj/version.h Makefile
 
 # ---- the experiment -------------------------------------------------------------------------------
 FETCH = MNIST=$(call quote,$(MNIST)) sh data/fetch.sh data/mnist
-PICTURES := originals.png projections.png generated.png features.png
+PICTURES := originals.png projections.png generated.png features.png report.html
 
 # A run that was stopped goes on. The program takes the shell's place, so that signals reach it.
 reproduce: ## everything: packages, program, MNIST, the experiment, its pictures in out/r2rt
@@ -231,9 +231,9 @@ reproduce: ## everything: packages, program, MNIST, the experiment, its pictures
 	  fi; \
 	fi; \
 	if is_done; then \
-	  echo "The pictures and run.h5 are in $$out/$$name already (remove it, or give OUT=FOLDER, to run again)."; \
+	  echo "The pictures, run.h5 and the page report.html are in $$out/$$name already (remove it, or give OUT=FOLDER, to run again)."; \
 	else \
-	  echo "The pictures and run.h5 go into $$out/$$name."; \
+	  echo "The pictures, run.h5 and a page to look at, report.html, go into $$out/$$name."; \
 	  exec $B/invproj run experiments/$$name.cfg --resume -o "$$out/$$name"; \
 	fi
 

@@ -92,26 +92,31 @@ done:
     return status;
 }
 
-static inv_status write_page(const json_t *content, const char *path)
+static inv_status write_page(const json_t *content, const char *path, const cli_progress *progress)
 {
     char *text = NULL;
     size_t size = 0;
     inv_status status = report_page(content, &text, &size);
     if (status == INV_OK)
         status = inv_file_replace(path, text, size);
+    if (status == INV_OK)
+        cli_note(progress, "report    %s", path);
     free(text);
     return status;
+}
+
+inv_status cli_page_check(const char *path)
+{
+    return check_page(path, true);
 }
 
 inv_status cli_page_write(const cli_session *session, const char *path)
 {
     const report_input input = input_of(session);
     json_t *content = NULL;
-    inv_status status = check_page(path, true);
+    inv_status status = report_content(&input, 1, true, &content);
     if (status == INV_OK)
-        status = report_content(&input, 1, true, &content);
-    if (status == INV_OK)
-        status = write_page(content, path);
+        status = write_page(content, path, &session->progress);
     json_decref(content);
     return status;
 }
@@ -137,11 +142,8 @@ static inv_status write_all(const cli_options *options, const json_t *content)
         return print_json(content);
     if (((const own *)options->own)->markdown)
         return print_markdown(content);
-    inv_status status = write_page(content, options->out);
     cli_progress_open(&progress, options->quiet);
-    if (status == INV_OK)
-        cli_note(&progress, "report    %s", options->out);
-    return status;
+    return write_page(content, options->out, &progress);
 }
 
 static inv_status run(const cli_options *options)

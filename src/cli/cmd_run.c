@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "invproj/file.h"
+#include "page.h"
 #include "stage.h"
 
 /* Whether each stage can do what it will be asked for. */
@@ -39,8 +40,16 @@ static inv_status run_stages(cli_session *session)
     return INV_OK;
 }
 
+typedef struct own {
+    bool no_report;
+} own;
+
 static const cli_option own_options[] = {
-    {.shared = CLI_OUT}, {.shared = CLI_SINGLE}, CLI_EXPERIMENT_OPTIONS, {0}};
+    {.shared = CLI_OUT},
+    {.shared = CLI_SINGLE},
+    {0, "no-report", NULL, "make no page of the run", CLI_FLAG, .offset = offsetof(own, no_report)},
+    CLI_EXPERIMENT_OPTIONS,
+    {0}};
 
 /* Where the run goes. */
 typedef struct place {
@@ -49,6 +58,7 @@ typedef struct place {
     char *folder; /* that the run file is in */
     char *path;   /* of the run file, until it is whole, */
     char *whole;  /* and then */
+    char *page;   /* NULL: none is made */
 } place;
 
 static void place_close(place *p)
@@ -56,6 +66,7 @@ static void place_close(place *p)
     free(p->folder);
     free(p->path);
     free(p->whole);
+    free(p->page);
 }
 
 /* -o DIR, or -o NAME.h5 where no folder has that name. */
@@ -75,7 +86,10 @@ static inv_status find_place(const cli_options *options, place *p)
         p->path = NULL;
     if (!p->whole || !p->path)
         return INV_ERROR(INV_ENOMEM, "run: no memory");
-    return inv_file_beside(p->whole, ".", &p->folder);
+    inv_status status = inv_file_beside(p->whole, ".", &p->folder);
+    return status == INV_OK && !p->alone && !((const own *)options->own)->no_report
+               ? inv_file_beside(p->whole, "report.html", &p->page)
+               : status;
 }
 
 /* Whether a run file that is whole is there: then --resume has nothing to do, and only --force begins
@@ -114,8 +128,12 @@ static inv_status run_at(const cli_options *options, const place *p)
     }
     if (!done) {
         INV_TRY(check_stages(&session));
+        if (p->page)
+            INV_TRY(cli_page_check(p->page));
         INV_TRY(run_stages(&session));
         INV_TRY(give_name(p));
+        if (p->page)
+            INV_TRY(cli_page_write(&session, p->page));
         INV_TRY(cli_print_figures(&session.file));
     }
     printf("%s\n", p->whole);
@@ -145,11 +163,13 @@ const cli_command cli_command_run = {
     .name = "run",
     .operands = "EXPERIMENT.cfg -o DIR",
     .summary = "run every stage of an experiment, into DIR/run.h5 and pictures",
-    .notes =
-        "-o NAME.h5 writes the run file alone, and no pictures. Until the run is done it is called "
-        "NAME.h5" CLI_UNFINISHED "; then --resume has nothing more to do.",
+    .notes = "DIR/report.html is a page of the run (invproj help report). "
+             "-o NAME.h5 writes the run file alone, and neither pictures nor page. Until the run "
+             "is done it is called "
+             "NAME.h5" CLI_UNFINISHED "; then --resume has nothing more to do.",
     .minimum = 1,
     .maximum = 1,
     .options = own_options,
+    .own = sizeof(own),
     .run = run,
 };

@@ -6,7 +6,9 @@
 
 #include "cli.h"
 
-/* Writes the page of the session's run over an earlier page; INV_EINVAL where something else is there. */
+/* INV_EINVAL where something is there that is no such page: only pages are written over. */
+INV_MUST_CHECK inv_status cli_page_check(const char *path);
+/* Writes the page of the session's run, and says so. */
 INV_MUST_CHECK inv_status cli_page_write(const cli_session *session, const char *path);
 
 #endif

@@ -177,7 +177,7 @@ END_TEST
 
 START_TEST(run_leaves_the_run_file_and_four_pictures)
 {
-    ck_assert_uint_eq(support_entries(folder), 1 + PICTURES);
+    ck_assert_uint_eq(support_entries(folder), 2 + PICTURES);
     ck_assert_int_eq(access(run, R_OK), 0);
     check_sheet(folder, "originals.png", PROJECTED, 6, 4, 2);
     check_sheet(folder, "projections.png", PROJECTED, 6, 4, 2);
@@ -259,7 +259,7 @@ START_TEST(stages_that_an_experiment_does_not_name_are_not_run)
                     "--set training.optimiser.rate=0.2 --set inverse.steps=10 "
                     "--set inverse.batch=60 --set network.layers.2.units=0",
                     here, data, here));
-    ck_assert_uint_eq(support_entries(support_at(here, "o")), 1);
+    ck_assert_uint_eq(support_entries(support_at(here, "o")), 2);
     char *held = hdf5_text(support_at(here, "o/run.h5"), NULL);
     ck_assert_ptr_nonnull(strstr(held, "/inverse/r2rt/hidden1/kernel"));
     ck_assert_ptr_null(strstr(held, "/projections"));
@@ -327,7 +327,7 @@ START_TEST(force_writes_over_an_earlier_run)
     program_must_work(program_run(NULL, "run " SHORT " --seed 5 -q --data %s -o %s", data, here));
     program_must_work(program_run(NULL, "run " SHORT " --force -q --data %s -o %s", data, here));
     check_same_runs(run, support_at(here, "run.h5"), but_times);
-    ck_assert_uint_eq(support_entries(here), 1 + PICTURES);
+    ck_assert_uint_eq(support_entries(here), 2 + PICTURES);
     support_remove(here);
 }
 END_TEST

@@ -647,7 +647,7 @@ START_TEST(wild_numbers)
     } else {
         ck_assert_ptr_null(strcasestr(p->out, "nan"));
         ck_assert_ptr_null(strcasestr(p->out, "inf "));
-        ck_assert_uint_eq(support_entries(folder), 5);
+        ck_assert_uint_eq(support_entries(folder), 6);
     }
     if (access(support_at(folder, "run.h5"), F_OK) == 0) {
         ck_assert_uint_eq(hdf5_not_finite(support_at(folder, "run.h5"), &floats), 0);

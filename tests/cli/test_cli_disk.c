@@ -130,7 +130,7 @@ static void run_limited(size_t bytes)
                   "limit %zu: before\n%s, after\n%s", bytes, before, after);
     program_must_work(run_here("info run/run.h5")); /* what was, or what the first stages made */
     ck_assert(at_run_file || bytes > run_size / 8);
-    ck_assert_uint_eq(support_entries(support_at(place, "run")), 5);
+    ck_assert_uint_eq(support_entries(support_at(place, "run")), 6);
     free(before);
     free(after);
 }
@@ -415,7 +415,7 @@ START_TEST(a_killed_process_leaves_no_lock_that_holds)
     ck_assert_program(first, 137);
     program_free(first);
     program_must_work(run_here("run " GOOD " -o killed --force"));
-    ck_assert_uint_eq(support_entries(support_at(place, "killed")), 5);
+    ck_assert_uint_eq(support_entries(support_at(place, "killed")), 6);
 }
 END_TEST
 

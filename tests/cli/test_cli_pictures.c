@@ -181,7 +181,7 @@ START_TEST(single_draws_each_image_by_itself)
                           "--set exemplars={count=2;} --set exemplars.sheet={zoom=1;}");
     ck_assert_program(p, 0);
     program_free(p);
-    ck_assert_uint_eq(support_entries(support_at(place, "each")), 6); /* and no sheet */
+    ck_assert_uint_eq(support_entries(support_at(place, "each")), 7); /* and no sheet */
     must_be_images("each/originals", "each/run.h5", "/projections/r2rt/original", 4, fixed_grey);
     must_be_images("each/projections", "each/run.h5", "/projections/r2rt/image", 4, fixed_grey);
     must_be_images("each/generated", "each/run.h5", "/generated/r2rt/image", 8, own_grey);

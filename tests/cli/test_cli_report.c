@@ -224,14 +224,33 @@ END_TEST
 
 /* ---- the page ---- */
 
+/* Also where `run` made it. */
 START_TEST(the_same_run_gives_the_same_page)
 {
     program_must_work(run_here("report run/run.h5 -o a.html -q"));
     program_must_work(run_here("report run/run.h5 -o b.html -q"));
-    char *a = read_text("a.html"), *b = read_text("b.html");
+    char *a = read_text("a.html"), *b = read_text("b.html"), *made = read_text("run/report.html");
     ck_assert_str_eq(a, b);
+    ck_assert_str_eq(a, made);
     free(a);
     free(b);
+    free(made);
+}
+END_TEST
+
+START_TEST(a_run_makes_a_page_unless_told)
+{
+    program_must_work(
+        run_here("run r2rt.cfg " SHORT_SETS " -q --data data -o without --no-report"));
+    ck_assert(access(support_at(place, "without/report.html"), F_OK) != 0);
+    support_write(support_at(place, "without/report.html"), "mine\n", 5);
+    program *p = run_here("run r2rt.cfg " SHORT_SETS " -q --data data -o without --force");
+    ck_assert_fails(p, 2, "without/report.html: is there already and is no page");
+    program_free(p);
+    size_t size = 0;
+    unsigned char *bytes = support_read(support_at(place, "without/report.html"), &size);
+    ck_assert_str_eq((char *)bytes, "mine\n");
+    free(bytes);
 }
 END_TEST
 
@@ -361,6 +380,7 @@ Suite *cli_report_suite(void)
     tcase_add_test(tests, too_large_a_net_is_left_out_with_a_word);
     tcase_add_test(tests, many_classes_and_colours_have_pages);
     tcase_add_test(tests, the_same_run_gives_the_same_page);
+    tcase_add_test(tests, a_run_makes_a_page_unless_told);
     tcase_add_test(tests, a_title_is_only_text);
     tcase_add_test(tests, markdown_tells_the_figures);
     tcase_add_test(tests, a_page_is_written_over_by_force_alone);
