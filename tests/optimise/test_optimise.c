@@ -376,6 +376,34 @@ START_TEST(what_nothing_wakes_is_dead)
 }
 END_TEST
 
+/* The unit sleeps where the values sum to less than -5000; a prior leads from there to 0, where it is awake. */
+START_TEST(who_wakes_later_is_not_dead)
+{
+    inv_net *asleep =
+        small_net("{ name = \"a\"; type = \"dense\"; units = 1; activation = \"relu\"; "
+                  "kernel = { type = \"constant\"; value = 1.0; }; "
+                  "bias = { type = \"constant\"; value = 5000.0; }; }," SMALL_ONE);
+    inv_optimise_spec spec = plain();
+    inv_optimise_task task = task_at(0);
+    inv_optimise_report report;
+    inv_optimisation *o = NULL;
+    task.net = asleep;
+    spec.start = -100.0;
+    spec.terms.count = 1;
+    spec.terms.items[0] = (inv_objective_spec){"norm", "input", SMALL_PIXELS, 0, 2.0};
+    ck_assert_status(inv_optimisation_alloc(&spec, &task, &o), INV_OK);
+    ck_assert_status(inv_optimisation_step(o, &report), INV_OK);
+    ck_assert_uint_eq(report.restarted, SMALL_CLASSES);
+    for (size_t i = 0; i < SMALL_CLASSES; i++)
+        ck_assert(inv_optimisation_dead(o, i));
+    run(o, 10);
+    for (size_t i = 0; i < SMALL_CLASSES; i++)
+        ck_assert(!inv_optimisation_dead(o, i));
+    inv_optimisation_free(o);
+    inv_net_free(asleep);
+}
+END_TEST
+
 START_TEST(starts_are_as_told)
 {
     inv_optimise_spec spec = plain();
@@ -542,6 +570,7 @@ Suite *optimise_suite(void)
     tcase_add_test(tests, dead_starts_are_drawn_anew);
     tcase_add_test(tests, a_prior_wakes_nothing);
     tcase_add_test(tests, what_nothing_wakes_is_dead);
+    tcase_add_test(tests, who_wakes_later_is_not_dead);
     tcase_add_test(tests, starts_are_as_told);
     tcase_add_test(tests, a_trace_of_noise_changes_nothing);
     tcase_add_loop_test(tests, each_disturbance_disturbs_alone, 0, 3);
