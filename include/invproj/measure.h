@@ -94,6 +94,15 @@ typedef struct inv_measuring {
 INV_MUST_CHECK inv_status inv_measure_quality(const inv_measuring *what, const inv_part *part,
                                               inv_quality *quality);
 
+/* What an inverse is held against, measured as images in its place. */
+enum { INV_ZERO_REAL, INV_ZERO_MEAN, INV_ZERO_CLASS, INV_ZERO_LINES };
+extern const inv_choice inv_zero_lines[INV_ZERO_LINES + 1];
+
+/* images[n, pixels] of that line for the first n test images. INV_EINVAL: more than there are, or of
+ * another size. */
+INV_MUST_CHECK inv_status inv_zero_images(const inv_dataset *data, size_t line,
+                                          gsl_matrix_float *images);
+
 /* *share = the part of the images of units, images[units, pixels], that do what they say: fed to the
  * net, image i gives unit i of point `at` a value that at most a hundredth of the images of `part` give
  * it or exceed. INV_EINVAL: images of another size or number. */

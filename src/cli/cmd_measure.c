@@ -5,13 +5,20 @@
 
 #include "quality.h"
 
+#define LINE_BYTES ((size_t)1 << 26) /* images of a zero line, at most */
+
 typedef struct own {
     const char *inverse;
+    bool lines;
 } own;
 
 static const cli_option own_options[] = {{0, "inverse", "NAME",
                                           "the inverse to measure (default: all that are there)",
                                           CLI_TEXT, .offset = offsetof(own, inverse)},
+                                         {0, "zero-lines", NULL,
+                                          "beside them real images, the mean image and each "
+                                          "class's mean",
+                                          CLI_FLAG, .offset = offsetof(own, lines)},
                                          {.shared = CLI_JUDGE},
                                          {.shared = CLI_JSON},
                                          {.shared = CLI_DATA},
@@ -57,6 +64,54 @@ done:
     return status;
 }
 
+/* ---- zero lines ---- */
+
+static inv_status add_line(const cli_session *session, const cli_judge *judge, size_t line,
+                           size_t point, gsl_matrix_float *images, inv_table *table)
+{
+    const cli_materials *m = &session->materials;
+    const inv_measuring what = {.net = m->net,
+                                .images = images,
+                                .at = point,
+                                .pixels = m->data->pixels,
+                                .classes = m->data->classes,
+                                .judge = judge->net,
+                                .judge_pixels = judge->pixels};
+    inv_table_column *column = NULL;
+    inv_quality q;
+    inv_status status = INV_OK;
+    INV_TRY(inv_zero_images(m->data, line, images));
+    INV_TRY(inv_measure_quality(&what, &m->data->test, &q));
+    INV_TRY(inv_table_add(table, inv_zero_lines[line].name, &column));
+    snprintf(column->kind, sizeof column->kind, "zero line");
+    snprintf(column->at, sizeof column->at, "%s", inv_net_point_name(m->net, point));
+    column->images = (double)images->size1;
+    for (size_t r = 0; r < table->row_count; r++)
+        for (size_t k = 0; k < INV_QUALITIES; k++)
+            if (strcmp(table->rows[r]->attribute, inv_quality_names[k]) == 0)
+                column->cells[r] = (inv_table_cell){q.mean[k], q.error[k], false};
+done:
+    return status;
+}
+
+/* Their error at the point is at that of the first inverse. */
+static inv_status add_lines(const cli_session *session, const cli_judge *judge, inv_table *table)
+{
+    const inv_part *test = &session->materials.data->test;
+    const size_t most = LINE_BYTES / sizeof(float) / test->pixels + 1;
+    gsl_matrix_float *images = NULL;
+    size_t point = 0;
+    inv_status status = INV_OK;
+    INV_TRY(inv_net_point(session->materials.net, table->columns[0].at, &point));
+    INV_TRY(
+        inv_mat_alloc(test->count < most ? test->count : most, test->pixels, "images", &images));
+    for (size_t line = 0; line < INV_ZERO_LINES; line++)
+        INV_TRY(add_line(session, judge, line, point, images, table));
+done:
+    inv_mat_free(images);
+    return status;
+}
+
 static inv_status run(const cli_options *options)
 {
     cli_session session = {0};
@@ -71,7 +126,9 @@ static inv_status run(const cli_options *options)
     INV_TRY(inv_table_alloc("inverse", &table));
     INV_TRY(measure_all(&session, ((const own *)options->own)->inverse, &judge, table));
     INV_TRY(cli_file_save(&session.file));
-    inv_table_mark(table);
+    inv_table_mark(table); /* before there are lines, of which none is the best */
+    if (((const own *)options->own)->lines)
+        INV_TRY(add_lines(&session, &judge, table));
     INV_TRY(options->json ? cli_table_json(table) : cli_table_print(table, "inverse"));
 done:
     inv_table_free(table);

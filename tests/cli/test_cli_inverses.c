@@ -242,6 +242,15 @@ START_TEST(images_that_were_searched_for_are_a_result)
     ck_assert_double_eq(number_at(list, 0, "images"), 12.0);
     ck_assert_double_eq(number_at(list, 1, "images"), TEST);
     json_decref(list);
+    list = compared("measure searched.h5 --json -q --zero-lines");
+    ck_assert_uint_eq(json_array_size(list), 5);
+    ck_assert_str_eq(text_at(list, 2, "name"), "real");
+    ck_assert_double_eq(number_at(list, 2, "l1_per_pixel"), 0.0);
+    ck_assert_double_eq(number_at(list, 2, "high_frequencies"), 1.0);
+    ck_assert_str_eq(text_at(list, 4, "name"), "class-mean");
+    ck_assert_double_lt(number_at(list, 4, "l1_per_pixel"), number_at(list, 3, "l1_per_pixel"));
+    ck_assert_double_eq_tol(number_at(list, 4, "diversity"), 0.0, 1e-3);
+    json_decref(list);
     program_must_work(run_here("compare searched.h5 -o searched.png --count 12"));
     program *p = run_here("compare searched.h5 -o searched.png --count 13");
     ck_assert_fails(p, 1, "'optimise' is of 12 images, fewer than 13");

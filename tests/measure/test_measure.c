@@ -198,6 +198,42 @@ START_TEST(images_are_measured_like_an_inverse)
 }
 END_TEST
 
+START_TEST(zero_lines_are_real_images_and_means)
+{
+    const size_t n = SMALL_TEST - 1;
+    gsl_matrix_float *images = small_matrix(n, SMALL_PIXELS);
+    double x[SMALL_WIDEST], all[SMALL_WIDEST] = {0.0}, of[SMALL_CLASSES][SMALL_WIDEST] = {{0.0}};
+    double count[SMALL_CLASSES] = {0.0};
+    for (size_t i = 0; i < SMALL_TRAIN; i++) {
+        small_pixels(&data->train, i, x);
+        count[data->train.labels[i]]++;
+        for (size_t j = 0; j < SMALL_PIXELS; j++) {
+            all[j] += x[j] / SMALL_TRAIN;
+            of[data->train.labels[i]][j] += x[j];
+        }
+    }
+    for (size_t line = 0; line < INV_ZERO_LINES; line++) {
+        ck_assert_ptr_nonnull(inv_zero_lines[line].name);
+        ck_assert_status(inv_zero_images(data, line, images), INV_OK);
+        for (size_t i = 0; i < n; i++)
+            for (size_t j = 0; j < SMALL_PIXELS; j++) {
+                const size_t c = data->test.labels[i];
+                small_pixels(&data->test, i, x);
+                const double want = line == INV_ZERO_REAL   ? x[j]
+                                    : line == INV_ZERO_MEAN ? all[j]
+                                                            : of[c][j] / count[c];
+                ck_assert_double_eq_tol(gsl_matrix_float_get(images, i, j), want, 1e-6);
+            }
+    }
+    ck_assert_status(inv_zero_images(data, INV_ZERO_LINES, images), INV_EINVAL);
+    inv_mat_free(images);
+    images = small_matrix(SMALL_TEST + 1, SMALL_PIXELS);
+    ck_assert_status(inv_zero_images(data, INV_ZERO_MEAN, images), INV_EINVAL);
+    ck_assert_message_has("81 images of 63 pixels; there are 80 of 63");
+    inv_mat_free(images);
+}
+END_TEST
+
 /* Image i is the training image that unit i likes `place`th best: it is among the top hundredth, of 300
  * images the best three, or not. */
 START_TEST(units_are_in_their_top_hundredth)
@@ -443,6 +479,7 @@ Suite *measure_suite(void)
     tcase_add_test(tests, units_are_in_their_top_hundredth);
     tcase_add_test(tests, all_figures_equal_the_naive_twins);
     tcase_add_test(tests, images_are_measured_like_an_inverse);
+    tcase_add_test(tests, zero_lines_are_real_images_and_means);
     tcase_add_test(tests, accuracy_equals_the_naive_twin);
     tcase_add_test(tests, accuracy_goes_by_labels);
     tcase_add_test(tests, confusion_equals_the_naive_twin);
