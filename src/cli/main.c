@@ -23,6 +23,7 @@ enum { EXIT_WORK = 1, EXIT_USAGE = 2 };
 #define COMMANDS(X)                                                                                \
     X(run)                                                                                         \
     X(sweep)                                                                                       \
+    X(gather)                                                                                      \
     X(train)                                                                                       \
     X(invert)                                                                                      \
     X(project)                                                                                     \

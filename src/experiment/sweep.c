@@ -754,8 +754,12 @@ done:
 
 static void print_digits(const uint8_t *bytes, size_t count, char *out)
 {
-    for (size_t i = 0; i < count; i++)
-        snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < count; i++) {
+        out[2 * i] = digits[bytes[i] >> 4];
+        out[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    out[2 * count] = 0;
 }
 
 void inv_sweep_name(const inv_sweep *sweep, size_t item, const char *data,

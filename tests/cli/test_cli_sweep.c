@@ -1,6 +1,7 @@
 /* Sweeps: what is listed, run, resumed, refused, shared in parts and stopped.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <dirent.h>
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -322,6 +323,131 @@ START_TEST(a_wrong_command_line_is_refused)
 }
 END_TEST
 
+/* ---- gathering ---- */
+
+/* The field of a line of CSV, by the name of its column; none of them is quoted here. */
+static void field_of(const char *csv, size_t line, const char *name, char *out, size_t size)
+{
+    const char *heading = csv, *row = csv;
+    for (size_t i = 0; i < line; i++)
+        row = strchr(row, '\n') + 1;
+    for (;;) {
+        const size_t length = strcspn(heading, ",\n");
+        if (length == strlen(name) && strncmp(heading, name, length) == 0)
+            break;
+        ck_assert_msg(heading[length] == ',', "there is no column %s", name);
+        heading += length + 1;
+        row += strcspn(row, ",\n") + 1;
+    }
+    snprintf(out, size, "%.*s", (int)strcspn(row, ",\n"), row);
+}
+
+START_TEST(each_run_is_a_line_with_the_figures_of_its_file)
+{
+    char text[256], path[512];
+    program *p = run_here("gather whole --csv");
+    ck_assert_program(p, 0);
+    ck_assert_str_eq(p->err, "");
+    ck_assert_uint_eq(program_lines(p->out), 1 + ITEMS);
+    for (size_t i = 0; i < ITEMS; i++) {
+        field_of(p->out, 1 + i, "run", text, sizeof text);
+        ck_assert_uint_eq(strtoul(text, NULL, 10), i);
+        field_of(p->out, 1 + i, "training.optimiser.rate", text, sizeof text);
+        ck_assert_str_eq(text, i < 3 ? "0.02" : "0.3");
+        field_of(p->out, 1 + i, "seed", text, sizeof text);
+        ck_assert_uint_eq(strtoul(text, NULL, 10), i % 3 + 1);
+        field_of(p->out, 1 + i, "status", text, sizeof text);
+        ck_assert_str_eq(text, "done");
+        field_of(p->out, 1 + i, "file", text, sizeof text);
+        snprintf(path, sizeof path, "%s/whole/%s", place, text);
+        ck_assert_double_eq(hdf5_number(path, "/", "seed"), (double)(i % 3 + 1));
+        field_of(p->out, 1 + i, "network.accuracy", text, sizeof text);
+        ck_assert_double_eq_tol(strtod(text, NULL), hdf5_number(path, "/network", "accuracy"),
+                                1e-8);
+    }
+    program_free(p);
+}
+END_TEST
+
+START_TEST(a_setting_is_a_line_with_the_mean_and_deviation_of_its_seeds)
+{
+    double sum = 0.0, squares = 0.0;
+    char text[256];
+    program *p = run_here("gather whole --csv");
+    for (size_t i = 1; i <= 3; i++) {
+        field_of(p->out, i, "network.accuracy", text, sizeof text);
+        sum += strtod(text, NULL);
+        squares += strtod(text, NULL) * strtod(text, NULL);
+    }
+    program_free(p);
+    snprintf(text, sizeof text, "0.02     3  %.4f (%.4f)", sum / 3.0,
+             sqrt((squares - sum * sum / 3.0) / 2.0));
+    p = run_here("gather whole");
+    ck_assert_program(p, 0);
+    ck_assert_ptr_nonnull(strstr(p->out, "training.optimiser.rate  runs"));
+    ck_assert_ptr_nonnull(strstr(p->out, "test accuracy"));
+    ck_assert_msg(strstr(p->out, text) || strchr(p->out, '*'), "%s: %s", text, p->out);
+    ck_assert_uint_eq(program_lines(p->out), 4);
+    program_free(p);
+}
+END_TEST
+
+/* What is missing, begun, failed or damaged is told, and the rest is there all the same. */
+START_TEST(what_is_not_done_is_told)
+{
+    char text[256];
+    write_here("g.cfg", FAILING);
+    program_free(run_here("sweep g.cfg -o g -q --jobs 1"));
+    program *p = run_here("gather g --csv");
+    ck_assert_int_eq(p->code, 1);
+    field_of(p->out, 1, "status", text, sizeof text);
+    ck_assert_str_eq(text, "done");
+    field_of(p->out, 1, "file", text, sizeof text);
+    char *damaged = strdup(support_at(support_at(place, "g"), text));
+    field_of(p->out, 2, "status", text, sizeof text);
+    ck_assert_str_eq(text, "failed");
+    field_of(p->out, 3, "file", text, sizeof text);
+    char *removed = strdup(support_at(support_at(place, "g"), text));
+    ck_assert_ptr_nonnull(strstr(p->err, "failed    seed=1, training.batch=5000: training.batch"));
+    ck_assert_ptr_nonnull(strstr(p->err, "invproj: g: 2 of 4 runs are not done\n"));
+    program_free(p);
+    support_write(damaged, "no run", 6);
+    char *begun = NULL;
+    ck_assert_int_gt(asprintf(&begun, "%s.part", removed), 0);
+    ck_assert_int_eq(rename(removed, begun), 0);
+    p = run_here("gather g --csv -o g.csv");
+    ck_assert_int_eq(p->code, 1);
+    field_of(p->out, 1, "status", text, sizeof text);
+    ck_assert_str_eq(text, "damaged");
+    field_of(p->out, 3, "status", text, sizeof text);
+    ck_assert_str_eq(text, "running");
+    ck_assert_ptr_nonnull(strstr(p->err, "g: 4 of 4 runs are not done"));
+    char *csv = (char *)support_read(support_at(place, "g.csv"), &(size_t){0});
+    ck_assert_str_eq(csv, p->out);
+    free(csv);
+    program_free(p);
+    free(damaged);
+    free(removed);
+    free(begun);
+}
+END_TEST
+
+/* One file, which leads to the others wherever the folder is taken. */
+START_TEST(one_file_has_links_to_all_and_their_table)
+{
+    program_must_work(run_here("gather whole --into whole/all.h5"));
+    ck_assert_int_eq(rename(support_at(place, "whole"), support_at(place, "moved")), 0);
+    char path[512];
+    snprintf(path, sizeof path, "%s/moved/all.h5", place);
+    ck_assert_double_eq(hdf5_number(path, "/run/4", "seed"), 2.0);
+    char *text = hdf5_text(path, but_times);
+    ck_assert_ptr_nonnull(strstr(text, "/runs "));
+    free(text);
+    ck_assert_int_eq(rename(support_at(place, "moved"), support_at(place, "whole")), 0);
+    ck_assert_int_eq(unlink(support_at(place, "whole/all.h5")), 0);
+}
+END_TEST
+
 /* ---- being stopped ---- */
 
 static void wait_for_parts(const char *folder)
@@ -404,6 +530,10 @@ Suite *cli_sweep_suite(void)
     tcase_add_test(tests, another_sweep_is_refused_in_the_folder);
     tcase_add_test(tests, a_full_disk_is_said_once_and_nothing_is_lost);
     tcase_add_loop_test(tests, a_wrong_command_line_is_refused, 0, LEN(wrong));
+    tcase_add_test(tests, each_run_is_a_line_with_the_figures_of_its_file);
+    tcase_add_test(tests, a_setting_is_a_line_with_the_mean_and_deviation_of_its_seeds);
+    tcase_add_test(tests, what_is_not_done_is_told);
+    tcase_add_test(tests, one_file_has_links_to_all_and_their_table);
     tcase_add_loop_test(tests, a_signal_stops_the_runs_which_go_on_later, 0, 3);
     tcase_add_test(tests, runs_end_with_their_sweep);
     tcase_add_test(tests, two_at_once_in_a_folder_do_no_harm);

@@ -1,0 +1,329 @@
+/* The runs of a sweep, read into a table, and written as CSV.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "gather.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "invproj/file.h"
+
+const char *const cli_gather_texts[CLI_GATHER_TEXTS] = {
+    [CLI_GATHER_FILE] = "file",         [CLI_GATHER_VERSION] = "program_version",
+    [CLI_GATHER_COMPILER] = "compiler", [CLI_GATHER_KERNELS] = "kernels",
+    [CLI_GATHER_DATA] = "data",         [CLI_GATHER_MESSAGE] = "message",
+    [CLI_GATHER_PART] = "part",         [CLI_GATHER_CREATED] = "created",
+    [CLI_GATHER_FINISHED] = "finished",
+};
+
+/* Where a run file says it. */
+static const struct {
+    cli_gather_text text;
+    const char *path, *attribute;
+} told[] = {
+    {CLI_GATHER_VERSION, "/environment", "program_version"},
+    {CLI_GATHER_COMPILER, "/environment", "compiler"},
+    {CLI_GATHER_KERNELS, "/environment", "kernels"},
+    {CLI_GATHER_PART, "/environment", "part"},
+    {CLI_GATHER_CREATED, "/", "created"},
+};
+
+static inv_status no_memory(void)
+{
+    return INV_ERROR(INV_ENOMEM, "gather: no memory");
+}
+
+/* ---- figures ---- */
+
+static inv_status find_column(cli_gather *all, const inv_figure *figure, const char *result,
+                              size_t *out)
+{
+    for (*out = 0; *out < all->column_count; ++*out)
+        if (all->columns[*out].figure == figure && strcmp(all->columns[*out].result, result) == 0)
+            return INV_OK;
+    cli_gather_column *more = realloc(all->columns, (*out + 1) * sizeof *more);
+    if (!more)
+        return no_memory();
+    all->columns = more;
+    more[*out].figure = figure;
+    snprintf(more[*out].result, sizeof more[*out].result, "%s", result);
+    all->column_count++;
+    return INV_OK;
+}
+
+static inv_status put_value(cli_gather_row *row, size_t column, double value)
+{
+    if (column >= row->value_count) {
+        double *more = realloc(row->values, (column + 1) * sizeof *more);
+        if (!more)
+            return no_memory();
+        while (row->value_count <= column)
+            more[row->value_count++] = NAN;
+        row->values = more;
+    }
+    row->values[column] = value;
+    return INV_OK;
+}
+
+/* Every figure of the group that the result at `path` has. */
+static inv_status take_figures(cli_gather *all, cli_gather_row *row, const inv_run *run,
+                               const char *group, const char *path, const char *result)
+{
+    inv_status status = INV_OK;
+    for (const inv_figure *f = inv_figures; f->attribute && status == INV_OK; f++) {
+        double value = 0.0;
+        size_t column = 0;
+        if (strcmp(f->group, group) != 0 || !inv_run_has_attribute(run, path, f->attribute) ||
+            inv_run_real(run, path, f->attribute, &value) != INV_OK)
+            continue;
+        status = find_column(all, f, result, &column);
+        if (status == INV_OK)
+            status = put_value(row, column, value);
+    }
+    return status;
+}
+
+/* Of the network, and of each result in a group that has figures. */
+static inv_status take_all_figures(cli_gather *all, cli_gather_row *row, const inv_run *run)
+{
+    inv_status status = take_figures(all, row, run, "network", "/network", "");
+    for (const char *const *group = inv_run_results; *group && status == INV_OK; group++) {
+        char(*names)[INV_NAME_MAX] = NULL, path[CLI_PATH_BYTES];
+        size_t count = 0;
+        if (inv_run_has(run, *group))
+            status = cli_group_names(run, *group, &names, &count);
+        for (size_t i = 0; i < count && status == INV_OK; i++) {
+            snprintf(path, sizeof path, "%s/%s", *group, names[i]);
+            status = take_figures(all, row, run, *group + 1, path, names[i]);
+        }
+        free(names);
+    }
+    return status;
+}
+
+/* ---- texts ---- */
+
+/* One name for the four files of the data. */
+static char *sum_of_data(const inv_run *run)
+{
+    char *sums[INV_DATA_FILES] = {NULL}, *text = NULL;
+    if (inv_run_has_attribute(run, "/", "dataset_sha256") &&
+        inv_run_texts(run, "/", "dataset_sha256", sums, INV_DATA_FILES) == INV_OK &&
+        asprintf(&text, "%.8s-%.8s-%.8s-%.8s", sums[0], sums[1], sums[2], sums[3]) < 0)
+        text = NULL;
+    for (size_t i = 0; i < INV_DATA_FILES; i++)
+        free(sums[i]);
+    return text;
+}
+
+static char *time_of(const char *path)
+{
+    struct stat info;
+    struct tm utc;
+    char text[32] = "";
+    if (stat(path, &info) == 0)
+        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&info.st_mtime, &utc));
+    return strdup(text);
+}
+
+static void take_texts(cli_gather_row *row, const inv_run *run, const char *path)
+{
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++)
+        if (inv_run_has_attribute(run, told[i].path, told[i].attribute) &&
+            inv_run_text(run, told[i].path, told[i].attribute, &row->texts[told[i].text]) != INV_OK)
+            row->texts[told[i].text] = NULL;
+    row->texts[CLI_GATHER_DATA] = sum_of_data(run);
+    row->texts[CLI_GATHER_FINISHED] = time_of(path);
+}
+
+/* ---- rows ---- */
+
+static inv_status read_done(cli_gather *all, cli_gather_row *row, cli_reader *reader,
+                            const char *path)
+{
+    inv_run *run = NULL;
+    inv_status status = cli_reader_run(reader, path, CLI_READ_ATTRIBUTES, &run);
+    if (status == INV_ENOMEM)
+        return status;
+    if (status != INV_OK) { /* told, and the others are read all the same */
+        row->damaged = true;
+        row->texts[CLI_GATHER_MESSAGE] = strdup(inv_error_message());
+        return row->texts[CLI_GATHER_MESSAGE] ? INV_OK : no_memory();
+    }
+    take_texts(row, run, path);
+    status = take_all_figures(all, row, run);
+    inv_run_free(run);
+    return status;
+}
+
+static inv_status read_failure(const cli_gather *all, cli_gather_row *row)
+{
+    char *path = cli_sweep_path(all->sweep, row->item, "." CLI_SWEEP_FAILED);
+    unsigned char *text = NULL;
+    size_t size = 0;
+    if (!path)
+        return no_memory();
+    if (inv_file_read(path, 1 << 16, &text, &size) == INV_OK)
+        text[strcspn((const char *)text, "\n")] = 0;
+    row->texts[CLI_GATHER_MESSAGE] = (char *)text;
+    free(path);
+    return INV_OK;
+}
+
+/* The file is called as it is in the folder, wherever that is. */
+static inv_status read_row(cli_gather *all, cli_gather_row *row, cli_reader *reader)
+{
+    char *path = cli_sweep_path(all->sweep, row->item, ".h5");
+    inv_status status = INV_OK;
+    if (path)
+        row->texts[CLI_GATHER_FILE] = strdup(path + strlen(all->sweep->out) + 1);
+    if (!path || !row->texts[CLI_GATHER_FILE])
+        INV_RAISE(no_memory());
+    INV_TRY(cli_sweep_look(all->sweep, row->item, &row->state));
+    if (row->state == CLI_SWEEP_DONE)
+        INV_TRY(read_done(all, row, reader, path));
+    if (row->state == CLI_SWEEP_FAILING)
+        INV_TRY(read_failure(all, row));
+done:
+    free(path);
+    return status;
+}
+
+inv_status cli_gather_read(const cli_sweep *sweep, cli_gather *out)
+{
+    const size_t count = inv_sweep_count(sweep->items);
+    cli_reader *reader = NULL;
+    cli_progress progress;
+    void *memory = NULL;
+    inv_status status = INV_OK;
+    *out = (cli_gather){.sweep = sweep};
+    cli_progress_open(&progress, sweep->options->quiet);
+    INV_TRY(inv_calloc(count, sizeof *out->rows, "gather", &memory));
+    out->rows = memory;
+    INV_TRY(cli_reader_open(NULL, &reader));
+    for (; out->row_count < count; out->row_count++) {
+        char text[64];
+        out->rows[out->row_count].item = out->row_count;
+        INV_TRY(read_row(out, &out->rows[out->row_count], reader));
+        snprintf(text, sizeof text, "gather    %zu of %zu read", out->row_count + 1, count);
+        cli_progress_text(&progress, text);
+    }
+    cli_progress_clear();
+done:
+    cli_reader_close(reader);
+    return status;
+}
+
+void cli_gather_close(cli_gather *all)
+{
+    for (size_t r = 0; all->rows && r < inv_sweep_count(all->sweep->items); r++) {
+        for (size_t i = 0; i < CLI_GATHER_TEXTS; i++)
+            free(all->rows[r].texts[i]);
+        free(all->rows[r].values);
+    }
+    free(all->rows);
+    free(all->columns);
+}
+
+/* ---- asking ---- */
+
+void cli_gather_name(const cli_gather_column *column, char out[2 * INV_NAME_MAX])
+{
+    const inv_figure *f = column->figure;
+    if (*column->result)
+        snprintf(out, 2 * INV_NAME_MAX, "%s.%s.%s", f->group, column->result, f->attribute);
+    else
+        snprintf(out, 2 * INV_NAME_MAX, "%s.%s", f->group, f->attribute);
+}
+
+double cli_gather_value(const cli_gather_row *row, size_t column)
+{
+    return column < row->value_count ? row->values[column] : NAN;
+}
+
+const char *cli_gather_state(const cli_gather_row *row)
+{
+    static const char *const names[CLI_SWEEP_STATES] = {[CLI_SWEEP_MISSING] = "missing",
+                                                        [CLI_SWEEP_RUNNING] = "running",
+                                                        [CLI_SWEEP_FAILING] = "failed",
+                                                        [CLI_SWEEP_DONE] = "done"};
+    return row->damaged ? "damaged" : names[row->state];
+}
+
+void cli_gather_key(const cli_gather *all, const cli_gather_row *row, size_t key,
+                    char out[INV_TEXT_MAX])
+{
+    char number[INV_SWEEP_NUMBER];
+    const char *value = inv_sweep_value(all->sweep->items, row->item, key, number);
+    const size_t length = strlen(value);
+    if (length >= 2 && *value == '"' && !strchr(value, '\\'))
+        snprintf(out, INV_TEXT_MAX, "%.*s", (int)length - 2, value + 1);
+    else
+        snprintf(out, INV_TEXT_MAX, "%s", value);
+}
+
+/* ---- CSV ---- */
+
+/* RFC 4180. */
+static void put_field(const char *text, bool first, FILE *out)
+{
+    if (!first)
+        fputc(',', out);
+    if (!strpbrk(text, ",\"\r\n")) {
+        fputs(text, out);
+        return;
+    }
+    fputc('"', out);
+    for (; *text; text++) {
+        if (*text == '"')
+            fputc('"', out);
+        fputc(*text, out);
+    }
+    fputc('"', out);
+}
+
+static void put_heading(const cli_gather *all, FILE *out)
+{
+    put_field("run", true, out);
+    for (size_t k = 0; k < inv_sweep_keys(all->sweep->items); k++)
+        put_field(inv_sweep_key(all->sweep->items, k), false, out);
+    put_field("status", false, out);
+    for (size_t c = 0; c < all->column_count; c++) {
+        char name[2 * INV_NAME_MAX];
+        cli_gather_name(&all->columns[c], name);
+        put_field(name, false, out);
+    }
+    for (size_t i = 0; i < CLI_GATHER_TEXTS; i++)
+        put_field(cli_gather_texts[i], false, out);
+    fputc('\n', out);
+}
+
+static void put_row(const cli_gather *all, const cli_gather_row *row, FILE *out)
+{
+    char text[INV_TEXT_MAX];
+    snprintf(text, sizeof text, "%zu", row->item);
+    put_field(text, true, out);
+    for (size_t k = 0; k < inv_sweep_keys(all->sweep->items); k++) {
+        cli_gather_key(all, row, k, text);
+        put_field(text, false, out);
+    }
+    put_field(cli_gather_state(row), false, out);
+    for (size_t c = 0; c < all->column_count; c++) {
+        const double value = cli_gather_value(row, c);
+        snprintf(text, sizeof text, "%.9g", value);
+        put_field(isnan(value) ? "" : text, false, out);
+    }
+    for (size_t i = 0; i < CLI_GATHER_TEXTS; i++)
+        put_field(row->texts[i] ? row->texts[i] : "", false, out);
+    fputc('\n', out);
+}
+
+inv_status cli_gather_csv(const cli_gather *all, FILE *out)
+{
+    put_heading(all, out);
+    for (size_t r = 0; r < all->row_count; r++)
+        put_row(all, &all->rows[r], out);
+    return INV_OK;
+}
