@@ -156,7 +156,7 @@ else
 fi
 
 # ---- a browser -----------------------------------------------------------------------------------
-# The range of a dataset of images as h5web writes it: signs are U+2212 there.
+# The range of a dataset of images as h5web writes it: the sign of a number is U+2212 there, that of an exponent a hyphen.
 range_of() {
   $system - "$@" <<'END'
 import sys, h5py
@@ -164,7 +164,7 @@ with h5py.File(sys.argv[1]) as file:
     values = file[sys.argv[2]][()]
 for value in (values[0].min(), values[0].max()):
     mantissa, exponent = f"{value:.3e}".split("e")
-    print(f"{mantissa}e{int(exponent):+d}".replace("-", "\u2212"))
+    print(f"{mantissa}e{int(exponent):+d}".replace("-", "\u2212", value < 0))
 END
 }
 if command -v npm >/dev/null && command -v chromium >/dev/null && mkdir -p browser && cp "$here/h5web.mjs" browser/ &&
