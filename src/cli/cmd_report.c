@@ -173,17 +173,20 @@ done:
 
 const cli_command cli_command_report = {
     .name = "report",
-    .operands = "RUN.h5 -o PAGE.html",
+    .operands = "RUN.h5... -o PAGE.html",
     .summary = "make a page of a run, to look at, to send and to play with",
     .notes =
         "The page is one file that needs no network and no server: what was asked and what came "
         "out, figures with what they mean, training curves, mistakes, projections, generated "
         "images, features, the net's layers, and how to make the run again. With the net in it, "
         "up to 16 MB of parameters, one draws digits that it classifies and projects, and moves "
-        "hidden units. The same run gives the same bytes. --json prints the page's content for "
+        "hidden units. The same run gives the same bytes. Several runs are compared: the settings "
+        "that differ, figures side by "
+        "side, curves over each other and a row of pictures for each; runs that differ only by the "
+        "seed are one column, with mean and spread. --json prints the page's content for "
         "programs (src/report/README.md), --markdown what came out and the figures.",
     .minimum = 1,
-    .maximum = 1,
+    .maximum = SIZE_MAX,
     .options = own_options,
     .own = sizeof(own),
     .run = run,

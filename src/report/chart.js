@@ -8,6 +8,8 @@ const Chart = (() => {
   const HEIGHT = 250;
   const LOG_FROM = 20; // times as large the greatest is as the least, from there on the scale is logarithmic
 
+  const colour = (s, i) => `s${(s.colour ?? i) % 8}`;
+
   // Round numbers from low to high, about `wanted` of them.
   function ticks(low, high, wanted) {
     const rough = (high - low) / wanted;
@@ -107,7 +109,7 @@ const Chart = (() => {
       class: 'cursor', x1: 0, x2: 0, y1: MARGIN.top, y2: MARGIN.top + frame.height, visibility: 'hidden',
     });
     const dots = chart.series.map((s, i) =>
-      svg('circle', { class: `dot s${i % 8}`, r: 4, visibility: 'hidden' }),
+      svg('circle', { class: `dot ${colour(s, i)}`, r: 4, visibility: 'hidden' }),
     );
     const show = (step) => {
       const at = chart.series.map((s) => nearest(s, step));
@@ -142,7 +144,7 @@ const Chart = (() => {
         onpointerleave: hide,
       },
       axes(frame, xTicks, x, y, scale),
-      chart.series.map((s, i) => svg('path', { class: `line s${i % 8}`, d: path(s, x, y) })),
+      chart.series.map((s, i) => svg('path', { class: `line ${colour(s, i)}`, d: path(s, x, y) })),
       cursor,
       dots,
     );
@@ -189,7 +191,7 @@ const Chart = (() => {
     const legend = h(
       'ul',
       { class: 'legend' },
-      chart.series.map((s, i) => h('li', null, h('span', { class: `key s${i % 8}` }), s.name)),
+      chart.series.map((s, i) => h('li', null, h('span', { class: `key ${colour(s, i)}` }), s.name)),
     );
     new ResizeObserver(() => draw(chart, box, told)).observe(box);
     const log = finite(chart.series).length > 0 && scaleOf(chart.series, HEIGHT).log;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "comparison.h"
 #include "invproj/version.h"
 #include "taken.h"
 
@@ -56,7 +57,7 @@ static json_t *take_run(report_run *r)
 
 inv_status report_content(const report_input *inputs, size_t count, bool with_net, json_t **out)
 {
-    json_t *runs = json_array();
+    json_t *runs = json_array(), *comparison = NULL;
     void *memory = NULL;
     inv_status status = INV_OK;
     *out = NULL;
@@ -66,7 +67,7 @@ inv_status report_content(const report_input *inputs, size_t count, bool with_ne
         INV_TRY(inv_calloc(1, sizeof(report_run), "a report", &memory));
         report_run *r = memory;
         r->in = inputs[i];
-        r->with_net = with_net;
+        r->with_net = with_net && count == 1; /* of several the page plays with none */
         json_t *run = take_run(r);
         if (json_array_append_new(runs, run) != 0 && r->status == INV_OK)
             r->status = INV_ERROR(INV_ENOMEM, "%s: no memory to tell of it", inputs[i].file);
@@ -74,10 +75,17 @@ inv_status report_content(const report_input *inputs, size_t count, bool with_ne
     }
     *out = json_pack("{ss si ss sO}", "format", REPORT_FORMAT, "format_version",
                      REPORT_FORMAT_VERSION, "made_by", "invproj " INV_VERSION, "runs", runs);
-    if (!*out)
+    if (count > 1)
+        INV_TRY(report_comparison(inputs, count, &comparison));
+    if (!*out || (comparison && json_object_set(*out, "comparison", comparison) != 0))
         status = INV_ERROR(INV_ENOMEM, "report: no memory");
 done:
+    if (status != INV_OK) {
+        json_decref(*out);
+        *out = NULL;
+    }
     free(memory);
+    json_decref(comparison);
     json_decref(runs);
     return status;
 }

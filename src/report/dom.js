@@ -25,11 +25,15 @@ const Dom = (() => {
   const svg = (tag, attributes, ...children) =>
     add(make(document.createElementNS('http://www.w3.org/2000/svg', tag), attributes), children);
 
+  const labels = new Map(); // how often each has been given: readers tell regions apart by them
+
   // A table that scrolls by itself where it is too wide.
   function table(label, heads, rows) {
+    const times = (labels.get(label) ?? 0) + 1;
+    labels.set(label, times);
     return h(
       'div',
-      { class: 'scroll', role: 'region', 'aria-label': label, tabindex: '0' },
+      { class: 'scroll', role: 'region', 'aria-label': times > 1 ? `${label} (${times})` : label, tabindex: '0' },
       h(
         'table',
         null,

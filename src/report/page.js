@@ -186,26 +186,29 @@ const Page = (() => {
     ];
   }
 
+  const isConstant = (chart) => new Set(chart.series.flatMap((s) => s.y)).size === 1;
+
   function curves(run) {
     const stages = [...new Set(run.curves.map((chart) => chart.stage))];
-    return stages.map((stage) => [
-      h('h3', null, stage[0].toUpperCase() + stage.slice(1)),
-      h(
-        'div',
-        { class: 'charts' },
-        run.curves.filter((c) => c.stage === stage).map((c) => Chart.figure(c, 'h4')),
-      ),
-    ]);
+    return stages.map((stage) => {
+      const charts = run.curves.filter((c) => c.stage === stage);
+      return [
+        h('h3', null, stage[0].toUpperCase() + stage.slice(1)),
+        facts(charts.filter(isConstant).map((c) => [`${c.title}, throughout`, number(c.series[0].y[0], 6)])),
+        h('div', { class: 'charts' }, charts.filter((c) => !isConstant(c)).map((c) => Chart.figure(c, 'h4'))),
+      ];
+    });
   }
 
-  // Shades from 0 to 5, by the share of the row.
-  function shade(value, sum) {
-    if (!value || !sum) return 0;
-    return Math.min(5, 1 + Math.floor((Math.sqrt(value / sum) * 5) / 1.001));
+  // Shades from 0 to 5, by the part of the largest.
+  function shade(value, most) {
+    if (!value) return 0;
+    return Math.min(5, 1 + Math.floor((value / most) * 4.99));
   }
 
   function matrix(confusion) {
     const names = confusion.classes;
+    const wrong = Math.max(...confusion.counts.map((row, i) => Math.max(...row.filter((_, j) => i !== j))));
     const rows = confusion.counts.map((row, i) => {
       const sum = row.reduce((a, b) => a + b, 0);
       return h(
@@ -216,7 +219,7 @@ const Page = (() => {
           h(
             'td',
             {
-              class: `cell ${i === j ? 'right' : 'wrong'}${shade(value, sum)}`,
+              class: `cell ${i === j ? 'right' : 'wrong'}${shade(value, i === j ? sum : wrong)}`,
               title: `${names[i]} taken for ${names[j]}: ${value} of ${sum}`,
             },
             value || '',
@@ -409,8 +412,8 @@ const Page = (() => {
     { key: ['environment'], title: 'Environment', draw: environment },
   ];
 
-  // The sections of a run: { id, title, element }.
-  function drawRun(run, before = '') {
+  // The sections of a run: { id, title, element }; of several runs with the name of each.
+  function drawRun(run, before = '', name = '') {
     return sections
       .filter((s) => s.key.some((key) => run[key]))
       .map((s) => {
@@ -421,12 +424,143 @@ const Page = (() => {
           element: h(
             'section',
             { id, 'aria-labelledby': `${id}-title` },
-            h('h2', { id: `${id}-title` }, s.title),
+            h('h2', { id: `${id}-title` }, s.title, name ? h('span', { class: 'of' }, name) : null),
             s.draw(run),
           ),
         };
       });
   }
 
-  return { drawRun, picture, gallery, showPicture, shapeText, listeners, enlarged };
+  // ---- several runs ----
+
+  // Where names of files share their beginning, that is left out.
+  function shortNames(names) {
+    const parts = names.map((name) => name.split('/'));
+    let same = 0;
+    while (parts.every((p) => same < p.length - 1 && p[same] === parts[0][same])) same++;
+    return parts.map((p) => p.slice(same).join('/'));
+  }
+
+  // One or two settings that differ say more than names of files.
+  function columnNames(content) {
+    const differ = content.comparison.settings;
+    if (differ.length === 1 || differ.length === 2)
+      return content.comparison.columns.map((_, i) => differ.map((one) => `${one.key} ${one.values[i]}`).join(', '));
+    const short = shortNames(content.comparison.columns.map((c) => c.name));
+    return content.comparison.columns.map((c, i) => (c.runs.length > 1 ? `${short[i]} and ${c.runs.length - 1} more` : short[i]));
+  }
+
+  function comparedSettings(content, names) {
+    const { columns, settings: differ } = content.comparison;
+    const row = (name, values) =>
+      h('tr', null, h('th', { scope: 'row' }, name), values.map((value) => h('td', null, value)));
+    return table('Table of settings that differ', ['setting', ...names], [
+      row('runs', columns.map((c) => c.runs.length)),
+      row('seeds', columns.map((c) => c.seeds.join(', '))),
+      differ.map((one) => row(one.key, one.values)),
+    ]);
+  }
+
+  function comparedFigures(content, names) {
+    const cell = (c) =>
+      h(
+        'td',
+        { class: c.best ? 'number better' : 'number' },
+        c.text,
+        c.best ? ' *' : '',
+        typeof c.spread === 'number' ? h('span', { class: 'of' }, `\u00b1 ${number(c.spread, 2)}`) : null,
+      );
+    const rows = content.comparison.figures.map((f) =>
+      h(
+        'tr',
+        null,
+        h(
+          'th',
+          { scope: 'row', title: f.meaning },
+          f.label,
+          h('span', { class: 'of' }, `${f.path.slice(1)} ${arrows[f.better]}`),
+        ),
+        f.cells.map(cell),
+      ),
+    );
+    return [
+      table('Table of figures compared', ['figure', ...names], rows),
+      h('p', { class: 'origin' }, 'Where several runs differ only by the seed: their mean, \u00b1 the deviation of one run. An asterisk marks the better one where these deviations leave no doubt; without them nothing is marked.'),
+    ];
+  }
+
+  // Curves of the same name over each other, in the colour of their column.
+  function comparedCurves(content, names) {
+    const found = new Map();
+    content.comparison.columns.forEach((column, i) =>
+      column.runs.forEach((r) =>
+        (content.runs[r].curves ?? []).forEach((chart) => {
+          const key = `${chart.stage}: ${chart.title}`;
+          if (!found.has(key)) found.set(key, { ...chart, title: key, series: [] });
+          const s = chart.series.find((one) => one.name === 'validation') ?? chart.series[0];
+          const seed = content.runs[r].about.seed;
+          found.get(key).series.push({ ...s, name: column.runs.length > 1 ? `${names[i]}, seed ${seed}` : names[i], colour: i });
+        }),
+      ),
+    );
+    const charts = [...found.values()].filter((chart) => !isConstant(chart));
+    return h('div', { class: 'charts' }, charts.map((chart) => Chart.figure(chart)));
+  }
+
+  const SHOWN = 10; // pictures of a row
+
+  // A row a run, of what `take` finds in it.
+  function rowsOfRuns(content, names, take) {
+    return content.comparison.columns.flatMap((column, i) =>
+      column.runs.slice(0, 1).map((r) => {
+        const list = take(content.runs[r]).slice(0, SHOWN);
+        return list.length
+          ? h('div', { class: 'row' }, h('h3', null, names[i]), gallery(list, 'small'))
+          : null;
+      }),
+    );
+  }
+
+  const comparisons = [
+    { id: 'settings', title: 'What differs', draw: comparedSettings },
+    { id: 'compared', title: 'Figures', draw: comparedFigures },
+    { id: 'overlaid', title: 'Training', draw: comparedCurves },
+    {
+      id: 'projected', title: 'Projections',
+      draw: (content, names) => [
+        rowsOfRuns(content, ['originals'], (run) => (run === content.runs[0] ? (run.projections ?? []).flatMap((p) => p.pairs.map((pair) => pair.original)) : [])),
+        rowsOfRuns(content, names, (run) => (run.projections ?? []).flatMap((p) => p.pairs.map((pair) => pair.image))),
+      ],
+    },
+    {
+      id: 'made', title: 'Generated images',
+      draw: (content, names) => rowsOfRuns(content, names, (run) => (run.generated ?? []).flatMap((g) => g.pictures)),
+    },
+  ];
+
+  // A run's own sections, drawn when they are opened.
+  function wholeRun(run, i, name) {
+    const place = h('div');
+    const details = h('details', { class: 'run' }, h('summary', null, `${name}: ${run.about.title}, seed ${run.about.seed ?? 'unknown'}`), place);
+    details.addEventListener('toggle', () => {
+      if (details.open && !place.firstChild) place.append(...drawRun(run, `run${i}-`, name).map((s) => s.element));
+    });
+    return details;
+  }
+
+  function drawComparison(content) {
+    const names = columnNames(content);
+    const files = shortNames(content.comparison.columns.flatMap((c) => c.runs).sort((a, b) => a - b).map((r) => content.comparison.files[r]));
+    const parts = comparisons.map((s) => ({ id: s.id, title: s.title, drawn: s.draw(content, names) }));
+    parts.push({ id: 'runs', title: 'Each run', drawn: content.runs.map((run, i) => wholeRun(run, i, files[i])) });
+    return parts
+      .filter((s) => [s.drawn].flat(Infinity).some(Boolean))
+      .map((s) => ({
+        id: s.id,
+        title: s.title,
+        element: h('section', { id: s.id, 'aria-labelledby': `${s.id}-title` }, h('h2', { id: `${s.id}-title` }, s.title), s.drawn),
+      }));
+  }
+
+  return { drawRun, drawComparison, picture, gallery, showPicture, shapeText, listeners, enlarged };
 })();

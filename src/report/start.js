@@ -14,9 +14,11 @@
     ];
   }
 
-  const run = content.runs[0];
-  const drawn = Page.drawRun(run);
-  document.getElementById('top').append(...header(run));
+  const several = content.runs.length > 1;
+  const drawn = several ? Page.drawComparison(content) : Page.drawRun(content.runs[0]);
+  document.getElementById('top').append(
+    ...(several ? [h('h1', null, `${content.runs.length} runs compared`)] : header(content.runs[0])),
+  );
   document.getElementById('main').append(...drawn.map((s) => s.element));
   document
     .getElementById('contents')

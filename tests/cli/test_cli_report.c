@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "cli_short.h"
+#include "hdf5_text.h"
 #include "invproj/run.h"
 #include "suites.h"
 
@@ -202,6 +203,44 @@ START_TEST(too_large_a_net_is_left_out_with_a_word)
 }
 END_TEST
 
+/* ---- several runs ---- */
+
+#define COMPARED                                                                                   \
+    "--threads 1 -q --data data --set data.validation=50 --set network.layers.2.units=0 "          \
+    "--set training.batch=50 --set network.layers.0.units=7 "
+
+/* Two seeds are one column, with mean and deviation; more steps are another, and the only setting told. */
+START_TEST(seeds_are_one_column)
+{
+    static const char *const names[] = {"c1.h5", "c2.h5", "c3.h5"};
+    double accuracy[3];
+    program_must_work(run_here("train r2rt.cfg " COMPARED "-o c1.h5 --set training.steps=20"));
+    program_must_work(
+        run_here("train r2rt.cfg " COMPARED "-o c2.h5 --set training.steps=20 --seed 5"));
+    program_must_work(run_here("train r2rt.cfg " COMPARED "-o c3.h5 --set training.steps=40"));
+    for (size_t i = 0; i < LEN(names); i++)
+        accuracy[i] = hdf5_number(support_at(place, names[i]), "/network", "accuracy");
+    json_t *document = read_document("c1.h5 c2.h5 c3.h5");
+    const json_t *comparison = json_object_get(document, "comparison");
+    ck_assert_uint_eq(json_array_size(find(comparison, "columns")), 2);
+    ck_assert_double_eq(real_at(comparison, "columns.0.runs.1"), 1.0);
+    ck_assert_double_eq(real_at(comparison, "columns.0.seeds.1"), 5.0);
+    ck_assert_uint_eq(json_array_size(find(comparison, "settings")), 1);
+    ck_assert_str_eq(text_at(comparison, "settings.0.key"), "training.steps");
+    ck_assert_str_eq(text_at(comparison, "settings.0.values.1"), "40");
+    const json_t *cells = find(comparison, "figures.0.cells");
+    ck_assert_double_eq_tol(real_at(cells, "0.mean"), (accuracy[0] + accuracy[1]) / 2.0, 1e-8);
+    ck_assert_double_eq_tol(real_at(cells, "0.spread"), fabs(accuracy[0] - accuracy[1]) / sqrt(2.0),
+                            1e-8);
+    ck_assert_double_eq_tol(real_at(cells, "1.mean"), accuracy[2], 1e-8);
+    ck_assert(json_is_null(find(cells, "1.spread")));
+    ck_assert(json_is_false(find(cells, "0.best")) && json_is_false(find(cells, "1.best")));
+    ck_assert_ptr_null(find(run_of(document), "net"));
+    json_decref(document);
+    program_must_work(run_here("report c1.h5 c2.h5 c3.h5 -o several.html -q"));
+}
+END_TEST
+
 /* ---- images of every kind ---- */
 
 START_TEST(many_classes_and_colours_have_pages)
@@ -378,6 +417,7 @@ Suite *cli_report_suite(void)
     tcase_add_test(tests, what_a_file_lacks_is_left_out);
     tcase_add_test(tests, the_net_can_be_left_out);
     tcase_add_test(tests, too_large_a_net_is_left_out_with_a_word);
+    tcase_add_test(tests, seeds_are_one_column);
     tcase_add_test(tests, many_classes_and_colours_have_pages);
     tcase_add_test(tests, the_same_run_gives_the_same_page);
     tcase_add_test(tests, a_run_makes_a_page_unless_told);
