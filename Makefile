@@ -108,7 +108,7 @@ SUBMAKE = $(MAKE) --no-print-directory $(PARALLEL)
 
 .DELETE_ON_ERROR:
 .PHONY: all reproduce check deps deps-lint data install uninstall format format-check lint coverage bench bench-onnx \
-  bench-torch clean help missing missing-check check-programs run-check fuzz fuzz-programs check-readers check-report torture run-torture mutate
+  bench-torch clean help missing missing-check check-programs run-check check-clusters fuzz fuzz-programs check-readers check-report torture run-torture mutate
 
 all: $(MADE) ## build the program, the library (.a and .so), the man page, completions, invproj.pc
 	@:
@@ -305,6 +305,9 @@ check-report: all ## look at pages of runs with Chromium, which must do what the
 	@sh .ci/deps.sh browser
 	@$(PYTHON3) -B tests/browser/check.py $B/invproj $B/report; code=$$?; [ $$code = 77 ] || exit $$code
 
+check-clusters: all ## run a sweep by GNU parallel, Open MPI, MPICH and SLURM, those that are installed, against a plain one
+	@sh tests/clusters/run.sh $B/invproj '$(or $(MNIST_FOUND),data/mnist)'
+
 mutate: $(PROTO_C) ## change the product in COUNT=10 small ways and see whether the tests notice; hours for 100
 	@sh .ci/deps.sh build test
 	@CC='$(CC)' ALL_CFLAGS='$(ALL_CFLAGS)' SEED='$(SEED)' FROM='$(FROM)' COUNT='$(COUNT)' JOBS='$(JOBS)' QUICK='$(QUICK)' \
@@ -347,7 +350,7 @@ lint: format-check $(PROTO_C) ## clang-tidy, cppcheck and shellcheck; a warning 
 	$(call say,CPPC,$(words $(C_FILES)) files)
 	$Qcppcheck --quiet --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	  --std=c11 -D_GNU_SOURCE -DH5_USE_110_API -Iinclude -Isrc -Itests -j $$(nproc) $(C_FILES)
-	shellcheck data/fetch.sh tests/fuzz/run.sh tests/readers/run.sh .ci/deps.sh .ci/in-debian .ci/run tests/levels.sh tests/comments.sh tests/suites.sh experiments/clusters/*.sh
+	shellcheck data/fetch.sh tests/fuzz/run.sh tests/readers/run.sh .ci/deps.sh .ci/in-debian .ci/run tests/levels.sh tests/comments.sh tests/suites.sh tests/clusters/run.sh experiments/clusters/*.sh
 
 # ---- installing -----------------------------------------------------------------------------------
 D = $(call quote,$(DESTDIR)$(PREFIX))
