@@ -8,7 +8,7 @@
 #define LINE_BYTES ((size_t)1 << 26) /* images of a zero line, at most */
 
 typedef struct own {
-    const char *inverse;
+    const char *inverse, *frechet;
     bool lines;
 } own;
 
@@ -20,6 +20,10 @@ static const cli_option own_options[] = {{0, "inverse", "NAME",
                                           "class's mean",
                                           CLI_FLAG, .offset = offsetof(own, lines)},
                                          {.shared = CLI_JUDGE},
+                                         {0, "frechet", "POINT",
+                                          "with --judge: the Frechet distance to real images at "
+                                          "that point of its net",
+                                          CLI_TEXT, .offset = offsetof(own, frechet)},
                                          {.shared = CLI_JSON},
                                          {.shared = CLI_DATA},
                                          {.shared = CLI_THREADS},
@@ -27,8 +31,8 @@ static const cli_option own_options[] = {{0, "inverse", "NAME",
                                          {.shared = CLI_HELP},
                                          {0}};
 
-static inv_status measure_one(cli_session *session, const char *name, const cli_judge *judge,
-                              inv_table *table)
+static inv_status measure_one(cli_session *session, const char *name, const own *given,
+                              const cli_judge *judge, inv_table *table)
 {
     char path[CLI_PATH_BYTES], *at = NULL;
     inv_quality quality;
@@ -41,15 +45,18 @@ static inv_status measure_one(cli_session *session, const char *name, const cli_
     INV_TRY(inv_run_text(session->file.run, path, "at", &at));
     INV_TRY(inv_net_point(session->materials.net, at, &point));
     INV_TRY(cli_quality_measure(session, path, point, judge, &quality));
+    if (given->frechet)
+        INV_TRY(cli_quality_frechet(session, path, point, judge, given->frechet));
     INV_TRY(inv_table_read(table, session->file.run, path));
 done:
     free(at);
     return status;
 }
 
-static inv_status measure_all(cli_session *session, const char *only, const cli_judge *judge,
+static inv_status measure_all(cli_session *session, const own *given, const cli_judge *judge,
                               inv_table *table)
 {
+    const char *only = given->inverse;
     char(*names)[INV_NAME_MAX] = NULL;
     size_t all = 0;
     inv_status status = INV_OK;
@@ -57,7 +64,7 @@ static inv_status measure_all(cli_session *session, const char *only, const cli_
         INV_TRY(cli_group_names(session->file.run, "/inverse", &names, &all));
     for (size_t i = 0; i < all; i++)
         if (only ? strcmp(names[i], only) == 0 : cli_inverse_is_whole(session->file.run, names[i]))
-            INV_TRY(measure_one(session, names[i], judge, table));
+            INV_TRY(measure_one(session, names[i], given, judge, table));
     INV_TRY(cli_inverse_is_there(&session->file, only, table->column_count));
 done:
     free(names);
@@ -124,7 +131,7 @@ static inv_status run(const cli_options *options)
     INV_TRY(cli_load_net(&session.file, &session.materials));
     INV_TRY(cli_judge_load(&session.progress, options->judge, session.materials.net, &judge));
     INV_TRY(inv_table_alloc("inverse", &table));
-    INV_TRY(measure_all(&session, ((const own *)options->own)->inverse, &judge, table));
+    INV_TRY(measure_all(&session, options->own, &judge, table));
     INV_TRY(cli_file_save(&session.file));
     inv_table_mark(table); /* before there are lines, of which none is the best */
     if (((const own *)options->own)->lines)

@@ -33,6 +33,18 @@ static inv_status check(const char *path, const inv_net *other, const inv_net *n
     return INV_OK;
 }
 
+static inv_status read_checksum(const inv_run *run, char out[INV_SHA256_TEXT])
+{
+    char *text = NULL;
+    if (!inv_run_has_attribute(run, "/network", "sha256"))
+        return INV_OK;
+    inv_status status = inv_run_text(run, "/network", "sha256", &text);
+    if (status == INV_OK)
+        snprintf(out, INV_SHA256_TEXT, "%s", text);
+    free(text);
+    return status;
+}
+
 inv_status cli_judge_load(const cli_progress *progress, const char *path, const inv_net *net,
                           cli_judge *judge)
 {
@@ -49,6 +61,7 @@ inv_status cli_judge_load(const cli_progress *progress, const char *path, const 
     INV_TRY(cli_data_pixels(other.run, &judge->pixels));
     INV_TRY(cli_load_net(&other, &materials));
     INV_TRY(check(path, materials.net, net));
+    INV_TRY(read_checksum(other.run, judge->sha256));
     judge->net = materials.net;
     materials.net = NULL;
 done:

@@ -16,6 +16,7 @@ typedef struct cli_judge {
     const char *path;
     inv_net *net; /* NULL: nobody judges */
     inv_pixels pixels;
+    char sha256[INV_SHA256_TEXT]; /* of its parameters, as its file says it; "" where it does not */
 } cli_judge;
 
 /* The net of the run file or model that --judge names, `path`, to judge images that are made of `net`.

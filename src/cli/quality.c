@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cause.h"
+#include "invproj/frechet.h"
 #include "invproj/inverse.h"
 
 #define ERROR_ENDING "_error"
@@ -89,6 +90,47 @@ inv_status cli_quality_measure(cli_session *session, const char *path, size_t po
                              images ? images->size1 : m->data->test.count));
     INV_TRY(judge->net ? inv_run_set_text(session->file.run, path, "judge", judge->path)
                        : inv_run_unset(session->file.run, path, "judge"));
+done:
+    inv_mat_free(images);
+    return status;
+}
+
+static inv_status put_frechet(inv_run *run, const char *path, const inv_frechet_figures *f,
+                              const cli_judge *judge, const char *at)
+{
+    inv_status status = INV_OK;
+    INV_TRY(put(run, path, "frechet", f->distance));
+    INV_TRY(put(run, path, "frechet_real", f->real));
+    INV_TRY(inv_run_set_text(run, path, "frechet_net", judge->sha256));
+    INV_TRY(inv_run_set_text(run, path, "frechet_at", at));
+    INV_TRY(inv_run_set_size(run, path, "frechet_images", f->images));
+done:
+    return status;
+}
+
+inv_status cli_quality_frechet(cli_session *session, const char *path, size_t point,
+                               const cli_judge *judge, const char *at)
+{
+    const cli_materials *m = &session->materials;
+    inv_measuring what = {.net = m->net,
+                          .inverse = m->inverse,
+                          .at = point,
+                          .pixels = m->data->pixels,
+                          .judge = judge->net,
+                          .judge_pixels = judge->pixels};
+    gsl_matrix_float *images = NULL;
+    inv_frechet_figures f;
+    size_t layer = 0;
+    inv_status status = INV_OK;
+    if (!judge->net)
+        INV_FAIL(INV_EINVAL, "--frechet %s: is a point of the net that --judge names; give both",
+                 at);
+    INV_TRY(inv_net_point(judge->net, at, &layer));
+    if (!cli_inverse_is_net(session->file.run, path))
+        INV_TRY(cli_inverse_images(session->file.run, path, inv_net_units(m->net, 0), &images));
+    what.images = images;
+    INV_TRY(inv_measure_frechet(&what, layer, m->data, &f));
+    INV_TRY(put_frechet(session->file.run, path, &f, judge, at));
 done:
     inv_mat_free(images);
     return status;

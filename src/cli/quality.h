@@ -15,6 +15,11 @@
 INV_MUST_CHECK inv_status cli_quality_measure(cli_session *session, const char *path, size_t point,
                                               const cli_judge *judge, inv_quality *quality);
 
+/* The Frechet distance of the same at point `at` of the judge, likewise, with the judge's checksum and the
+ * number of images. INV_EINVAL: nobody judges; INV_ECONFIG: it has no such point. */
+INV_MUST_CHECK inv_status cli_quality_frechet(cli_session *session, const char *path, size_t point,
+                                              const cli_judge *judge, const char *at);
+
 /* Whether the inverse at `path` is a net; else it is images, made of the first test images. */
 bool cli_inverse_is_net(const inv_run *run, const char *path);
 /* Those images, of the loaded net's size; the caller frees. */

@@ -215,6 +215,18 @@ START_TEST(another_kind_stands_beside_it)
     ck_assert_program(m, 0);
     ck_assert_ptr_nonnull(strstr(m->out, "recognised by the judge"));
     program_free(m);
+    m = program_run(NULL, "measure %s --inverse ridge --judge %s --frechet hidden -q",
+                    support_at(place, "new.h5"), support_at(place, "judge.h5"));
+    ck_assert_program(m, 0);
+    ck_assert_ptr_nonnull(strstr(m->out, "\nFrechet distance "));
+    program_free(m);
+    ck_assert_double_gt(hdf5_number(support_at(place, "new.h5"), "/inverse/ridge", "frechet"), 0.0);
+    ck_assert_double_eq(
+        hdf5_number(support_at(place, "new.h5"), "/inverse/ridge", "frechet_images"), 40.0);
+    m = program_run(NULL, "measure %s --inverse ridge --frechet hidden",
+                    support_at(place, "new.h5"));
+    ck_assert_fails(m, 2, "--frechet hidden: is a point of the net that --judge names");
+    program_free(m);
     program_must_work(program_run(NULL,
                                   "features %s --inverse ridge --at hidden --along covariance "
                                   "--name calm -q",

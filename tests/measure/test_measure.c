@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "invproj/frechet.h"
 #include "invproj/inverse.h"
 #include "invproj/measure.h"
 #include "small.h"
@@ -195,6 +196,98 @@ START_TEST(images_are_measured_like_an_inverse)
     what.at = 0;
     ck_assert_status(inv_measure_quality(&what, &data->test, &of_images), INV_EINVAL);
     inv_mat_free(x), inv_mat_free(y);
+}
+END_TEST
+
+/* Of diagonal covariances the distance is a sum over the axes, of (m - m')^2 + (s - s')^2, and it is the same
+ * where both are turned alike. */
+START_TEST(frechet_is_that_of_the_axes)
+{
+    enum { N = 5 };
+    const double a[N] = {0.5, 2.0, 0.0, 1.25, 3.0}, b[N] = {1.5, 0.25, 0.75, 1.25, 0.0};
+    const double m[N] = {0.1, -2.0, 0.0, 4.0, 1.0}, w[N] = {0.3, -1.5, 0.7, 4.0, -1.0};
+    double turn[N][N] = {{0.0}}, c[2][N * N] = {{0.0}}, mean[2][N] = {{0.0}};
+    double want = 0.0, got = -1.0, length = 0.0;
+    const double axis[N] = {0.3, -0.7, 0.2, 0.9, 0.4};
+    for (size_t i = 0; i < N; i++) {
+        want += (m[i] - w[i]) * (m[i] - w[i]) + (a[i] - b[i]) * (a[i] - b[i]);
+        length += axis[i] * axis[i];
+    }
+    for (size_t i = 0; i < N; i++) /* a reflection */
+        for (size_t j = 0; j < N; j++)
+            turn[i][j] = (i == j) - 2.0 * axis[i] * axis[j] / length;
+    for (size_t i = 0; i < N; i++)
+        for (size_t j = 0; j < N; j++) {
+            mean[0][i] += turn[i][j] * m[j];
+            mean[1][i] += turn[i][j] * w[j];
+            for (size_t k = 0; k < N; k++) {
+                c[0][i * N + j] += turn[i][k] * a[k] * a[k] * turn[j][k];
+                c[1][i * N + j] += turn[i][k] * b[k] * b[k] * turn[j][k];
+            }
+        }
+    ck_assert_status(inv_frechet(N, mean[0], c[0], mean[1], c[1], &got), INV_OK);
+    ck_assert_double_eq_tol(got, want, 1e-6);
+    ck_assert_status(inv_frechet(N, mean[1], c[1], mean[0], c[0], &got), INV_OK);
+    ck_assert_double_eq_tol(got, want, 1e-6);
+    ck_assert_status(inv_frechet(N, mean[0], c[0], mean[0], c[0], &got), INV_OK);
+    ck_assert_double_eq_tol(got, 0.0, 1e-6);
+}
+END_TEST
+
+/* At the judge's point the means and covariances are worked out in doubles. */
+static double naive_frechet(const inv_net *judge, size_t point, const inv_part *part, size_t n,
+                            const inv_net *by)
+{
+    const size_t d = inv_net_units(judge, point);
+    double *v = calloc(2 * n * d, sizeof *v), *mean = calloc(2 * d, sizeof *mean);
+    double *c = calloc(2 * d * d, sizeof *c), got = -1.0;
+    for (size_t s = 0; s < 2; s++)
+        for (size_t i = 0; i < n; i++) {
+            double x[SMALL_WIDEST], values[SMALL_WIDEST], y[SMALL_WIDEST];
+            small_pixels(s ? &data->test : part, i, x);
+            if (s == 0 && by) {
+                small_values(net, 0, at, 0.0, x, values);
+                small_values(by, 0, inv_net_depth(by), 0.99, values, y);
+                memcpy(x, y, sizeof x);
+            }
+            small_values(judge, 0, point, 0.0, x, values);
+            memcpy(v + (s * n + i) * d, values, d * sizeof *v);
+            for (size_t j = 0; j < d; j++)
+                mean[s * d + j] += v[(s * n + i) * d + j] / (double)n;
+        }
+    for (size_t s = 0; s < 2; s++)
+        for (size_t i = 0; i < n; i++)
+            for (size_t j = 0; j < d * d; j++) {
+                const double *row = v + (s * n + i) * d, *m = mean + s * d;
+                c[s * d * d + j] += (row[j / d] - m[j / d]) * (row[j % d] - m[j % d]) / (double)n;
+            }
+    ck_assert_status(inv_frechet(d, mean, c, mean + d, c + d * d, &got), INV_OK);
+    free(v), free(mean), free(c);
+    return got;
+}
+
+START_TEST(frechet_is_measured_at_a_judges_point)
+{
+    inv_net *judge = small_net(SMALL_TWO);
+    inv_frechet_figures f;
+    small_train(judge, data, 40);
+    inv_measuring what = {.net = net,
+                          .inverse = inverse,
+                          .at = at,
+                          .pixels = {0.0, 1.0, 0.0},
+                          .judge = judge,
+                          .judge_pixels = {0.0, 1.0, 0.0}};
+    ck_assert_status(inv_measure_frechet(&what, 1, data, &f), INV_OK);
+    ck_assert_uint_eq(f.images, SMALL_TEST);
+    ck_assert_uint_eq(f.training, SMALL_TEST);
+    const double made = naive_frechet(judge, 1, &data->test, SMALL_TEST, inverse);
+    const double real = naive_frechet(judge, 1, &data->train, SMALL_TEST, NULL);
+    ck_assert_double_gt(made, 0.01);
+    ck_assert_double_eq_tol(f.distance, made, 1e-3 * made);
+    ck_assert_double_eq_tol(f.real, real, 1e-3 * real + 1e-5);
+    ck_assert_status(inv_measure_frechet(&what, 0, data, &f), INV_EINVAL);
+    ck_assert_status(inv_measure_frechet(&what, 99, data, &f), INV_EINVAL);
+    inv_net_free(judge);
 }
 END_TEST
 
@@ -480,6 +573,8 @@ Suite *measure_suite(void)
     tcase_add_test(tests, all_figures_equal_the_naive_twins);
     tcase_add_test(tests, images_are_measured_like_an_inverse);
     tcase_add_test(tests, zero_lines_are_real_images_and_means);
+    tcase_add_test(tests, frechet_is_that_of_the_axes);
+    tcase_add_test(tests, frechet_is_measured_at_a_judges_point);
     tcase_add_test(tests, accuracy_equals_the_naive_twin);
     tcase_add_test(tests, accuracy_goes_by_labels);
     tcase_add_test(tests, confusion_equals_the_naive_twin);
