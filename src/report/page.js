@@ -412,7 +412,8 @@ const Page = (() => {
     { key: ['environment'], title: 'Environment', draw: environment },
   ];
 
-  // The sections of a run: { id, title, element }; of several runs with the name of each.
+  // The sections of a run: { id, title, element }, drawn when the element is asked for; of several runs with the
+  // name of each.
   function drawRun(run, before = '', name = '') {
     return sections
       .filter((s) => s.key.some((key) => run[key]))
@@ -421,12 +422,14 @@ const Page = (() => {
         return {
           id,
           title: s.title,
-          element: h(
-            'section',
-            { id, 'aria-labelledby': `${id}-title` },
-            h('h2', { id: `${id}-title` }, s.title, name ? h('span', { class: 'of' }, name) : null),
-            s.draw(run),
-          ),
+          get element() {
+            return h(
+              'section',
+              { id, 'aria-labelledby': `${id}-title` },
+              h('h2', { id: `${id}-title` }, s.title, name ? h('span', { class: 'of' }, name) : null),
+              s.draw(run),
+            );
+          },
         };
       });
   }
@@ -562,5 +565,5 @@ const Page = (() => {
       }));
   }
 
-  return { drawRun, drawComparison, picture, gallery, showPicture, shapeText, listeners, enlarged };
+  return { drawRun, drawComparison, listeners };
 })();

@@ -592,5 +592,5 @@ const Play = (() => {
     ];
   }
 
-  return { section, state, open, inputOf };
+  return { section, state, open };
 })();

@@ -19,12 +19,20 @@
   document.getElementById('top').append(
     ...(several ? [h('h1', null, `${content.runs.length} runs compared`)] : header(content.runs[0])),
   );
-  document.getElementById('main').append(...drawn.map((s) => s.element));
+  const main = document.getElementById('main');
+  const FIRST = 2; // sections that are there at the first look; the others follow once it is painted
+  main.append(...drawn.slice(0, FIRST).map((s) => s.element));
   document
     .getElementById('contents')
     .append(h('ul', null, drawn.map((s) => h('li', null, h('a', { href: `#${s.id}` }, s.title)))));
   document
     .getElementById('bottom')
     .append(h('p', null, `Made by ${content.made_by}. This page needs no network and sends nothing.`));
-  window.invproj = { content, Net, Centre, Play };
+  requestAnimationFrame(() =>
+    setTimeout(() => {
+      main.append(...drawn.slice(FIRST).map((s) => s.element));
+      if (location.hash) document.getElementById(location.hash.slice(1))?.scrollIntoView();
+      window.invproj = { content, Net, Centre, Play }; // for tests: all is drawn
+    }),
+  );
 })();

@@ -53,7 +53,9 @@ class Browser:
         return self.send(method, f"/session/{self.session}{path}", body)
 
     def open(self, page):
+        """Until all of it is drawn."""
         self.call("POST", "/url", {"url": pathlib.Path(page).resolve().as_uri()})
+        self.run("while (!window.invproj) await new Promise((done) => setTimeout(done, 20))")
 
     def run(self, script, *arguments):
         """What the script returns; a promise is waited for."""
