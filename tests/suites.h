@@ -85,6 +85,7 @@
     X(cli_images)                                                                                  \
     X(cli_report)                                                                                  \
     X(cli_export)                                                                                  \
+    X(cli_models)                                                                                  \
     X(cli_data)                                                                                    \
     X(cases)                                                                                       \
     X(zoo)                                                                                         \

@@ -51,7 +51,9 @@ typedef struct inv_model {
     bool is_prepared;           /* the file or the user said so; else it is the usual guess */
     char format[INV_NAME_MAX];  /* "Keras" */
     char version[INV_NAME_MAX]; /* of the program that wrote the file; "": it does not say */
-    size_t class_count;         /* names of classes that the file has; 0: none */
+    size_t beside_count;        /* names of the files that belong to it and lie beside it */
+    char **beside;
+    size_t class_count; /* names of classes that the file has; 0: none */
     char **class_names;
     char inverse_at
         [INV_NAME_MAX]; /* of an inverse that this program exported: the point that it leads

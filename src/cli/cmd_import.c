@@ -28,6 +28,16 @@ static inv_status print_notes(const inv_run *run, const cli_progress *progress)
     return status;
 }
 
+static inv_status check_model(const char *path)
+{
+    bool is_run = false;
+    inv_status status = cli_is_run(path, &is_run);
+    if (status == INV_OK && is_run)
+        return INV_ERROR(INV_EINVAL,
+                         "%s: is a run file already, which every command takes as it is", path);
+    return status == INV_OK ? cli_check_no_experiment(path) : status;
+}
+
 static inv_status check_out(const cli_options *options)
 {
     if (!options->out)
@@ -51,6 +61,7 @@ static inv_status run(const cli_options *options)
     cli_progress_open(&progress, options->quiet);
     if (access(path, F_OK) != 0)
         INV_FAIL(INV_EIO, "%s: %s", path, strerror(errno));
+    INV_TRY(check_model(path));
     INV_TRY(check_out(options));
     INV_TRY(cli_model_run(options, path, &run));
     INV_TRY(cli_lock_take(options->out, &lock));

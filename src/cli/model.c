@@ -58,6 +58,46 @@ inv_status cli_model_is(const char *path, bool *out)
     return status;
 }
 
+/* The first word of a text behind comments and blanks, a key as experiments have them. */
+static bool begins_as_experiment(const char *text)
+{
+    static const char *const keys[] = {"title",   "seed",   "data",     "network",  "train",
+                                       "inverse", "invert", "generate", "features", "@include"};
+    for (;;) {
+        text += strspn(text, " \t\r\n");
+        if (*text != '#' && strncmp(text, "//", 2) != 0)
+            break;
+        text += strcspn(text, "\n");
+    }
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const size_t length = strlen(keys[i]);
+        if (strncmp(text, keys[i], length) != 0)
+            continue;
+        const char *behind = text + length + strspn(text + length, " \t");
+        if (*behind == '=' || *behind == ':' || *behind == '"')
+            return true;
+    }
+    return false;
+}
+
+inv_status cli_check_no_experiment(const char *path)
+{
+    unsigned char first[FIRST_BYTES + 1] = {0};
+    size_t size = 0, got = 0;
+    int fd = -1;
+    struct stat info;
+    if (stat(path, &info) != 0 || !S_ISREG(info.st_mode) || access(path, R_OK) != 0 ||
+        inv_file_open(path, &fd, &size) != INV_OK)
+        return INV_OK; /* said by who reads it */
+    inv_status status = inv_file_fill(path, fd, first, FIRST_BYTES, &got);
+    close(fd);
+    if (status == INV_OK && begins_as_experiment((const char *)first))
+        return INV_ERROR(INV_EINVAL,
+                         "%s: is an experiment; make a run of it first: invproj run %s -o OUT",
+                         path, path);
+    return status;
+}
+
 /* ---- what the options tell of it ---- */
 
 static inv_status read_number(const char *option, const char *text, double *out)
@@ -110,6 +150,19 @@ done:
 
 /* ---- reading ---- */
 
+/* The path of a file that belongs to a model; the caller frees. */
+static inv_status find_beside(const char *file, const char *name, char **out)
+{
+    inv_status status = inv_file_beside(file, name, out);
+    if (status != INV_OK || access(*out, F_OK) == 0)
+        return status;
+    status = INV_ERROR(INV_EIO, "%s: a part of it is in the file %s, which is not there: %s", file,
+                       *out, strerror(errno));
+    free(*out);
+    *out = NULL;
+    return status;
+}
+
 /* The file, and those that belong to it. */
 static inv_status read_tree(const char *file, inv_tree *tree)
 {
@@ -123,7 +176,7 @@ static inv_status read_tree(const char *file, inv_tree *tree)
         INV_TRY(inv_model_beside(tree, i, name, &found, &is_bytes));
         if (!found)
             break;
-        INV_TRY(inv_file_beside(file, name, &beside));
+        INV_TRY(find_beside(file, name, &beside));
         snprintf(prefix, sizeof prefix, "/%s", name);
         INV_TRY(cli_reader_model(reader, beside, prefix, is_bytes, tree));
         free(beside);
@@ -191,22 +244,31 @@ done:
     return status;
 }
 
-inv_status cli_model_sha256(const char *path, char sha256[INV_SHA256_TEXT])
+/* The SHA-256 of the model's file, or of those of a folder, and of those beside it that belong to it,
+ * one behind the other. */
+static inv_status model_sha256(const char *path, char *const *beside, size_t beside_count,
+                               char sha256[INV_SHA256_TEXT])
 {
     static const char *const folder[] = {"config.json", "metadata.json", "model.weights.h5"};
-    char *files[3] = {NULL};
+    const bool is_one = !is_folder(path);
+    const size_t own = is_one ? 1 : 3, all = own + (is_one ? beside_count : 0);
+    void *memory = NULL;
+    char **files = NULL;
     size_t count = 0;
     inv_status status = INV_OK;
-    for (size_t i = 0; i < (is_folder(path) ? 3 : 1); i++) {
-        if (asprintf(&files[i], "%s%s%s", path, is_folder(path) ? "/" : "",
-                     is_folder(path) ? folder[i] : "") < 0)
+    INV_TRY(inv_calloc(all, sizeof *files, path, &memory));
+    files = memory;
+    for (; count < own; count++)
+        if (asprintf(&files[count], "%s%s%s", path, is_one ? "" : "/",
+                     is_one ? "" : folder[count]) < 0)
             INV_FAIL(INV_ENOMEM, "%s: no memory", path);
-        count++;
-    }
+    for (; count < all; count++)
+        INV_TRY(find_beside(path, beside[count - own], &files[count]));
     INV_TRY(inv_files_sha256((const char *const *)files, count, sha256));
 done:
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; files && i < count; i++)
         free(files[i]);
+    free(files);
     return status;
 }
 
@@ -218,19 +280,40 @@ static const char *name_of(const char *path)
     return slash && slash[1] ? slash + 1 : path;
 }
 
+/* What was said of it, by which another net would come of the same file. */
+static inv_status put_told(inv_run *run, const cli_options *options)
+{
+    char sha256[INV_SHA256_TEXT];
+    inv_status status = INV_OK;
+    if (options && options->arch) {
+        INV_TRY(inv_files_sha256(&options->arch, 1, sha256));
+        INV_TRY(inv_run_set_text(run, "/source", "arch_sha256", sha256));
+    }
+    if (options && options->key)
+        INV_TRY(inv_run_set_text(run, "/source", "key", options->key));
+done:
+    return status;
+}
+
 /* Where it is from, under /source. */
-static inv_status put_source(inv_run *run, const inv_model *model, const char *path)
+static inv_status put_source(inv_run *run, const inv_model *model, const cli_options *options,
+                             const char *path)
 {
     char sha256[INV_SHA256_TEXT];
     const char *notes[INV_MODEL_NOTES_MAX];
     inv_status status = INV_OK;
     for (size_t i = 0; i < model->note_count; i++)
         notes[i] = model->notes[i];
-    INV_TRY(cli_model_sha256(path, sha256));
+    INV_TRY(model_sha256(path, model->beside, model->beside_count, sha256));
     INV_TRY(inv_run_set_text(run, "/source", "format", model->format));
     INV_TRY(inv_run_set_text(run, "/source", "version", model->version));
     INV_TRY(inv_run_set_text(run, "/source", "file", name_of(path)));
     INV_TRY(inv_run_set_text(run, "/source", "sha256", sha256));
+    INV_TRY(inv_run_set_size(run, "/source", "beside_count", model->beside_count));
+    if (model->beside_count > 0)
+        INV_TRY(inv_run_set_texts(run, "/source", "beside", (const char *const *)model->beside,
+                                  model->beside_count));
+    INV_TRY(put_told(run, options));
     INV_TRY(inv_run_set_size(run, "/source", "prepared", model->is_prepared));
     INV_TRY(inv_run_set_size(run, "/source", "channels_first", model->channels_first));
     INV_TRY(inv_run_set_size(run, "/source", "note_count", model->note_count));
@@ -354,7 +437,7 @@ inv_status cli_model_run(const cli_options *options, const char *path, inv_run *
     INV_TRY(inv_run_create(&run));
     INV_TRY(put_experiment(run, model, path));
     INV_TRY(put_data(run, model));
-    INV_TRY(put_source(run, model, path));
+    INV_TRY(put_source(run, model, options, path));
     INV_TRY(inv_run_put_net(run, "/network", model->net));
     if (model->class_count > 0)
         INV_TRY(inv_run_set_texts(run, "/", "class_names", (const char *const *)model->class_names,
@@ -396,22 +479,86 @@ static inv_status run_name(const char *path, char **out)
     return INV_ERROR(INV_ENOMEM, "%s: no memory", path);
 }
 
+/* The names of the files beside the model that a run was made of, to be freed, with their list. */
+static inv_status read_beside(const inv_run *run, const char *place, char ***out, size_t *count)
+{
+    uint64_t n = 0;
+    void *memory = NULL;
+    inv_status status = INV_OK;
+    *out = NULL;
+    *count = 0;
+    if (!inv_run_has_attribute(run, "/source", "beside"))
+        return INV_OK;
+    INV_TRY(inv_run_size(run, "/source", "beside_count", &n));
+    if (n > BESIDE_MAX)
+        INV_FAIL(INV_EFORMAT, "%s: says that its model has %llu parts", place,
+                 (unsigned long long)n);
+    INV_TRY(inv_calloc((size_t)n, sizeof **out, place, &memory));
+    *out = memory;
+    INV_TRY(inv_run_texts(run, "/source", "beside", *out, (size_t)n));
+    *count = (size_t)n;
+    for (size_t i = 0; i < *count; i++)
+        if (strchr((*out)[i], '/'))
+            INV_FAIL(INV_EFORMAT, "%s: names '%s', which is no file beside a model", place,
+                     (*out)[i]);
+done:
+    return status;
+}
+
+/* Whether the run's model was read with --arch and --key as they are given now. */
+static inv_status check_told(const inv_run *run, const cli_options *options, const char *path,
+                             const char *place)
+{
+    char sha256[INV_SHA256_TEXT] = "", *kept = NULL;
+    const char *other = NULL;
+    inv_status status = INV_OK;
+    if (options && options->arch)
+        INV_TRY(inv_files_sha256(&options->arch, 1, sha256));
+    const struct {
+        const char *option, *attribute, *value;
+    } told[] = {{"arch", "arch_sha256", *sha256 ? sha256 : NULL},
+                {"key", "key", options ? options->key : NULL}};
+    for (size_t i = 0; i < 2 && !other; i++) {
+        if (!told[i].value)
+            continue;
+        if (inv_run_has_attribute(run, "/source", told[i].attribute))
+            INV_TRY(inv_run_text(run, "/source", told[i].attribute, &kept));
+        other = kept && strcmp(kept, told[i].value) == 0 ? NULL : told[i].option;
+        free(kept);
+        kept = NULL;
+    }
+    if (other)
+        INV_FAIL(INV_EINVAL,
+                 "%s: is there already and was made with another --%s; remove it, or import the "
+                 "model under another name: invproj import %s --%s %s -o NAME.h5",
+                 place, other, path, other, *other == 'a' ? options->arch : options->key);
+done:
+    free(kept);
+    return status;
+}
+
 /* The run file that is there must be of this very model. */
-static inv_status check_place(const char *path, const char *place)
+static inv_status check_place(const cli_options *options, const char *path, const char *place)
 {
     inv_run *run = NULL;
-    char sha256[INV_SHA256_TEXT], *recorded = NULL;
+    char sha256[INV_SHA256_TEXT], *recorded = NULL, **beside = NULL;
+    size_t count = 0;
     inv_status status = INV_OK;
     INV_TRY(cli_read_run(place, CLI_READ_ATTRIBUTES, &run));
     if (inv_run_has_attribute(run, "/source", "sha256"))
         INV_TRY(inv_run_text(run, "/source", "sha256", &recorded));
-    INV_TRY(cli_model_sha256(path, sha256));
+    INV_TRY(read_beside(run, place, &beside, &count));
+    INV_TRY(model_sha256(path, beside, count, sha256));
     if (!recorded || strcmp(recorded, sha256) != 0)
         INV_FAIL(INV_EINVAL,
                  "%s: is there already and is not of this model; import it under another name: "
                  "invproj import %s -o NAME.h5",
                  place, path);
+    INV_TRY(check_told(run, options, path, place));
 done:
+    for (size_t i = 0; i < count; i++)
+        free(beside[i]);
+    free(beside);
     free(recorded);
     inv_run_free(run);
     return status;
@@ -442,7 +589,7 @@ inv_status cli_model_place(const cli_options *options, const cli_progress *progr
         return INV_OK;
     INV_TRY(run_name(path, &place));
     if (access(place, F_OK) == 0)
-        INV_TRY(check_place(path, place));
+        INV_TRY(check_place(options, path, place));
     else
         INV_TRY(make_place(options, progress, path, place));
     *run_path = place;

@@ -27,7 +27,8 @@ INV_MUST_CHECK inv_status cli_model_run(const cli_options *options, const char *
 
 /* For a command that makes results: the run file of the model in the current folder, "mnist.run.h5"
  * of "DIR/mnist.keras", which is made if it is not there. The caller frees *run_path; it
- * is NULL where `path` is no model. INV_EINVAL: the run file is there, of another model. */
+ * is NULL where `path` is no model. INV_EINVAL: the run file is there, of another model,
+ * or made with another --arch or --key. */
 INV_MUST_CHECK inv_status cli_model_place(const cli_options *options, const cli_progress *progress,
                                           const char *path, char **run_path);
 
@@ -36,7 +37,7 @@ INV_MUST_CHECK inv_status cli_model_place(const cli_options *options, const cli_
 INV_MUST_CHECK inv_status cli_notes(const inv_run *run, char *notes[INV_MODEL_NOTES_MAX],
                                     size_t *count);
 
-/* The SHA-256 of the model's file, or of those of a folder, one behind the other. */
-INV_MUST_CHECK inv_status cli_model_sha256(const char *path, char sha256[INV_SHA256_TEXT]);
+/* An error where a file is the text of an experiment, which nothing but `run` takes. */
+INV_MUST_CHECK inv_status cli_check_no_experiment(const char *path);
 
 #endif

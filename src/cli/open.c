@@ -41,6 +41,8 @@ inv_status cli_open_run(const cli_options *options, const cli_progress *progress
     if (status == INV_OK)
         status = check_options(options, path);
     if (status == INV_OK)
+        status = cli_check_no_experiment(path);
+    if (status == INV_OK)
         status = cli_read_run(path, how, out);
     if (status != INV_OK || !progress)
         return status;

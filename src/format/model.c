@@ -146,6 +146,33 @@ inv_status inv_model_beside(const inv_tree *tree, size_t i, char name[INV_TEXT_M
     return status;
 }
 
+static inv_status keep_beside(const inv_tree *tree, inv_model *model)
+{
+    char name[INV_TEXT_MAX];
+    bool found = true, is_bytes = false;
+    void *list = NULL;
+    size_t count = 0;
+    inv_status status = INV_OK;
+    for (;; count++) {
+        INV_TRY(inv_model_beside(tree, count, name, &found, &is_bytes));
+        if (!found)
+            break;
+    }
+    if (count == 0)
+        return INV_OK;
+    INV_TRY(inv_calloc(count, sizeof *model->beside, inv_tree_name(tree), &list));
+    model->beside = list;
+    for (size_t i = 0; i < count; i++) {
+        INV_TRY(inv_model_beside(tree, i, name, &found, &is_bytes));
+        model->beside[i] = strdup(name);
+        if (!model->beside[i])
+            INV_FAIL(INV_ENOMEM, "%s: no memory", inv_tree_name(tree));
+        model->beside_count++;
+    }
+done:
+    return status;
+}
+
 /* A number of the list, which has one for all channels or one for each. */
 static double number_of(const inv_reals *list, size_t channel, double otherwise)
 {
@@ -267,6 +294,7 @@ inv_status inv_model_import(const inv_tree *tree, const inv_import *how, inv_mod
     model = memory;
     snprintf(model->format, sizeof model->format, "%s", format->what);
     model->scale = 255.0;
+    INV_TRY(keep_beside(tree, model));
     INV_TRY(inv_own_tell(tree, model));
     if (!says_more(how))
         INV_TRY(inv_own_import(tree, format, model, &is_own));
@@ -290,6 +318,9 @@ void inv_model_free(inv_model *model)
     for (size_t i = 0; i < model->class_count; i++)
         free(model->class_names[i]);
     free(model->class_names);
+    for (size_t i = 0; i < model->beside_count; i++)
+        free(model->beside[i]);
+    free(model->beside);
     inv_net_free(model->net);
     free(model);
 }

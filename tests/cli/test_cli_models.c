@@ -1,0 +1,136 @@
+/* Model files as operands: what belongs to one, what was said of it, and files that are none.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli_short.h"
+#include "suites.h"
+
+#define MODELS "tests/data/models/"
+
+static char *place; /* the folder of this suite */
+
+static program *run_here(const char *words)
+{
+    const program_how how = {.folder = place};
+    return program_run_words(&how, words);
+}
+
+/* far.onnx, whose tensor lies in far.bin, out of the records of ONNX files. */
+static void write_far(void)
+{
+    size_t size = 0, at = 0;
+    uint32_t name = 0, length = 0;
+    bool found = false;
+    unsigned char *bytes = support_read(MODELS "onnx-refused.bin", &size);
+    while (!found && at < size) {
+        memcpy(&name, bytes + at, sizeof name);
+        at += sizeof name;
+        found = memmem(bytes + at, name, "far.bin", 7);
+        memcpy(&length, bytes + at + name, sizeof length);
+        at += name + sizeof length;
+        if (found)
+            support_write(support_at(place, "far.onnx"), (const char *)bytes + at, length);
+        at += length;
+    }
+    ck_assert(found);
+    free(bytes);
+}
+
+static void open_place(void)
+{
+    place = support_folder();
+    short_copy(MODELS "torch.safetensors", support_at(place, "net.safetensors"));
+    short_copy(MODELS "torch.arch.txt", support_at(place, "arch.txt"));
+    short_copy("experiments/r2rt.cfg", support_at(place, "r2rt.cfg"));
+    write_far();
+}
+
+static void close_place(void)
+{
+    support_remove(place);
+}
+
+START_TEST(a_part_that_is_missing_is_named_with_its_model)
+{
+    program *p = run_here("import far.onnx -o far.h5");
+    ck_assert_fails(p, 1, "far.onnx: a part of it is in the file far.bin, which is not there",
+                    "No such file or directory");
+    program_free(p);
+}
+END_TEST
+
+/* The run file goes on as long as both files are the same, and there. */
+START_TEST(a_model_is_all_its_files)
+{
+    support_write(support_at(place, "far.bin"), "0123\0\0\x80\x3f\0\0\0\x40", 12);
+    program_must_work(run_here("generate far.onnx --classes 1 --steps 2 -q"));
+    program_must_work(run_here("generate far.onnx --classes 1 --steps 2 -q --name more"));
+    support_write(support_at(place, "far.bin"), "0123\0\0\x80\x3f\0\0\0\x41", 12);
+    program *p = run_here("generate far.onnx --classes 1 --steps 2 -q --name third");
+    ck_assert_fails(p, 2, "far.run.h5", "is not of this model");
+    program_free(p);
+    ck_assert_int_eq(unlink(support_at(place, "far.bin")), 0);
+    p = run_here("generate far.onnx --classes 1 --steps 2 -q --name third");
+    ck_assert_fails(p, 1, "far.onnx: a part of it is in the file far.bin, which is not there");
+    program_free(p);
+}
+END_TEST
+
+START_TEST(an_architecture_is_the_one_that_the_run_was_made_with)
+{
+    const char *words = "generate net.safetensors --arch arch.txt --classes 1 --steps 2 -q";
+    program_must_work(run_here(words));
+    program_must_work(run_here(words));
+    program *p = run_here("generate net.safetensors --key state --classes 1 --steps 2 -q");
+    ck_assert_fails(p, 2, "net.run.h5: is there already and was made with another --key",
+                    "invproj import net.safetensors --key state -o NAME.h5");
+    program_free(p);
+    support_write(support_at(place, "arch.txt"), "input: 2x7x6\n", 13);
+    p = run_here(words);
+    ck_assert_fails(p, 2, "net.run.h5: is there already and was made with another --arch",
+                    "invproj import net.safetensors --arch arch.txt -o NAME.h5");
+    program_free(p);
+    short_copy(MODELS "torch.arch.txt", support_at(place, "arch.txt"));
+}
+END_TEST
+
+static const char *const no_experiments[] = {"import r2rt.cfg -o x.h5", "info r2rt.cfg",
+                                             "generate r2rt.cfg", "export r2rt.cfg -o net.onnx",
+                                             "predict r2rt.cfg none.png"};
+
+START_TEST(an_experiment_is_no_model)
+{
+    program *p = run_here(no_experiments[_i]);
+    ck_assert_fails(p, 2, "r2rt.cfg: is an experiment", "invproj run r2rt.cfg -o OUT");
+    program_free(p);
+}
+END_TEST
+
+START_TEST(a_run_file_is_not_imported)
+{
+    program_must_work(run_here("import net.safetensors --arch arch.txt -o mine.h5 -q"));
+    program *p = run_here("import mine.h5 -o x.h5");
+    ck_assert_fails(p, 2, "mine.h5: is a run file already");
+    program_free(p);
+    ck_assert_int_ne(access(support_at(place, "x.h5"), F_OK), 0);
+}
+END_TEST
+
+Suite *cli_models_suite(void)
+{
+    Suite *suite = suite_create("cli_models");
+    TCase *tests = tcase_create("models");
+    tcase_set_timeout(tests, 120);
+    tcase_add_unchecked_fixture(tests, open_place, close_place);
+    tcase_add_test(tests, a_part_that_is_missing_is_named_with_its_model);
+    tcase_add_test(tests, a_model_is_all_its_files);
+    tcase_add_test(tests, an_architecture_is_the_one_that_the_run_was_made_with);
+    tcase_add_loop_test(tests, an_experiment_is_no_model, 0,
+                        sizeof no_experiments / sizeof *no_experiments);
+    tcase_add_test(tests, a_run_file_is_not_imported);
+    suite_add_tcase(suite, tests);
+    return suite;
+}
