@@ -504,6 +504,8 @@ inv_status inv_onnx_import(const inv_tree *tree, const inv_import *how, inv_mode
     snprintf(model->version, sizeof model->version, "%.40s%s%.20s", producer ? producer : "",
              version && *version ? " " : "", version ? version : "");
     INV_TRY(inv_sketch_build(sketch, &end->place, &model->net));
+    if (model->class_count == 0)
+        onnx_find_class_names(&im, inv_net_units(model->net, inv_net_depth(model->net)));
 done:
     free(values);
     free(states);

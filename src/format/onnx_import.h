@@ -174,6 +174,11 @@ INV_MUST_CHECK inv_status onnx_move_axes(onnx_importing *im, const json_t *node,
 /* Makes of each output of a node that parts a value a node of its own; before any node is taken. */
 INV_MUST_CHECK inv_status onnx_part_outputs(onnx_importing *im);
 
+/* ---- onnx_sklearn.c ---- */
+
+/* Gives the model the names of its classes where a classifier says them, of as many outputs. */
+void onnx_find_class_names(onnx_importing *im, size_t outputs);
+
 /* ---- onnx_elementwise.c ---- */
 
 /* A layer of several values, which are laid alike; *out has the sizes of the first. */

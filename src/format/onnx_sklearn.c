@@ -2,8 +2,11 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "format/onnx_import.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "invproj/dataset.h"
 
 /* ---- scikit-learn's ---- */
 
@@ -112,6 +115,66 @@ static inv_status add_zip_map(onnx_importing *im, const json_t *node, const onnx
     (void)im, (void)node, (void)count;
     *out = in[0];
     return INV_OK;
+}
+
+/* ---- names of classes ---- */
+
+/* The labels of a node that has some; numbers from 0 on are no names. */
+static const json_t *labels_of(const json_t *node)
+{
+    static const char *const keys[] = {"classlabels_strings", "classlabels_int64s",
+                                       "classlabels_ints"};
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
+        const json_t *list = inv_onnx_attribute(node, keys[k]);
+        bool are_names = false;
+        for (size_t i = 0; i < json_array_size(list); i++) {
+            const json_t *label = json_array_get(list, i);
+            are_names =
+                are_names || !json_is_integer(label) || json_integer_value(label) != (json_int_t)i;
+        }
+        if (are_names)
+            return list;
+    }
+    return NULL;
+}
+
+/* As a text, which the caller frees; NULL: none that can be a name. */
+static char *name_of_label(const json_t *label)
+{
+    char number[32];
+    const char *text = json_string_value(label);
+    snprintf(number, sizeof number, "%lld", (long long)json_integer_value(label));
+    text = text ? text : number;
+    return inv_class_name_good(text, strlen(text)) ? strdup(text) : NULL;
+}
+
+void onnx_find_class_names(onnx_importing *im, size_t outputs)
+{
+    const json_t *labels = NULL;
+    json_t *node;
+    size_t number = 0;
+    json_array_foreach(im->graph.nodes, number, node)
+    {
+        const bool has_some = strcmp(inv_onnx_op(node), "ZipMap") == 0 ||
+                              strcmp(inv_onnx_op(node), "LinearClassifier") == 0;
+        labels = has_some && !labels ? labels_of(node) : labels;
+    }
+    if (!labels || json_array_size(labels) != outputs)
+        return;
+    im->model->class_names = calloc(outputs, sizeof *im->model->class_names);
+    for (size_t i = 0; im->model->class_names && i < outputs; i++) {
+        im->model->class_names[i] = name_of_label(json_array_get(labels, i));
+        if (!im->model->class_names[i])
+            break;
+        im->model->class_count = i + 1;
+    }
+    if (im->model->class_count == outputs)
+        return;
+    for (size_t i = 0; i < im->model->class_count; i++) /* one that is no name: none */
+        free(im->model->class_names[i]);
+    free(im->model->class_names);
+    im->model->class_names = NULL;
+    im->model->class_count = 0;
 }
 
 /* ---- the table ---- */

@@ -150,8 +150,26 @@ START_TEST(graphs_give_what_the_reference_gives)
         assert_outputs(&r, model, images);
         inv_model_free(model);
     }
-    ck_assert_uint_ge(count, 104);
+    ck_assert_uint_ge(count, 105);
     inv_idx_free(images);
+    free(all.bytes);
+}
+END_TEST
+
+START_TEST(classes_are_named_as_the_file_names_them)
+{
+    records all = open_records(MODELS "onnx-cases.bin", true);
+    record r;
+    inv_model *model = NULL;
+    do
+        ck_assert(next_record(&all, &r));
+    while (strcmp(r.name, "names_of_classes") != 0);
+    ck_assert_status(import(r.model, r.size, 0, &model), INV_OK);
+    ck_assert_uint_eq(model->class_count, 3);
+    ck_assert_str_eq(model->class_names[0], "boot");
+    ck_assert_str_eq(model->class_names[1], "coat");
+    ck_assert_str_eq(model->class_names[2], "bag");
+    inv_model_free(model);
     free(all.bytes);
 }
 END_TEST
@@ -274,6 +292,7 @@ Suite *onnx_suite(void)
     TCase *tests = tcase_create("onnx");
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, graphs_give_what_the_reference_gives);
+    tcase_add_test(tests, classes_are_named_as_the_file_names_them);
     tcase_add_test(tests, what_is_no_such_net_is_refused_by_name);
     tcase_add_test(tests, data_beside_the_file_must_reach);
     tcase_add_test(tests, damaged_files_are_refused);

@@ -636,6 +636,14 @@ def part_cases():
                   .SerializeToString(), want))
 
 
+    g = Graph(ml=True)
+    g.add("Flatten")
+    g.add("MatMul", None, numbers(60, 3))
+    g.add("Softmax", axis=1)
+    want = g.run(g.model())
+    g.add("ZipMap", domain="ai.onnx.ml", classlabels_strings=["boot", "coat", "bag"])
+    cases.append(("names_of_classes", g.model().SerializeToString(), want))
+
 def refused_parts():
     def one(op, *inputs, **keys):
         g = Graph()
