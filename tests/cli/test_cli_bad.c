@@ -221,7 +221,7 @@ static const struct stand_in {
     void (*put)(const char *path);
     const char *says[3];
 } stand_ins[] = {
-    {nothing, {"neither", "--data DIR"}},
+    {nothing, {"neither"}},
     {a_folder, {"is a folder"}},
     {a_fifo, {"not a regular file"}},
     {a_loop, {"symbolic links"}},
@@ -247,8 +247,8 @@ END_TEST
 
 START_TEST(no_data_folder)
 {
-    static const char *const missing[] = {"none: No such file", "--data DIR", NULL};
-    static const char *const file[] = {"r2rt.cfg: is not a folder", "--data DIR", NULL};
+    static const char *const missing[] = {"none: No such file", NULL};
+    static const char *const file[] = {"r2rt.cfg: is not a folder", NULL};
     run_must_fail(1, missing, GOOD, "none");
     run_must_fail(1, file, GOOD, "r2rt.cfg");
 }
@@ -421,7 +421,8 @@ static const struct no_file {
     {"project run/run.h5 -q --images none.idx", {"none.idx: No such file"}},
     {"project run/run.h5 -q --images data", {"data: holds no PNG or JPEG file"}},
     {"project run/run.h5 -q --images r2rt.cfg", {"r2rt.cfg: not an IDX file"}},
-    {"project run/run.h5 -q --images data/" TEST_LABELS, {TEST_LABELS, "1 dimension"}},
+    {"project run/run.h5 -q --images data/" TEST_LABELS,
+     {TEST_LABELS, "a list of numbers, as labels are"}},
     {"project run/run.h5 -q --images run/run.h5", {"run/run.h5: not an IDX file"}},
 };
 
@@ -591,7 +592,7 @@ END_TEST
 
 START_TEST(other_data_than_the_run_was_made_from)
 {
-    static const char *const says[] = {"run/run.h5", "other data", "--data DIR", NULL};
+    static const char *const says[] = {"run/run.h5", "other data", NULL};
     char *folder = copy_data();
     damage_file(support_at(folder, TEST_IMAGES),
                 &(struct damage){.offset = 100, .size = 1, .bytes = "\x7b"});
