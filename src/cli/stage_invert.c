@@ -258,25 +258,27 @@ static inv_status search(cli_session *session, const inv_inverse_spec *spec, con
     const size_t count = spec->images < test->count ? spec->images : test->count;
     const double start = cli_seconds();
     gsl_matrix_float *images = NULL;
-    size_t done = 0;
+    size_t found = 0;
     inv_status status = INV_OK;
     if (count == 0)
         INV_FAIL(INV_EDATA, "inverse.kind: %s is of test images, and there are none", spec->kind);
     INV_TRY(inv_mat_alloc(count, test->pixels, "images", &images));
-    INV_TRY(take_earlier(session, path, images, &done));
-    cli_progress_start(&session->progress, "inverse", count * spec->steps, done * spec->steps);
-    for (size_t n, first = done; first < count; first += n) {
+    INV_TRY(take_earlier(session, path, images, &found));
+    if (found == count) /* --resume of what is whole */
+        goto done;
+    cli_progress_start(&session->progress, "inverse", count * spec->steps, found * spec->steps);
+    for (size_t n, first = found; first < count; first += n) {
         n = count - first < SEARCHED ? count - first : SEARCHED;
         INV_TRY(search_chunk(session, spec, images, first, n));
-        done = first + n;
-        cli_progress_step(&session->progress, done * spec->steps);
-        if (cli_signal() && done < count) {
-            INV_TRY(keep_found(session, path, images, done, start));
+        found = first + n;
+        cli_progress_step(&session->progress, found * spec->steps);
+        if (cli_signal() && found < count) {
+            INV_TRY(keep_found(session, path, images, found, start));
             INV_RAISE(cli_file_stop(&session->file, &session->progress, "inverse"));
         }
     }
-    cli_progress_end(&session->progress, done * spec->steps);
-    INV_TRY(keep_found(session, path, images, done, start));
+    cli_progress_end(&session->progress, found * spec->steps);
+    INV_TRY(keep_found(session, path, images, found, start));
 done:
     inv_mat_free(images);
     return status;

@@ -289,18 +289,22 @@ static void a_whole_run(void)
     MUST("generate", "run.h5", grey,
          "--name units --set generate.objective=\"unit\" --set generate.of=\"hidden2\" "
          "--set generate.units=[1,2] --steps 5");
-    char *judge = strdup(support_at(place, "run.h5"));
+    MUST("invert", "run.h5", grey, "--kind optimise --at hidden2.pre --steps 5");
+    char *run = strdup(support_at(place, "run.h5")), *judge = strdup(support_at(place, "judge.h5"));
+    program_must_work(
+        program_run(NULL, "train " SHORT " --data %s -o %s -q --seed 9", grey, judge));
     program_must_work(program_run(NULL,
                                   "generate %s --data %s --judge %s --name judged -q "
                                   "--steps 5",
-                                  judge, grey, judge));
+                                  run, grey, judge));
     walk("run.h5", 60);
     /* training goes on, elsewhere: what was made before is stale */
     program_must_work(program_run(NULL,
                                   "train " SHORT " --data %s -o %s --resume -q --threads 2 "
                                   "--set training.steps=310",
-                                  grey, judge));
+                                  grey, run));
     walk("run.h5", 40);
+    free(run);
     free(judge);
 }
 
