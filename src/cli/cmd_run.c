@@ -86,10 +86,14 @@ static inv_status find_place(const cli_options *options, place *p)
         p->path = NULL;
     if (!p->whole || !p->path)
         return INV_ERROR(INV_ENOMEM, "run: no memory");
-    inv_status status = inv_file_beside(p->whole, ".", &p->folder);
-    return status == INV_OK && !p->alone && !((const own *)options->own)->no_report
-               ? inv_file_beside(p->whole, "report.html", &p->page)
-               : status;
+    if (p->alone)
+        return inv_file_beside(p->whole, ".", &p->folder);
+    p->folder = strdup(p->out);
+    if (!p->folder)
+        return INV_ERROR(INV_ENOMEM, "run: no memory");
+    return ((const own *)options->own)->no_report
+               ? INV_OK
+               : inv_file_beside(p->whole, "report.html", &p->page);
 }
 
 /* Whether a run file that is whole is there: then --resume has nothing to do, and only --force begins

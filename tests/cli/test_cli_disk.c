@@ -59,7 +59,7 @@ static const struct bad_place {
 } bad_places[] = {
     {"run " GOOD " -o r2rt.cfg", 1, {"r2rt.cfg: is there already and is not a folder"}},
     {"run " GOOD " -o r2rt.cfg/x", 1, {"r2rt.cfg/x", "r2rt.cfg is not a folder"}},
-    {"run " GOOD " -o run/run.h5", 1, {"run/run.h5: is there already and is not a folder"}},
+    {"run " GOOD " -o run/run.h5", 2, {"run/run.h5: already holds a run", "--force"}},
     {"run " GOOD " -o /proc/none", 1, {"/proc/none"}},
     {"run " GOOD " -o /proc/none/x", 1, {"/proc/none"}},
     {"run " GOOD " -o run", 2, {"run/run.h5: already holds a run", "--force"}},

@@ -394,6 +394,24 @@ static void a_dead_run(void)
     free(experiment);
 }
 
+/* Started as a part of a sweep, and again as that. */
+static void a_run_of_a_sweep(void)
+{
+    const program_how how = {.environment = "INVPROJ_SWEEP=1 part 0/2 from --part"};
+    char *experiment = strdup(support_at(place, "dense.cfg")), *file = NULL;
+    support_write(experiment, dense, strlen(dense));
+    file = strdup(support_at(place, "part.h5"));
+    program_must_work(
+        program_run(&how, "train %s --data %s -o %s -q --threads 1", experiment, grey, file));
+    program_must_work(program_run(&how,
+                                  "train %s --data %s -o %s -q --threads 2 --resume --set "
+                                  "training.steps=5",
+                                  experiment, grey, file));
+    walk("part.h5", 25);
+    free(experiment);
+    free(file);
+}
+
 START_TEST(every_kind_of_run)
 {
     a_whole_run();
@@ -404,6 +422,7 @@ START_TEST(every_kind_of_run)
         snprintf(name, sizeof name, "%zu.h5", i);
         a_run_by(name, optimisers[i]);
     }
+    a_run_of_a_sweep();
     look_for_the_unseen();
     ck_assert_msg(wrong == 0, "%zu things of " DOCUMENT " are wrong or missing", wrong);
 }
