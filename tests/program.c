@@ -236,6 +236,12 @@ program *program_run_words(const program_how *how, const char *words)
     return p;
 }
 
+program *program_run_in(const char *folder, const char *words)
+{
+    const program_how how = {.folder = folder};
+    return program_run_words(&how, words);
+}
+
 /* ---- waiting ---- */
 
 /* What a terminal has been told goes where a file would have got it. */
@@ -449,6 +455,19 @@ void program_must_equal(const char *a, const char *b)
         if (a[at++] == '\n')
             line = at;
     ck_assert_msg(a[at] == b[at], "differ here:\n%.400s\n--- and\n%.400s", a + line, b + line);
+}
+
+void program_must_refuse(const program_how *how, const char *words, int expected,
+                         const char *const *texts)
+{
+    char *before = program_snapshot(how->folder);
+    program *p = program_run_words(how, words);
+    program_must_fail(p, expected, texts);
+    program_free(p);
+    char *after = program_snapshot(how->folder);
+    program_must_equal(before, after);
+    free(before);
+    free(after);
 }
 
 void program_must_hold(const char *all, char *some)

@@ -54,6 +54,8 @@ program *program_run(const program_how *how, const char *words, ...)
 char *program_word(const char **at, va_list *texts);
 /* The same for words without "%s". */
 program *program_run_words(const program_how *how, const char *words);
+/* The same in a folder. */
+program *program_run_in(const char *folder, const char *words);
 /* The same in two parts, to look or send signals in between. */
 program *program_start(const program_how *how, const char *words, ...)
     __attribute__((format(printf, 2, 3)));
@@ -84,6 +86,10 @@ void program_must_work(program *p);
 void program_must_fail(const program *p, int expected, const char *const *texts);
 #define ck_assert_fails(p, expected, ...)                                                          \
     program_must_fail(p, expected, (const char *const[]){__VA_ARGS__, NULL})
+
+/* Runs it in how->folder, which it must leave as it was, and fail so. */
+void program_must_refuse(const program_how *how, const char *words, int expected,
+                         const char *const *texts);
 
 /* Lines of a text. */
 size_t program_lines(const char *text);

@@ -1,5 +1,6 @@
 /* What a run file is worked on with: data, nets, Gaussians, loaded when they are asked for.
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 #include "cause.h"
 #include "cli.h"
 #include "invproj/inverse.h"
+#include "model.h"
 #include "quality.h"
 
 /* ---- data ---- */
@@ -108,6 +110,33 @@ inv_status cli_load_net(const cli_file *file, cli_materials *materials)
     return check_fit(file, materials);
 }
 
+/* That there is none of that name: which there are, or how one is made. */
+static inv_status no_inverse(const cli_file *file, const char *name)
+{
+    char(*names)[INV_NAME_MAX] = NULL, list[256] = "";
+    size_t count = 0, used = 0;
+    bool is_model = false;
+    inv_status status = INV_OK;
+    INV_TRY(cli_group_names(file->run, "/inverse", &names, &count));
+    for (size_t i = 0; i < count && used < sizeof list; i++)
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", names[i]);
+    if (count > 0)
+        INV_FAIL(INV_EDATA, "%s: holds no inverse named '%s', but %s", file->path, name, list);
+    INV_TRY(cli_model_is(file->path, &is_model));
+    if (is_model)
+        INV_FAIL(INV_EDATA,
+                 "%s: is a model file, which holds no inverse; make a run file with one: invproj "
+                 "invert %s --data DIR",
+                 file->path, file->path);
+    INV_FAIL(INV_EDATA,
+             "%s: holds no inverse named '%s', nor any other; make one with: invproj "
+             "invert %s --name %s",
+             file->path, name, file->path, name);
+done:
+    free(names);
+    return status;
+}
+
 inv_status cli_load_inverse(const cli_file *file, cli_materials *materials, const char *name)
 {
     char path[2 * INV_NAME_MAX], *at = NULL;
@@ -121,11 +150,7 @@ inv_status cli_load_inverse(const cli_file *file, cli_materials *materials, cons
     INV_TRY(cli_load_net(file, materials));
     snprintf(path, sizeof path, "/inverse/%s", name);
     if (!inv_run_has(file->run, path))
-        INV_FAIL(
-            INV_EDATA,
-            "%s: holds no inverse named '%s'; choose one that is there with --inverse, or make "
-            "one with: invproj invert %s",
-            file->path, name, file->path);
+        INV_RAISE(no_inverse(file, name));
     INV_TRY(inv_run_size(file->run, path, "done", &done));
     if (!done)
         INV_FAIL(INV_EDATA,

@@ -28,19 +28,13 @@
 static char *place;
 static size_t run_size; /* bytes of its run file */
 
-static program *run_here(const char *words)
-{
-    const program_how how = {.folder = place};
-    return program_run_words(&how, words);
-}
-
 static void open_place(void)
 {
     struct stat info;
     place = support_folder();
     short_copy("experiments/r2rt.cfg", support_at(place, "r2rt.cfg"));
     short_data(support_at(place, "data"));
-    program_must_work(run_here("run " GOOD " -o run"));
+    program_must_work(program_run_in(place, "run " GOOD " -o run"));
     ck_assert_int_eq(stat(support_at(place, "run/run.h5"), &info), 0);
     run_size = (size_t)info.st_size;
 }
@@ -75,14 +69,8 @@ static const struct bad_place {
 START_TEST(a_place_that_cannot_be_written)
 {
     const struct bad_place *bad = &bad_places[_i];
-    char *before = program_snapshot(place);
-    program *p = run_here(bad->words);
-    program_must_fail(p, bad->code, bad->says);
-    program_free(p);
-    char *after = program_snapshot(place);
-    program_must_equal(before, after);
-    free(before);
-    free(after);
+    const program_how how = {.folder = place};
+    program_must_refuse(&how, bad->words, bad->code, bad->says);
 }
 END_TEST
 
@@ -128,7 +116,8 @@ static void run_limited(size_t bytes)
     char *after = program_snapshot(support_at(place, "run"));
     ck_assert_msg((strcmp(before, after) != 0) == (bytes > 3 * run_size / 8),
                   "limit %zu: before\n%s, after\n%s", bytes, before, after);
-    program_must_work(run_here("info run/run.h5")); /* what was, or what the first stages made */
+    program_must_work(
+        program_run_in(place, "info run/run.h5")); /* what was, or what the first stages made */
     ck_assert(at_run_file || bytes > run_size / 8);
     ck_assert_uint_eq(support_entries(support_at(place, "run")), 6);
     free(before);
@@ -148,14 +137,14 @@ END_TEST
 START_TEST(a_picture_that_may_not_grow)
 {
     const program_how how = {.folder = place, .file_bytes = run_size + 4096};
-    program_must_work(run_here("run " GOOD " -o drawn"));
+    program_must_work(program_run_in(place, "run " GOOD " -o drawn"));
     char *before = program_snapshot(support_at(place, "drawn"));
     program *p = program_run_words(&how, "features drawn/run.h5 -q --threads 1 --set "
                                          "features.sheet.columns=200 --set features.sheet.zoom=100 "
                                          "--set features.sheet.gap=100");
     ck_assert_fails(p, 1, "drawn/features.png: File too large");
     program_free(p);
-    program_must_work(run_here("info drawn/run.h5"));
+    program_must_work(program_run_in(place, "info drawn/run.h5"));
     char *after = program_snapshot(support_at(place, "drawn"));
     const char *picture = strstr(before, "features.png");
     char line[256];
@@ -205,16 +194,16 @@ START_TEST(a_disk_that_is_full)
 {
     if (!mount_disk("size=1m"))
         return;
-    program_must_work(run_here("run " GOOD " -o disk/run"));
+    program_must_work(program_run_in(place, "run " GOOD " -o disk/run"));
     fill_disk(8192);
     char *before = program_snapshot(place);
-    program *p = run_here("run " GOOD " -o disk/run --force");
+    program *p = program_run_in(place, "run " GOOD " -o disk/run --force");
     ck_assert_fails(p, 1, "disk/run/run.h5: No space left on device", "free some");
     program_free(p);
-    p = run_here("run " GOOD " -o disk/new");
+    p = program_run_in(place, "run " GOOD " -o disk/new");
     ck_assert_fails(p, 1, "disk/new/run.h5: No space left on device");
     program_free(p);
-    p = run_here("generate disk/run/run.h5 -q --threads 1");
+    p = program_run_in(place, "generate disk/run/run.h5 -q --threads 1");
     ck_assert_fails(p, 1, "disk/run/run.h5: No space left on device");
     program_free(p);
     char *after = program_snapshot(place);
@@ -232,12 +221,12 @@ START_TEST(a_disk_that_fills)
     if (!mount_disk("size=1m"))
         return;
     fill_disk((run_size * eighths[_i] / 8) & ~(size_t)4095);
-    program *p = run_here("run " GOOD " -o disk/new");
+    program *p = program_run_in(place, "run " GOOD " -o disk/new");
     ck_assert_fails(p, 1, "disk/new/", "No space left on device", "free some");
     program_free(p);
     char *held = program_snapshot(support_at(place, "disk/new"));
     ck_assert_msg(strstr(held, ".tmp") == NULL && strstr(held, ".lock") == NULL, "%s", held);
-    program_must_work(run_here("info disk/new/run.h5"));
+    program_must_work(program_run_in(place, "info disk/new/run.h5"));
     free(held);
     empty_disk();
 }
@@ -247,15 +236,15 @@ START_TEST(a_disk_that_is_read_only)
 {
     if (!mount_disk("size=1m"))
         return;
-    program_must_work(run_here("run " GOOD " -o disk/run"));
+    program_must_work(program_run_in(place, "run " GOOD " -o disk/run"));
     ck_assert_int_eq(mount(NULL, support_at(place, "disk"), NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
-    program *p = run_here("run " GOOD " -o disk/run --force");
+    program *p = program_run_in(place, "run " GOOD " -o disk/run --force");
     ck_assert_fails(p, 1, "disk/run/run.h5", "Read-only file system");
     program_free(p);
-    p = run_here("run " GOOD " -o disk/new");
+    p = program_run_in(place, "run " GOOD " -o disk/new");
     ck_assert_fails(p, 1, "disk/new", "Read-only file system");
     program_free(p);
-    program_must_work(run_here("info disk/run/run.h5"));
+    program_must_work(program_run_in(place, "info disk/run/run.h5"));
     empty_disk();
 }
 END_TEST
@@ -268,19 +257,19 @@ START_TEST(a_second_process_is_refused)
     program *first = program_start(&how, "run r2rt.cfg " SHORT_SETS
                                          " --data data -o shared --set training.steps=100000000");
     program_wait_for(first, "training: 100000000 steps");
-    program *p = run_here("run " GOOD " -o shared --force");
+    program *p = program_run_in(place, "run " GOOD " -o shared --force");
     ck_assert_fails(p, 1, "shared/run.h5: another invproj is working on it");
     program_free(p);
-    p = run_here("train " GOOD " -o shared/run.h5 --force");
+    p = program_run_in(place, "train " GOOD " -o shared/run.h5 --force");
     ck_assert_fails(p, 1, "shared/run.h5: another invproj is working on it");
     program_free(p);
     kill(first->child, SIGTERM);
     program_wait(first);
     ck_assert_program(first, 143);
     program_free(first);
-    program_must_work(run_here("info shared/run.h5"));
+    program_must_work(program_run_in(place, "info shared/run.h5"));
     ck_assert_uint_eq(support_entries(support_at(place, "shared")), 1); /* and no lock */
-    program_must_work(run_here("run " GOOD " -o shared --force"));
+    program_must_work(program_run_in(place, "run " GOOD " -o shared --force"));
 }
 END_TEST
 
@@ -292,7 +281,7 @@ START_TEST(a_link_and_its_file_have_one_lock)
     ck_assert_int_eq(mkdir(support_at(place, "one"), 0755), 0);
     ck_assert_int_eq(symlink("one/run.h5", support_at(place, "link.h5")), 0);
     ck_assert_int_eq(symlink("one", support_at(place, "way")), 0);
-    program_must_work(run_here("train " GOOD " -o one/run.h5"));
+    program_must_work(program_run_in(place, "train " GOOD " -o one/run.h5"));
     for (size_t i = 0; i < LEN(names); i++) {
         program *first = program_start(&how,
                                        "train r2rt.cfg " SHORT_SETS " --data data -o %s --force "
@@ -338,14 +327,14 @@ START_TEST(a_lock_that_is_no_file_is_not_opened)
     ck_assert_int_eq(mkfifo(support_at(place, "planted/fifo"), 0600), 0);
     for (size_t i = 0; i < LEN(targets); i++) {
         ck_assert_int_eq(targets[i] ? symlink(targets[i], lock) : mkfifo(lock, 0666), 0);
-        program *p = run_here("train " GOOD " -o planted/run.h5");
+        program *p = program_run_in(place, "train " GOOD " -o planted/run.h5");
         ck_assert_fails(p, 1, "planted/run.h5: its lock file planted/.run.h5.lock, of ",
                         "is not opened; remove it");
         program_free(p);
         ck_assert_uint_eq(support_entries(support_at(place, "planted")), 3);
         ck_assert_int_eq(unlink(lock), 0);
     }
-    program_must_work(run_here("train " GOOD " -o planted/run.h5"));
+    program_must_work(program_run_in(place, "train " GOOD " -o planted/run.h5"));
     support_remove(strdup(support_at(place, "planted")));
 }
 END_TEST
@@ -371,7 +360,8 @@ START_TEST(a_lock_of_another_user_is_named)
     ck_assert_fails(p, 1, "common/run.h5: its lock file common/.run.h5.lock, of user 54321, ",
                     "cannot be opened: Permission denied", "remove it");
     program_free(p);
-    program_must_work(run_here("invert common/run.h5 -q --threads 1 --data data")); /* root may */
+    program_must_work(
+        program_run_in(place, "invert common/run.h5 -q --threads 1 --data data")); /* root may */
     program_must_work(program_run_words(&nobody, "generate common/run.h5 -q --threads 1"));
 }
 END_TEST
@@ -381,12 +371,12 @@ END_TEST
 START_TEST(a_run_file_keeps_its_mode_and_owner)
 {
     struct stat info;
-    program_must_work(run_here("train " GOOD " -o own.h5"));
+    program_must_work(program_run_in(place, "train " GOOD " -o own.h5"));
     const char *file = support_at(place, "own.h5");
     ck_assert_int_eq(chmod(file, 0600), 0);
     if (geteuid() == 0)
         ck_assert_int_eq(chown(file, 1234, 4321), 0);
-    program_must_work(run_here("invert own.h5 -q --threads 1 --data data"));
+    program_must_work(program_run_in(place, "invert own.h5 -q --threads 1 --data data"));
     ck_assert_int_eq(stat(file, &info), 0);
     ck_assert_int_eq(info.st_mode & 07777, 0600);
     ck_assert_uint_eq(info.st_uid, geteuid() == 0 ? 1234 : geteuid());
@@ -414,7 +404,7 @@ START_TEST(a_killed_process_leaves_no_lock_that_holds)
     program_wait(first);
     ck_assert_program(first, 137);
     program_free(first);
-    program_must_work(run_here("run " GOOD " -o killed --force"));
+    program_must_work(program_run_in(place, "run " GOOD " -o killed --force"));
     ck_assert_uint_eq(support_entries(support_at(place, "killed")), 6);
 }
 END_TEST

@@ -12,19 +12,14 @@
 
 static char *place; /* the folder of this suite, with run.h5 */
 
-static program *run_here(const char *words)
-{
-    const program_how how = {.folder = place};
-    return program_run_words(&how, words);
-}
-
 static void open_place(void)
 {
     place = support_folder();
     short_copy("experiments/r2rt.cfg", support_at(place, "r2rt.cfg"));
     short_data(support_at(place, "data"));
-    program_must_work(run_here("train r2rt.cfg " SHORT_SETS " -q --data data -o run.h5"));
-    program_must_work(run_here("invert run.h5 -q --data data"));
+    program_must_work(
+        program_run_in(place, "train r2rt.cfg " SHORT_SETS " -q --data data -o run.h5"));
+    program_must_work(program_run_in(place, "invert run.h5 -q --data data"));
     support_write(support_at(place, "notes.txt"), "mine\n", 5);
 }
 
@@ -55,7 +50,7 @@ START_TEST(export_import_export_is_the_same_file)
     snprintf(words[2], sizeof words[2], "export back-%s.h5 -o b.%s -q", e, e);
     snprintf(words[3], sizeof words[3], "export a.%s -o c.%s -q", e, e);
     for (size_t i = 0; i < 4; i++)
-        program_must_work(run_here(words[i]));
+        program_must_work(program_run_in(place, words[i]));
     snprintf(words[3], sizeof words[3], "a.%s", e);
     snprintf(words[4], sizeof words[4], "b.%s", e);
     ck_assert(is_same(words[3], words[4]));
@@ -66,24 +61,32 @@ END_TEST
 
 START_TEST(an_inverse_is_exported_by_name)
 {
-    program_must_work(run_here("export run.h5 --inverse r2rt -o inverse.onnx -q"));
-    program_must_work(run_here("import inverse.onnx -o inverse.h5 -q"));
-    program_must_work(run_here("export inverse.h5 -o inverse2.onnx -q"));
+    program_must_work(program_run_in(place, "export run.h5 --inverse r2rt -o inverse.onnx -q"));
+    program_must_work(program_run_in(place, "import inverse.onnx -o inverse.h5 -q"));
+    program_must_work(program_run_in(place, "export inverse.h5 -o inverse2.onnx -q"));
     ck_assert(is_same("inverse.onnx", "inverse2.onnx"));
-    program *p = run_here("export run.h5 --inverse none -o x.onnx");
-    ck_assert_fails(p, 1, "holds no inverse named 'none'");
+    program *p = program_run_in(place, "export run.h5 --inverse none -o x.onnx");
+    ck_assert_fails(p, 1, "run.h5: holds no inverse named 'none', but r2rt");
+    program_free(p);
+    p = program_run_in(place, "export inverse.onnx --inverse r2rt -o x.onnx");
+    ck_assert_fails(p, 1, "inverse.onnx: is a model file, which holds no inverse",
+                    "invproj invert inverse.onnx --data DIR");
+    program_free(p);
+    p = program_run_in(place, "export inverse.h5 --inverse mine -o x.onnx");
+    ck_assert_fails(p, 1, "inverse.h5: holds no inverse named 'mine', nor any other",
+                    "invproj invert inverse.h5 --name mine");
     program_free(p);
 }
 END_TEST
 
 START_TEST(the_module_is_printed)
 {
-    program *p = run_here("export run.h5 -o printed.safetensors");
+    program *p = program_run_in(place, "export run.h5 -o printed.safetensors");
     ck_assert_program(p, 0);
     ck_assert_ptr_nonnull(strstr(p->out, "class Net(nn.Module):"));
     ck_assert_ptr_nonnull(strstr(p->err, "printed.safetensors"));
     program_free(p);
-    p = run_here("export run.h5 -o silent.onnx -q");
+    p = program_run_in(place, "export run.h5 -o silent.onnx -q");
     ck_assert_program(p, 0);
     ck_assert_str_eq(p->out, "");
     ck_assert_str_eq(p->err, "");
@@ -113,24 +116,19 @@ static const struct refusal {
 START_TEST(what_cannot_be_is_refused)
 {
     const struct refusal *r = &refusals[_i];
+    const program_how how = {.folder = place};
     if (access(support_at(place, "there.onnx"), F_OK) != 0)
-        program_must_work(run_here("export run.h5 -o there.onnx -q"));
-    char *before = program_snapshot(place);
-    program *p = run_here(r->words);
-    program_must_fail(p, r->code, r->says);
-    program_free(p);
-    char *after = program_snapshot(place);
-    program_must_equal(before, after);
-    free(before);
-    free(after);
+        program_must_work(program_run_in(place, "export run.h5 -o there.onnx -q"));
+    program_must_refuse(&how, r->words, r->code, r->says);
 }
 END_TEST
 
 START_TEST(force_overwrites_a_model_file)
 {
-    program_must_work(run_here("export run.h5 -o forced.keras -q"));
-    program_must_work(run_here("export run.h5 -o forced.onnx -q"));
-    program_must_work(run_here("export run.h5 -o forced.keras --format onnx --force -q"));
+    program_must_work(program_run_in(place, "export run.h5 -o forced.keras -q"));
+    program_must_work(program_run_in(place, "export run.h5 -o forced.onnx -q"));
+    program_must_work(
+        program_run_in(place, "export run.h5 -o forced.keras --format onnx --force -q"));
     ck_assert(is_same("forced.keras", "forced.onnx"));
 }
 END_TEST
@@ -138,14 +136,8 @@ END_TEST
 START_TEST(a_file_that_may_not_grow_is_not_written)
 {
     const program_how how = {.folder = place, .file_bytes = 1100}; /* LLVM's OpenMP takes 1024 */
-    char *before = program_snapshot(place);
-    program *p = program_run_words(&how, "export run.h5 -o full.onnx");
-    ck_assert_fails(p, 1, "full.onnx: File too large", "ulimit -f");
-    program_free(p);
-    char *after = program_snapshot(place);
-    program_must_equal(before, after);
-    free(before);
-    free(after);
+    static const char *const says[] = {"full.onnx: File too large", "ulimit -f", NULL};
+    program_must_refuse(&how, "export run.h5 -o full.onnx", 1, says);
 }
 END_TEST
 

@@ -27,18 +27,12 @@
 /* Made once: the experiment, data, and a run, `place`/run. The program runs in this folder. */
 static char *place;
 
-static program *run_here(const char *words)
-{
-    const program_how how = {.folder = place};
-    return program_run_words(&how, words);
-}
-
 static void open_place(void)
 {
     place = support_folder();
     short_copy("experiments/r2rt.cfg", support_at(place, "r2rt.cfg"));
     short_data(support_at(place, "data"));
-    program_must_work(run_here("run " GOOD " -o run"));
+    program_must_work(program_run_in(place, "run " GOOD " -o run"));
 }
 
 static void close_place(void)
@@ -46,17 +40,10 @@ static void close_place(void)
     support_remove(place);
 }
 
-/* Runs it; it must fail as said and leave everything as it was. */
 static void must_refuse(const char *words, int code, const char *const *says)
 {
-    char *before = program_snapshot(place);
-    program *p = run_here(words);
-    program_must_fail(p, code, says);
-    program_free(p);
-    char *after = program_snapshot(place);
-    program_must_equal(before, after);
-    free(before);
-    free(after);
+    const program_how how = {.folder = place};
+    program_must_refuse(&how, words, code, says);
 }
 
 /* ---- too large ---- */
@@ -177,8 +164,9 @@ static void must_be_images(const char *folder, const char *file, const char *arr
 
 START_TEST(single_draws_each_image_by_itself)
 {
-    program *p = run_here("run " GOOD " -o each --single --set generate.sheet.captions=true "
-                          "--set exemplars={count=2;} --set exemplars.sheet={zoom=1;}");
+    program *p =
+        program_run_in(place, "run " GOOD " -o each --single --set generate.sheet.captions=true "
+                              "--set exemplars={count=2;} --set exemplars.sheet={zoom=1;}");
     ck_assert_program(p, 0);
     program_free(p);
     ck_assert_uint_eq(support_entries(support_at(place, "each")), 7); /* and no sheet */
@@ -199,12 +187,13 @@ END_TEST
  * longer one. */
 START_TEST(single_is_the_way_out)
 {
-    program_must_work(run_here("project run/run.h5 -q --threads 1 --data data --single --name out "
-                               "--set project.sheet.columns=1000 --set project.sheet.zoom=20 "
-                               "--set project.sheet.gap=100"));
+    program_must_work(
+        program_run_in(place, "project run/run.h5 -q --threads 1 --data data --single --name out "
+                              "--set project.sheet.columns=1000 --set project.sheet.zoom=20 "
+                              "--set project.sheet.gap=100"));
     must_be_images("run/projections-out", "run/run.h5", "/projections/out/image", 20, fixed_grey);
-    program *p =
-        run_here("project run/run.h5 --threads 1 --data data --single --name out --count 3");
+    program *p = program_run_in(
+        place, "project run/run.h5 --threads 1 --data data --single --name out --count 3");
     ck_assert_program(p, 0);
     ck_assert_ptr_nonnull(strstr(p->err, "pictures  run/originals-out: 3 images"));
     program_free(p);
@@ -246,14 +235,16 @@ START_TEST(two_channels_are_drawn_side_by_side)
     short_data(support_at(place, "two"));
     write_images("two/train-images-idx3-ubyte", TRAIN, 2);
     write_images("two/t10k-images-idx3-ubyte", TEST, 2);
-    program_must_work(run_here("run r2rt.cfg " SHORT_SETS " --data two -o pairs --single "
-                               "--set inverse.confidence=0.01 --set data.axes=nhwc"));
+    program_must_work(program_run_in(place,
+                                     "run r2rt.cfg " SHORT_SETS " --data two -o pairs --single "
+                                     "--set inverse.confidence=0.01 --set data.axes=nhwc"));
     size_t dims[4];
     free(hdf5_values(support_at(place, "pairs/run.h5"), "/projections/r2rt/image", dims));
     ck_assert_uint_eq(dims[3], 2);
     must_be_wide("pairs/projections/00000.png");
     must_be_wide("pairs/generated/00000.png");
-    program_must_work(run_here("generate pairs/run.h5 -q --threads 1 --frames pairs/frames"));
+    program_must_work(
+        program_run_in(place, "generate pairs/run.h5 -q --threads 1 --frames pairs/frames"));
     ck_assert_uint_gt(support_entries(support_at(place, "pairs/frames")), 1);
 }
 END_TEST
@@ -315,11 +306,11 @@ START_TEST(runs_of_any_state_are_written_over)
         if (i == 1)
             memset(bytes + size / 2, 0x5a, 500);
         support_write(support_at(place, "hurt.h5"), bytes, i == 2 ? size - 3000 : size);
-        program *p = run_here("train " GOOD " -o hurt.h5");
+        program *p = program_run_in(place, "train " GOOD " -o hurt.h5");
         ck_assert_fails(p, 2, "hurt.h5: already holds a run", "--force overwrites it");
         program_free(p);
-        program_must_work(run_here("train " GOOD " -o hurt.h5 --force"));
-        program_must_work(run_here("info hurt.h5"));
+        program_must_work(program_run_in(place, "train " GOOD " -o hurt.h5 --force"));
+        program_must_work(program_run_in(place, "info hurt.h5"));
     }
     free(bytes);
 }
@@ -342,8 +333,8 @@ START_TEST(only_pictures_are_written_over_by_pictures)
     ck_assert_int_eq(mkdir(support_at(place, "taken/projections.png"), 0755), 0);
     must_refuse("run " GOOD " -o taken " FOR_HOURS, 1, folder);
     ck_assert_int_eq(rmdir(support_at(place, "taken/projections.png")), 0);
-    program_must_work(run_here("run " GOOD " -o taken"));
-    program_must_work(run_here("run " GOOD " -o taken --force")); /* over its own */
+    program_must_work(program_run_in(place, "run " GOOD " -o taken"));
+    program_must_work(program_run_in(place, "run " GOOD " -o taken --force")); /* over its own */
     put("taken/features.png", "");
     must_refuse("features taken/run.h5 -q", 1, says);
     ck_assert_int_eq(mkdir(support_at(place, "taken/f"), 0755), 0);
