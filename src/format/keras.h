@@ -15,8 +15,9 @@
 #include "format/format.h"
 
 #define KERAS_PATH_MAX   1024
-#define KERAS_RANK_MAX   4  /* axes of one image: more are refused */
-#define KERAS_INPUTS_MAX 64 /* of one layer */
+#define KERAS_RANK_MAX   4                 /* axes of one image: more are refused */
+#define KERAS_INPUTS_MAX 64                /* of one layer */
+#define KERAS_CONSTANT   "_CONSTANT_VALUE" /* Keras 2: in place of a layer, before a number */
 
 typedef enum keras_layout {
     KERAS_NO_WEIGHTS,
@@ -42,6 +43,7 @@ typedef struct keras {
     json_t *weighted;        /* array: names of the groups with weights, in order */
     bool by_order;           /* those are not the architecture's names */
     size_t uses;             /* of all layers so far */
+    bool told_precision;     /* that Keras computes with fewer digits */
 } keras;
 
 typedef struct keras_layer {

@@ -314,3 +314,33 @@ inv_status keras_add_transpose(keras *k, const keras_layer *l, const keras_tenso
 done:
     return status;
 }
+
+/* ---- kernels of their own ---- */
+
+/* Keras 2's implementation 1, whose kernel is [places, window, out] as here. */
+inv_status keras_add_local(keras *k, const keras_layer *l, const keras_tensor *from,
+                           keras_tensor *out)
+{
+    keras_tensor t = *from;
+    const bool first = keras_channels_first(l), has_bias = keras_bool(l, "use_bias", true);
+    const inv_tree_array *kernel = NULL;
+    inv_status status = INV_OK;
+    if (first || keras_count(l, "implementation", 1) != 1)
+        return keras_refuse(k, l, "a kernel in an order that is not known");
+    INV_TRY(keras_as_image(k, l, first, &t));
+    INV_TRY(keras_weight_needed(k, l, "kernel", 0, &kernel));
+    json_t *settings = keras_window_settings(l, "local", "kernel_size");
+    json_object_set_new(settings, "filters",
+                        json_integer((json_int_t)keras_count(l, "filters", 0)));
+    json_object_set_new(settings, "use_bias", json_boolean(has_bias));
+    const bool folded = keras_fold(k, l, settings, false);
+    INV_TRY(keras_add(k, l, "", settings, &t.at, &t.at));
+    INV_TRY(inv_sketch_block(k->sketch, &t.at, "kernel", kernel, NULL, NULL));
+    if (has_bias)
+        INV_TRY(bias_block(k, l, &t.at, true, 1));
+    t = keras_image_tensor(t.at, first);
+    INV_TRY(keras_finish(k, l, folded, &t));
+    *out = t;
+done:
+    return status;
+}

@@ -63,9 +63,16 @@ void keras_update(json_t *config)
 {
     static const struct {
         const char *old, *today;
-    } names[] = {{"nb_filter", "filters"},       {"border_mode", "padding"},
-                 {"subsample", "strides"},       {"output_dim", "units"},
-                 {"bias", "use_bias"},           {"p", "rate"},
+    } names[] = {{"nb_filter", "filters"},
+                 {"border_mode", "padding"},
+                 {"subsample", "strides"},
+                 {"output_dim", "units"},
+                 {"bias", "use_bias"},
+                 {"p", "rate"},
+                 {"filter_length", "kernel_size"},
+                 {"subsample_length", "strides"},
+                 {"pool_length", "pool_size"},
+                 {"stride", "strides"},
                  {"dim_ordering", "data_format"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         json_t *value = json_object_get(config, names[i].old);

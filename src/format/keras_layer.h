@@ -90,7 +90,9 @@ keras_adder keras_add_activation, keras_add_relu, keras_add_leaky_relu, keras_ad
     keras_add_softmax, keras_add_thresholded, keras_add_prelu, keras_add_dropout, keras_add_nothing;
 /* keras_conv.c */
 keras_adder keras_add_dense, keras_add_conv2d, keras_add_depthwise, keras_add_separable,
-    keras_add_transpose;
+    keras_add_transpose, keras_add_local;
+/* keras_1d.c: any class whose name has 1D in place of 2D */
+keras_adder keras_add_1d;
 /* keras_pools.c */
 keras_adder keras_add_max_pool, keras_add_average_pool, keras_add_global_max,
     keras_add_global_average;
@@ -98,8 +100,9 @@ keras_adder keras_add_max_pool, keras_add_average_pool, keras_add_global_max,
 keras_adder keras_add_batch_norm, keras_add_layer_norm, keras_add_group_norm, keras_add_unit_norm,
     keras_add_rescaling, keras_add_normalization;
 /* keras_shapes.c */
-keras_adder keras_add_flatten, keras_add_reshape, keras_add_permute, keras_add_padding,
-    keras_add_cropping, keras_add_center_crop, keras_add_resizing, keras_add_upsampling;
+keras_adder keras_add_flatten, keras_add_reshape, keras_add_repeat, keras_add_permute,
+    keras_add_padding, keras_add_cropping, keras_add_center_crop, keras_add_resizing,
+    keras_add_upsampling;
 
 /* A function of Keras that is called like an activation. */
 INV_MUST_CHECK inv_status keras_add_function(keras *k, const keras_layer *l, const char *name,
@@ -117,7 +120,9 @@ typedef inv_status keras_joiner(keras *k, const keras_layer *l, const char *type
 keras_joiner keras_add_merge, keras_add_concatenate;
 /* The type of a class that joins values one by one; NULL: it does not. */
 const char *keras_merge_type(const char *class);
-/* A function that a Functional model calls. */
+/* keras_functions.c: what a Functional model calls. An .h5 file of Keras 3 does not say of a class that
+ * it is a function; no layer is named so. */
+bool keras_is_called(keras *k, const keras_layer *l);
 INV_MUST_CHECK inv_status keras_add_called(keras *k, const keras_layer *l, keras_tensor *list,
                                            size_t count, keras_tensor *out);
 

@@ -9,23 +9,55 @@
 
 /* ---- wrappers ---- */
 
+/* The layer that a wrapper has as its key "layer". */
+static inv_status unwrap(const keras *k, const keras_layer *l, keras_layer *inner)
+{
+    json_t *entry = keras_get(l, "layer");
+    *inner = *l;
+    inner->config = json_object_get(entry, "config");
+    inner->class = json_string_value(json_object_get(entry, "class_name"));
+    if (!inner->class || !inner->config || strcmp(inner->class, l->class) == 0)
+        return keras_refuse(k, l, "a layer within it that is not understood");
+    const size_t used = strlen(inner->variables);
+    if (used > 0)
+        snprintf(inner->variables + used, sizeof inner->variables - used, "/layer");
+    return INV_OK;
+}
+
 /* At inference the kernel is used as it is stored. */
 static inv_status add_spectral(keras *k, const keras_layer *l, const keras_tensor *from,
                                keras_tensor *out)
 {
-    json_t *entry = keras_get(l, "layer");
-    keras_layer inner = *l;
-    inner.config = json_object_get(entry, "config");
-    inner.class = json_string_value(json_object_get(entry, "class_name"));
+    keras_layer inner;
+    inv_status status = unwrap(k, l, &inner);
+    if (status != INV_OK)
+        return status;
     const char *name = json_string_value(json_object_get(inner.config, "name"));
-    if (!inner.class || !inner.config || strcmp(inner.class, "SpectralNormalization") == 0)
-        return keras_refuse(k, l, "a layer within it that is not understood");
     if (name)
         inner.name = name;
-    const size_t used = strlen(inner.variables);
-    if (used > 0)
-        snprintf(inner.variables + used, sizeof inner.variables - used, "/layer");
     return keras_layer_add(k, &inner, from, 1, out);
+}
+
+/* What does the same to each row of an axis does it to all at once where it minds the last axis alone. */
+static inv_status add_time_distributed(keras *k, const keras_layer *l, const keras_tensor *from,
+                                       keras_tensor *out)
+{
+    static const char *const known[] = {"Dense", "Activation", "Dropout",           "ReLU",
+                                        "ELU",   "LeakyReLU",  "LayerNormalization"};
+    keras_layer inner;
+    inv_status status = unwrap(k, l, &inner);
+    if (status != INV_OK)
+        return status;
+    for (size_t i = 0; from->rank > 1 && i < sizeof known / sizeof *known; i++)
+        if (strcmp(inner.class, known[i]) == 0)
+            return keras_layer_add(k, &inner, from, 1, out);
+    if (strcmp(inner.class, "Flatten") != 0 || from->rank != 3)
+        return keras_refuse(k, l, "a layer for each step of a sequence that is not known");
+    *out = *from;
+    status = keras_order(k, l, out);
+    out->rank = 2;
+    out->dims[1] *= out->dims[2];
+    return status;
 }
 
 /* ---- the table ---- */
@@ -55,6 +87,24 @@ static const keras_class classes[] = {
     {"SeparableConv2D", .add = keras_add_separable, .has_weights = true},
     {"SeparableConvolution2D", .add = keras_add_separable, .has_weights = true},
     {"Conv2DTranspose", .add = keras_add_transpose, .has_weights = true},
+    {"LocallyConnected2D", .add = keras_add_local, .has_weights = true},
+    {"Conv1D", .add = keras_add_1d, .has_weights = true},
+    {"Convolution1D", .add = keras_add_1d, .has_weights = true},
+    {"SeparableConv1D", .add = keras_add_1d, .has_weights = true},
+    {"DepthwiseConv1D", .add = keras_add_1d, .has_weights = true},
+    {"Conv1DTranspose", .add = keras_add_1d, .has_weights = true},
+    {"MaxPooling1D", .add = keras_add_1d},
+    {"MaxPool1D", .add = keras_add_1d},
+    {"AveragePooling1D", .add = keras_add_1d},
+    {"AvgPool1D", .add = keras_add_1d},
+    {"GlobalMaxPooling1D", .add = keras_add_1d},
+    {"GlobalMaxPool1D", .add = keras_add_1d},
+    {"GlobalAveragePooling1D", .add = keras_add_1d},
+    {"GlobalAvgPool1D", .add = keras_add_1d},
+    {"ZeroPadding1D", .add = keras_add_1d},
+    {"Cropping1D", .add = keras_add_1d},
+    {"UpSampling1D", .add = keras_add_1d},
+    {"RepeatVector", .add = keras_add_repeat},
     {"Flatten", .add = keras_add_flatten},
     {"Permute", .add = keras_add_permute},
     {"ZeroPadding2D", .add = keras_add_padding},
@@ -69,6 +119,7 @@ static const keras_class classes[] = {
     {"UnitNormalization", .add = keras_add_unit_norm},
     {"Rescaling", .add = keras_add_rescaling},
     {"Normalization", .add = keras_add_normalization, .has_weights = true},
+    {"TimeDistributed", .add = add_time_distributed, .has_weights = true},
     {"SpectralNormalization", .add = add_spectral, .has_weights = true},
     {"Reshape", .add = keras_add_reshape},
     {"Activation", .add = keras_add_activation},
@@ -82,6 +133,7 @@ static const keras_class classes[] = {
     {"BatchNormalizationV2", .add = keras_add_batch_norm, .has_weights = true},
     {"Dropout", .add = keras_add_dropout},
     {"SpatialDropout2D", .add = keras_add_nothing},
+    {"SpatialDropout1D", .add = keras_add_nothing},
     {"GaussianNoise", .add = keras_add_nothing},
     {"GaussianDropout", .add = keras_add_nothing},
     {"AlphaDropout", .add = keras_add_nothing},
@@ -92,6 +144,23 @@ static const keras_class classes[] = {
     {"RandomZoom", .add = keras_add_nothing},
     {"RandomContrast", .add = keras_add_nothing},
     {"RandomBrightness", .add = keras_add_nothing},
+    {"RandomHeight", .add = keras_add_nothing},
+    {"RandomWidth", .add = keras_add_nothing},
+    {"RandomColorJitter", .add = keras_add_nothing},
+    {"RandomErasing", .add = keras_add_nothing},
+    {"RandomGrayscale", .add = keras_add_nothing},
+    {"RandomHue", .add = keras_add_nothing},
+    {"RandomInvert", .add = keras_add_nothing},
+    {"RandomPerspective", .add = keras_add_nothing},
+    {"RandomPosterization", .add = keras_add_nothing},
+    {"RandomSaturation", .add = keras_add_nothing},
+    {"RandomSharpness", .add = keras_add_nothing},
+    {"RandomShear", .add = keras_add_nothing},
+    {"RandomElasticTransform", .add = keras_add_nothing},
+    {"RandomGaussianBlur", .add = keras_add_nothing},
+    {"RandAugment", .add = keras_add_nothing},
+    {"AugMix", .add = keras_add_nothing},
+    {"Identity", .add = keras_add_nothing},
     {"InputLayer", .add = keras_add_nothing},
     {"Add", .join = keras_add_merge, .type = "add"},
     {"Multiply", .join = keras_add_merge, .type = "multiply"},
@@ -109,7 +178,6 @@ static const keras_class classes[] = {
     {"Embedding", .why_not = "takes indices, not pixels"},
     {"Lambda",
      .why_not = "Python code inside the file, which is not run; unknown what it computes"},
-    {"Conv1D", .why_not = "a convolution over one axis; this program knows those of images"},
     {"Conv3D", .why_not = "a convolution over three axes; this program knows those of images"},
     {0}};
 
@@ -154,7 +222,7 @@ static inv_status add_use(keras *k, const keras_layer *l, keras_tensor *list, si
                           keras_tensor *out)
 {
     const keras_class *c = find_class(l->class);
-    if (l->is_function)
+    if (l->is_function || (!c && keras_is_called(k, l)) || (c && c->join && count == 1 && l->own))
         return keras_add_called(k, l, list, count, out);
     if (!c || c->why_not)
         return keras_refuse(k, l, c ? c->why_not : "a layer that is not known here");
@@ -167,6 +235,24 @@ static inv_status add_use(keras *k, const keras_layer *l, keras_tensor *list, si
     return c->add(k, l, &list[0], out);
 }
 
+/* Once of a model: that Keras computes with fewer digits than there are here. */
+static void tell_precision(keras *k, const keras_layer *l)
+{
+    json_t *type = keras_get(l, "dtype"), *policy = json_object_get(type, "config");
+    const char *name = json_is_string(type) ? json_string_value(type)
+                       : json_object_get(policy, "name")
+                           ? json_string_value(json_object_get(policy, "name"))
+                           : json_string_value(json_object_get(policy, "mode"));
+    const bool is_float8 = name && strcmp(name, "float8") == 0;
+    if (k->told_precision || !name || (!is_float8 && !strstr(name, "float16")))
+        return;
+    k->told_precision = true;
+    inv_model_note(k->model,
+                   "Keras computes layer '%s' and others like it in %.20s, here it is "
+                   "float32: outputs may differ by a %s",
+                   l->name, name, is_float8 ? "tenth" : "hundredth");
+}
+
 inv_status keras_layer_add(keras *k, const keras_layer *l, const keras_tensor *from, size_t count,
                            keras_tensor *out)
 {
@@ -175,6 +261,7 @@ inv_status keras_layer_add(keras *k, const keras_layer *l, const keras_tensor *f
     if (status != INV_OK)
         return status;
     memcpy(list, from, count * sizeof *from);
+    tell_precision(k, l);
     status = add_use(k, l, list, count, out);
     free(list);
     return status;

@@ -65,12 +65,12 @@ inv_status keras_add_batch_norm(keras *k, const keras_layer *l, const keras_tens
     bool moved = false;
     json_t *settings = NULL;
     inv_status status = INV_OK;
-    if (axis < 1 || (t.rank == 2 && axis == 1) || keras_count(l, "mode", 0) == 1)
+    if (axis < 1 || keras_count(l, "mode", 0) == 1)
         return keras_refuse(k, l, "normalises over axes that are not known");
     INV_TRY(keras_unshuffle(k, l, &t));
-    if (t.rank == 3) {
+    if (t.rank > 1) {
         const inv_place before = t.at;
-        INV_TRY(to_last(k, l, &t, axis - 1, back));
+        INV_TRY(to_last(k, l, &t, axis == (int)t.rank ? 2 : axis - 1, back));
         moved = strcmp(before.name, t.at.name) != 0;
     } else {
         INV_TRY(keras_want(k, l, keras_last_axis_shape(&t), &t.at));

@@ -38,15 +38,15 @@ done:
 /* ---- shapes ---- */
 
 /* The sizes of a Reshape, of which one may be -1. */
-static inv_status read_target(const keras *k, const keras_layer *l, json_t *target, size_t first,
-                              size_t total, size_t *rank, size_t dims[KERAS_RANK_MAX])
+static inv_status read_target(const keras *k, const keras_layer *l, json_t *target, size_t total,
+                              size_t *rank, size_t dims[KERAS_RANK_MAX])
 {
     size_t known = 1, open = SIZE_MAX;
-    *rank = json_array_size(target) - first;
-    if (!json_is_array(target) || json_array_size(target) <= first || *rank >= KERAS_RANK_MAX)
+    *rank = json_array_size(target);
+    if (!json_is_array(target) || *rank == 0 || *rank >= KERAS_RANK_MAX)
         return keras_refuse(k, l, "a shape of no axes, or more than three");
     for (size_t i = 0; i < *rank; i++) {
-        const json_int_t n = json_integer_value(json_array_get(target, i + first));
+        const json_int_t n = json_integer_value(json_array_get(target, i));
         dims[i] = n > 0 && n <= 65535 ? (size_t)n : 1;
         if (n < 1)
             open = i;
@@ -63,12 +63,33 @@ inv_status keras_add_reshape(keras *k, const keras_layer *l, const keras_tensor 
                              keras_tensor *out)
 {
     keras_tensor t = *from;
-    json_t *target = keras_get(l, "target_shape");
-    const size_t first = target ? 0 : 1; /* the function's has the batch too */
     inv_status status = INV_OK;
     INV_TRY(keras_order(k, l, &t));
-    INV_TRY(read_target(k, l, target ? target : keras_get(l, "newshape"), first,
-                        inv_shape_size(t.at.shape), &t.rank, t.dims));
+    INV_TRY(read_target(k, l, keras_get(l, "target_shape"), inv_shape_size(t.at.shape), &t.rank,
+                        t.dims));
+    *out = t;
+done:
+    return status;
+}
+
+/* A row, n times below itself. */
+inv_status keras_add_repeat(keras *k, const keras_layer *l, const keras_tensor *from,
+                            keras_tensor *out)
+{
+    keras_tensor t = *from;
+    const size_t n = keras_count(l, "n", 0);
+    inv_status status = INV_OK;
+    if (t.rank != 1 || n == 0)
+        return keras_refuse(k, l, "repeats something that is no row");
+    INV_TRY(keras_order(k, l, &t));
+    INV_TRY(keras_want(k, l, (inv_shape){1, 1, t.dims[0]}, &t.at));
+    INV_TRY(keras_add(
+        k, l, "",
+        json_pack("{ss si si}", "type", "upsample", "factor_height", (int)n, "factor_width", 1),
+        &t.at, &t.at));
+    t.rank = 2;
+    t.dims[1] = t.dims[0];
+    t.dims[0] = n;
     *out = t;
 done:
     return status;
@@ -141,20 +162,49 @@ inv_status keras_add_center_crop(keras *k, const keras_layer *l, const keras_ten
     return add_sides(k, l, "crop", sides, &t, out);
 }
 
-/* To the size that there is already: nothing. */
+/* Why an image is not resized as Keras does it; NULL: it is. What keeps to an aspect ratio cuts or pads
+ * where that is another; Keras's nearest pixel is that of a pixel's middle. */
+static const char *not_resized(const keras_layer *l, inv_shape s, size_t height, size_t width)
+{
+    const char *how = keras_text(l, "interpolation", "bilinear");
+    const bool keeps =
+        keras_bool(l, "crop_to_aspect_ratio", false) || keras_bool(l, "pad_to_aspect_ratio", false);
+    if (height == 0 || width == 0)
+        return "does not say to which size";
+    if (keeps && height * s.width != width * s.height)
+        return "resizes images to another aspect ratio, and keeps theirs";
+    if (keras_bool(l, "antialias", false) && (height < s.height || width < s.width))
+        return "makes images smaller with antialias, which is not known";
+    if (strcmp(how, "bilinear") == 0)
+        return NULL;
+    return strcmp(how, "nearest") == 0 && height % s.height == 0 && width % s.width == 0
+               ? NULL
+               : "an interpolation that is not known; give the model images of the size that it "
+                 "resizes to";
+}
+
 inv_status keras_add_resizing(keras *k, const keras_layer *l, const keras_tensor *from,
                               keras_tensor *out)
 {
     keras_tensor t = *from;
-    inv_status status = keras_as_image(k, l, keras_channels_first(l), &t);
+    const bool first = keras_channels_first(l);
+    const size_t height = keras_count(l, "height", 0), width = keras_count(l, "width", 0);
+    inv_status status = keras_as_image(k, l, first, &t);
     if (status != INV_OK)
         return status;
-    if (keras_count(l, "height", 0) != t.at.shape.height ||
-        keras_count(l, "width", 0) != t.at.shape.width)
-        return keras_refuse(k, l,
-                            "resizes images; give the model images of the size that it resizes to");
+    if (height != t.at.shape.height || width != t.at.shape.width) {
+        const char *why = not_resized(l, t.at.shape, height, width);
+        if (why)
+            return keras_refuse(k, l, why);
+        status = keras_add(k, l, "",
+                           json_pack("{ss ss si si}", "type", "upsample", "interpolation",
+                                     keras_text(l, "interpolation", "bilinear"), "height",
+                                     (int)height, "width", (int)width),
+                           &t.at, &t.at);
+        t = keras_image_tensor(t.at, first);
+    }
     *out = t;
-    return INV_OK;
+    return status;
 }
 
 inv_status keras_add_upsampling(keras *k, const keras_layer *l, const keras_tensor *from,

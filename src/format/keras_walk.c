@@ -278,7 +278,8 @@ static json_t *history(json_t *value)
 {
     if (json_is_object(value))
         value = json_object_get(json_object_get(value, "config"), "keras_history");
-    return json_is_string(json_array_get(value, 0)) && json_is_integer(json_array_get(value, 1))
+    const char *name = json_string_value(json_array_get(value, 0));
+    return name && strcmp(name, KERAS_CONSTANT) != 0 && json_is_integer(json_array_get(value, 1))
                ? value
                : NULL;
 }
@@ -389,6 +390,8 @@ static json_t *only(json_t *list)
         return list;
     if (json_array_size(list) == 1)
         return only(json_array_get(list, 0));
+    if (json_object_size(list) == 1) /* by name */
+        return only(json_object_iter_value(json_object_iter(list)));
     return NULL;
 }
 

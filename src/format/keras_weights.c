@@ -283,9 +283,9 @@ static bool is_one_of(const char *leaf, const char *names, bool exactly)
     return false;
 }
 
-/* Whether the path is of the layer: its part before the leaf ends in the layer's name, perhaps with a
- * number that TensorFlow added. */
-static bool is_of_layer(const char *path, const char *layer)
+/* Whether the path is of the layer: its part before the leaf ends in the layer's name, or where not
+ * `exactly` perhaps in that with a number that TensorFlow added. */
+static bool is_of_layer(const char *path, const char *layer, bool exactly)
 {
     const char *leaf = strrchr(path, '/');
     const size_t length = strlen(layer);
@@ -293,9 +293,10 @@ static bool is_of_layer(const char *path, const char *layer)
         return false;
     for (const char *at = path; at && at < leaf; at = strchr(at, '/'), at = at ? at + 1 : NULL) {
         const size_t rest = (size_t)(leaf - at);
-        if (rest >= length && strncmp(at, layer, length) == 0 &&
-            (rest == length ||
-             (at[length] == '_' && strspn(at + length + 1, "0123456789") == rest - length - 1)))
+        if (rest < length || strncmp(at, layer, length) != 0)
+            continue;
+        if (rest == length || (!exactly && at[length] == '_' &&
+                               strspn(at + length + 1, "0123456789") == rest - length - 1))
             return true;
     }
     return false;
@@ -307,23 +308,30 @@ static const char *leaf_of(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* The path among `paths`; NULL. Several of one name: the layer's own. */
-static const char *choose(const keras_layer *l, json_t *paths, const char *names, size_t number)
+/* The first of the paths that is called by one of the names and of the layer, or of any; NULL. */
+static const char *first_of(const keras_layer *l, json_t *paths, const char *names, bool exactly,
+                            bool of_any)
 {
     json_t *path;
     size_t i;
-    for (int exactly = 1; exactly >= 0; exactly--) {
-        const char *found = NULL;
+    for (int layer_exactly = 1; layer_exactly >= 0; layer_exactly--)
         json_array_foreach(paths, i, path)
         {
             const char *text = json_string_value(path);
-            if (!is_one_of(leaf_of(text), names, exactly))
-                continue;
-            if (is_of_layer(text, l->name))
+            if (is_one_of(leaf_of(text), names, exactly) &&
+                (of_any || is_of_layer(text, l->name, layer_exactly)))
                 return text;
-            if (!found && !l->is_nested)
-                found = text;
         }
+    return NULL;
+}
+
+/* The path among `paths`; NULL. Several of one name: the layer's own. */
+static const char *choose(const keras_layer *l, json_t *paths, const char *names, size_t number)
+{
+    for (int exactly = 1; exactly >= 0; exactly--) {
+        const char *found = first_of(l, paths, names, exactly, false);
+        if (!found && !l->is_nested)
+            found = first_of(l, paths, names, exactly, true);
         if (found)
             return found;
     }
