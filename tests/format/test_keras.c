@@ -115,7 +115,7 @@ START_TEST(small_files_give_what_keras_gives)
                     2e-6);
         count++;
     }
-    ck_assert_uint_eq(count, 9);
+    ck_assert_uint_eq(count, 16);
     free(table);
 }
 END_TEST
