@@ -108,7 +108,7 @@ SUBMAKE = $(MAKE) --no-print-directory $(PARALLEL)
 
 .DELETE_ON_ERROR:
 .PHONY: all reproduce check deps deps-lint data install uninstall format format-check lint coverage bench bench-onnx \
-  bench-torch clean help missing missing-check check-programs run-check check-clusters fuzz fuzz-programs check-readers check-report torture run-torture mutate
+  bench-torch clean help missing missing-check check-programs run-check check-clusters fuzz fuzz-programs check-readers check-interop check-report torture run-torture mutate
 
 all: $(MADE) ## build the program, the library (.a and .so), the man page, completions, invproj.pc
 	@:
@@ -301,6 +301,9 @@ fuzz: ## give every reader any bytes, for SECONDS=60 each (ONLY=NAME: one of tes
 check-readers: all ## read a run file with other programs, fetched into build/readers; see tests/readers/README.md
 	@sh tests/readers/run.sh $B/invproj $B/readers
 
+check-interop: all ## nets to and from Keras, PyTorch, ONNX Runtime, fetched into build/interop; see tests/interop/check.py
+	@sh tests/interop/run.sh $B/invproj $B/interop
+
 check-report: all ## look at pages of runs with Chromium, which must do what they are to do; see tests/browser/check.py
 	@sh .ci/deps.sh browser
 	@$(PYTHON3) -B tests/browser/check.py $B/invproj $B/report; code=$$?; [ $$code = 77 ] || exit $$code
@@ -350,7 +353,7 @@ lint: format-check $(PROTO_C) ## clang-tidy, cppcheck and shellcheck; a warning 
 	$(call say,CPPC,$(words $(C_FILES)) files)
 	$Qcppcheck --quiet --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	  --std=c11 -D_GNU_SOURCE -DH5_USE_110_API -Iinclude -Isrc -Itests -j $$(nproc) $(C_FILES)
-	shellcheck data/fetch.sh tests/fuzz/run.sh tests/readers/run.sh .ci/deps.sh .ci/in-debian .ci/run tests/levels.sh tests/comments.sh tests/suites.sh tests/clusters/run.sh experiments/clusters/*.sh
+	shellcheck data/fetch.sh tests/fuzz/run.sh tests/interop/run.sh tests/readers/run.sh .ci/deps.sh .ci/in-debian .ci/run tests/levels.sh tests/comments.sh tests/suites.sh tests/clusters/run.sh experiments/clusters/*.sh
 
 # ---- installing -----------------------------------------------------------------------------------
 D = $(call quote,$(DESTDIR)$(PREFIX))

@@ -310,6 +310,53 @@ static inv_spot write_global_pool(writer *w, inv_spot in)
                             false);
 }
 
+/* The first or last row (axis 0) or column (1), `times` times beside itself. */
+static inv_spot repeat_line(writer *w, inv_spot s, inv_shape shape, size_t axis, bool is_last,
+                            size_t times)
+{
+    size_t cut[4] = {0}, size[2] = {shape.height, shape.width};
+    cut[2 * axis + !is_last] = size[axis] - 1;
+    size[axis] = 1;
+    inv_shape line = {size[0], size[1], shape.channels};
+    s = keras_node_after(w, "Cropping2D", TEXT("%s_edge", w->name),
+                         json_pack("{s[oo]}", "cropping", keras_json_pair(cut[0], cut[1]),
+                                   keras_json_pair(cut[2], cut[3])),
+                         s, line, true);
+    if (times == 1)
+        return s;
+    const size_t factor[2] = {axis ? 1 : times, axis ? times : 1};
+    line.height *= factor[0];
+    line.width *= factor[1];
+    return keras_node_after(w, "UpSampling2D", TEXT("%s_edges", w->name),
+                            json_pack("{so ss}", "size", keras_json_pair(factor[0], factor[1]),
+                                      "interpolation", "nearest"),
+                            s, line, true);
+}
+
+/* Of layers: not every backend's numpy.pad repeats an edge. */
+static inv_spot pad_edge(writer *w, inv_spot s, const size_t pads[4])
+{
+    inv_shape shape = w->layer->in;
+    for (size_t axis = 0; axis < 2; axis++) {
+        const size_t before = pads[2 * axis], after = pads[2 * axis + 1];
+        inv_spot parts[3];
+        size_t count = 0;
+        if (before)
+            parts[count++] = repeat_line(w, s, shape, axis, false, before);
+        parts[count++] = s;
+        if (after)
+            parts[count++] = repeat_line(w, s, shape, axis, true, after);
+        if (count == 1)
+            continue;
+        *(axis ? &shape.width : &shape.height) += before + after;
+        const bool is_last = axis || pads[2] + pads[3] == 0;
+        s = keras_node_after_all(w, "Concatenate", is_last ? w->name : TEXT("%s_rows", w->name),
+                                 json_pack("{si}", "axis", (int)axis + 1), parts, count, shape,
+                                 true);
+    }
+    return s;
+}
+
 static inv_spot write_pad(writer *w, inv_spot in)
 {
     const char *mode = inv_exporting_word(w->layer, "mode");
@@ -320,6 +367,8 @@ static inv_spot write_pad(writer *w, inv_spot in)
     const inv_spot s = keras_node_image(w, in, w->layer->in);
     if (strcmp(mode, "constant") == 0 && inv_exporting_has(w->layer, "value", 0.0))
         return pad_zeros(w, w->name, s, w->layer->in, pads[0], pads[1], pads[2], pads[3]);
+    if (strcmp(mode, "edge") == 0)
+        return pad_edge(w, s, pads);
     return pad_by_operator(w, s, pads, mode, value, w->layer->out);
 }
 

@@ -93,6 +93,8 @@ static const char *const nets[] = {
          "") "," LAYER("type = \"upsample\"; factor = 2; interpolation = \"bilinear\";") "," OUT,
     CONV("c", "") "," LAYER("type = \"pad\"; top = 1; left = 2;") ", { name = \"cut\"; type = "
                                                                   "\"crop\"; bottom = 2; }," OUT,
+    CONV("c",
+         "") "," LAYER("type = \"pad\"; mode = \"edge\"; top = 2; left = 1; right = 3;") "," OUT,
     CONV("c", "") "," LAYER("type = \"glu\";") "," OUT,
     CONV("c", "padding = \"same\";") "," CONV(
         "d",
