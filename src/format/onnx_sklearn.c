@@ -168,7 +168,7 @@ void onnx_find_class_names(onnx_importing *im, size_t outputs)
             break;
         im->model->class_count = i + 1;
     }
-    if (im->model->class_count == outputs)
+    if (!im->model->class_names || im->model->class_count == outputs)
         return;
     for (size_t i = 0; i < im->model->class_count; i++) /* one that is no name: none */
         free(im->model->class_names[i]);
