@@ -407,16 +407,14 @@ static const struct no_file {
     {"run r2rt.cfg/x -q -o fresh", {"r2rt.cfg/x: Not a directory"}},
     {"info none.h5", {"none.h5: No such file"}},
     {"info data", {"data: is a folder"}},
-    {"info r2rt.cfg", {"r2rt.cfg: not an invproj run file"}},
     {"info data/" TEST_LABELS, {TEST_LABELS ": not an invproj run file"}},
     {"generate none.h5 -q", {"none.h5: No such file"}},
     {"generate data -q", {"data: is a folder"}},
-    {"features r2rt.cfg -q", {"r2rt.cfg: not an invproj run file"}},
     {"invert none.h5 -q --data data", {"none.h5: No such file"}},
     {"invert run/run.h5 -q --data none", {"none: No such file"}},
     {"project run/run.h5 -q --data none", {"none: No such file"}},
-    {"project run/run.h5 -q --data data --inverse other", {"other", "invproj invert"}},
-    {"generate run/run.h5 -q --inverse other", {"'other'", "invproj invert"}},
+    {"project run/run.h5 -q --data data --inverse other", {"no inverse named 'other', but r2rt"}},
+    {"generate run/run.h5 -q --inverse other", {"no inverse named 'other', but r2rt"}},
     {"project run/run.h5 -q --images none.png", {"none.png: No such file"}},
     {"project run/run.h5 -q --images none.idx", {"none.idx: No such file"}},
     {"project run/run.h5 -q --images data", {"data: holds no PNG or JPEG file"}},
@@ -429,6 +427,15 @@ static const struct no_file {
 START_TEST(no_such_file)
 {
     must_fail(1, no_files[_i].says, no_files[_i].words);
+}
+END_TEST
+
+/* What belongs elsewhere on a command line. */
+START_TEST(an_experiment_is_no_run_file)
+{
+    static const char *const says[] = {"r2rt.cfg: is an experiment; make a run of it first", NULL};
+    must_fail(2, says, "info r2rt.cfg");
+    must_fail(2, says, "features r2rt.cfg -q");
 }
 END_TEST
 
@@ -768,6 +775,7 @@ static TCase *tests_of_data(void)
     tcase_add_test(tests, no_data_folder);
     tcase_add_test(tests, an_unreadable_file);
     tcase_add_loop_test(tests, no_such_file, 0, LEN(no_files));
+    tcase_add_test(tests, an_experiment_is_no_run_file);
     return tests;
 }
 

@@ -82,6 +82,7 @@ START_TEST(info_tells_of_the_seal)
     open_and_close();
     info_must_begin("file        " UNSEALED "\n"
                     "            network: as invproj wrote it\n"
+                    "            gaussian/hidden2.pre: as invproj wrote it\n"
                     "            inverse/r2rt: as invproj wrote it\n"
                     "            projections/r2rt: as invproj wrote it\n"
                     "            generated/r2rt: as invproj wrote it\n"
@@ -90,6 +91,7 @@ START_TEST(info_tells_of_the_seal)
     change_inverse();
     info_must_begin("file        " UNSEALED "\n"
                     "            network: as invproj wrote it\n"
+                    "            gaussian/hidden2.pre: as invproj wrote it\n"
                     "            inverse/r2rt: changed since by another program\n"
                     "            projections/r2rt: as invproj wrote it\n");
     program *p = program_run(NULL, "info --json %s", copy);

@@ -361,7 +361,7 @@ static const struct refusal {
     {"report run/run.h5 -o run/run.h5 --force", 2, {"run/run.h5: is there already and is no page"}},
     {"report run/run.h5 -o none/x.html", 1, {"none/x.html", "there is no folder none"}},
     {"report run/run.h5 -o data --force", 1, {"data"}},
-    {"report r2rt.cfg -o x.html", 1, {"r2rt.cfg"}},
+    {"report r2rt.cfg -o x.html", 2, {"r2rt.cfg: is an experiment"}},
 };
 
 START_TEST(what_cannot_be_is_refused)

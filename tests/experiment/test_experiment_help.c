@@ -122,7 +122,7 @@ START_TEST(keys_have_type_range_default_and_help)
         "  generate.parametrisation.components  whole number, 0 to 4096 (default 0)\n"
         "      with type whitened: ",
         "  generate.parametrisation.penalty  number, 0 to 1e12 (default 0.0)\n"
-        "      with type whitened, fourier: ",
+        "      with type whitened, fourier, waves: ",
         "  generate.terms.N.weight     number, -1e12 to 1e12 (default 1.0)\n",
         "  features.sheet.round_to     number, 0 to 1e30 (default 0.0)\n",
         "  reference.accuracy          number or [low, high], -1e30 to 1e30\n"};
