@@ -83,7 +83,7 @@ HEADERS := $(wildcard include/invproj/*.h)
 EXPERIMENTS := $(wildcard experiments/*.cfg)
 CLUSTERS := $(wildcard experiments/clusters/*)
 # One folder a level, the lowest first; an include never points to a later one (tests/levels.sh).
-LEVELS := base kernels data net learn optimise inverse measure show format experiment report cli
+LEVELS := base kernels data net learn optimise inverse generator measure show format experiment report cli
 CLI_SRC := $(wildcard src/report/*.c src/cli/*.c)
 LIB_SRC := $(filter-out $(CLI_SRC),$(wildcard src/*/*.c src/net/layers/*.c))
 TEST_SRC := $(filter-out tests/example.c,$(wildcard tests/*.c $(LEVELS:%=tests/%/*.c)))

@@ -45,6 +45,7 @@
     X(inverse)                                                                                     \
     X(mirror)                                                                                      \
     X(kinds)                                                                                       \
+    X(variational)                                                                                 \
     X(gaussian)                                                                                    \
     X(objective)                                                                                   \
     X(parametrise)                                                                                 \
@@ -82,6 +83,7 @@
     X(cli_cause)                                                                                   \
     X(cli_train)                                                                                   \
     X(cli_inverses)                                                                                \
+    X(cli_generator)                                                                               \
     X(cli_images)                                                                                  \
     X(cli_report)                                                                                  \
     X(cli_export)                                                                                  \

@@ -21,6 +21,7 @@
 #include "invproj/inverse.h"
 #include "invproj/png.h"
 #include "invproj/train.h"
+#include "invproj/variational.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -54,18 +55,21 @@ inv_range inv_reference_find(const inv_reference *reference, const char *attribu
 typedef struct inv_experiment {
     char title[INV_TEXT_MAX];
     size_t seed;
-    bool has_inverse, has_project, has_generate, has_features, has_exemplars, has_filters;
+    bool has_inverse, has_generator, has_project, has_generate, has_features, has_exemplars,
+        has_filters;
     inv_data_spec data;
     inv_train_spec training;
     inv_inverse_spec inverse; /* the first of: */
     inv_inverse_spec inverses[INV_INVERSES_MAX];
     size_t inverse_count; /* 0 where has_inverse is false */
+    inv_variational_spec generator;
     inv_project_spec project;
     inv_generate_spec generate;
     inv_features_spec features;
     inv_exemplars_spec exemplars;
     inv_filters_spec filters;
-    inv_sheet project_sheet, generate_sheet, features_sheet, exemplars_sheet, filters_sheet;
+    inv_sheet generator_sheet, project_sheet, generate_sheet, features_sheet, exemplars_sheet,
+        filters_sheet;
     inv_checkpoint_spec checkpoint;
     inv_reference reference;
 } inv_experiment;

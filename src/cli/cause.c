@@ -17,6 +17,8 @@ static const struct cause {
 } causes[] = {
     [CLI_CAUSE_NETWORK] = {"network_sha256", NULL, "/network", "made from another network"},
     [CLI_CAUSE_INVERSE] = {"inverse_sha256", "inverse", "/inverse/", "made by another inverse"},
+    [CLI_CAUSE_GENERATOR] = {"generator_sha256", "generator", "/generator/",
+                             "drawn by another generator"},
     [CLI_CAUSE_BESIDE] = {"beside_sha256", "beside", "", "beside images that are no longer there"},
 };
 

@@ -1,7 +1,7 @@
 /* cause.h - what results are made from, and whether that is still what the run file holds.
  *
  * Each result (and each inverse, and each Gaussian) records the checksums of what it was made from:
- * @network_sha256, @inverse_sha256, @beside_sha256, which are the @sha256 of those sections as they
+ * @network_sha256, @inverse_sha256, @generator_sha256, @beside_sha256, which are the @sha256 of those sections as they
  * were (src/format). Before each save the results of which one of them is no longer true are marked
  * @stale, with the reason; a mark goes when it is true again. The data need no such record: a run
  * file is of one set of data, and of those a result is made of nothing else.
@@ -12,10 +12,15 @@
 
 #include "cli.h"
 
-typedef enum cli_cause { CLI_CAUSE_NETWORK, CLI_CAUSE_INVERSE, CLI_CAUSE_BESIDE } cli_cause;
+typedef enum cli_cause {
+    CLI_CAUSE_NETWORK,
+    CLI_CAUSE_INVERSE,
+    CLI_CAUSE_GENERATOR,
+    CLI_CAUSE_BESIDE
+} cli_cause;
 
 /* Puts down that the group `path` is made from that, as the run file has it now. `name` is the
- * inverse's, or the path of the result that it is beside; NULL for the network. */
+ * inverse's or the generator's, or the path of the result that it is beside; NULL for the network. */
 INV_MUST_CHECK inv_status cli_cause_put(inv_run *run, const char *path, cli_cause cause,
                                         const char *name);
 

@@ -124,8 +124,9 @@ static void take_floats(gathering *g, const char *path, const char *name, json_t
     give(g, to, name, list);
 }
 
-static const char *const texts[] = {"kind", "at", "inverse", "layer", "judge", "settings", "stale"};
-static const char *const sizes[] = {"step", "done", "unsettled", "dead"};
+static const char *const texts[] = {"kind",  "at",    "inverse",  "generator", "with",
+                                    "layer", "judge", "settings", "stale"};
+static const char *const sizes[] = {"step", "done", "unsettled", "dead", "latent", "classes"};
 
 /* The figures of the result at `path`. */
 static void take_figures(gathering *g, const char *group, const char *path, json_t *to)
@@ -455,6 +456,22 @@ static void print_inverses(gathering *g, const json_t *inverses)
     }
 }
 
+static void print_generators(gathering *g, const json_t *generators)
+{
+    const char *name = NULL;
+    json_t *one = NULL;
+    json_object_foreach((json_t *)generators, name, one)
+    {
+        char path[PATH_BYTES];
+        snprintf(path, sizeof path, "/generator/%.*s", INV_NAME_MAX, name);
+        printf("\ngenerator   %s: %.0f classes, %.0f random %s\n", name, whole_of(one, "classes"),
+               whole_of(one, "latent"),
+               inv_plural((size_t)whole_of(one, "latent"), "number", "numbers"));
+        print_progress("  trained", one);
+        plot_history(g, path);
+    }
+}
+
 /* NaN where either is: a value that is no number is not to be overlooked. */
 static double least(double a, double b)
 {
@@ -464,8 +481,8 @@ static double least(double a, double b)
 static void print_results(const json_t *all)
 {
     for (const char *const *group = inv_run_results; *group; group++) {
-        if (strcmp(*group, "/inverse") == 0) /* which have their own lines */
-            continue;
+        if (strcmp(*group, "/inverse") == 0 || strcmp(*group, "/generator") == 0)
+            continue; /* which have their own lines */
         const char *name = NULL;
         json_t *one = NULL;
         json_object_foreach(json_object_get(all, *group + 1), name, one)
@@ -477,6 +494,10 @@ static void print_results(const json_t *all)
             printf("%-11s %s", *group + 1, name);
             if (*text_of(one, "inverse"))
                 printf(", by inverse %s", text_of(one, "inverse"));
+            if (*text_of(one, "generator"))
+                printf(", by generator %s", text_of(one, "generator"));
+            if (*text_of(one, "with"))
+                printf(", with %s", text_of(one, "with"));
             if (json_array_size(confidence))
                 printf(": %zu %s, confidence at least %.4f", json_array_size(confidence),
                        inv_plural(json_array_size(confidence), "image", "images"), minimum);
@@ -576,6 +597,7 @@ static void print_all(gathering *g, const json_t *all)
     print_training(json_object_get(all, "training"));
     plot_history(g, "/training");
     print_inverses(g, json_object_get(all, "inverse"));
+    print_generators(g, json_object_get(all, "generator"));
     putchar('\n');
     print_results(all);
 }
@@ -596,7 +618,7 @@ static const cli_option own_options[] = {{.shared = CLI_ARCH},
                                          {.shared = CLI_KEY_OF},
                                          {.shared = CLI_JSON},
                                          {0, "history", NULL,
-                                          "print the history of training and of inverses as CSV",
+                                          "print the history of all that was learned as CSV",
                                           CLI_FLAG, .offset = offsetof(own, history)},
                                          {.shared = CLI_HELP},
                                          {0}};

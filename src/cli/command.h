@@ -64,6 +64,8 @@ typedef enum cli_shared {
     CLI_COUNT,
     CLI_JUDGE,
     CLI_FRAMES,
+    CLI_WITH,
+    CLI_WALK,
     CLI_SINGLE,
     CLI_IMAGES,
     CLI_INVERT,
@@ -122,6 +124,8 @@ typedef struct cli_options {
     const char *classes; /* of --classes, still as text: names are the run file's to tell */
     bool named;          /* --name is given */
     const char *judge, *frames;
+    const char *with; /* the run file whose generator draws */
+    bool walk;
     bool resume, force, quiet, json, help;
     bool single;      /* one PNG file per image, instead of a sheet */
     bool images;      /* the operands after the first are images */

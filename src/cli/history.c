@@ -110,10 +110,25 @@ done:
     return status;
 }
 
-inv_status cli_print_history(const inv_run *run)
+/* Of each inverse, or each generator. */
+static inv_status print_group(const inv_run *run, const char *group)
 {
     char(*names)[INV_NAME_MAX] = NULL, path[PATH_BYTES];
     size_t count = 0;
+    inv_status status = INV_OK;
+    if (inv_run_has(run, group))
+        INV_TRY(cli_group_names(run, group, &names, &count));
+    for (size_t i = 0; i < count; i++) {
+        snprintf(path, sizeof path, "%s/%s", group, names[i]);
+        INV_TRY(print_stage(run, path + 1, path));
+    }
+done:
+    free(names);
+    return status;
+}
+
+inv_status cli_print_history(const inv_run *run)
+{
     inv_status status = INV_OK;
     fputs("stage", stdout);
     for (int which = 0; which < COLUMNS; which++)
@@ -121,13 +136,8 @@ inv_status cli_print_history(const inv_run *run)
             printf(",%s", columns[which].heading);
     putchar('\n');
     INV_TRY(print_stage(run, "training", "/training"));
-    if (inv_run_has(run, "/inverse"))
-        INV_TRY(cli_group_names(run, "/inverse", &names, &count));
-    for (size_t i = 0; i < count; i++) {
-        snprintf(path, sizeof path, "/inverse/%s", names[i]);
-        INV_TRY(print_stage(run, path + 1, path));
-    }
+    INV_TRY(print_group(run, "/inverse"));
+    INV_TRY(print_group(run, "/generator"));
 done:
-    free(names);
     return status;
 }

@@ -136,6 +136,17 @@ done:
     return status;
 }
 
+/* Of images of classes, those of `generate` or of the generator. */
+static inv_status print_generated(const cli_file *file, const char *name)
+{
+    const inv_reference *reference = &file->experiment->reference;
+    char path[PATH_BYTES];
+    snprintf(path, sizeof path, "/generated/%s", name);
+    inv_status status = print_confidences(file, reference, path);
+    print_group(file, reference, "generated", path);
+    return status;
+}
+
 inv_status cli_print_figures(const cli_file *file)
 {
     const inv_experiment *experiment = file->experiment;
@@ -146,9 +157,9 @@ inv_status cli_print_figures(const cli_file *file)
     snprintf(path, sizeof path, "/inverse/%s", experiment->inverse.name);
     if (experiment->inverse_count < 2)
         print_group(file, reference, "inverse", path);
-    snprintf(path, sizeof path, "/generated/%s", experiment->generate.name);
-    inv_status status = print_confidences(file, reference, path);
-    print_group(file, reference, "generated", path);
+    inv_status status = print_generated(file, experiment->generate.name);
+    if (status == INV_OK && experiment->has_generator)
+        status = print_generated(file, experiment->generator.name);
     return status == INV_OK && experiment->inverse_count > 1 ? print_inverses(file) : status;
 }
 

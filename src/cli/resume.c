@@ -22,6 +22,13 @@ static bool has_begun_inverse(const cli_file *file, size_t i)
     return inv_run_has(file->run, path);
 }
 
+/* Of that name, or of another, beside which there cannot be a second. */
+static bool has_begun_generator(const cli_file *file)
+{
+    char names[1][INV_NAME_MAX];
+    return inv_run_groups(file->run, cli_stage_generator.group, names, 1) > 0;
+}
+
 /* Where the experiment says it: in `inverse`, or in an element of `inverses`. */
 static void inverse_key(const cli_file *file, size_t i, char out[INV_NAME_MAX])
 {
@@ -57,7 +64,8 @@ static inv_status check_same(const cli_file *file, const inv_config *kept)
     char path[INV_TEXT_MAX], *before = NULL, *now = NULL;
     inv_status status = INV_OK;
     for (const cli_stage *const *stage = cli_stages; *stage && count <= STAGES_MAX; stage++)
-        if (!has_begun(*stage) && *stage != &cli_stage_invert)
+        if (!has_begun(*stage) && *stage != &cli_stage_invert &&
+            !(*stage == &cli_stage_generator && has_begun_generator(file)))
             besides[count++] = (*stage)->name;
     list_unbegun(file, keys, besides, count);
     if (!inv_experiment_differs(kept, file->config, besides, path))
@@ -116,6 +124,20 @@ static inv_status check_inverses(const cli_file *file, const inv_experiment *bef
     return status;
 }
 
+/* As training: not where its rate would have been another all along. */
+static inv_status check_generator(const cli_file *file, const inv_experiment *before)
+{
+    const inv_variational_spec *was = &before->generator, *is = &file->experiment->generator;
+    if (!has_begun_generator(file) || !file->experiment->has_generator)
+        return INV_OK;
+    if (was->steps != is->steps && inv_schedule_needs_length(is->schedule.type))
+        return INV_ERROR(INV_EINVAL,
+                         "%s: --resume: generator.steps was %zu, is now %zu, but the learning rate "
+                         "followed the former length (generator.schedule); start a new run",
+                         file->path, was->steps, is->steps);
+    return check_length(file, "generator.steps", was->steps, is->steps);
+}
+
 static inv_status check_seed(const cli_file *file)
 {
     uint64_t seed = 0;
@@ -156,6 +178,7 @@ inv_status cli_resume_check(cli_file *file)
     INV_TRY(check_same(file, kept));
     INV_TRY(check_training(file, &before->training, &now->training));
     INV_TRY(check_inverses(file, before));
+    INV_TRY(check_generator(file, before));
     INV_TRY(check_seed(file));
     INV_TRY(keep_text(file, kept));
 done:

@@ -27,6 +27,7 @@ typedef struct cli_stage {
 #define CLI_STAGES(X)                                                                              \
     X(train)                                                                                       \
     X(invert)                                                                                      \
+    X(generator)                                                                                   \
     X(project)                                                                                     \
     X(generate)                                                                                    \
     X(features)                                                                                    \

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "generator.h"
 #include "making.h"
 #include "stage.h"
 
@@ -78,7 +79,7 @@ static inv_status makings_open(const cli_file *file, const inv_net *net, makings
     return status;
 }
 
-static inv_status run_generate(cli_session *session)
+static inv_status optimise(cli_session *session)
 {
     inv_generate_spec *spec = &session->file.experiment->generate;
     makings m = {0};
@@ -95,6 +96,16 @@ static inv_status run_generate(cli_session *session)
         status = cli_make(session, &m.of[i]);
     makings_close(&m);
     return status;
+}
+
+static inv_status run_generate(cli_session *session)
+{
+    const cli_options *options = session->file.options;
+    if (options->with)
+        return cli_generate_with(session);
+    if (options->walk)
+        return INV_ERROR(INV_EINVAL, "--walk: needs --with OTHER.h5, whose generator draws");
+    return optimise(session);
 }
 
 /* What needs the Gaussians of a net that is still to be trained cannot be tried. */

@@ -17,8 +17,8 @@
 
 /* ---- which groups are sections ---- */
 
-const char *const inv_run_results[] = {"/inverse",   "/projections", "/generated", "/features",
-                                       "/exemplars", "/filters",     NULL};
+const char *const inv_run_results[] = {"/inverse",  "/generator", "/projections", "/generated",
+                                       "/features", "/exemplars", "/filters",     NULL};
 
 /* What follows the group `begin` in `path`, from its slash on; NULL where the path is in another. */
 static const char *within(const char *path, const char *begin)

@@ -41,40 +41,41 @@ void inv_learner_free(inv_learner *learner)
 /* ---- stepping ---- */
 
 /* g += weight_decay w, of kernels; and what the optimiser itself lets decay */
-static void decay_block(const inv_learner *learner, const inv_block *block, float *params)
+static void decay_block(const inv_optim *optim, double weight_decay, const inv_block *block,
+                        float *all, float *params)
 {
-    float *gradient = learner->gradient + block->offset, *w = params + block->offset;
-    const float decay = (float)learner->weight_decay;
+    float *gradient = all + block->offset, *w = params + block->offset;
+    const float decay = (float)weight_decay;
     const bool kernel = strcmp(block->name, "kernel") == 0;
     for (size_t i = 0; kernel && decay > 0.0f && i < block->size; i++)
         gradient[i] += decay * w[i];
-    if (kernel || inv_optim_decays_all(learner->optim))
-        inv_optim_decay(learner->optim, w, block->size);
+    if (kernel || inv_optim_decays_all(optim))
+        inv_optim_decay(optim, w, block->size);
 }
 
-static void decay_layer(const inv_learner *learner, const inv_layer *layer, float *params)
+void inv_learner_move(inv_optim *optim, double weight_decay, float *gradient, inv_net *net)
 {
-    for (size_t b = 0; b < layer->block_count; b++) {
-        const inv_block *block = &layer->blocks[b];
-        if (!block->frozen)
-            decay_block(learner, block, params);
+    float *params = inv_net_params(net);
+    for (size_t p = 0; p < inv_net_depth(net); p++) {
+        const inv_layer *layer = inv_net_layer(net, p);
+        for (size_t b = 0; b < layer->block_count; b++)
+            if (!layer->blocks[b].frozen)
+                decay_block(optim, weight_decay, &layer->blocks[b], gradient, params);
     }
+    inv_optim_step(optim, params, gradient);
 }
 
 inv_status inv_learner_descend(inv_learner *learner, double loss, inv_net *net)
 {
     const char *stage = learner->type->name;
     const size_t step = learner->step + 1;
-    float *params = inv_net_params(net);
     if (!isfinite(loss))
         return INV_ERROR(INV_ENUMERIC,
                          "%s: step %zu: the loss is no longer finite; lower %s.optimiser.rate",
                          stage, step, stage);
-    for (size_t p = 0; p < inv_net_depth(net); p++)
-        decay_layer(learner, inv_net_layer(net, p), params);
-    inv_optim_step(learner->optim, params, learner->gradient);
+    inv_learner_move(learner->optim, learner->weight_decay, learner->gradient, net);
     learner->step = step;
-    if (step == learner->steps && !inv_all_finite(params, inv_net_size(net)))
+    if (step == learner->steps && !inv_all_finite(inv_net_params(net), inv_net_size(net)))
         return INV_ERROR(INV_ENUMERIC,
                          "%s: step %zu: a parameter is no longer finite; lower %s.optimiser.rate",
                          stage, step, stage);

@@ -46,6 +46,10 @@ INV_MUST_CHECK inv_status inv_learner_open(inv_learner *learner, const inv_learn
  * frozen. INV_ENUMERIC where `loss` is not finite, or, at the last step, a parameter is not. */
 INV_MUST_CHECK inv_status inv_learner_descend(inv_learner *learner, double loss, inv_net *net);
 
+/* The same step of a net by an optimiser and a gradient of its own, for a learner that moves a second
+ * net; it is not counted, and nothing is checked. */
+void inv_learner_move(inv_optim *optim, double weight_decay, float *gradient, inv_net *net);
+
 /* INV_EFORMAT: what was kept is no state of this learner. */
 inv_status inv_learner_bad_state(const inv_learner *learner);
 

@@ -354,24 +354,23 @@ static const char dense[] =
     "  { name = \"gain\"; type = \"scale\"; },\n"
     "  { name = \"output\"; type = \"dense\"; activation = \"softmax\"; } ); };\n"
     "training = { steps = 3; batch = 50; };\n"
-    "inverse = { at = \"output.pre\"; steps = 3; batch = 50; };\n";
+    "inverse = { at = \"output.pre\"; steps = 3; batch = 50; };\n"
+    "generator = { latent = 2; steps = 3; batch = 50; count = 1; };\n";
 
-/* Every optimiser, of training and of an inverse, and inverses of every layer. */
+/* Every optimiser, of training, of an inverse and of a generator, and inverses of every layer. */
 static void a_run_by(const char *name, const char *optimiser)
 {
-    char *experiment = strdup(support_at(place, "dense.cfg")), *file = NULL;
+    char *experiment = strdup(support_at(place, "dense.cfg")), file[64];
     support_write(experiment, dense, strlen(dense));
-    file = strdup(support_at(place, name));
+    snprintf(file, sizeof file, "%s/run.h5", name);
     program_must_work(program_run(NULL,
-                                  "train %s --data %s -o %s -q --threads 1 --set "
-                                  "training.optimiser=%s",
-                                  experiment, grey, file, optimiser));
-    program_must_work(program_run(NULL,
-                                  "invert %s --data %s -q --threads 1 --set inverse.optimiser=%s",
-                                  file, grey, optimiser));
-    walk(name, 30);
+                                  "run %s --data %s -o %s -q --threads 1 --set "
+                                  "training.optimiser=%s --set inverse.optimiser=%s --set "
+                                  "generator.optimiser=%s",
+                                  experiment, grey, support_at(place, name), optimiser, optimiser,
+                                  optimiser));
+    walk(file, 30);
     free(experiment);
-    free(file);
 }
 
 static const char dead[] =
@@ -412,6 +411,16 @@ static void a_run_of_a_sweep(void)
     free(file);
 }
 
+/* Drawn with the generator of another run. */
+static void a_drawn_run(void)
+{
+    char *other = strdup(support_at(place, "by1/run.h5"));
+    program_must_work(program_run(NULL, "generate %s --with %s --data %s --name drawn -q",
+                                  support_at(place, "by0/run.h5"), other, grey));
+    walk("by0/run.h5", 30);
+    free(other);
+}
+
 START_TEST(every_kind_of_run)
 {
     a_whole_run();
@@ -419,10 +428,11 @@ START_TEST(every_kind_of_run)
     a_convolutional_run();
     for (size_t i = 0; i < sizeof optimisers / sizeof *optimisers; i++) {
         char name[32];
-        snprintf(name, sizeof name, "%zu.h5", i);
+        snprintf(name, sizeof name, "by%zu", i);
         a_run_by(name, optimisers[i]);
     }
     a_run_of_a_sweep();
+    a_drawn_run();
     look_for_the_unseen();
     ck_assert_msg(wrong == 0, "%zu things of " DOCUMENT " are wrong or missing", wrong);
 }
