@@ -773,16 +773,16 @@ START_TEST(stopped_at_random_moments)
         ck_assert_msg(v->code == 0 || v->code == 128 + number, "exit %d: %s", v->code, v->err);
         const bool done = v->code == 0;
         late += done;
-        early += v->killed; /* before it could take signals */
-        if (!done && !v->killed) {
+        const char *told = strstr(v->err, "--resume continues");
+        early += !done && !told; /* before there was more than what is on the disk */
+        if (!done && told) {
             stopped++;
-            const char *told = strstr(v->err, "--resume continues");
-            ck_assert_msg(told && !strstr(told + 1, "--resume continues") &&
-                              strchr(told, '\n')[1] == 0,
+            ck_assert_msg(!strstr(told + 1, "--resume continues") && strchr(told, '\n')[1] == 0,
                           "%s", v->err);
             ck_assert(must_open(folder));
-            ck_assert_uint_eq(count_hidden(folder), 0);
         }
+        if (!v->killed && access(folder, F_OK) == 0)
+            ck_assert_uint_eq(count_hidden(folder), 0);
         if (done) {
             must_resume(folder);
             remove_folder(folder);
