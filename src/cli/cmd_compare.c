@@ -68,11 +68,13 @@ static inv_status add_row(sheet *s, float **images, char (**captions)[CAPTION_MA
     if (rows > SIZE_MAX / sizeof(float) / each)
         return INV_ERROR(INV_ENOMEM, "compare: a sheet of %zu rows is too large", rows);
     void *more = realloc(s->images, rows * each * sizeof *s->images);
-    void *words = more ? realloc(s->captions, rows * s->n * sizeof *s->captions) : NULL;
-    s->images = more ? more : s->images;
-    s->captions = words ? words : s->captions;
-    if (!words)
+    if (!more)
         return INV_ERROR(INV_ENOMEM, "compare: no memory for a sheet of %zu rows", rows);
+    s->images = more;
+    more = realloc(s->captions, rows * s->n * sizeof *s->captions);
+    if (!more)
+        return INV_ERROR(INV_ENOMEM, "compare: no memory for a sheet of %zu rows", rows);
+    s->captions = more;
     *images = s->images + s->rows * each;
     *captions = s->captions + s->rows * s->n;
     s->rows = rows;

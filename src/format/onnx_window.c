@@ -231,13 +231,14 @@ static inv_status add_global_pool(onnx_importing *im, const json_t *node, const 
 {
     const bool is_max = strcmp(inv_onnx_op(node), "GlobalMaxPool") == 0;
     onnx_value v = in[0];
+    inv_status status = INV_OK;
     (void)count;
-    inv_status status = onnx_as_image(im, node, &v);
-    if (status == INV_OK)
-        status = onnx_add_layer(
-            im, node, "", json_pack("{ss}", "type", is_max ? "global_max_pool" : "global_avg_pool"),
-            &v, out);
+    INV_TRY(onnx_as_image(im, node, &v));
+    INV_TRY(onnx_add_layer(
+        im, node, "", json_pack("{ss}", "type", is_max ? "global_max_pool" : "global_avg_pool"), &v,
+        out));
     onnx_set_image_sizes(out);
+done:
     return status;
 }
 

@@ -178,7 +178,7 @@ static inv_status pop_mark(machine *m, inv_pickle_value ***values, size_t *count
         return broken(m, "its stack has no mark");
     const size_t floor = floor_of(m);
     m->marks.count--;
-    *values = m->stack.values + floor;
+    *values = floor ? m->stack.values + floor : m->stack.values; /* NULL, where all is empty */
     *count = m->stack.count - floor;
     m->stack.count = floor;
     return INV_OK;

@@ -327,6 +327,7 @@ static const struct {
     {BYTES("\x80\2h\7."), "there is no value of a number"},
     {BYTES("\x80\2j\xff\xff\xff\xff."), "there is no value of a number"},
     {BYTES("\x80\2t."), "its stack has no mark"},
+    {BYTES("\x80\2(t"), "breaks off"}, /* nothing was ever above the mark */
     {BYTES("\x80\2\x86."), "its stack is empty"},
     {BYTES("\x80\2N(\x85."), "its stack is empty"},
     {BYTES("\x80\2}(Nu."), "values go into what cannot hold them"},

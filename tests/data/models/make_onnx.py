@@ -459,6 +459,9 @@ def refused_cases():
     refuse("along several axes, which are not all", old)
     refuse("do not take these sizes", one("Reshape", None, np.array([1, 7, -1], np.int64)))
     refuse("which nothing makes", one("Add", None, "nowhere"))
+    g = one("Flatten")
+    g.add("GlobalAveragePool")
+    refuse("takes images, as batch", g)
     g = one("Relu")
     g.nodes = [helper.make_node("Add", ["x", "b"], ["a"]), helper.make_node("Relu", ["a"], ["b"])]
     g.last = "b"
