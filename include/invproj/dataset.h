@@ -70,6 +70,11 @@ typedef struct inv_pixels {
     double ground;       /* of a place where nothing is: the median along the images' borders */
 } inv_pixels;
 
+/* y = x with the black and white of `to` in place of those of `from`, as another net takes the same
+ * images; x may be y. */
+void inv_pixels_translate(const inv_pixels *from, const inv_pixels *to, const gsl_matrix_float *x,
+                          gsl_matrix_float *y);
+
 /* What an image looks like (inv_look_at), each a part: of the whole image, of its edge, of the height,
  * of the width, of the longer side. */
 enum {

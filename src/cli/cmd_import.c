@@ -30,8 +30,11 @@ static inv_status print_notes(const inv_run *run, const cli_progress *progress)
 
 static inv_status check_model(const char *path)
 {
-    bool is_run = false;
-    inv_status status = cli_is_run(path, &is_run);
+    bool is_model = false, is_run = false;
+    inv_status status = cli_model_is(path, &is_model); /* a folder perhaps, as no run file is */
+    if (status != INV_OK || is_model)
+        return status;
+    status = cli_is_run(path, &is_run);
     if (status == INV_OK && is_run)
         return INV_ERROR(INV_EINVAL,
                          "%s: is a run file already, which every command takes as it is", path);

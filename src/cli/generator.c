@@ -156,16 +156,12 @@ static inv_status draw_latent(const cli_session *session, const cli_draws *draws
 static inv_status make(const cli_session *session, const cli_generator *g,
                        const gsl_matrix_float *latent, cli_made *made)
 {
-    gsl_matrix_float *images = NULL;
-    inv_status status = INV_OK;
-    INV_TRY(inv_variational_draw(g->net, latent, made->labels, made->images));
-    INV_TRY(cli_translate(made->images, &g->pixels, &session->file.pixels, &images));
-    inv_mat_free(made->images);
-    made->images = images;
-    INV_TRY(cli_classify(session->materials.net, images, made->labels, made->reclassified,
-                         made->confidence));
-done:
-    return status;
+    inv_status status = inv_variational_draw(g->net, latent, made->labels, made->images);
+    if (status != INV_OK)
+        return status;
+    inv_pixels_translate(&g->pixels, &session->file.pixels, made->images, made->images);
+    return cli_classify(session->materials.net, made->images, made->labels, made->reclassified,
+                        made->confidence);
 }
 
 static inv_status put(cli_session *session, const cli_generator *g, const cli_draws *draws,

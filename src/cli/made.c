@@ -65,24 +65,6 @@ inv_status cli_classify(const inv_net *net, const gsl_matrix_float *images, cons
     return status;
 }
 
-inv_status cli_translate(const gsl_matrix_float *images, const inv_pixels *from,
-                         const inv_pixels *to, gsl_matrix_float **out)
-{
-    const double factor = (to->white - to->black) / (from->white - from->black);
-    inv_status status = inv_mat_alloc(images->size1, images->size2, "images to judge", out);
-    if (status != INV_OK)
-        return status;
-    gsl_matrix_float_memcpy(*out, images);
-    if (from->black == to->black && from->white == to->white)
-        return INV_OK;
-    for (size_t i = 0; i < images->size1; i++)
-        for (size_t j = 0; j < images->size2; j++) {
-            const double v = gsl_matrix_float_get(images, i, j);
-            gsl_matrix_float_set(*out, i, j, (float)(to->black + factor * (v - from->black)));
-        }
-    return INV_OK;
-}
-
 bool cli_made_can_judge(const cli_judge *judge, const cli_made *made)
 {
     return judge->net && made->of_classes;
@@ -91,10 +73,11 @@ bool cli_made_can_judge(const cli_judge *judge, const cli_made *made)
 inv_status cli_made_judge(const cli_session *session, const cli_judge *judge, cli_made *made)
 {
     gsl_matrix_float *images = NULL;
-    inv_status status = cli_translate(made->images, &session->file.pixels, &judge->pixels, &images);
-    if (status == INV_OK)
-        status =
-            cli_classify(judge->net, images, made->labels, made->judged, made->judge_confidence);
+    inv_status status = INV_OK;
+    INV_TRY(inv_mat_alloc(made->images->size1, made->images->size2, "images to judge", &images));
+    inv_pixels_translate(&session->file.pixels, &judge->pixels, made->images, images);
+    INV_TRY(cli_classify(judge->net, images, made->labels, made->judged, made->judge_confidence));
+done:
     inv_mat_free(images);
     return status;
 }

@@ -34,10 +34,6 @@ void cli_made_close(cli_made *made);
 INV_MUST_CHECK inv_status cli_classify(const inv_net *net, const gsl_matrix_float *images,
                                        const unsigned *meant, unsigned *classes, float *confidence);
 
-/* out = the images with one black and white in place of another; the caller frees. */
-INV_MUST_CHECK inv_status cli_translate(const gsl_matrix_float *images, const inv_pixels *from,
-                                        const inv_pixels *to, gsl_matrix_float **out);
-
 /* Whether the judge, if there is one, can tell what the images are of. */
 bool cli_made_can_judge(const cli_judge *judge, const cli_made *made);
 /* Sets made->judged and made->judge_confidence. */

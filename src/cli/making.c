@@ -250,23 +250,21 @@ static inv_status open_material(cli_session *session, const cli_making *m, size_
 {
     const bool gaussians = inv_optimise_needs_gaussians(&m->spec->optimise);
     const char *type = m->spec->optimise.parametrisation.type;
-    const bool waves_alone = strcmp(type, "waves") == 0;
-    const bool fourier = waves_alone || strcmp(type, "fourier") == 0;
+    const bool plain = strcmp(type, "waves") == 0, of_data = strcmp(type, "fourier") == 0;
     inv_status status = INV_OK;
-    if (fourier && (gaussians || at != 0))
+    if ((plain || of_data) && (gaussians || at != 0))
         INV_FAIL(INV_ECONFIG,
                  "%s.parametrisation: %s works only at the input and without gaussian terms",
                  m->stage, type);
     if (gaussians)
         INV_TRY(cli_load_gaussians(&session->file, &session->materials, at));
-    const bool no_data = waves_alone || (fourier && !cli_data_is_known(&session->file));
-    if ((fourier && !no_data) || inv_generate_needs_data(m->spec))
+    if (of_data || inv_generate_needs_data(m->spec))
         INV_TRY(cli_load_data(&session->file, &session->materials));
-    if (no_data)
+    if (plain)
         INV_TRY(inv_gaussians_plain_waves(
             inv_net_shape(session->materials.net, 0), session->file.pixels.ground,
             PLAIN_DEVIATION * (session->file.pixels.white - session->file.pixels.black), waves));
-    else if (fourier)
+    else if (of_data)
         INV_TRY(inv_gaussians_waves(&session->materials.data->train, session->materials.data->shape,
                                     waves));
     *material = (inv_material){.data = session->materials.data,

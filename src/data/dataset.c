@@ -826,3 +826,13 @@ size_t inv_batches_next(inv_batches *batches, const uint32_t **index)
     batches->position += n;
     return n;
 }
+
+void inv_pixels_translate(const inv_pixels *from, const inv_pixels *to, const gsl_matrix_float *x,
+                          gsl_matrix_float *y)
+{
+    const double factor = (to->white - to->black) / (from->white - from->black);
+    for (size_t i = 0; i < x->size1; i++)
+        for (size_t j = 0; j < x->size2; j++)
+            y->data[i * y->tda + j] =
+                (float)(to->black + factor * ((double)x->data[i * x->tda + j] - from->black));
+}

@@ -18,6 +18,21 @@ static inv_status bias_block(keras *k, const keras_layer *l, const inv_place *at
     return status == INV_OK ? inv_sketch_block(k->sketch, at, "bias", bias, NULL, NULL) : status;
 }
 
+/* What follows the kernel of any convolution: the bias, which is weight `bias` of the layer (0: it has
+ * none), and the activation. */
+static inv_status end_convolution(keras *k, const keras_layer *l, const inv_place *at, size_t bias,
+                                  bool folded, keras_tensor *out)
+{
+    inv_status status = INV_OK;
+    if (bias > 0)
+        INV_TRY(bias_block(k, l, at, true, bias));
+    keras_tensor t = keras_image_tensor(*at, keras_channels_first(l));
+    INV_TRY(keras_finish(k, l, folded, &t));
+    *out = t;
+done:
+    return status;
+}
+
 /* A .keras file holds the sum of a kernel and its LoRA; an .h5 file the two apart. */
 static inv_status read_lora(keras *k, const keras_layer *l, keras_lora *lora)
 {
@@ -159,11 +174,7 @@ inv_status keras_add_conv2d(keras *k, const keras_layer *l, const keras_tensor *
     const bool folded = keras_fold(k, l, settings, false);
     INV_TRY(keras_add(k, l, "", settings, &t.at, &t.at));
     INV_TRY(inv_sketch_block(k->sketch, &t.at, "kernel", kernel, keras_fill_conv, conv));
-    if (has_bias)
-        INV_TRY(bias_block(k, l, &t.at, true, 1));
-    t = keras_image_tensor(t.at, first);
-    INV_TRY(keras_finish(k, l, folded, &t));
-    *out = t;
+    INV_TRY(end_convolution(k, l, &t.at, has_bias ? 1 : 0, folded, out));
 done:
     return status;
 }
@@ -207,11 +218,7 @@ inv_status keras_add_depthwise(keras *k, const keras_layer *l, const keras_tenso
     const bool folded = keras_fold(k, l, settings, false);
     INV_TRY(keras_add(k, l, "", settings, &t.at, &t.at));
     INV_TRY(depthwise_kernel(k, l, &in, multiplier, &t.at));
-    if (has_bias)
-        INV_TRY(bias_block(k, l, &t.at, true, 1));
-    t = keras_image_tensor(t.at, first);
-    INV_TRY(keras_finish(k, l, folded, &t));
-    *out = t;
+    INV_TRY(end_convolution(k, l, &t.at, has_bias ? 1 : 0, folded, out));
 done:
     return status;
 }
@@ -240,11 +247,7 @@ inv_status keras_add_separable(keras *k, const keras_layer *l, const keras_tenso
     const bool folded = keras_fold(k, l, settings, false);
     INV_TRY(keras_add(k, l, "", settings, &t.at, &t.at));
     INV_TRY(inv_sketch_block(k->sketch, &t.at, "kernel", pointwise, NULL, NULL));
-    if (has_bias)
-        INV_TRY(bias_block(k, l, &t.at, true, 2));
-    t = keras_image_tensor(t.at, first);
-    INV_TRY(keras_finish(k, l, folded, &t));
-    *out = t;
+    INV_TRY(end_convolution(k, l, &t.at, has_bias ? 2 : 0, folded, out));
 done:
     return status;
 }
@@ -306,11 +309,7 @@ inv_status keras_add_transpose(keras *k, const keras_layer *l, const keras_tenso
     const bool folded = keras_fold(k, l, settings, false);
     INV_TRY(keras_add(k, l, "", settings, &t.at, &t.at));
     INV_TRY(inv_sketch_block(k->sketch, &t.at, "kernel", kernel, NULL, NULL));
-    if (has_bias)
-        INV_TRY(bias_block(k, l, &t.at, true, 1));
-    t = keras_image_tensor(t.at, first);
-    INV_TRY(keras_finish(k, l, folded, &t));
-    *out = t;
+    INV_TRY(end_convolution(k, l, &t.at, has_bias ? 1 : 0, folded, out));
 done:
     return status;
 }
@@ -336,11 +335,7 @@ inv_status keras_add_local(keras *k, const keras_layer *l, const keras_tensor *f
     const bool folded = keras_fold(k, l, settings, false);
     INV_TRY(keras_add(k, l, "", settings, &t.at, &t.at));
     INV_TRY(inv_sketch_block(k->sketch, &t.at, "kernel", kernel, NULL, NULL));
-    if (has_bias)
-        INV_TRY(bias_block(k, l, &t.at, true, 1));
-    t = keras_image_tensor(t.at, first);
-    INV_TRY(keras_finish(k, l, folded, &t));
-    *out = t;
+    INV_TRY(end_convolution(k, l, &t.at, has_bias ? 1 : 0, folded, out));
 done:
     return status;
 }

@@ -210,21 +210,29 @@ static inv_spot write_permute(writer *w, inv_spot in)
 
 /* ---- norms ---- */
 
-static inv_spot write_batch_norm(writer *w, inv_spot in)
+/* PyTorch has scale and centre of each channel both, or neither: tells which, and fills up. */
+static bool affine_blocks(writer *w)
 {
     const size_t n = w->layer->in.channels;
     const bool gamma = inv_exporting_block(w->layer, "gamma");
     const bool beta = inv_exporting_block(w->layer, "beta");
-    inv_spot s = torch_as_is(w, in);
     if (!gamma && beta)
         torch_constant(w, "weight", 1, &n, 1.0f);
     torch_blocks(w, (inv_shape){0});
     if (gamma && !beta)
         torch_constant(w, "bias", 1, &n, 0.0f);
+    return gamma || beta;
+}
+
+static inv_spot write_batch_norm(writer *w, inv_spot in)
+{
+    const size_t n = w->layer->in.channels;
+    inv_spot s = torch_as_is(w, in);
+    const bool affine = affine_blocks(w);
     s.text = torch_module(w,
                           TEXT("nn.BatchNorm%dd(%zu, eps=%s, affine=%s)", s.is_image ? 2 : 1, n,
                                torch_real(w, inv_exporting_real(w->layer, "epsilon")),
-                               gamma || beta ? "True" : "False"),
+                               affine ? "True" : "False"),
                           s.text);
     return s;
 }
@@ -261,18 +269,12 @@ static inv_spot write_inverse_scale(writer *w, inv_spot in)
 static inv_spot write_group_norm(writer *w, inv_spot in)
 {
     const size_t n = w->layer->in.channels, groups = inv_exporting_size(w->layer, "groups");
-    const bool gamma = inv_exporting_block(w->layer, "gamma");
-    const bool beta = inv_exporting_block(w->layer, "beta");
     inv_spot s = torch_image(w, in, w->layer->in);
-    if (!gamma && beta)
-        torch_constant(w, "weight", 1, &n, 1.0f);
-    torch_blocks(w, (inv_shape){0});
-    if (gamma && !beta)
-        torch_constant(w, "bias", 1, &n, 0.0f);
+    const bool affine = affine_blocks(w);
     s.text = torch_module(w,
                           TEXT("nn.GroupNorm(%zu, %zu, eps=%s, affine=%s)", groups ? groups : n, n,
                                torch_real(w, inv_exporting_real(w->layer, "epsilon")),
-                               gamma || beta ? "True" : "False"),
+                               affine ? "True" : "False"),
                           s.text);
     return s;
 }

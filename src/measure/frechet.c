@@ -186,13 +186,7 @@ static void make(measuring *m, size_t first, gsl_matrix_float *x)
 /* The judge sees its own black and white in place of the net's. */
 static void add_seen(measuring *m, gsl_matrix_float *x, moments *to)
 {
-    const inv_pixels *from = &m->what->pixels, *seen = &m->what->judge_pixels;
-    const double scale = (seen->white - seen->black) / (from->white - from->black);
-    for (size_t i = 0; i < x->size1; i++)
-        for (size_t j = 0; j < x->size2; j++) {
-            float *pixel = &x->data[i * x->tda + j];
-            *pixel = (float)(((double)*pixel - from->black) * scale + seen->black);
-        }
+    inv_pixels_translate(&m->what->pixels, &m->what->judge_pixels, x, x);
     moments_add(to, inv_net_forward(m->what->judge, m->judge, x));
 }
 

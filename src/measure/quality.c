@@ -186,13 +186,8 @@ done:
 /* The judge sees its own black and white in place of the net's. */
 static void judge_rows(measuring *m, const gsl_matrix_float *y, const uint16_t *labels)
 {
-    const inv_pixels *from = &m->what->pixels, *to = &m->what->judge_pixels;
-    const double scale = (to->white - to->black) / (from->white - from->black);
     gsl_matrix_float seen = inv_mat_head(m->seen, y->size1);
-    for (size_t i = 0; i < y->size1; i++)
-        for (size_t j = 0; j < y->size2; j++)
-            seen.data[i * seen.tda + j] =
-                (float)(((double)y->data[i * y->tda + j] - from->black) * scale + to->black);
+    inv_pixels_translate(&m->what->pixels, &m->what->judge_pixels, y, &seen);
     const gsl_matrix_float *logits = inv_net_forward(m->what->judge, m->judge, &seen);
     for (size_t i = 0; i < y->size1; i++) {
         const float *row = logits->data + i * logits->tda;

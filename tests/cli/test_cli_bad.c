@@ -33,8 +33,7 @@ static char *place;
 
 static program *run_here(const char *words)
 {
-    const program_how how = {.folder = place};
-    return program_run_words(&how, words);
+    return program_run_in(place, words);
 }
 
 static void open_place(void)

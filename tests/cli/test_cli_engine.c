@@ -41,8 +41,7 @@ static void close_place(void)
 /* Runs the words where the run, the data and the other net are. */
 static program *ask(const char *words)
 {
-    const program_how how = {.folder = place};
-    return program_run_words(&how, words);
+    return program_run_in(place, words);
 }
 
 START_TEST(recommended_images_are_sure_and_judged)

@@ -46,8 +46,7 @@ static void close_place(void)
 /* Runs the words in the folder of the run files. */
 static program *ask(const char *words)
 {
-    const program_how how = {.folder = place};
-    return program_run_words(&how, words);
+    return program_run_in(place, words);
 }
 
 /* `each` images of each of those classes, in their order, within pixels. */

@@ -14,8 +14,7 @@ static char *place; /* the folder of this suite */
 
 static program *run_here(const char *words)
 {
-    const program_how how = {.folder = place};
-    return program_run_words(&how, words);
+    return program_run_in(place, words);
 }
 
 /* far.onnx, whose tensor lies in far.bin, out of the records of ONNX files. */
@@ -109,6 +108,18 @@ START_TEST(an_experiment_is_no_model)
 }
 END_TEST
 
+/* As Keras saves one with zipped=False. */
+START_TEST(a_folder_is_a_model_too)
+{
+    char *folder = realpath("tests/data/keras/folder", NULL);
+    ck_assert_ptr_nonnull(folder);
+    program_must_work(
+        program_run(NULL, "import %s -o %s -q", folder, support_at(place, "folder.h5")));
+    program_must_work(run_here("info folder.h5"));
+    free(folder);
+}
+END_TEST
+
 START_TEST(a_run_file_is_not_imported)
 {
     program_must_work(run_here("import net.safetensors --arch arch.txt -o mine.h5 -q"));
@@ -130,6 +141,7 @@ Suite *cli_models_suite(void)
     tcase_add_test(tests, an_architecture_is_the_one_that_the_run_was_made_with);
     tcase_add_loop_test(tests, an_experiment_is_no_model, 0,
                         sizeof no_experiments / sizeof *no_experiments);
+    tcase_add_test(tests, a_folder_is_a_model_too);
     tcase_add_test(tests, a_run_file_is_not_imported);
     suite_add_tcase(suite, tests);
     return suite;

@@ -26,8 +26,7 @@ static const char *at(const char *name)
 
 static program *run_in(const char *folder, const char *words)
 {
-    const program_how how = {.folder = at(folder)};
-    return program_run_words(&how, words);
+    return program_run_in(at(folder), words);
 }
 
 static void make_folder(const char *name)
