@@ -32,7 +32,7 @@ static const cli_option own_options[] = {{0, "inverse", "NAME",
                                          {0}};
 
 static inv_status measure_one(cli_session *session, const char *name, const own *given,
-                              const cli_judge *judge, inv_table *table)
+                              const cli_judge *judge, inv_frechet_real **real, inv_table *table)
 {
     char path[CLI_PATH_BYTES], *at = NULL;
     inv_quality quality;
@@ -46,7 +46,7 @@ static inv_status measure_one(cli_session *session, const char *name, const own 
     INV_TRY(inv_net_point(session->materials.net, at, &point));
     INV_TRY(cli_quality_measure(session, path, point, judge, &quality));
     if (given->frechet)
-        INV_TRY(cli_quality_frechet(session, path, point, judge, given->frechet));
+        INV_TRY(cli_quality_frechet(session, path, point, judge, given->frechet, real));
     INV_TRY(inv_table_read(table, session->file.run, path));
 done:
     free(at);
@@ -57,6 +57,7 @@ static inv_status measure_all(cli_session *session, const own *given, const cli_
                               inv_table *table)
 {
     const char *only = given->inverse;
+    inv_frechet_real *real = NULL;
     char(*names)[INV_NAME_MAX] = NULL;
     size_t all = 0;
     inv_status status = INV_OK;
@@ -64,9 +65,10 @@ static inv_status measure_all(cli_session *session, const own *given, const cli_
         INV_TRY(cli_group_names(session->file.run, "/inverse", &names, &all));
     for (size_t i = 0; i < all; i++)
         if (only ? strcmp(names[i], only) == 0 : cli_inverse_is_whole(session->file.run, names[i]))
-            INV_TRY(measure_one(session, names[i], given, judge, table));
+            INV_TRY(measure_one(session, names[i], given, judge, &real, table));
     INV_TRY(cli_inverse_is_there(&session->file, only, table->column_count));
 done:
+    inv_frechet_real_free(real);
     free(names);
     return status;
 }

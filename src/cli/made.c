@@ -204,14 +204,15 @@ static inv_status real_noise(cli_session *session, double *noise)
 }
 
 /* A net can be sure of what nobody would recognise. A prior made of real images leaves no noise. */
-static void warn_of_noise(cli_session *session, const char *stage, const cli_made *made,
-                          double noise)
+static void note_noise(cli_session *session, const char *stage, const cli_made *made, double noise)
 {
     double real = NAN;
-    if (!(noise > NOISE_MOST) || !is_sure(made) || !cli_data_is_known(&session->file) ||
-        real_noise(session, &real) != INV_OK || !(noise > real + NOISE_MOST))
+    if (session->progress.quiet || !(noise > NOISE_MOST) || !is_sure(made) ||
+        !cli_data_is_known(&session->file) || real_noise(session, &real) != INV_OK ||
+        !(noise > real + NOISE_MOST))
         return;
-    cli_warn("%-9s these images are noise to the eye, however sure the net is of them: their "
+    cli_note(&session->progress,
+             "%-9s these images are noise to the eye, however sure the net is of them: their "
              "borders vary %.2f times as much as the whole, those of real images %.2f times; "
              "--preset recommended keeps to what real images are like",
              stage, noise, real);
@@ -226,7 +227,7 @@ inv_status cli_made_put_noise(cli_session *session, const char *stage, const cli
     if (status != INV_OK || isnan(noise))
         return status;
     if (made->of_classes)
-        warn_of_noise(session, stage, made, noise);
+        note_noise(session, stage, made, noise);
     return inv_run_set_real(session->file.run, path, "border_noise", noise);
 }
 

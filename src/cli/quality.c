@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "cause.h"
-#include "invproj/frechet.h"
 #include "invproj/inverse.h"
 
 #define ERROR_ENDING "_error"
@@ -108,8 +107,24 @@ done:
     return status;
 }
 
+/* Of n images, at point `at`. */
+static inv_status find_real(const cli_materials *m, const inv_measuring *what, const char *at,
+                            size_t n, inv_frechet_real **real)
+{
+    size_t layer = 0;
+    inv_status status = INV_OK;
+    if (*real && inv_frechet_real_images(*real) == n)
+        return INV_OK;
+    inv_frechet_real_free(*real);
+    *real = NULL;
+    INV_TRY(inv_net_point(what->judge, at, &layer));
+    INV_TRY(inv_frechet_real_alloc(what, layer, m->data, n, real));
+done:
+    return status;
+}
+
 inv_status cli_quality_frechet(cli_session *session, const char *path, size_t point,
-                               const cli_judge *judge, const char *at)
+                               const cli_judge *judge, const char *at, inv_frechet_real **real)
 {
     const cli_materials *m = &session->materials;
     inv_measuring what = {.net = m->net,
@@ -120,16 +135,15 @@ inv_status cli_quality_frechet(cli_session *session, const char *path, size_t po
                           .judge_pixels = judge->pixels};
     gsl_matrix_float *images = NULL;
     inv_frechet_figures f;
-    size_t layer = 0;
     inv_status status = INV_OK;
     if (!judge->net)
         INV_FAIL(INV_EINVAL, "--frechet %s: is a point of the net that --judge names; give both",
                  at);
-    INV_TRY(inv_net_point(judge->net, at, &layer));
     if (!cli_inverse_is_net(session->file.run, path))
         INV_TRY(cli_inverse_images(session->file.run, path, inv_net_units(m->net, 0), &images));
     what.images = images;
-    INV_TRY(inv_measure_frechet(&what, layer, m->data, &f));
+    INV_TRY(find_real(m, &what, at, images ? images->size1 : m->data->test.count, real));
+    INV_TRY(inv_measure_frechet(&what, *real, m->data, &f));
     INV_TRY(put_frechet(session->file.run, path, &f, judge, at));
 done:
     inv_mat_free(images);

@@ -5,6 +5,7 @@
 #define INVPROJ_CLI_QUALITY_H
 
 #include "cli.h"
+#include "invproj/frechet.h"
 #include "invproj/measure.h"
 #include "invproj/table.h"
 #include "judge.h"
@@ -16,9 +17,12 @@ INV_MUST_CHECK inv_status cli_quality_measure(cli_session *session, const char *
                                               const cli_judge *judge, inv_quality *quality);
 
 /* The Frechet distance of the same at point `at` of the judge, likewise, with the judge's checksum and the
- * number of images. INV_EINVAL: nobody judges; INV_ECONFIG: it has no such point. */
+ * number of images. *real is what the judge has of real images, NULL at first: it is kept for the next
+ * inverse of as many images, and the caller's to free. INV_EINVAL: nobody judges; INV_ECONFIG: it has no
+ * such point. */
 INV_MUST_CHECK inv_status cli_quality_frechet(cli_session *session, const char *path, size_t point,
-                                              const cli_judge *judge, const char *at);
+                                              const cli_judge *judge, const char *at,
+                                              inv_frechet_real **real);
 
 /* Whether the inverse at `path` is a net; else it is images, made of the first test images. */
 bool cli_inverse_is_net(const inv_run *run, const char *path);

@@ -58,19 +58,15 @@ static inv_status take_root(size_t n, double *a, double *v, double *values)
     return INV_OK;
 }
 
-inv_status inv_frechet(size_t n, const double *mean_a, const double *covariance_a,
-                       const double *mean_b, const double *covariance_b, double *distance)
+/* *distance, with the root of covariance a in place of it; memory has room for 2 n^2 + n doubles. */
+static inv_status between(size_t n, const double *mean_a, const double *covariance_a,
+                          const double *root_a, const double *mean_b, const double *covariance_b,
+                          double *memory, double *distance)
 {
-    void *memory = NULL;
-    inv_status status = inv_calloc(n, (3 * n + 1) * sizeof(double), "covariances", &memory);
-    if (status != INV_OK)
-        return status;
-    double *root = memory, *work = root + n * n, *product = work + n * n, *values = product + n * n,
-           sum = 0.0;
-    memcpy(root, covariance_a, n * n * sizeof *root);
-    INV_TRY(take_root(n, root, work, values));
-    multiply(n, root, covariance_b, work);
-    multiply(n, work, root, product);
+    double *work = memory, *product = work + n * n, *values = product + n * n, sum = 0.0;
+    inv_status status = INV_OK;
+    multiply(n, root_a, covariance_b, work);
+    multiply(n, work, root_a, product);
     INV_TRY(inv_eigen_symmetric(n, product, values));
     for (size_t j = 0; j < n; j++) {
         const double d = mean_a[j] - mean_b[j];
@@ -78,6 +74,21 @@ inv_status inv_frechet(size_t n, const double *mean_a, const double *covariance_
                2.0 * sqrt(fmax(values[j], 0.0));
     }
     *distance = fmax(sum, 0.0);
+done:
+    return status;
+}
+
+inv_status inv_frechet(size_t n, const double *mean_a, const double *covariance_a,
+                       const double *mean_b, const double *covariance_b, double *distance)
+{
+    void *memory = NULL;
+    inv_status status = inv_calloc(n, (3 * n + 1) * sizeof(double), "covariances", &memory);
+    if (status != INV_OK)
+        return status;
+    double *root = memory, *rest = root + n * n;
+    memcpy(root, covariance_a, n * n * sizeof *root);
+    INV_TRY(take_root(n, root, rest, rest + n * n));
+    INV_TRY(between(n, mean_a, covariance_a, root, mean_b, covariance_b, rest, distance));
 done:
     free(memory);
     return status;
@@ -131,16 +142,12 @@ static void moments_finish(moments *m)
         m->mean[j] += m->shift[j];
 }
 
-/* ---- measuring ---- */
-
-enum { TRAINING, TEST, MADE, SETS };
+/* ---- images ---- */
 
 typedef struct measuring {
     const inv_measuring *what;
-    size_t point;
     gsl_matrix_float *x;
-    inv_pass *up, *down, *judge;
-    moments of[SETS];
+    inv_pass *up, *down, *judge; /* up and down: of what is made */
 } measuring;
 
 static void measuring_close(measuring *m)
@@ -149,24 +156,19 @@ static void measuring_close(measuring *m)
     inv_pass_free(m->up);
     inv_pass_free(m->down);
     inv_pass_free(m->judge);
-    for (size_t s = 0; s < SETS; s++)
-        free(m->of[s].shift);
 }
 
-static inv_status measuring_open(measuring *m, const inv_measuring *what, size_t point)
+static inv_status measuring_open(measuring *m, const inv_measuring *what, size_t point, bool makes)
 {
-    const size_t units = inv_net_units(what->judge, point);
     inv_status status = INV_OK;
-    *m = (measuring){.what = what, .point = point};
-    INV_TRY(inv_mat_alloc(INV_CHUNK, inv_net_units(what->net, 0), "images", &m->x));
+    *m = (measuring){.what = what};
+    INV_TRY(inv_mat_alloc(INV_CHUNK, inv_net_units(what->judge, 0), "images", &m->x));
     INV_TRY(inv_pass_alloc(what->judge, 0, point, INV_CHUNK, INV_PASS_FORWARD, &m->judge));
-    if (!what->images) {
+    if (makes && !what->images) {
         INV_TRY(inv_pass_alloc(what->net, 0, what->at, INV_CHUNK, INV_PASS_FORWARD, &m->up));
         INV_TRY(inv_pass_alloc(what->inverse, 0, inv_net_depth(what->inverse), INV_CHUNK,
                                INV_PASS_FORWARD, &m->down));
     }
-    for (size_t s = 0; s < SETS; s++)
-        INV_TRY(moments_open(&m->of[s], units));
 done:
     return status;
 }
@@ -183,61 +185,139 @@ static void make(measuring *m, size_t first, gsl_matrix_float *x)
                x->size2 * sizeof *x->data);
 }
 
-/* The judge sees its own black and white in place of the net's. */
-static void add_seen(measuring *m, gsl_matrix_float *x, moments *to)
-{
-    inv_pixels_translate(&m->what->pixels, &m->what->judge_pixels, x, x);
-    moments_add(to, inv_net_forward(m->what->judge, m->judge, x));
-}
-
-static void add_set(measuring *m, size_t set, const inv_part *part, size_t count)
+/* Of the first images of a part, or of what is made of them. The judge sees its own black and white in
+ * place of the net's. */
+static void add_images(measuring *m, const inv_part *part, size_t count, bool makes, moments *to)
 {
     for (size_t n, first = 0; first < count; first += n) {
         n = count - first < INV_CHUNK ? count - first : INV_CHUNK;
         gsl_matrix_float x = inv_mat_head(m->x, n);
         inv_part_rows(part, first, n, m->x);
-        if (set == MADE)
+        if (makes)
             make(m, first, &x);
-        add_seen(m, &x, &m->of[set]);
+        inv_pixels_translate(&m->what->pixels, &m->what->judge_pixels, &x, &x);
+        moments_add(to, inv_net_forward(m->what->judge, m->judge, &x));
     }
-    moments_finish(&m->of[set]);
+    moments_finish(to);
 }
 
-static inv_status check(const inv_measuring *what, size_t point, const inv_dataset *data)
+/* ---- real ones ---- */
+
+struct inv_frechet_real {
+    const inv_net *judge;
+    size_t point, images, training;
+    moments test;
+    double *root, *work; /* of the test images' covariance, and what `between` has room for */
+    double distance;
+};
+
+void inv_frechet_real_free(inv_frechet_real *real)
 {
-    const size_t pixels = inv_net_units(what->net, 0);
-    if (point == 0 || point > inv_net_depth(what->judge) ||
-        inv_net_units(what->judge, 0) != pixels || data->test.pixels != pixels ||
-        data->test.count == 0 || data->train.count == 0)
-        return INV_ERROR(INV_EINVAL, "frechet: no such point, or images of another size");
-    if (inv_net_units(what->judge, point) > UNITS_MOST)
+    if (!real)
+        return;
+    free(real->test.shift);
+    free(real->root);
+    free(real);
+}
+
+size_t inv_frechet_real_images(const inv_frechet_real *real)
+{
+    return real->images;
+}
+
+static inv_status check(const inv_measuring *what, size_t point, const inv_dataset *data,
+                        size_t images)
+{
+    const inv_net *judge = what->judge;
+    if (point == 0 || point > inv_net_depth(judge) ||
+        inv_net_units(judge, 0) != data->test.pixels || images == 0 || images > data->test.count ||
+        data->train.count == 0)
+        return INV_ERROR(INV_EINVAL, "frechet: no such point or images, or images of another size");
+    if (inv_net_units(judge, point) > UNITS_MOST)
         return INV_ERROR(INV_EDATA, "frechet: %s has %zu units; at most %d can be told",
-                         inv_net_point_name(what->judge, point), inv_net_units(what->judge, point),
-                         UNITS_MOST);
-    return what->images ? INV_OK : inv_inverse_check(what->net, what->inverse, what->at);
+                         inv_net_point_name(judge, point), inv_net_units(judge, point), UNITS_MOST);
+    return INV_OK;
 }
 
-static inv_status between(const moments *a, const moments *b, double *distance)
+static inv_status distance_to(const inv_frechet_real *real, const moments *other, double *distance)
 {
-    return inv_frechet(a->units, a->mean, a->covariance, b->mean, b->covariance, distance);
+    const moments *test = &real->test;
+    return between(test->units, test->mean, test->covariance, real->root, other->mean,
+                   other->covariance, real->work, distance);
 }
 
-inv_status inv_measure_frechet(const inv_measuring *what, size_t point, const inv_dataset *data,
-                               inv_frechet_figures *out)
+/* What is worked out once: the test images' moments, the root of their covariance, the zero line. */
+static inv_status fill(inv_frechet_real *real, const inv_measuring *what, const inv_dataset *data)
 {
+    const size_t units = inv_net_units(what->judge, real->point);
     measuring m = {0};
+    moments training = {0};
+    void *memory = NULL;
     inv_status status = INV_OK;
-    *out = (inv_frechet_figures){0};
-    INV_TRY(check(what, point, data));
-    INV_TRY(measuring_open(&m, what, point));
-    out->images = what->images ? what->images->size1 : data->test.count;
-    out->training = out->images < data->train.count ? out->images : data->train.count;
-    add_set(&m, TEST, &data->test, out->images);
-    add_set(&m, MADE, &data->test, out->images);
-    add_set(&m, TRAINING, &data->train, out->training);
-    INV_TRY(between(&m.of[MADE], &m.of[TEST], &out->distance));
-    INV_TRY(between(&m.of[TRAINING], &m.of[TEST], &out->real));
+    INV_TRY(measuring_open(&m, what, real->point, false));
+    INV_TRY(moments_open(&real->test, units));
+    INV_TRY(moments_open(&training, units));
+    INV_TRY(inv_calloc(units, (3 * units + 1) * sizeof(double), "covariances", &memory));
+    real->root = memory;
+    real->work = real->root + units * units;
+    add_images(&m, &data->test, real->images, false, &real->test);
+    add_images(&m, &data->train, real->training, false, &training);
+    memcpy(real->root, real->test.covariance, units * units * sizeof *real->root);
+    INV_TRY(take_root(units, real->root, real->work, real->work + units * units));
+    INV_TRY(distance_to(real, &training, &real->distance));
 done:
     measuring_close(&m);
+    free(training.shift);
+    return status;
+}
+
+inv_status inv_frechet_real_alloc(const inv_measuring *what, size_t point, const inv_dataset *data,
+                                  size_t images, inv_frechet_real **out)
+{
+    void *memory = NULL;
+    inv_status status = INV_OK;
+    *out = NULL;
+    INV_TRY(check(what, point, data, images));
+    INV_TRY(inv_calloc(1, sizeof(inv_frechet_real), "a Frechet distance", &memory));
+    inv_frechet_real *real = memory;
+    *real = (inv_frechet_real){.judge = what->judge, .point = point, .images = images};
+    real->training = images < data->train.count ? images : data->train.count;
+    INV_TRY(fill(real, what, data));
+    *out = real;
+    return INV_OK;
+done:
+    inv_frechet_real_free(memory);
+    return status;
+}
+
+/* ---- measuring ---- */
+
+static inv_status check_made(const inv_measuring *what, const inv_frechet_real *real,
+                             const inv_part *test)
+{
+    const gsl_matrix_float *images = what->images;
+    if (what->judge != real->judge || test->count < real->images ||
+        (images && images->size1 != real->images) ||
+        test->pixels != inv_net_units(what->judge, 0) || (images && images->size2 != test->pixels))
+        return INV_ERROR(INV_EINVAL, "frechet: another net, or other images, than the real ones'");
+    return images ? INV_OK : inv_inverse_check(what->net, what->inverse, what->at);
+}
+
+inv_status inv_measure_frechet(const inv_measuring *what, const inv_frechet_real *real,
+                               const inv_dataset *data, inv_frechet_figures *out)
+{
+    measuring m = {0};
+    moments made = {0};
+    inv_status status = INV_OK;
+    *out = (inv_frechet_figures){
+        .real = real->distance, .images = real->images, .training = real->training};
+    INV_TRY(check_made(what, real, &data->test));
+    INV_TRY(measuring_open(&m, what, real->point, true));
+    INV_TRY(moments_open(&made, real->test.units));
+    add_images(&m, &data->test, real->images, true, &made);
+    INV_TRY(distance_to(real, &made, &out->distance));
+done:
+    measuring_close(&m);
+    free(made.shift);
     return status;
 }

@@ -136,23 +136,24 @@ static void write_framed(const char *folder)
 }
 
 /* A net is sure of images that are noise where it never saw anything: that is said, and not of images
- * that are as real ones are. */
+ * that are as real ones are, nor with -q. */
 START_TEST(noise_is_called_noise)
 {
     const char *data = support_at(place, "framed"), *file = support_at(place, "framed.h5");
     static const struct {
-        const char *preset;
+        const char *preset, *name, *option;
         bool noise;
-    } cases[] = {{"plain", true}, {"recommended", false}};
+    } cases[] = {{"plain", "told", "--threads=1", true},
+                 {"plain", "quiet", "-q", false},
+                 {"recommended", "calm", "--threads=1", false}};
     write_framed(data);
     program_must_work(program_run(NULL, "train " SHORT " -q --data %s -o %s", data, file));
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        program *p = program_run(
-            NULL,
-            "generate %s --at input --preset %s --data %s -q --threads 1 --name %s --set "
-            "generate.bounds=[0,1] --objective margin --steps 200 --set "
-            "generate.optimiser={type=\"adam\";rate=0.05;}",
-            file, cases[i].preset, data, cases[i].preset);
+        program *p = program_run(NULL,
+                                 "generate %s --at input --preset %s --data %s --name %s %s --set "
+                                 "generate.bounds=[0,1] --objective margin --steps 200 --set "
+                                 "generate.optimiser={type=\"adam\";rate=0.05;}",
+                                 file, cases[i].preset, data, cases[i].name, cases[i].option);
         ck_assert_int_eq(p->code, 0);
         ck_assert_msg((strstr(p->err, "are noise to the eye") != NULL) == cases[i].noise,
                       "%s: %s%s", cases[i].preset, p->out, p->err);

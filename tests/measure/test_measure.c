@@ -269,6 +269,7 @@ static double naive_frechet(const inv_net *judge, size_t point, const inv_part *
 START_TEST(frechet_is_measured_at_a_judges_point)
 {
     inv_net *judge = small_net(SMALL_TWO);
+    inv_frechet_real *real = NULL, *none = NULL;
     inv_frechet_figures f;
     small_train(judge, data, 40);
     inv_measuring what = {.net = net,
@@ -277,16 +278,24 @@ START_TEST(frechet_is_measured_at_a_judges_point)
                           .pixels = {0.0, 1.0, 0.0},
                           .judge = judge,
                           .judge_pixels = {0.0, 1.0, 0.0}};
-    ck_assert_status(inv_measure_frechet(&what, 1, data, &f), INV_OK);
+    ck_assert_status(inv_frechet_real_alloc(&what, 1, data, SMALL_TEST, &real), INV_OK);
+    ck_assert_uint_eq(inv_frechet_real_images(real), SMALL_TEST);
+    ck_assert_status(inv_measure_frechet(&what, real, data, &f), INV_OK);
     ck_assert_uint_eq(f.images, SMALL_TEST);
     ck_assert_uint_eq(f.training, SMALL_TEST);
     const double made = naive_frechet(judge, 1, &data->test, SMALL_TEST, inverse);
-    const double real = naive_frechet(judge, 1, &data->train, SMALL_TEST, NULL);
+    const double line = naive_frechet(judge, 1, &data->train, SMALL_TEST, NULL);
     ck_assert_double_gt(made, 0.01);
     ck_assert_double_eq_tol(f.distance, made, 1e-3 * made);
-    ck_assert_double_eq_tol(f.real, real, 1e-3 * real + 1e-5);
-    ck_assert_status(inv_measure_frechet(&what, 0, data, &f), INV_EINVAL);
-    ck_assert_status(inv_measure_frechet(&what, 99, data, &f), INV_EINVAL);
+    ck_assert_double_eq_tol(f.real, line, 1e-3 * line + 1e-5);
+    ck_assert_status(inv_frechet_real_alloc(&what, 0, data, SMALL_TEST, &none), INV_EINVAL);
+    ck_assert_status(inv_frechet_real_alloc(&what, 99, data, SMALL_TEST, &none), INV_EINVAL);
+    ck_assert_status(inv_frechet_real_alloc(&what, 1, data, SMALL_TEST + 1, &none), INV_EINVAL);
+    ck_assert_status(inv_frechet_real_alloc(&what, 1, data, 0, &none), INV_EINVAL);
+    ck_assert_ptr_null(none);
+    what.judge = net; /* of which it knows no real images */
+    ck_assert_status(inv_measure_frechet(&what, real, data, &f), INV_EINVAL);
+    inv_frechet_real_free(real);
     inv_net_free(judge);
 }
 END_TEST
