@@ -57,6 +57,7 @@
     X(exemplars)                                                                                   \
     X(likeness)                                                                                    \
     X(measure)                                                                                     \
+    X(student)                                                                                     \
     X(reference)                                                                                   \
     X(run)                                                                                         \
     X(run_attributes)                                                                              \

@@ -126,7 +126,8 @@ static void take_floats(gathering *g, const char *path, const char *name, json_t
 
 static const char *const texts[] = {"kind",  "at",    "inverse",  "generator", "with",
                                     "layer", "judge", "settings", "stale"};
-static const char *const sizes[] = {"step", "done", "unsettled", "dead", "latent", "classes"};
+static const char *const sizes[] = {"step",   "done",    "unsettled",     "dead",
+                                    "latent", "classes", "student_images"};
 
 /* The figures of the result at `path`. */
 static void take_figures(gathering *g, const char *group, const char *path, json_t *to)
@@ -468,6 +469,7 @@ static void print_generators(gathering *g, const json_t *generators)
                whole_of(one, "latent"),
                inv_plural((size_t)whole_of(one, "latent"), "number", "numbers"));
         print_progress("  trained", one);
+        print_figures_of("generator", one);
         plot_history(g, path);
     }
 }
@@ -505,6 +507,10 @@ static void print_results(const json_t *all)
                 printf("; %s classifies %.4f of them as meant, with confidence %.4f",
                        text_of(one, "judge"), number_of(json_object_get(one, "judge_same")),
                        number_of(json_object_get(one, "judge_mean")));
+            if (json_object_get(one, "student"))
+                printf("; a student of them reads %.4f of the test images, of real ones %.4f",
+                       number_of(json_object_get(one, "student")),
+                       number_of(json_object_get(one, "student_real")));
             if (whole_of(one, "dead") > 0)
                 printf("; %.0f %s dead", whole_of(one, "dead"),
                        whole_of(one, "dead") > 1 ? "are" : "is");

@@ -1,14 +1,15 @@
-/* measure: the figures of a run file's inverses.
+/* measure: the figures of a run file's inverses, and the student of its images.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 #include <string.h>
 
 #include "quality.h"
+#include "student.h"
 
 #define LINE_BYTES ((size_t)1 << 26) /* images of a zero line, at most */
 
 typedef struct own {
-    const char *inverse, *frechet;
+    const char *inverse, *frechet, *student;
     bool lines;
 } own;
 
@@ -24,6 +25,11 @@ static const cli_option own_options[] = {{0, "inverse", "NAME",
                                           "with --judge: the Frechet distance to real images at "
                                           "that point of its net",
                                           CLI_TEXT, .offset = offsetof(own, frechet)},
+                                         {0, "student", "NAME",
+                                          "instead: how well a net reads the test images that "
+                                          "learned from images of the generator, or generated "
+                                          "images, of that name alone",
+                                          CLI_TEXT, .offset = offsetof(own, student)},
                                          {.shared = CLI_JSON},
                                          {.shared = CLI_DATA},
                                          {.shared = CLI_THREADS},
@@ -121,27 +127,69 @@ done:
     return status;
 }
 
+/* ---- the command ---- */
+
+static inv_status measure_inverses(cli_session *session, const cli_options *options,
+                                   inv_table **table)
+{
+    cli_judge judge = {0};
+    inv_status status = INV_OK;
+    INV_TRY(cli_judge_load(&session->progress, options->judge, session->materials.net, &judge));
+    INV_TRY(inv_table_alloc("inverse", table));
+    INV_TRY(measure_all(session, options->own, &judge, *table));
+    inv_table_mark(*table); /* before there are lines, of which none is the best */
+    if (((const own *)options->own)->lines)
+        INV_TRY(add_lines(session, &judge, *table));
+done:
+    cli_judge_free(&judge);
+    return status;
+}
+
+static inv_status measure_student(cli_session *session, const char *name, inv_table **table)
+{
+    char path[CLI_PATH_BYTES], group[INV_NAME_MAX];
+    inv_status status = INV_OK;
+    INV_TRY(cli_student_measure(session, name, path));
+    snprintf(group, sizeof group, "%.*s", (int)strcspn(path + 1, "/"), path + 1);
+    INV_TRY(inv_table_alloc(group, table));
+    INV_TRY(inv_table_read(*table, session->file.run, path));
+done:
+    return status;
+}
+
+/* What is said of inverses has no meaning beside --student. */
+static inv_status check_options(const cli_options *options)
+{
+    const own *given = options->own;
+    const char *beside = given->inverse   ? "--inverse"
+                         : given->lines   ? "--zero-lines"
+                         : given->frechet ? "--frechet"
+                         : options->judge ? "--judge"
+                                          : NULL;
+    return given->student && beside
+               ? INV_ERROR(INV_EINVAL, "%s: measures inverses, --student images; ask for one",
+                           beside)
+               : INV_OK;
+}
+
 static inv_status run(const cli_options *options)
 {
+    const char *student = ((const own *)options->own)->student;
     cli_session session = {0};
-    cli_judge judge = {0};
     inv_table *table = NULL;
     inv_status status = INV_OK;
+    INV_TRY(check_options(options));
     INV_TRY(cli_session_open(options, options->operands[0], true, &session));
     if (session.materials.data->test.count == 0)
         INV_FAIL(INV_EDATA, "%s: the data have no test images to measure on", session.file.path);
     INV_TRY(cli_load_net(&session.file, &session.materials));
-    INV_TRY(cli_judge_load(&session.progress, options->judge, session.materials.net, &judge));
-    INV_TRY(inv_table_alloc("inverse", &table));
-    INV_TRY(measure_all(&session, options->own, &judge, table));
+    INV_TRY(student ? measure_student(&session, student, &table)
+                    : measure_inverses(&session, options, &table));
     INV_TRY(cli_file_save(&session.file));
-    inv_table_mark(table); /* before there are lines, of which none is the best */
-    if (((const own *)options->own)->lines)
-        INV_TRY(add_lines(&session, &judge, table));
-    INV_TRY(options->json ? cli_table_json(table) : cli_table_print(table, "inverse"));
+    INV_TRY(options->json ? cli_table_json(table)
+                          : cli_table_print(table, student ? "made by" : "inverse"));
 done:
     inv_table_free(table);
-    cli_judge_free(&judge);
     cli_session_close(&session);
     return status;
 }
@@ -149,7 +197,7 @@ done:
 const cli_command cli_command_measure = {
     .name = "measure",
     .operands = "RUN.h5",
-    .summary = "measure how good inverses are",
+    .summary = "measure how good inverses, or generated images, are",
     .notes =
         "Each figure is kept with its inverse in the run file; experiments/README.md tells what "
         "each means.",

@@ -100,6 +100,15 @@ static void print_row(const inv_table *table, size_t row, const int *widths)
     putchar('\n');
 }
 
+static bool has_errors(const inv_table *table)
+{
+    for (size_t c = 0; c < table->column_count; c++)
+        for (size_t row = 0; row < table->row_count; row++)
+            if (!isnan(table->columns[c].cells[row].error))
+                return true;
+    return false;
+}
+
 inv_status cli_table_print(const inv_table *table, const char *heading)
 {
     void *memory = NULL;
@@ -112,8 +121,9 @@ inv_status cli_table_print(const inv_table *table, const char *heading)
     print_heads(table, heading, widths);
     for (size_t row = 0; row < table->row_count; row++)
         print_row(table, row, widths);
-    printf("Means over the images, with standard errors%s.\n",
-           table->column_count > 1 ? "; * is the best by more than both errors" : "");
+    if (has_errors(table))
+        printf("Means over the images, with standard errors%s.\n",
+               table->column_count > 1 ? "; * is the best by more than both errors" : "");
     free(memory);
     return INV_OK;
 }

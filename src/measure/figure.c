@@ -7,6 +7,21 @@
 #define LOWER   INV_BETTER_LOWER
 #define NEITHER INV_BETTER_NEITHER
 
+/* Of a result and of a generator alike. */
+#define STUDENT(group)                                                                             \
+    {group,                                                                                        \
+     "student",                                                                                    \
+     "student's accuracy",                                                                         \
+     "",                                                                                           \
+     "%.4f",                                                                                       \
+     HIGHER,                                                                                       \
+     "accuracy on the test images of a net that learned from these images alone",                  \
+     false},                                                                                       \
+    {                                                                                              \
+        group, "student_real", "that of real images", "", "%.4f", NEITHER,                         \
+            "accuracy of the same net that learned from as many training images instead", false    \
+    }
+
 const inv_figure inv_figures[] = {
     {"network", "accuracy", "test accuracy", "", "%.4f", HIGHER,
      "part of the test images whose most probable class is their label", false},
@@ -53,6 +68,8 @@ const inv_figure inv_figures[] = {
      "mean of the deviation of the outermost two rows and columns, over the whole image's", true},
     {"generated", "distance", "diversity", "of real images", "%.4f", HIGHER,
      "root mean square distance of two images of a class, over that of two training images", false},
+    STUDENT("generated"),
+    STUDENT("generator"),
     {"features", "border_noise", "border noise", "", "%.4f", LOWER,
      "mean of the deviation of the outermost two rows and columns, over the whole image's", false},
     {"features", "in_top", "unit in its top hundredth", "", "%.4f", HIGHER,

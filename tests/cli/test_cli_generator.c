@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <jansson.h>
+
 #include "cli_short.h"
 #include "hdf5_text.h"
 #include "suites.h"
@@ -205,6 +207,54 @@ START_TEST(walks_from_draw_to_draw)
 }
 END_TEST
 
+/* Of the generator, which draws for it; of a result, whose images it learns from. */
+START_TEST(student_learns_from_what_is_drawn)
+{
+    program_must_work(ask("generate --with run/run.h5 --classes 0-4 --count 30 --name drawn -q"));
+    program_must_work(ask("measure run/run.h5 --student generator -q"));
+    const double drawn = hdf5_number(RUN, "/generator/generator", "student");
+    ck_assert_double_gt(drawn, 0.6); /* by chance it would be 0.2 */
+    ck_assert_double_gt(hdf5_number(RUN, "/generator/generator", "student_real"), 0.9);
+    ck_assert_double_eq(hdf5_number(RUN, "/generator/generator", "student_images"), 10000.0);
+    program *p = ask("measure run/run.h5 --student drawn --json");
+    ck_assert_program(p, 0);
+    ck_assert_ptr_nonnull(strstr(p->err, "student: learns from 150 images"));
+    json_t *list = json_loads(p->out, 0, NULL);
+    const json_t *one = json_array_get(list, 0);
+    ck_assert_str_eq(json_string_value(json_object_get(one, "name")), "drawn");
+    ck_assert_double_eq_tol(json_number_value(json_object_get(one, "student")),
+                            hdf5_number(RUN, "/generated/drawn", "student"), 1e-6);
+    json_decref(list);
+    program_free(p);
+    ck_assert_double_eq(hdf5_number(RUN, "/generated/drawn", "student_images"), 150.0);
+    p = ask("info run/run.h5");
+    ck_assert_program(p, 0);
+    ck_assert_ptr_nonnull(strstr(p->out, "\n  student's accuracy  "));
+    ck_assert_ptr_nonnull(strstr(p->out, "; a student of them reads "));
+    program_free(p);
+}
+END_TEST
+
+START_TEST(student_of_what_is_no_lesson_is_refused)
+{
+    static const struct {
+        const char *words;
+        int code;
+        const char *says;
+    } rows[] = {
+        {"measure run/run.h5 --student none -q", 1,
+         "holds neither a generator nor generated images called 'none'"},
+        {"measure run/run.h5 --student few -q", 1, "images of 1 of 5 classes"},
+        {"measure run/run.h5 --student few --zero-lines -q", 2, "--zero-lines: measures inverses"}};
+    program_must_work(ask("generate --with run/run.h5 --classes 3 --name few -q"));
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        program *p = ask(rows[r].words);
+        ck_assert_fails(p, rows[r].code, rows[r].says);
+        program_free(p);
+    }
+}
+END_TEST
+
 /* Each of these leaves the file as it was. */
 START_TEST(what_cannot_be_drawn_is_refused)
 {
@@ -289,6 +339,8 @@ Suite *cli_generator_suite(void)
     tcase_add_test(tests, draws_into_its_own_run);
     tcase_add_test(tests, draws_of_a_former_generator_are_stale);
     tcase_add_test(tests, walks_from_draw_to_draw);
+    tcase_add_test(tests, student_learns_from_what_is_drawn);
+    tcase_add_test(tests, student_of_what_is_no_lesson_is_refused);
     tcase_add_test(tests, what_cannot_be_drawn_is_refused);
     tcase_add_test(tests, generator_of_other_data_is_refused);
     tcase_add_test(tests, bad_experiments_are_refused);
