@@ -900,13 +900,18 @@ static void twin_lrn(const inv_layer *layer, const double *params, const double 
 }
 
 /* Where row i of m lies among n. */
-static double twin_place(const inv_layer *layer, int i, size_t n, size_t m)
+static double twin_place(const inv_layer *layer, const char *step, int i, size_t n, size_t m)
 {
+    const double given = setting(layer, step), by = given > 0.0 ? given : (double)n / (double)m;
     if (setting_is(layer, "interpolation", "nearest"))
-        return floor((double)i * (double)n / (double)m);
+        return fmin(floor((double)i * by), (double)(n - 1));
+    if (setting_is(layer, "interpolation", "nearest_centre"))
+        return fmin(floor(((double)i + 0.5) * by), (double)(n - 1));
+    if (setting_is(layer, "interpolation", "bilinear_corner"))
+        return (double)i * by;
     if (setting_true(layer, "align_corners"))
         return m > 1 ? (double)i * (double)(n - 1) / (double)(m - 1) : 0.0;
-    return ((double)i + 0.5) * (double)n / (double)m - 0.5;
+    return ((double)i + 0.5) * by - 0.5;
 }
 
 static void twin_upsample(const inv_layer *layer, const double *params, const double *x,
@@ -917,8 +922,8 @@ static void twin_upsample(const inv_layer *layer, const double *params, const do
     for (size_t n = 0; n < rows; n++, x += inv_shape_size(in))
         for (int i = 0; i < (int)out.height; i++)
             for (int j = 0; j < (int)out.width; j++) {
-                const double u = twin_place(layer, i, in.height, out.height);
-                const double v = twin_place(layer, j, in.width, out.width);
+                const double u = twin_place(layer, "step_height", i, in.height, out.height);
+                const double v = twin_place(layer, "step_width", j, in.width, out.width);
                 const int a = (int)floor(u), b = (int)floor(v);
                 const double s = u - a, t = v - b;
                 for (size_t k = 0; k < in.channels; k++)
@@ -927,6 +932,58 @@ static void twin_upsample(const inv_layer *layer, const double *params, const do
                            s * (1 - t) * twin_around(in, x, a + 1, b, 'e')[k] +
                            s * t * twin_around(in, x, a + 1, b + 1, 'e')[k];
             }
+}
+
+/* Value (i, j, k) of the image with blocks b x b, among those of the one with more channels. */
+static size_t twin_in_block(const inv_layer *layer, inv_shape deep, size_t at)
+{
+    const size_t b = (size_t)setting(layer, "block"), count = deep.channels / b / b;
+    const size_t k = at % count, j = at / count % (deep.width * b), i = at / count / b / deep.width;
+    const size_t pixel = i / b * deep.width + j / b;
+    if (setting_is(layer, "order", "dcr"))
+        return pixel * deep.channels + (i % b * b + j % b) * count + k;
+    return pixel * deep.channels + (k * b + i % b) * b + j % b;
+}
+
+static void twin_depth_to_space(const inv_layer *layer, const double *params, const double *x,
+                                size_t rows, double *y, double *penalty)
+{
+    const bool to_space = strcmp(layer->type->name, "depth_to_space") == 0;
+    const size_t size = inv_shape_size(layer->in);
+    (void)params, (void)penalty;
+    for (size_t n = 0; n < rows; n++)
+        for (size_t at = 0; at < size; at++) {
+            const size_t deep = twin_in_block(layer, to_space ? layer->in : layer->out, at);
+            y[n * size + (to_space ? at : deep)] = x[n * size + (to_space ? deep : at)];
+        }
+}
+
+static void twin_adaptive(const inv_layer *layer, const double *params, const double *x,
+                          size_t rows, double *y, double *penalty)
+{
+    const bool mean = strcmp(layer->type->name, "adaptive_avg_pool") == 0;
+    const inv_shape in = layer->in, out = layer->out;
+    (void)params, (void)penalty;
+    for (size_t n = 0; n < rows; n++, x += inv_shape_size(in))
+        for (size_t p = 0; p < inv_shape_size(out); p++) {
+            const double i = (double)(p / out.channels / out.width);
+            const double j = (double)(p / out.channels % out.width);
+            const double high = (double)in.height / (double)out.height;
+            const double wide = (double)in.width / (double)out.width;
+            double sum = 0.0, largest = -INFINITY, count = 0.0;
+            for (size_t a = 0; a < in.height; a++)
+                for (size_t b = 0; b < in.width; b++) {
+                    if ((double)a + 1.0 <= i * high + 1e-9 ||
+                        (double)a >= (i + 1.0) * high - 1e-9 ||
+                        (double)b + 1.0 <= j * wide + 1e-9 || (double)b >= (j + 1.0) * wide - 1e-9)
+                        continue;
+                    const double value = x[(a * in.width + b) * in.channels + p % out.channels];
+                    sum += value;
+                    largest = fmax(largest, value);
+                    count += 1.0;
+                }
+            *y++ = mean ? sum / count : largest;
+        }
 }
 
 static void twin_permute(const inv_layer *layer, const double *params, const double *x, size_t rows,
@@ -1212,6 +1269,10 @@ static const struct {
              {"crop", twin_crop},
              {"slice", twin_slice},
              {"upsample", twin_upsample},
+             {"depth_to_space", twin_depth_to_space},
+             {"space_to_depth", twin_depth_to_space},
+             {"adaptive_avg_pool", twin_adaptive},
+             {"adaptive_max_pool", twin_adaptive},
              {"reshape", twin_identity},
              {"permute", twin_permute},
              /* of one input; twin_joins has those of several */

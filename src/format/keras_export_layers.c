@@ -241,8 +241,8 @@ static const float *shares(writer *w, const inv_laid *l)
         for (size_t j = 0; j < v->out_width; j++) {
             const inv_span rows = inv_window_rows(v, i), columns = inv_window_columns(v, j);
             out[i * v->out_width + j] =
-                (float)(v->height * v->width) /
-                (float)((rows.end - rows.first) * (columns.end - columns.first));
+                (float)(v->height * v->width) / (float)(inv_span_count(rows, v->dilation_y) *
+                                                        inv_span_count(columns, v->dilation_x));
         }
     return out;
 }
@@ -383,6 +383,26 @@ static inv_spot write_crop(writer *w, inv_spot in)
                             keras_node_image(w, in, w->layer->in), w->layer->out, true);
 }
 
+/* Rows or columns side by side are what is left of a cropped image. */
+static inv_spot write_slice(writer *w, inv_spot in)
+{
+    const char *axis = inv_exporting_word(w->layer, "axis");
+    const inv_shape s = w->layer->in, out = w->layer->out;
+    const bool of_rows = strcmp(axis, "height") == 0;
+    const size_t first = inv_exporting_size(w->layer, "first");
+    size_t cut[4] = {0};
+    if (strcmp(axis, "channels") == 0 || inv_exporting_size(w->layer, "step") > 1 ||
+        inv_exporting_size(w->layer, "backwards"))
+        inv_exporting_refuse(w->e, w->layer,
+                             "Keras has no layer that takes channels, or every so many-th row");
+    cut[of_rows ? 0 : 2] = first;
+    cut[of_rows ? 1 : 3] = of_rows ? s.height - first - out.height : s.width - first - out.width;
+    return keras_node_after(w, "Cropping2D", w->name,
+                            json_pack("{s[oo]}", "cropping", keras_json_pair(cut[0], cut[1]),
+                                      keras_json_pair(cut[2], cut[3])),
+                            keras_node_image(w, in, s), out, true);
+}
+
 static inv_spot write_upsample(writer *w, inv_spot in)
 {
     const inv_shape s = w->layer->in, out = w->layer->out;
@@ -391,6 +411,11 @@ static inv_spot write_upsample(writer *w, inv_spot in)
     const inv_spot image = keras_node_image(w, in, s);
     if (is_linear && inv_exporting_size(w->layer, "align_corners"))
         inv_exporting_refuse(w->e, w->layer, "Keras does not align corners");
+    if (!is_linear && strcmp(how, "nearest") != 0)
+        inv_exporting_refuse(w->e, w->layer, "Keras counts pixels otherwise");
+    if (inv_exporting_real(w->layer, "step_height") > 0.0 ||
+        inv_exporting_real(w->layer, "step_width") > 0.0)
+        inv_exporting_refuse(w->e, w->layer, "Keras takes no step other than by the sizes");
     if (out.height % s.height == 0 && out.width % s.width == 0)
         return keras_node_after(
             w, "UpSampling2D", w->name,
@@ -724,6 +749,7 @@ const inv_layer_row keras_rows[] = {
     {"global_max_pool", write_global_pool},
     {"pad", write_pad},
     {"crop", write_crop},
+    {"slice", write_slice},
     {"upsample", write_upsample},
     {"reshape", write_reshape},
     {"flatten", write_flatten},

@@ -97,7 +97,7 @@ static inv_spot write_local(writer *w, inv_spot in)
     return (inv_spot){.text = bias ? onnx_apply2(w, "Add", y, bias) : y, .is_image = true};
 }
 
-/* ---- pools, sizes ---- */
+/* ---- pools, and the same values in another order ---- */
 
 static inv_spot write_pool(writer *w, inv_spot in)
 {
@@ -119,58 +119,6 @@ static inv_spot write_global_pool(writer *w, inv_spot in)
     return (inv_spot){
         .text = onnx_apply1(w, is_max ? "GlobalMaxPool" : "GlobalAveragePool", image.text),
         .is_image = true};
-}
-
-/* pad, and crop, which is padding by less than nothing */
-static inv_spot write_pad(writer *w, inv_spot in)
-{
-    const int64_t sign = inv_exporting_is(w->layer, "crop") ? -1 : 1;
-    const char *mode = inv_exporting_word(w->layer, "mode");
-    const double value = inv_exporting_real(w->layer, "value");
-    const char *const keys[4] = {"top", "left", "bottom", "right"};
-    int64_t pads[8] = {0};
-    for (size_t i = 0; i < 4; i++)
-        pads[i < 2 ? 2 + i : 4 + i] = sign * (int64_t)inv_exporting_size(w->layer, keys[i]);
-    const inv_spot image = onnx_image(w, in, w->layer->in);
-    const char *list = onnx_say_whole_numbers(w, pads, 8);
-    const bool is_constant = sign < 0 || strcmp(mode, "constant") == 0;
-    OnnxFile__Node *node =
-        onnx_node(w, "Pad",
-                  (const char *const[]){
-                      image.text, list,
-                      is_constant && (value > 0.0 || value < 0.0) ? onnx_say_number(w, value) : ""},
-                  is_constant && (value > 0.0 || value < 0.0) ? 3 : 2);
-    if (!is_constant)
-        onnx_set_text(w, node, "mode", mode);
-    return (inv_spot){.text = onnx_output(node), .is_image = true};
-}
-
-static inv_spot write_upsample(writer *w, inv_spot in)
-{
-    const inv_shape in_shape = w->layer->in, out = w->layer->out;
-    const bool is_linear = strcmp(inv_exporting_word(w->layer, "interpolation"), "bilinear") == 0;
-    const bool corners = is_linear && inv_exporting_size(w->layer, "align_corners");
-    const inv_spot image = onnx_image(w, in, w->layer->in);
-    OnnxFile__Node *node = NULL;
-    if (out.height % in_shape.height || out.width % in_shape.width) {
-        const int64_t sizes[2] = {(int64_t)out.height, (int64_t)out.width};
-        const char *of[4] = {image.text, "", "", onnx_say_whole_numbers(w, sizes, 2)};
-        node = onnx_node(w, "Resize", of, 4);
-        onnx_set_list(w, node, "axes", (const size_t[]){2, 3}, 2);
-    } else {
-        const double factors[4] = {1.0, 1.0, (double)(out.height / in_shape.height),
-                                   (double)(out.width / in_shape.width)};
-        node = onnx_node(w, "Resize",
-                         (const char *const[]){image.text, "", onnx_say_numbers(w, factors, 4)}, 3);
-    }
-    onnx_set_text(w, node, "mode", is_linear ? "linear" : "nearest");
-    onnx_set_text(w, node, "coordinate_transformation_mode",
-                  corners     ? "align_corners"
-                  : is_linear ? "half_pixel"
-                              : "asymmetric");
-    if (!is_linear)
-        onnx_set_text(w, node, "nearest_mode", "floor");
-    return (inv_spot){.text = onnx_output(node), .is_image = true};
 }
 
 static inv_spot write_reshape(writer *w, inv_spot in)
@@ -617,9 +565,15 @@ const inv_layer_row onnx_rows[] = {
     {"avg_pool", write_pool},
     {"global_avg_pool", write_global_pool},
     {"global_max_pool", write_global_pool},
-    {"pad", write_pad},
-    {"crop", write_pad},
-    {"upsample", write_upsample},
+    {"adaptive_avg_pool", onnx_write_adaptive_mean},
+    {"adaptive_max_pool", onnx_refuse_adaptive_max},
+    {"pad", onnx_write_pad},
+    {"crop", onnx_write_pad},
+    {"slice", onnx_write_slice},
+    {"upsample", onnx_write_upsample},
+    {"depth_to_space", onnx_write_depth_to_space},
+    {"space_to_depth", onnx_write_space_to_depth},
+    {"lrn", onnx_write_lrn},
     {"reshape", write_reshape},
     {"flatten", write_flatten},
     {"permute", write_permute},

@@ -68,6 +68,17 @@ inv_spot onnx_image(writer *w, inv_spot s, inv_shape shape);
 /* What the layer takes, as it needs it: images, or rows in the net's own order, unless it is an image. */
 inv_spot onnx_as_is(writer *w, inv_spot in);
 
+/* ---- onnx_export_sizes.c: rows of the table ---- */
+
+inv_spot onnx_write_pad(writer *w, inv_spot in);
+inv_spot onnx_write_upsample(writer *w, inv_spot in);
+inv_spot onnx_write_slice(writer *w, inv_spot in);
+inv_spot onnx_write_adaptive_mean(writer *w, inv_spot in);
+inv_spot onnx_refuse_adaptive_max(writer *w, inv_spot in);
+inv_spot onnx_write_depth_to_space(writer *w, inv_spot in);
+inv_spot onnx_write_space_to_depth(writer *w, inv_spot in);
+inv_spot onnx_write_lrn(writer *w, inv_spot in);
+
 /* ---- onnx_export_layers.c ---- */
 
 extern const inv_layer_row onnx_rows[];

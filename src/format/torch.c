@@ -459,10 +459,24 @@ done:
     return status;
 }
 
+/* (model.state_dict(), optimizer.state_dict()): sets of parameters by their places. */
+static inv_status send_list(source *s, const inv_pickle_value *list)
+{
+    char path[24];
+    inv_status status = inv_named_group(s->to, "", NULL, 0);
+    for (size_t i = 0; i < list->count && i < VALUES_MAX && status == INV_OK; i++) {
+        snprintf(path, sizeof path, "/%zu", i);
+        status = send_one(s, path, 0, list->items[i]);
+    }
+    return status;
+}
+
 static inv_status send_root(source *s, const inv_pickle_value *root)
 {
     const inv_pickle_value *key = NULL, *value = NULL;
     s->sent_max = 16 * (uint64_t)s->size + (1 << 20);
+    if ((root->kind == INV_PICKLE_LIST || root->kind == INV_PICKLE_TUPLE) && root->count > 0)
+        return send_list(s, root);
     if (!inv_pickle_item(root, 0, &key, &value))
         return INV_ERROR(INV_EFORMAT,
                          "%s: holds no parameters by name; save them with "
@@ -547,8 +561,9 @@ done:
 
 /* ---- the older stream: five pickles, then the storages ---- */
 
-static const unsigned char magic[] = {0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46,
-                                      0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e};
+/* PyTorch's magic number as a pickle, behind its protocol and, from 4 on, the length of a frame. */
+static const unsigned char magic[] = {0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46, 0xf9,
+                                      0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e};
 
 static inv_status read_next(const source *s, size_t *at, inv_pickle **out)
 {
@@ -637,7 +652,9 @@ done:
 
 static bool is_old(const unsigned char *first, size_t size)
 {
-    return size >= sizeof magic && memcmp(first, magic, sizeof magic) == 0;
+    const size_t at = size > 2 && first[0] == 0x80 && first[2] == 0x95 ? 11 : 2;
+    return size >= at + sizeof magic && first[0] == 0x80 && first[1] >= 2 && first[1] <= 5 &&
+           memcmp(first + at, magic, sizeof magic) == 0;
 }
 
 static inv_status send(const char *name, unsigned char *bytes, size_t size, uint64_t array_max,

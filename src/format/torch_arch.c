@@ -7,17 +7,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEPTH_MAX 32
+#define DEPTH_MAX    32
+#define PARAMETRIZED "Parametrized" /* before the type of a module whose weight is made of others */
 
 /* ---- one line ---- */
+
+/* Of print(model): a module that holds modules. */
+typedef struct owner {
+    inv_arch_block block;
+    unsigned long index, copies; /* "(1-3): 3 x Sequential(" is 1, and 2 more */
+    inv_arch_module whole;       /* of a parametrised module: itself; else without a type */
+    bool is_read;                /* its arguments, which stand in the line behind */
+} owner;
 
 typedef struct reading {
     inv_arch *arch;
     size_t line;
-    const char *at;                            /* in the line */
-    char owners[DEPTH_MAX][INV_ARCH_NAME_MAX]; /* of print(model): modules that hold modules */
+    const char *at; /* in the line */
+    owner owners[DEPTH_MAX];
     size_t depth;
-    bool printed; /* a module that holds all was begun */
 } reading;
 
 static inv_status wrong(const reading *r, const char *why)
@@ -89,15 +97,17 @@ static bool take_quoted(reading *r, inv_arch_arg *arg)
     return true;
 }
 
-/* (3, 5) */
-static bool take_tuple(reading *r, inv_arch_arg *arg)
+/* (3, 5), [3, 5]; None among them is -1. */
+static bool take_tuple(reading *r, const char *end, inv_arch_arg *arg)
 {
-    while (!take(r, ")")) {
-        if (!take_number(r, arg))
+    while (!take(r, end)) {
+        if (take(r, "None") && arg->count < INV_ARCH_VALUES_MAX)
+            arg->values[arg->count++] = -1.0;
+        else if (!take_number(r, arg))
             return false;
         if (!take(r, ",")) {
             skip_blanks(r);
-            if (*r->at != ')')
+            if (*r->at != *end)
                 return false;
         }
     }
@@ -109,8 +119,10 @@ static bool take_value(reading *r, inv_arch_arg *arg)
     skip_blanks(r);
     if (*r->at == '\'' || *r->at == '"')
         return take_quoted(r, arg);
-    if (take(r, "(") || take(r, "torch.Size(["))
-        return take_tuple(r, arg);
+    if (take(r, "torch.Size(["))
+        return take_tuple(r, "]", arg) && take(r, ")");
+    if (take(r, "(") || take(r, "["))
+        return take_tuple(r, r->at[-1] == '(' ? ")" : "]", arg);
     if (isdigit((unsigned char)*r->at) || strchr("+-.", *r->at))
         return take_number(r, arg);
     if (!take_word(r, "_.", arg->text, sizeof arg->text))
@@ -135,9 +147,10 @@ static void take_key(reading *r, inv_arch_arg *arg)
     }
 }
 
-static inv_status take_arguments(reading *r, inv_arch_module *module)
+/* Up to ')', or to the end of a line that has none. */
+static inv_status take_arguments(reading *r, bool is_closed, inv_arch_module *module)
 {
-    while (!take(r, ")")) {
+    while (is_closed ? !take(r, ")") : !is_end(r)) {
         if (module->arg_count == INV_ARCH_ARGS_MAX)
             return wrong(r, "too many arguments");
         inv_arch_arg *arg = &module->args[module->arg_count++];
@@ -147,7 +160,7 @@ static inv_status take_arguments(reading *r, inv_arch_module *module)
             return wrong(r, "an argument that is no number, tuple, text, True, False or None");
         if (!take(r, ",")) {
             skip_blanks(r);
-            if (*r->at != ')')
+            if (is_closed ? *r->at != ')' : !is_end(r))
                 return wrong(r, "')' is missing");
         }
     }
@@ -156,29 +169,21 @@ static inv_status take_arguments(reading *r, inv_arch_module *module)
 
 /* ---- modules ---- */
 
+/* "Sequential()" holds nothing, and does nothing. */
 static inv_status add(reading *r, const inv_arch_module *module)
 {
-    inv_arch *a = r->arch;
-    if (a->count == INV_ARCH_MODULES_MAX)
-        return wrong(r, "too many modules");
-    if (a->count == a->capacity) {
-        const size_t capacity = 2 * a->capacity + 8;
-        inv_arch_module *more = reallocarray(a->modules, capacity, sizeof *more);
-        if (!more)
-            return INV_ERROR(INV_ENOMEM, "%s: no memory", a->file);
-        a->modules = more;
-        a->capacity = capacity;
-    }
-    a->modules[a->count] = *module;
-    a->modules[a->count++].line = r->line;
-    return INV_OK;
+    inv_arch_module m = *module;
+    m.line = r->line;
+    if (strcmp(m.type, "Sequential") == 0 && m.arg_count == 0)
+        snprintf(m.type, sizeof m.type, "Identity");
+    return inv_arch_add(r->arch, &m);
 }
 
 /* "conv1" within "features" is "features.conv1". */
 static bool set_name(const reading *r, const char *name, char out[INV_ARCH_NAME_MAX])
 {
-    const char *owner = r->depth ? r->owners[r->depth - 1] : "";
-    const int n = snprintf(out, INV_ARCH_NAME_MAX, "%s%s%s", owner, *owner ? "." : "", name);
+    const char *path = r->depth ? r->owners[r->depth - 1].block.path : "";
+    const int n = snprintf(out, INV_ARCH_NAME_MAX, "%s%s%s", path, *path ? "." : "", name);
     return n >= 0 && n < INV_ARCH_NAME_MAX;
 }
 
@@ -211,14 +216,48 @@ static inv_status repeat(reading *r, const char *name, inv_arch_module *module)
     return INV_OK;
 }
 
-static inv_status open_owner(reading *r, const char *name)
+static inv_status open_owner(reading *r, const char *name, const char *type)
 {
-    char path[INV_ARCH_NAME_MAX] = "";
-    if (r->depth == DEPTH_MAX || (*name && !set_name(r, name, path)))
+    owner o = {.block = {.first = r->arch->count, .line = r->line}};
+    unsigned long last = 0;
+    char one[24];
+    if (read_span(name, &o.index, &last)) {
+        o.copies = last - o.index;
+        snprintf(one, sizeof one, "%lu", o.index);
+        name = one;
+    }
+    if (r->depth == DEPTH_MAX || (*name && !set_name(r, name, o.block.path)))
         return wrong(r, "modules within modules too deep");
-    snprintf(r->owners[r->depth++], INV_ARCH_NAME_MAX, "%s", path);
-    r->printed = true;
+    snprintf(o.block.type, sizeof o.block.type, "%s", type);
+    if (strncmp(type, PARAMETRIZED, strlen(PARAMETRIZED)) == 0) {
+        snprintf(o.whole.type, sizeof o.whole.type, "%s", type + strlen(PARAMETRIZED));
+        snprintf(o.whole.name, sizeof o.whole.name, "%s", o.block.path);
+    }
+    r->owners[r->depth++] = o;
+    r->arch->is_printed = true;
     return INV_OK;
+}
+
+/* Of a parametrised module itself remains, not what its weight is made of; others come as often as they
+ * say. */
+static inv_status close_owner(reading *r)
+{
+    const owner *o = &r->owners[--r->depth];
+    inv_arch_block block = o->block;
+    char *at = strrchr(block.path, '.');
+    if (*o->whole.type) {
+        r->arch->count = block.first;
+        return add(r, &o->whole);
+    }
+    inv_status status = r->depth ? inv_arch_close(r->arch, &block) : INV_OK;
+    at = at ? at + 1 : block.path;
+    for (unsigned long i = 1; i <= o->copies && status == INV_OK; i++) {
+        char next[INV_ARCH_NAME_MAX + 24];
+        snprintf(next, sizeof next, "%.*s%lu", (int)(at - block.path), block.path, o->index + i);
+        status = strlen(next) < INV_ARCH_NAME_MAX ? inv_arch_repeat(r->arch, &block, next)
+                                                  : wrong(r, "a name too long");
+    }
+    return status;
 }
 
 /* A module behind its name: "Conv2d(1, 8, 5)", or "Sequential(" that goes on in the next lines. */
@@ -231,8 +270,8 @@ static inv_status take_module(reading *r, const char *name, inv_arch_module *mod
     if (!take_word(r, "_.", module->type, sizeof module->type) || !take(r, "("))
         return wrong(r, "a module is missing, as in 'fc1: Linear(784, 100)'");
     if (is_end(r))
-        return open_owner(r, name);
-    inv_status status = take_arguments(r, module);
+        return open_owner(r, name, module->type);
+    inv_status status = take_arguments(r, true, module);
     return status == INV_OK ? repeat(r, name, module) : status;
 }
 
@@ -294,13 +333,14 @@ static inv_status take_line(reading *r)
 {
     inv_arch_module module = {0};
     char name[INV_ARCH_NAME_MAX] = "";
+    owner *o = r->depth ? &r->owners[r->depth - 1] : NULL;
     if (is_end(r))
         return INV_OK;
-    if (take(r, ")")) {
-        if (r->depth == 0)
-            return wrong(r, "')' has no '('");
-        r->depth--;
-        return INV_OK;
+    if (take(r, ")"))
+        return o ? close_owner(r) : wrong(r, "')' has no '('");
+    if (o && *o->whole.type && !o->is_read) {
+        o->is_read = true;
+        return take_arguments(r, false, &o->whole);
     }
     const bool brackets = take(r, "(");
     if (!take_word(r, "_.-", name, sizeof name))
@@ -320,7 +360,7 @@ static inv_status take_line(reading *r)
         return take_module(r, name, &module);
     }
     if (take(r, "(") && is_end(r) && !brackets && module.input_count == 0)
-        return open_owner(r, ""); /* print(model) begins with its class */
+        return open_owner(r, "", name); /* print(model) begins with its class */
     return wrong(r, "a line is 'name: Module(arguments)'");
 }
 

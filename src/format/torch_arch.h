@@ -46,9 +46,18 @@ typedef struct inv_arch {
         rank; /* of the input, as PyTorch has it: channels, height, width, or values; 0: not said */
     size_t dims[3];
     char output[16]; /* "logits", "softmax", "log-softmax"; "": not said */
+    bool is_printed; /* by print(model), which does not show what is done between modules */
+    char
+        unknown[48]; /* the type of one of its modules that hold others, whose doing is not known */
     inv_arch_module *modules;
     size_t count, capacity;
 } inv_arch;
+
+/* Part of what print(model) gives: a module that holds those from `first` on. */
+typedef struct inv_arch_block {
+    char path[INV_ARCH_NAME_MAX], type[48];
+    size_t first, line;
+} inv_arch_block;
 
 /* Reads the text. INV_ECONFIG names the line that cannot be read. The caller frees. */
 INV_MUST_CHECK inv_status inv_arch_read(const char *file, const char *text, inv_arch **out);
@@ -59,5 +68,14 @@ const inv_arch_arg *inv_arch_find(const inv_arch_module *module, size_t place, c
 /* Its value i, or its only one; `usual` where it is not given. */
 double inv_arch_number(const inv_arch_module *module, size_t place, const char *key, size_t i,
                        double usual);
+
+/* ---- torch_blocks.c ---- */
+
+INV_MUST_CHECK inv_status inv_arch_add(inv_arch *arch, const inv_arch_module *module);
+/* The block is complete: of one whose class is known to add its input to its output, the layers that do
+ * so are added. INV_ECONFIG: a class that does so, in a way that is not known. */
+INV_MUST_CHECK inv_status inv_arch_close(inv_arch *arch, const inv_arch_block *block);
+/* The same modules again, of the path `next`, which becomes the block's. */
+INV_MUST_CHECK inv_status inv_arch_repeat(inv_arch *arch, inv_arch_block *block, const char *next);
 
 #endif

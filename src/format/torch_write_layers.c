@@ -116,7 +116,7 @@ static inv_spot write_local(writer *w, inv_spot in)
     return (inv_spot){.text = torch_module(w, text, x), .is_image = true};
 }
 
-/* ---- pools, sizes ---- */
+/* ---- pools, and the same values in another order ---- */
 
 static inv_spot write_pool(writer *w, inv_spot in)
 {
@@ -128,6 +128,8 @@ static inv_spot write_pool(writer *w, inv_spot in)
     const char *size = torch_pair(w, l.w.height, l.w.width);
     const char *stride = torch_pair(w, l.w.stride_y, l.w.stride_x);
     const char *padding = even ? torch_pair(w, l.top, l.left) : "0";
+    if (!is_max && (l.w.dilation_y > 1 || l.w.dilation_x > 1))
+        inv_exporting_refuse(w->e, w->layer, "PyTorch takes no mean over windows with dilations");
     if (!even && (is_max || counts))
         x = padded(w, x, &l, is_max ? "-1e30" : "0");
     if (is_max)
@@ -149,39 +151,6 @@ static inv_spot write_global_pool(writer *w, inv_spot in)
     return (inv_spot){
         .text = torch_module(w, TEXT("nn.Adaptive%sPool2d(1)", is_max ? "Max" : "Avg"), x),
         .is_image = true};
-}
-
-static inv_spot write_pad(writer *w, inv_spot in)
-{
-    static const char *const modes[][2] = {
-        {"edge", "Replication"}, {"reflect", "Reflection"}, {"wrap", "Circular"}};
-    const char *sign = inv_exporting_is(w->layer, "crop") ? "-" : "", *type = "Constant";
-    const char *mode = inv_exporting_word(w->layer, "mode");
-    for (size_t i = 0; i < 3; i++)
-        type = strcmp(mode, modes[i][0]) == 0 ? modes[i][1] : type;
-    const char *value = strcmp(type, "Constant") != 0
-                            ? ""
-                            : TEXT(", %s", torch_real(w, inv_exporting_real(w->layer, "value")));
-    const char *x = torch_image(w, in, w->layer->in).text;
-    const char *text = TEXT(
-        "nn.%sPad2d((%s%zu, %s%zu, %s%zu, %s%zu)%s)", type, sign,
-        inv_exporting_size(w->layer, "left"), sign, inv_exporting_size(w->layer, "right"), sign,
-        inv_exporting_size(w->layer, "top"), sign, inv_exporting_size(w->layer, "bottom"), value);
-    return (inv_spot){.text = torch_module(w, text, x), .is_image = true};
-}
-
-static inv_spot write_upsample(writer *w, inv_spot in)
-{
-    const inv_shape out = w->layer->out;
-    const bool is_linear = strcmp(inv_exporting_word(w->layer, "interpolation"), "bilinear") == 0;
-    const bool corners = inv_exporting_size(w->layer, "align_corners");
-    const char *x = torch_image(w, in, w->layer->in).text;
-    const char *text = TEXT("nn.Upsample(size=(%zu, %zu), mode='%s'%s)", out.height, out.width,
-                            is_linear ? "bilinear" : "nearest",
-                            !is_linear ? ""
-                            : corners  ? ", align_corners=True"
-                                       : ", align_corners=False");
-    return (inv_spot){.text = torch_module(w, text, x), .is_image = true};
 }
 
 static inv_spot write_reshape(writer *w, inv_spot in)
@@ -603,9 +572,15 @@ const inv_layer_row torch_rows[] = {
     {"avg_pool", write_pool},
     {"global_avg_pool", write_global_pool},
     {"global_max_pool", write_global_pool},
-    {"pad", write_pad},
-    {"crop", write_pad},
-    {"upsample", write_upsample},
+    {"adaptive_avg_pool", torch_write_adaptive},
+    {"adaptive_max_pool", torch_write_adaptive},
+    {"pad", torch_write_pad},
+    {"crop", torch_write_pad},
+    {"slice", torch_write_slice},
+    {"upsample", torch_write_upsample},
+    {"depth_to_space", torch_write_blocks},
+    {"space_to_depth", torch_write_blocks},
+    {"lrn", torch_write_lrn},
     {"reshape", write_reshape},
     {"flatten", write_flatten},
     {"permute", write_permute},

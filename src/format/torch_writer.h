@@ -61,6 +61,15 @@ inv_spot torch_image(writer *w, inv_spot s, inv_shape shape);
 /* What the layer takes: images, or rows in the net's own order, unless it is an image. */
 inv_spot torch_as_is(writer *w, inv_spot in);
 
+/* ---- torch_write_sizes.c: rows of the table ---- */
+
+inv_spot torch_write_pad(writer *w, inv_spot in);
+inv_spot torch_write_upsample(writer *w, inv_spot in);
+inv_spot torch_write_slice(writer *w, inv_spot in);
+inv_spot torch_write_adaptive(writer *w, inv_spot in);
+inv_spot torch_write_blocks(writer *w, inv_spot in);
+inv_spot torch_write_lrn(writer *w, inv_spot in);
+
 /* ---- torch_write_layers.c ---- */
 
 extern const inv_layer_row torch_rows[];

@@ -29,9 +29,9 @@ typedef struct inv_window_product {
     size_t c_row;
 } inv_window_product;
 
-/* The pixels of a window on an image whose rows are `pitch` floats apart. */
+/* The pixels of a window on an image: its rows are `pitch` floats apart, its columns `step`. */
 typedef struct inv_pool_window {
-    size_t rows, columns, channels, pitch;
+    size_t rows, columns, channels, pitch, step;
 } inv_pool_window;
 
 #define INV_LANES_MAX 16 /* floats in the widest vector there is */
@@ -171,8 +171,8 @@ typedef struct inv_kernels {
     /* y_i += x_i */
     void (*add)(size_t n, const float *x, float *y);
     void (*window_product)(const inv_window_product *p);
-    /* y_k = the largest x[row pitch + column channels + k] over a window; at_k = row pitch + column
-     * channels where the first of that size stands. Where one is NaN, so is y_k. */
+    /* y_k = the largest x[row pitch + column step + k] over a window; at_k = row pitch + column
+     * step where the first of that size stands. Where one is NaN, so is y_k. */
     void (*max_pool)(const inv_pool_window *w, const float *x, float *y, uint32_t *at);
     /* dx[at_k + k] += dy_k */
     void (*max_pool_gradient)(const inv_pool_window *w, const float *dy, const uint32_t *at,

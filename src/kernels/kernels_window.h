@@ -117,7 +117,7 @@ static inline void largest_lanes(const inv_pool_window *w, const float *x, float
     ivec place = {0};
     for (size_t r = 0; r < w->rows; r++)
         for (size_t c = 0; c < w->columns; c++) {
-            const size_t here = r * w->pitch + c * w->channels;
+            const size_t here = r * w->pitch + c * w->step;
             const vec v = load(x + here);
             const ivec larger = (v > maximum) | (v != v); // NOLINT(misc-redundant-expression): NaN
             maximum = pick(larger, v, maximum);
@@ -132,7 +132,7 @@ static inline void largest_one(const inv_pool_window *w, const float *x, float *
     *y = *x, *at = 0;
     for (size_t r = 0; r < w->rows; r++)
         for (size_t c = 0; c < w->columns; c++) {
-            const size_t here = r * w->pitch + c * w->channels;
+            const size_t here = r * w->pitch + c * w->step;
             const bool larger = x[here] > *y || x[here] != x[here];
             *y = larger ? x[here] : *y;
             *at = larger ? (uint32_t)here : *at;
@@ -156,7 +156,7 @@ static inline void gradient_lanes(const inv_pool_window *w, const float *dy, con
     memcpy(&place, at, sizeof place);
     for (size_t r = 0; r < w->rows; r++)
         for (size_t c = 0; c < w->columns; c++) {
-            const size_t here = r * w->pitch + c * w->channels;
+            const size_t here = r * w->pitch + c * w->step;
             const vec part = pick(place == (int32_t)here, gradient, (vec){0});
             store(dx + here, load(dx + here) + part);
         }

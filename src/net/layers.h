@@ -7,8 +7,8 @@
 #include "invproj/layer.h"
 
 /* X(name, what it does), or A where it may be the `activation` of another layer:
- * src/net/layers/NAME.c defines `const inv_layer_type inv_layer_NAME`; activations.c, merge.c and
- * global_pool.c define several. */
+ * src/net/layers/NAME.c defines `const inv_layer_type inv_layer_NAME`; activations.c, merge.c,
+ * global_pool.c, adaptive_pool.c and depth_to_space.c define several. */
 #define INV_LAYERS(X, A)                                                                           \
     X(dense, "a weighted sum of all inputs plus a bias, for each unit")                            \
     A(linear, "leaves values as they are")                                                         \
@@ -67,6 +67,8 @@
     X(avg_pool, "the mean of each window")                                                         \
     X(global_avg_pool, "the mean of each channel")                                                 \
     X(global_max_pool, "the largest value of each channel")                                        \
+    X(adaptive_avg_pool, "the mean of each of so many windows")                                    \
+    X(adaptive_max_pool, "the largest value of each of so many windows")                           \
     X(depthwise_conv2d, "convolution of each channel by itself")                                   \
     X(conv2d_transpose, "the transpose of a convolution: makes images larger")                     \
     X(local, "kernels of its own for each place of an image")                                      \
@@ -74,6 +76,8 @@
     X(crop, "an image without its outer rows and columns")                                         \
     X(slice, "every so many-th of the rows, columns or channels of an image")                      \
     X(upsample, "an image made larger")                                                            \
+    X(depth_to_space, "channels laid out as blocks of pixels")                                     \
+    X(space_to_depth, "blocks of pixels as channels")                                              \
     X(reshape, "the same values as an image of another shape")                                     \
     X(permute, "the axes of an image in another order")                                            \
     X(add, "the sum of its inputs")                                                                \

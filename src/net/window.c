@@ -100,8 +100,12 @@ inv_status inv_window_shape_inside(const inv_layer *layer, inv_window_spec *spec
     const inv_window *w = out;
     if (status != INV_OK)
         return status;
-    if (w->top >= w->height || (w->out_height - 1) * w->stride_y >= w->top + w->in.height ||
-        w->left >= w->width || (w->out_width - 1) * w->stride_x >= w->left + w->in.width)
+    bool inside = true;
+    for (size_t i = 0; i < w->out_height && inside; i++)
+        inside = inv_window_rows(w, i).end > 0;
+    for (size_t j = 0; j < w->out_width && inside; j++)
+        inside = inv_window_columns(w, j).end > 0;
+    if (!inside)
         return INV_ERROR(INV_ECONFIG,
                          "%s: a window would lie outside the image altogether; take a larger one, "
                          "or less padding",
@@ -109,7 +113,7 @@ inv_status inv_window_shape_inside(const inv_layer *layer, inv_window_spec *spec
     return INV_OK;
 }
 
-const inv_field inv_pool_fields[] = {INV_WINDOW_FIELDS(0), {0}};
+const inv_field inv_pool_fields[] = {INV_WINDOW_FIELDS(0), INV_DILATION_FIELDS(0), {0}};
 const inv_window_spec inv_pool_defaults = {.size = 2, .padding = "valid"};
 
 inv_status inv_pool_shape(inv_layer *layer, size_t classes)
@@ -122,20 +126,25 @@ inv_status inv_pool_shape(inv_layer *layer, size_t classes)
     return inv_layer_gives(layer, (inv_shape){w.out_height, w.out_width, layer->in.channels});
 }
 
-static inv_span span(size_t start, size_t size, size_t before, size_t n)
+/* Of a window that starts there: the first of its values that is one of the n behind `before`. */
+static inv_span span(size_t start, size_t size, size_t dilation, size_t before, size_t n)
 {
-    const size_t end = start + size - before;
-    return (inv_span){start > before ? start - before : 0, end < n ? end : n};
+    const size_t end = start + (size - 1) * dilation + 1;
+    const size_t skipped = start < before ? (before - start + dilation - 1) / dilation : 0;
+    const size_t first = start + skipped * dilation - before;
+    if (end <= before || first >= n)
+        return (inv_span){0, 0};
+    return (inv_span){first, end - before < n ? end - before : n};
 }
 
 inv_span inv_window_rows(const inv_window *w, size_t i)
 {
-    return span(i * w->stride_y, w->height, w->top, w->in.height);
+    return span(i * w->stride_y, w->height, w->dilation_y, w->top, w->in.height);
 }
 
 inv_span inv_window_columns(const inv_window *w, size_t j)
 {
-    return span(j * w->stride_x, w->width, w->left, w->in.width);
+    return span(j * w->stride_x, w->width, w->dilation_x, w->left, w->in.width);
 }
 
 void inv_window_pad(const inv_window *w, const float *image, float *padded)

@@ -121,9 +121,16 @@ static inline size_t inv_window_size(const inv_window *w)
     return w->height * inv_window_run(w);
 }
 
-/* The image's own rows under the windows of row i; its columns under those of column j. */
+/* The image's own rows under the windows of row i, from the first to behind the last; its columns
+ * under those of column j. Of a window with dilation d every d-th counts. */
 inv_span inv_window_rows(const inv_window *w, size_t i);
 inv_span inv_window_columns(const inv_window *w, size_t j);
+
+/* How many there are. */
+static inline size_t inv_span_count(inv_span span, size_t dilation)
+{
+    return (span.end - span.first + dilation - 1) / dilation;
+}
 
 /* padded = image with zeros around it, and back: the padded image without what is around. */
 void inv_window_pad(const inv_window *w, const float *image, float *padded);

@@ -102,16 +102,37 @@ static const char *const nets[] = {
                                                      "\"d\", \"c\" ]; }, { name = \"k\"; type = "
                                                      "\"concat\"; inputs = [ \"j\", \"input\" ]; "
                                                      "}," OUT,
+    CONV("c", "") "," LAYER("type = \"slice\"; axis = \"width\"; first = 1; count = 2;") "," OUT,
+    CONV("c", "") "," LAYER("type = \"slice\"; first = 5; step = 2; backwards = true;") "," OUT,
+    CONV("c", "") "," LAYER("type = \"slice\"; axis = \"height\"; first = 1; step = 2;") "," OUT,
+    CONV("c", "") "," LAYER("type = \"lrn\"; size = 3; before = 1; alpha = 0.5;") "," OUT,
+    CONV("c", "") "," LAYER("type = \"lrn\"; size = 4; before = 2; beta = 0.5;") "," OUT,
+    CONV("c", "") "," LAYER("type = \"depth_to_space\"; block = 1;") "," OUT,
+    "{ name = \"c\"; type = \"conv2d\"; filters = 8; size = 3; }," LAYER(
+        "type = \"depth_to_space\"; block = 2; order = \"dcr\";") "," OUT,
+    CONV("c", "padding = \"same\"; stride = 2;") "," LAYER("type = \"adaptive_avg_pool\"; height "
+                                                           "= 2; width = 4;") "," OUT,
+    CONV("c", "") "," LAYER("type = \"adaptive_max_pool\"; height = 2; width = 3;") "," OUT,
+    CONV("c", "") "," LAYER("type = \"upsample\"; interpolation = \"nearest_centre\"; height = 3; "
+                            "width = 7;") "," OUT,
+    CONV("c", "") "," LAYER("type = \"max_pool\"; size = 2; stride = 1; dilation = 2;") "," OUT,
     "{ name = \"d\"; type = \"dense\"; units = 12; }, { name = \"it\"; type = \"reshape\"; height "
     "= "
     "2; width = 3; channels = 2; }, { name = \"c\"; type = \"conv2d\"; size = 2; filters = 3; "
     "}," OUT,
 };
 
-/* Where an .h5 file has no layer of Keras for one of those, which the other formats have. */
+/* Where a format has nothing for one of those, which the others have. */
 static bool has_no_layer(const char *layers, const char *format)
 {
-    return strcmp(format, "keras-h5") == 0 && strstr(layers, "glu");
+    static const char *const none[][2] = {{"keras-h5", "glu"},       {"keras", "step = 2"},
+                                          {"keras", "lrn"},          {"keras", "depth_to_space"},
+                                          {"keras", "adaptive"},     {"keras", "nearest_centre"},
+                                          {"keras", "dilation = 2"}, {"onnx", "adaptive_max"}};
+    for (size_t i = 0; i < LEN(none); i++)
+        if (strncmp(format, none[i][0], strlen(none[i][0])) == 0 && strstr(layers, none[i][1]))
+            return true;
+    return false;
 }
 
 static const char *const formats[] = {"onnx", "keras", "keras-h5", "safetensors", "npz"};
@@ -509,6 +530,20 @@ static const struct refusal {
     {CONV("c", "") ", { name = \"it\"; type = \"upsample\"; factor = 2; interpolation = "
                    "\"bilinear\"; align_corners = true; }," OUT,
      "keras", "layer 'it' (upsample): Keras does not align corners"},
+    {CONV("c", "") ", { name = \"it\"; type = \"slice\"; first = 1; }," OUT, "keras",
+     "layer 'it' (slice): Keras has no layer that takes channels"},
+    {CONV("c", "") ", { name = \"it\"; type = \"lrn\"; }," OUT, "keras",
+     "layer 'it' (lrn): Keras has "
+     "nothing for it"},
+    {CONV("c", "") ", { name = \"it\"; type = \"lrn\"; size = 4; before = 1; }," OUT, "safetensors",
+     "layer 'it' (lrn): PyTorch's windows lie otherwise"},
+    {CONV("c", "") ", { name = \"it\"; type = \"adaptive_max_pool\"; height = 2; }," OUT, "onnx",
+     "layer 'it' (adaptive_max_pool): ONNX has no windows of several sizes"},
+    {CONV("c", "") ", { name = \"it\"; type = \"avg_pool\"; dilation = 2; }," OUT, "npz",
+     "layer 'it' (avg_pool): PyTorch takes no mean over windows with dilations"},
+    {CONV("c",
+          "") ", { name = \"it\"; type = \"upsample\"; interpolation = \"bilinear_corner\"; }," OUT,
+     "safetensors", "layer 'it' (upsample): PyTorch counts pixels from their centres"},
 };
 
 START_TEST(what_a_format_has_nothing_for_is_named)

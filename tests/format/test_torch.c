@@ -116,6 +116,93 @@ START_TEST(the_same_net_from_each_format)
 }
 END_TEST
 
+/* ---- modules, and ways of keeping parameters ---- */
+
+#define CASE_CLASSES 3
+
+typedef struct torch_case {
+    char name[128], *arch;
+    const unsigned char *file;
+    size_t size;
+    float outputs[2 * CASE_CLASSES];
+} torch_case;
+
+/* What stands behind its length. */
+static const unsigned char *take_part(const unsigned char **at, size_t *size)
+{
+    uint32_t length = 0;
+    memcpy(&length, *at, sizeof length);
+    const unsigned char *part = *at + sizeof length;
+    *at = part + length;
+    *size = length;
+    return part;
+}
+
+static torch_case take_case(const unsigned char **at)
+{
+    torch_case c = {0};
+    size_t size = 0;
+    const unsigned char *name = take_part(at, &size);
+    ck_assert_uint_lt(size, sizeof c.name);
+    memcpy(c.name, name, size);
+    const unsigned char *arch = take_part(at, &size);
+    c.arch = strndup((const char *)arch, size);
+    ck_assert_ptr_nonnull(c.arch);
+    c.file = take_part(at, &c.size);
+    memcpy(c.outputs, *at, sizeof c.outputs);
+    *at += sizeof c.outputs;
+    return c;
+}
+
+static void assert_case(const torch_case *c, const inv_model *model, const inv_idx *images)
+{
+    const size_t depth = inv_net_depth(model->net), units = inv_net_units(model->net, 0);
+    gsl_matrix_float *x = NULL;
+    inv_pass *pass = NULL;
+    double largest = 0.0, furthest = 0.0;
+    ck_assert_msg(units == images->size / 2 && inv_net_units(model->net, depth) == CASE_CLASSES,
+                  "%s: %zu values in, %zu out", c->name, units, inv_net_units(model->net, depth));
+    ck_assert_status(inv_mat_alloc(2, units, "images", &x), INV_OK);
+    for (size_t i = 0; i < 2; i++)
+        inv_model_row(model, (const float *)images->data + i * units, x->data + i * x->tda);
+    ck_assert_status(inv_pass_alloc(model->net, 0, depth, 2, INV_PASS_FORWARD, &pass), INV_OK);
+    const gsl_matrix_float *y = inv_net_forward(model->net, pass, x);
+    for (size_t i = 0; i < sizeof c->outputs / sizeof *c->outputs; i++) {
+        const float got = gsl_matrix_float_get(y, i / CASE_CLASSES, i % CASE_CLASSES);
+        largest = fmax(largest, fabs((double)c->outputs[i]));
+        furthest = fmax(furthest, fabs((double)c->outputs[i] - (double)got));
+    }
+    ck_assert_msg(furthest <= 1e-5 * largest, "%s: %g off, of %g", c->name, furthest, largest);
+    inv_pass_free(pass);
+    inv_mat_free(x);
+}
+
+/* torch-cases.bin, made by make_torch_cases.py */
+START_TEST(modules_give_what_pytorch_gives)
+{
+    size_t size = 0, count = 0;
+    unsigned char *bytes = support_read(MODELS "torch-cases.bin", &size);
+    inv_idx *images = NULL;
+    ck_assert_status(inv_npy_read(MODELS "onnx-images.npy", &images), INV_OK);
+    for (const unsigned char *at = bytes; at < bytes + size; count++) {
+        torch_case c = take_case(&at);
+        const inv_import how = {.arch = c.arch, .arch_name = "a.txt"};
+        unsigned char *own = malloc(c.size); /* so that the sanitizer sees its end */
+        inv_model *model = NULL;
+        memcpy(own, c.file, c.size);
+        const inv_status status = import(c.name, own, c.size, &how, &model);
+        ck_assert_msg(status == INV_OK, "%s: %s", c.name, inv_error_message());
+        assert_case(&c, model, images);
+        inv_model_free(model);
+        free(own);
+        free(c.arch);
+    }
+    ck_assert_uint_gt(count, 70);
+    inv_idx_free(images);
+    free(bytes);
+}
+END_TEST
+
 START_TEST(names_that_do_not_fit_are_taken_in_order_and_said)
 {
     char *arch = architecture();
@@ -211,6 +298,16 @@ static const struct {
     {"input: 2x7x6\nsum <- a, b: Add()", "a.txt:2: sum: there is no 'a' before it"},
     {"input: 2x7x6\nflat: Flatten()", "ends with images that are flattened"},
     {"input: 2x7x6\npool: MaxPool2d(9)", "layer 'pool'"},
+    {"input: 2x7x6\np: LPPool2d(3, 2)", "norm_type other than 1 and 2"},
+    {"input: 2x7x6\nu: Upsample(scale_factor=2, mode='bicubic')", "mode 'bicubic' is not known"},
+    {"input: 2x7x6\nc: ChannelShuffle(3)", "2 channels are not in 3 groups"},
+    {"input: 2x7x6\nc: Conv1d(2, 4, 3)", "takes channels and one axis, but 2 x 7 x 6 come in"},
+    {"input: 2x7x6\nn: LayerNorm((7, 5))", "is over other sizes than the 2 x 7 x 6"},
+    {"input: 2x7x6\nu: Unflatten(1, (2, 3, 7))", "an Unflatten is of values"},
+    {"input: 2x7x6\ns: Softmax(dim=2)", "along another axis than the classes or channels"},
+    {"Net(\n(a): Residual(\n(conv): Conv2d(2, 4, 3)\n)\n)", "does not show how a Residual joins"},
+    {"Net(\n(a): BasicBlock(\n(bn1): BatchNorm2d(2)\n(conv1): Conv2d(2, 4, 3)\n)\n)",
+     "how a BasicBlock joins its modules"},
 };
 
 START_TEST(an_architecture_that_does_not_fit_is_refused_by_its_line)
@@ -496,6 +593,7 @@ Suite *torch_suite(void)
     TCase *tests = tcase_create("torch");
     tcase_add_unchecked_fixture(tests, open_place, close_place);
     tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, modules_give_what_pytorch_gives);
     tcase_add_loop_test(tests, the_same_net_from_each_format, 0, LEN(same_net));
     tcase_add_test(tests, names_that_do_not_fit_are_taken_in_order_and_said);
     tcase_add_loop_test(tests, damaged_files_are_refused, 0, LEN(same_net));

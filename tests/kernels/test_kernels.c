@@ -494,7 +494,7 @@ START_TEST(pools)
     image[CHANNELS * WIDTH + 3] = image[2 * CHANNELS + 35] = image[36] = NAN;
     for (size_t s = 0; s < set_count; s++)
         for (size_t channels = 1; channels <= CHANNELS; channels++) {
-            const inv_pool_window w = {ROWS, COLUMNS, channels, WIDTH * channels};
+            const inv_pool_window w = {ROWS, COLUMNS, channels, WIDTH * channels, channels};
             out[channels] = UNTOUCHED, at[channels] = 77;
             sets[s]->max_pool(&w, image, out, at);
             ck_assert(out[channels] == UNTOUCHED && at[channels] == 77);

@@ -1,6 +1,7 @@
 /* avg_pool: y[i, j, k] = the mean of x[i stride + r, j stride + c, k] over the window's rows r and
  *           columns c, those outside the image left out, as TensorFlow does; with count_padding
- *           they count as zeros, PyTorch's count_include_pad
+ *           they count as zeros, PyTorch's count_include_pad; with a dilation d the window's rows
+ *           are d apart, and its columns, as in ONNX
  *           dx[i stride + r, j stride + c, k] += dy[i, j, k] / how many there are
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
@@ -17,6 +18,7 @@ typedef struct avg_spec {
 static const avg_spec defaults = {.window = {.size = 2, .padding = "valid"}};
 
 static const inv_field fields[] = {INV_WINDOW_FIELDS(0),
+                                   INV_DILATION_FIELDS(0),
                                    {"count_padding", INV_FIELD_BOOL,
                                     offsetof(avg_spec, count_padding), .quiet = true,
                                     .help = "whether what lies around the image counts, as zeros"},
@@ -39,7 +41,8 @@ static float part_of(const inv_layer *layer, const inv_window *w, inv_span rows,
 {
     if (((const avg_spec *)layer->spec)->count_padding)
         return 1.0f / (float)(w->height * w->width);
-    return 1.0f / (float)((rows.end - rows.first) * (columns.end - columns.first));
+    return 1.0f /
+           (float)(inv_span_count(rows, w->dilation_y) * inv_span_count(columns, w->dilation_x));
 }
 
 static void mean(const inv_layer *layer, const inv_window *w, const float *x, size_t i, size_t j,
@@ -48,8 +51,8 @@ static void mean(const inv_layer *layer, const inv_window *w, const float *x, si
     const size_t channels = w->in.channels;
     const inv_span rows = inv_window_rows(w, i), columns = inv_window_columns(w, j);
     memset(y, 0, channels * sizeof *y);
-    for (size_t r = rows.first; r < rows.end; r++)
-        for (size_t c = columns.first; c < columns.end; c++)
+    for (size_t r = rows.first; r < rows.end; r += w->dilation_y)
+        for (size_t c = columns.first; c < columns.end; c += w->dilation_x)
             add_part(channels, part_of(layer, w, rows, columns),
                      x + (r * w->in.width + c) * channels, y);
 }
@@ -59,8 +62,8 @@ static void spread(const inv_layer *layer, const inv_window *w, const float *dy,
 {
     const size_t channels = w->in.channels;
     const inv_span rows = inv_window_rows(w, i), columns = inv_window_columns(w, j);
-    for (size_t r = rows.first; r < rows.end; r++)
-        for (size_t c = columns.first; c < columns.end; c++)
+    for (size_t r = rows.first; r < rows.end; r += w->dilation_y)
+        for (size_t c = columns.first; c < columns.end; c += w->dilation_x)
             add_part(channels, part_of(layer, w, rows, columns), dy,
                      dx + (r * w->in.width + c) * channels);
 }

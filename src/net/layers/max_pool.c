@@ -1,6 +1,7 @@
 /* max_pool: y[i, j, k] = the largest of x[i stride + r, j stride + c, k] over the window's rows r
  * and columns c, those outside the image left out;  dx = dy at the first of the largest, else 0
  *
+ * With a dilation d the window's rows are d apart, and its columns, as in PyTorch.
  * The state is where in its window that was.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
@@ -19,7 +20,9 @@ static inv_pool_window pixels(const inv_window *w, size_t i, size_t j, size_t *f
     const size_t channels = w->in.channels, pitch = w->in.width * channels;
     const inv_span rows = inv_window_rows(w, i), columns = inv_window_columns(w, j);
     *first = rows.first * pitch + columns.first * channels;
-    return (inv_pool_window){rows.end - rows.first, columns.end - columns.first, channels, pitch};
+    return (inv_pool_window){inv_span_count(rows, w->dilation_y),
+                             inv_span_count(columns, w->dilation_x), channels,
+                             w->dilation_y * pitch, w->dilation_x * channels};
 }
 
 static void forward_image(const inv_window *w, const float *x, float *y, uint32_t *at)
