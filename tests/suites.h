@@ -46,6 +46,7 @@
     X(mirror)                                                                                      \
     X(kinds)                                                                                       \
     X(variational)                                                                                 \
+    X(adversarial)                                                                                 \
     X(gaussian)                                                                                    \
     X(objective)                                                                                   \
     X(parametrise)                                                                                 \

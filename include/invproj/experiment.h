@@ -21,7 +21,7 @@
 #include "invproj/inverse.h"
 #include "invproj/png.h"
 #include "invproj/train.h"
-#include "invproj/variational.h"
+#include "invproj/maker.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -62,7 +62,7 @@ typedef struct inv_experiment {
     inv_inverse_spec inverse; /* the first of: */
     inv_inverse_spec inverses[INV_INVERSES_MAX];
     size_t inverse_count; /* 0 where has_inverse is false */
-    inv_variational_spec generator;
+    inv_maker_spec generator;
     inv_project_spec project;
     inv_generate_spec generate;
     inv_features_spec features;

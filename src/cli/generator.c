@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 
 #include "cause.h"
-#include "invproj/variational.h"
+#include "invproj/maker.h"
 #include "made.h"
 
 #define WALK_IMAGES 10 /* of a class, where the experiment does not say how many */
@@ -144,8 +144,8 @@ static inv_status draw_latent(const cli_session *session, const cli_draws *draws
 {
     const size_t count = draws->count;
     gsl_matrix_float first = inv_mat_head(latent, draws->walk ? count : latent->size1);
-    inv_status status = (draws->walk ? inv_variational_walk : inv_variational_latent)(
-        session->file.seed, draws->spread, &first);
+    inv_status status = (draws->walk ? inv_maker_walk : inv_maker_latent)(session->file.seed,
+                                                                          draws->spread, &first);
     for (size_t i = count; i < latent->size1 && draws->walk; i++)
         memcpy(latent->data + i * latent->tda, latent->data + i % count * latent->tda,
                latent->size2 * sizeof(float));
@@ -156,7 +156,7 @@ static inv_status draw_latent(const cli_session *session, const cli_draws *draws
 static inv_status make(const cli_session *session, const cli_generator *g,
                        const gsl_matrix_float *latent, cli_made *made)
 {
-    inv_status status = inv_variational_draw(g->net, latent, made->labels, made->images);
+    inv_status status = inv_maker_draw(g->net, latent, made->labels, made->images);
     if (status != INV_OK)
         return status;
     inv_pixels_translate(&g->pixels, &session->file.pixels, made->images, made->images);

@@ -26,6 +26,7 @@ enum { EXIT_WORK = 1, EXIT_USAGE = 2 };
     X(gather)                                                                                      \
     X(train)                                                                                       \
     X(invert)                                                                                      \
+    X(invent)                                                                                      \
     X(project)                                                                                     \
     X(generate)                                                                                    \
     X(features)                                                                                    \

@@ -127,7 +127,7 @@ static inv_status check_inverses(const cli_file *file, const inv_experiment *bef
 /* As training: not where its rate would have been another all along. */
 static inv_status check_generator(const cli_file *file, const inv_experiment *before)
 {
-    const inv_variational_spec *was = &before->generator, *is = &file->experiment->generator;
+    const inv_maker_spec *was = &before->generator, *is = &file->experiment->generator;
     if (!has_begun_generator(file) || !file->experiment->has_generator)
         return INV_OK;
     if (was->steps != is->steps && inv_schedule_needs_length(is->schedule.type))

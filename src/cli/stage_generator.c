@@ -3,51 +3,163 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cause.h"
 #include "generator.h"
-#include "invproj/variational.h"
+#include "invproj/maker.h"
+#include "invproj/measure.h"
 #include "learning.h"
 #include "stage.h"
 
-/* What the generator is beside its layers, so that images can be drawn from the run file alone. */
-static inv_status describe(cli_session *session, const char *path)
+static inv_maker_material material_of(const cli_session *session, const inv_net *net)
 {
-    const inv_variational_spec *spec = &session->file.experiment->generator;
+    const inv_dataset *data = session->materials.data;
+    return (inv_maker_material){.data = data,
+                                .net = net,
+                                .shape = inv_net_shape(net, 0),
+                                .classes =
+                                    data ? data->classes : inv_net_units(net, inv_net_depth(net)),
+                                .pixels = data ? data->pixels : session->file.pixels};
+}
+
+/* ---- one that is there ---- */
+
+/* What was begun goes on only as it was begun. */
+static inv_status check_earlier(const cli_file *file, const char *path)
+{
+    static const char *const may_differ[] = {"steps", "count", "spread", NULL};
+    const inv_maker_spec *spec = &file->experiment->generator;
+    char *kept = NULL, *now = NULL, key[INV_TEXT_MAX];
+    uint64_t seed = 0;
+    inv_config *before = NULL, *after = NULL;
+    inv_status status = INV_OK;
+    INV_TRY(inv_run_size(file->run, path, "seed", &seed));
+    INV_TRY(inv_run_text(file->run, path, "settings", &kept));
+    INV_TRY(cli_settings(inv_maker_fields, spec, &now));
+    INV_TRY(inv_config_read_json(file->path, kept, &before));
+    INV_TRY(inv_config_read_json("the settings", now, &after));
+    if (seed != file->seed)
+        INV_FAIL(INV_EINVAL, "%s: --resume: %s was begun with another seed", file->path, path);
+    if (inv_config_differs(before, after, may_differ, key))
+        INV_FAIL(INV_EINVAL, "%s: --resume: %s was made with another generator.%s", file->path,
+                 path, key);
+done:
+    inv_config_free(before);
+    inv_config_free(after);
+    free(kept);
+    free(now);
+    return status;
+}
+
+/* A run file has one generator: it goes on, or goes, or the command is refused. */
+static inv_status make_place(cli_session *session, const char *path)
+{
+    const cli_options *options = session->file.options;
+    inv_run *run = session->file.run;
+    char found[1][INV_NAME_MAX];
+    const bool there = inv_run_groups(run, "/generator", found, 1) > 0;
+    const char *stale = cli_cause_stale(run, path);
+    if (session->file.starts) { /* what a resumed run has was checked */
+        if (!stale)
+            return INV_OK;
+        cli_note(&session->progress, "generator '%s' was %s: learning it again",
+                 session->file.experiment->generator.name, stale);
+        return inv_run_remove(run, path);
+    }
+    if (!there || options->force)
+        return there ? inv_run_remove(run, "/generator") : INV_OK;
+    if (!options->resume || !inv_run_has(run, path))
+        return INV_ERROR(INV_EINVAL,
+                         "%s: already holds a generator '%s'; --resume continues it, --force "
+                         "overwrites it",
+                         session->file.path, found[0]);
+    if (stale)
+        return INV_ERROR(INV_EDATA,
+                         "%s: --resume: the generator '%s' was %s; --force learns it again",
+                         session->file.path, found[0], stale);
+    return check_earlier(&session->file, path);
+}
+
+/* ---- learning ---- */
+
+/* What the generator is beside its layers, so that images can be drawn from the run file alone. */
+static inv_status describe(cli_session *session, const inv_maker_material *material,
+                           const char *path)
+{
+    const inv_maker_spec *spec = &session->file.experiment->generator;
     inv_run *run = session->file.run;
     char *settings = NULL;
     inv_status status = INV_OK;
-    INV_TRY(cli_settings(inv_variational_fields, spec, &settings));
+    INV_TRY(cli_settings(inv_maker_fields, spec, &settings));
     INV_TRY(inv_run_set_text(run, path, "settings", settings));
     INV_TRY(inv_run_set_size(run, path, "seed", session->file.seed));
     INV_TRY(inv_run_set_size(run, path, "latent", spec->latent));
-    INV_TRY(inv_run_set_size(run, path, "classes", session->materials.data->classes));
+    INV_TRY(inv_run_set_size(run, path, "classes", material->classes));
     INV_TRY(inv_run_set_real(run, path, "spread", spec->spread));
+    INV_TRY(inv_run_set_text(run, path, "kind", spec->kind));
+    if (!inv_maker_needs_data(spec->kind)) /* it learns from the net alone */
+        INV_TRY(cli_cause_put(run, path, CLI_CAUSE_NETWORK, NULL));
 done:
     free(settings);
     return status;
 }
 
+/* How well the student reads real images, where there are any. */
+static inv_status measure_taught(cli_session *session, const inv_net *student, const char *path)
+{
+    double accuracy = 0.0;
+    if (!cli_data_is_known(&session->file))
+        return INV_OK;
+    inv_status status = cli_load_data(&session->file, &session->materials);
+    const inv_dataset *data = session->materials.data;
+    if (status == INV_OK && data && data->test.count == 0)
+        return INV_OK;
+    if (status == INV_OK && data)
+        status = inv_measure_accuracy(student, &data->test, &accuracy);
+    if (status != INV_OK) {
+        cli_warn("generator no figure of its student: %s", inv_error_message());
+        return INV_OK;
+    }
+    cli_note(&session->progress, "generator its student reads %.4f of the test images", accuracy);
+    return inv_run_set_real(session->file.run, path, "taught", accuracy);
+}
+
+/* Keeps the student that learned beside the generator, if one did. */
+static inv_status put_student(cli_session *session, const cli_learning *l)
+{
+    const inv_net *student = inv_maker_student(l->learner);
+    char path[CLI_PATH_BYTES];
+    if (!student)
+        return INV_OK;
+    snprintf(path, sizeof path, "%s/student", l->path);
+    inv_status status = inv_run_put_net(session->file.run, path, student);
+    return status == INV_OK ? measure_taught(session, student, l->path) : status;
+}
+
 static inv_status learn(cli_session *session)
 {
-    const inv_variational_spec *spec = &session->file.experiment->generator;
-    const inv_dataset *data = session->materials.data;
-    cli_learning l = {.file = &session->file,
-                      .progress = &session->progress,
-                      .stage = "generator",
-                      .epoch = (data->train.count + spec->batch - 1) / spec->batch};
+    const inv_maker_spec *spec = &session->file.experiment->generator;
+    const inv_maker_material material = material_of(session, session->materials.net);
+    cli_learning l = {.file = &session->file, .progress = &session->progress, .stage = "generator"};
     inv_net *net = NULL;
     inv_status status = INV_OK;
+    if (inv_maker_needs_data(spec->kind))
+        l.epoch = (material.data->train.count + spec->batch - 1) / spec->batch;
     snprintf(l.path, sizeof l.path, "/generator/%s", spec->name);
     memcpy(l.net_path, l.path, sizeof l.path);
-    INV_TRY(inv_variational_build(spec, data, &net));
-    INV_TRY(describe(session, l.path));
-    INV_TRY(inv_variational_alloc(spec, net, data, session->file.seed, &l.learner));
+    INV_TRY(make_place(session, l.path));
+    INV_TRY(inv_maker_build(spec, &material, &net));
+    INV_TRY(describe(session, &material, l.path));
+    INV_TRY(inv_maker_alloc(spec, net, &material, session->file.seed, &l.learner));
     l.net = net;
     INV_TRY(cli_learn(&l));
+    INV_TRY(put_student(session, &l));
 done:
     inv_learner_free(l.learner);
     inv_net_free(net);
     return status;
 }
+
+/* ---- drawing ---- */
 
 static cli_draws draws_of(const inv_experiment *e)
 {
@@ -77,6 +189,8 @@ done:
 static inv_status run_generator(cli_session *session)
 {
     inv_status status = cli_load_net(&session->file, &session->materials);
+    if (status == INV_OK && inv_maker_needs_data(session->file.experiment->generator.kind))
+        status = cli_load_data(&session->file, &session->materials);
     if (status == INV_OK)
         status = learn(session);
     return status == INV_OK ? draw(session) : status;
@@ -85,15 +199,15 @@ static inv_status run_generator(cli_session *session)
 static inv_status check_generator(const cli_session *session, inv_net *untrained)
 {
     const inv_experiment *e = session->file.experiment;
-    const inv_dataset *data = session->materials.data;
+    const inv_maker_material material = material_of(session, untrained);
     inv_net *net = NULL;
     inv_learner *learner = NULL;
     inv_status status = INV_OK;
-    INV_TRY(inv_variational_build(&e->generator, data, &net));
-    INV_TRY(inv_variational_alloc(&e->generator, net, data, session->file.seed, &learner));
+    INV_TRY(inv_maker_build(&e->generator, &material, &net));
+    INV_TRY(inv_maker_alloc(&e->generator, net, &material, session->file.seed, &learner));
     INV_TRY(cli_picture_check(&session->file, inv_net_shape(untrained, 0), e->generator.name,
                               "generator", &e->generator_sheet,
-                              e->generator.count * data->classes));
+                              e->generator.count * material.classes));
 done:
     inv_learner_free(learner);
     inv_net_free(net);

@@ -6,7 +6,7 @@
 #include "cause.h"
 #include "generator.h"
 #include "invproj/student.h"
-#include "invproj/variational.h"
+#include "invproj/maker.h"
 
 typedef struct lesson {
     gsl_matrix_float *images;
@@ -45,8 +45,8 @@ static inv_status draw(const cli_session *session, const cli_generator *g, lesso
     unsigned *classes_of = memory;
     for (size_t i = 0; i < n; i++)
         l->labels[i] = (uint16_t)(classes_of[i] = (unsigned)(i % classes));
-    INV_TRY(inv_variational_latent(session->file.seed, g->spread, latent));
-    INV_TRY(inv_variational_draw(g->net, latent, classes_of, l->images));
+    INV_TRY(inv_maker_latent(session->file.seed, g->spread, latent));
+    INV_TRY(inv_maker_draw(g->net, latent, classes_of, l->images));
 done:
     inv_mat_free(latent);
     free(memory);

@@ -114,9 +114,9 @@ const inv_group inv_experiment_groups[] = {
     {.at_top = {"generator", INV_FIELD_OTHER,
                 .help =
                     "learn a generator, which makes images of a class and a few random numbers"},
-     .fields = inv_variational_fields,
+     .fields = inv_maker_fields,
      STAGE(generator),
-     .defaults = &inv_variational_defaults,
+     .defaults = &inv_maker_defaults,
      SHEET(generator) = {10, 4, 2, INV_SCALING_FIXED, 0.0, 1.0, 0.0, true, NULL}},
     {.at_top = {"project", INV_FIELD_OTHER, .help = "carry test images through the net and back"},
      .fields = inv_project_fields,

@@ -1,7 +1,9 @@
-/* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "invproj/variational.h"
-
-#include <math.h>
+/* variational: the decoder of a conditional variational autoencoder. While it learns, an encoder beside
+ * it says which numbers an image may have come from; afterwards the decoder alone is kept, and numbers
+ * that are drawn give images that were never seen.
+ *
+ * Source: see latent.h.
+ * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +11,7 @@
 #include <jansson.h>
 
 #include "base/plural.h"
+#include "generator/kind.h"
 #include "generator/latent.h"
 #include "inverse/parts.h"
 #include "invproj/loss.h"
@@ -21,36 +24,18 @@ static const inv_choice losses[] = {
     {"squared", "sum of the squares of the differences of the pixels, from black 0 to white 1"},
     {0}};
 
-const inv_field inv_variational_fields[] = {
-    {"name", INV_FIELD_NAME, offsetof(inv_variational_spec, name),
-     .help = "name of the generator in the run file"},
-    {"latent", INV_FIELD_SIZE, offsetof(inv_variational_spec, latent), 1, INV_LATENT_MAX,
-     .help = "how many normal numbers an image is made of, beside its class"},
-    {"encoder", INV_FIELD_JSON, offsetof(inv_variational_spec, encoder), .topic = "layers",
+#define AT(member) offsetof(inv_maker_spec, member)
+
+static const inv_field fields[] = {
+    INV_MAKER_FIELDS,
+    {"encoder", INV_FIELD_JSON, AT(encoder), .topic = "layers",
      .help = "the layers from image and class to the numbers; a dense layer that gives their means "
              "and variances is added"},
-    {"decoder", INV_FIELD_JSON, offsetof(inv_variational_spec, decoder), .topic = "layers",
-     .help = "the layers from numbers and class to the image; where they do not end in as many "
-             "values as an image has, a dense layer that does is added"},
-    {"loss", INV_FIELD_NAME, offsetof(inv_variational_spec, loss), .choices = losses,
-     .topic = "losses",
+    {"loss", INV_FIELD_NAME, AT(loss), .choices = losses, .topic = "losses",
      .help = "what is minimised of the image's way through the numbers and back"},
-    {"divergence", INV_FIELD_REAL, offsetof(inv_variational_spec, divergence), 0.0, 1e6,
+    {"divergence", INV_FIELD_REAL, AT(divergence), 0.0, 1e6,
      .help = "weight of the divergence of the numbers from normal ones, beside the loss; less "
              "gives sharper images, of which more are of no class"},
-    {"steps", INV_FIELD_SIZE, offsetof(inv_variational_spec, steps), 1, 1e9,
-     .affects = INV_AFFECTS_LENGTH, .help = "number of steps"},
-    {"batch", INV_FIELD_SIZE, offsetof(inv_variational_spec, batch), 1, 1e6,
-     .help = "images per step"},
-    INV_OPTIM_FIELD(offsetof(inv_variational_spec, optimiser)),
-    {"schedule", INV_FIELD_GROUP, offsetof(inv_variational_spec, schedule),
-     .choices = inv_schedule_types, .topic = "schedules", .group = inv_schedule_fields,
-     .help = "how the optimiser's rate changes"},
-    {"spread", INV_FIELD_REAL, offsetof(inv_variational_spec, spread), 1e-6, 1e6,
-     .help = "standard deviation of the numbers that are drawn for images; below 1 they are more "
-             "alike and more often recognised"},
-    {"count", INV_FIELD_SIZE, offsetof(inv_variational_spec, count), 1, 100000,
-     .help = "images of each class that run draws when it is learned"},
     {0}};
 
 #define HIDDEN(name)                                                                               \
@@ -58,11 +43,13 @@ const inv_field inv_variational_fields[] = {
     "\"kernel\":{\"type\":\"he_normal\"}}"
 #define LAYERS "[" HIDDEN("hidden1") "," HIDDEN("hidden2") "]"
 
-const inv_variational_spec inv_variational_defaults = {
+const inv_maker_spec inv_maker_defaults = {
+    .kind = "variational",
     .name = "generator",
     .latent = 16,
     .encoder = LAYERS,
     .decoder = LAYERS,
+    .coarse = 1,
     .loss = "bernoulli",
     .divergence = 2.0,
     .steps = 12000,
@@ -73,92 +60,28 @@ const inv_variational_spec inv_variational_defaults = {
     .count = 10,
 };
 
-/* ---- the two nets ---- */
-
-/* What the element of an image's class is, in place of 1. There are more numbers than that one
- * element, and more pixels: with 1 the numbers come to say the class too, and half of the images that
- * are drawn are of another (0.53 recognised after 4,000 steps on MNIST, 0.92 with 4). */
-#define CLASS_VALUE 4.0f
-
-/* Appends the layers that `text` lists, built alone first, so that a message counts them as they were
- * written; *units is how many values they end in. */
-static inv_status add_layers(const char *text, const char *where, size_t inputs, json_t *list,
-                             size_t *units)
-{
-    json_t *given = *text ? json_loads(text, 0, NULL) : json_array(), *layer = NULL;
-    inv_net *alone = NULL;
-    size_t i = 0;
-    inv_status status = INV_OK;
-    *units = inputs;
-    if (json_array_size(given) == 0)
-        goto done;
-    INV_TRY(inv_parts_build(given, (inv_shape){1, 1, inputs}, where, &alone));
-    *units = inv_net_units(alone, inv_net_depth(alone));
-    json_array_foreach(given, i, layer) INV_TRY(inv_parts_add(list, json_incref(layer)));
-done:
-    inv_net_free(alone);
-    json_decref(given);
-    return status;
-}
-
-static json_t *dense(const char *name, size_t units)
-{
-    return json_pack("{ss ss sI s{ss}}", "name", name, "type", "dense", "units", (json_int_t)units,
-                     "kernel", "type", "glorot_uniform");
-}
+/* ---- the encoder ---- */
 
 /* From [pixels, one-hot class] to a code (latent.h). */
-static inv_status build_encoder(const inv_variational_spec *spec, const inv_dataset *data,
-                                inv_net **out)
+static inv_status build_encoder(const inv_maker_spec *spec, const inv_dataset *data, inv_net **out)
 {
-    const size_t inputs = inv_shape_size(data->shape) + data->classes;
+    const inv_shape inputs = {1, 1, inv_shape_size(data->shape) + data->classes};
     json_t *list = json_array();
     size_t units = 0;
     inv_status status = INV_OK;
-    INV_TRY(add_layers(spec->encoder, "generator.encoder", inputs, list, &units));
-    INV_TRY(inv_parts_add(list, dense("code", 2 * spec->latent)));
-    INV_TRY(inv_parts_build(list, (inv_shape){1, 1, inputs}, "generator", out));
+    INV_TRY(inv_maker_add_layers(spec->encoder, "generator.encoder", inputs, list, &units));
+    INV_TRY(inv_parts_add(list, inv_maker_dense("code", 2 * spec->latent)));
+    INV_TRY(inv_parts_build(list, inputs, "generator", out));
 done:
     json_decref(list);
     return status;
-}
-
-/* What the decoder ends in, after its logits: "part", from 0 to 1, and "image", from black to white. */
-#define END_LAYERS 2
-
-static inv_status build_decoder(const inv_variational_spec *spec, const inv_dataset *data,
-                                inv_net **out)
-{
-    const size_t inputs = spec->latent + data->classes, pixels = inv_shape_size(data->shape);
-    const inv_pixels *p = &data->pixels;
-    json_t *list = json_array();
-    size_t units = 0;
-    inv_status status = INV_OK;
-    INV_TRY(add_layers(spec->decoder, "generator.decoder", inputs, list, &units));
-    if (units != pixels || json_array_size(list) == 0)
-        INV_TRY(inv_parts_add(list, dense("pixels", pixels)));
-    INV_TRY(inv_parts_add(list, json_pack("{ss ss}", "name", "part", "type", "sigmoid")));
-    INV_TRY(inv_parts_add(list, json_pack("{ss ss sf sf}", "name", "image", "type", "rescale",
-                                          "scale", p->white - p->black, "offset", p->black)));
-    INV_TRY(inv_parts_build(list, (inv_shape){1, 1, inputs}, "generator", out));
-done:
-    json_decref(list);
-    return status;
-}
-
-inv_status inv_variational_build(const inv_variational_spec *spec, const inv_dataset *data,
-                                 inv_net **out)
-{
-    inv_status status = inv_fields_check(inv_variational_fields, spec, "generator");
-    *out = NULL;
-    return status == INV_OK ? build_decoder(spec, data, out) : status;
 }
 
 /* ---- the learner ---- */
 
 typedef struct inv_variational {
     inv_learner base; /* whose gradient and optimiser are the decoder's */
-    inv_variational_spec spec;
+    inv_maker_spec spec;
     const inv_part *train;
     inv_pixels pixels;
     size_t classes;
@@ -205,7 +128,7 @@ static void set_classes(const inv_variational *v, const uint32_t *index, gsl_mat
 {
     gsl_matrix_float_set_zero(to);
     for (size_t i = 0; i < to->size1; i++)
-        gsl_matrix_float_set(to, i, v->train->labels[index[i]], CLASS_VALUE);
+        gsl_matrix_float_set(to, i, v->train->labels[index[i]], INV_MAKER_CLASS);
 }
 
 /* The n images of the batch and their classes, and the noise of this step. */
@@ -333,28 +256,23 @@ static const inv_learner_type variational_type = {
 
 /* ---- making one ---- */
 
-static inv_status check(const inv_variational_spec *spec, const inv_net *decoder,
-                        const inv_dataset *data)
+static inv_status check(const inv_maker_spec *spec, const inv_dataset *data)
 {
     const size_t images = data->train.count;
-    inv_net *wanted = NULL;
-    inv_status status = inv_variational_build(spec, data, &wanted);
-    if (status == INV_OK && strcmp(inv_net_describe(wanted), inv_net_describe(decoder)) != 0)
-        status = INV_ERROR(INV_EINVAL, "generator: the net is not the decoder of these settings");
-    inv_net_free(wanted);
-    if (status == INV_OK && spec->batch > images)
+    if (spec->batch > images)
         return INV_ERROR(INV_ECONFIG,
                          "generator.batch: %zu, but there %s %zu %s to train on; make it smaller, "
                          "as with --set generator.batch=%zu",
                          spec->batch, inv_plural(images, "is", "are"), images,
                          inv_plural(images, "image", "images"), images);
-    return status;
+    return INV_OK;
 }
 
 static inv_status open_batch(inv_variational *v)
 {
     const size_t batch = v->spec.batch, numbers = v->spec.latent, pixels = v->train->pixels;
-    const size_t last = inv_net_depth(v->decoder) - END_LAYERS + (is_bernoulli(v) ? 0 : 1);
+    const size_t last =
+        inv_net_depth(v->decoder) - INV_MAKER_END_LAYERS + (is_bernoulli(v) ? 0 : 1);
     void *row_loss = NULL;
     inv_status status = INV_OK;
     INV_TRY(inv_mat_alloc(batch, pixels + v->classes, "images", &v->x));
@@ -396,13 +314,14 @@ static inv_status draw_parameters(inv_variational *v)
     return INV_OK;
 }
 
-inv_status inv_variational_alloc(const inv_variational_spec *spec, inv_net *decoder,
-                                 const inv_dataset *data, uint64_t seed, inv_learner **out)
+static inv_status learner(const inv_maker_spec *spec, inv_net *decoder,
+                          const inv_maker_material *material, uint64_t seed, inv_learner **out)
 {
+    const inv_dataset *data = material->data;
     void *memory = NULL;
     inv_status status = INV_OK;
     *out = NULL;
-    INV_TRY(check(spec, decoder, data));
+    INV_TRY(check(spec, data));
     INV_TRY(inv_calloc(1, sizeof(inv_variational), "generator", &memory));
     inv_variational *v = memory;
     v->base.type = &variational_type;
@@ -425,96 +344,5 @@ done:
     return status;
 }
 
-/* ---- drawing ---- */
-
-static void draw_normal(gsl_rng *rng, double spread, gsl_matrix_float *to)
-{
-    for (size_t i = 0; i < to->size1; i++)
-        for (size_t j = 0; j < to->size2; j++)
-            gsl_matrix_float_set(to, i, j, (float)gsl_ran_gaussian_ziggurat(rng, spread));
-}
-
-inv_status inv_variational_latent(uint64_t seed, double spread, gsl_matrix_float *latent)
-{
-    gsl_rng *rng = NULL;
-    inv_status status = inv_rng_alloc(seed, "latent values", &rng);
-    if (status == INV_OK)
-        draw_normal(rng, spread, latent);
-    inv_rng_free(rng);
-    return status;
-}
-
-inv_status inv_variational_walk(uint64_t seed, double spread, gsl_matrix_float *latent)
-{
-    const size_t n = latent->size1;
-    gsl_matrix_float *ends = NULL;
-    inv_status status = inv_mat_alloc(2, latent->size2, "ends of a walk", &ends);
-    if (status == INV_OK)
-        status = inv_variational_latent(seed, spread, ends);
-    for (size_t i = 0; i < n && status == INV_OK; i++) {
-        const double t = n > 1 ? M_PI_2 * (double)i / (double)(n - 1) : 0.0;
-        for (size_t j = 0; j < latent->size2; j++)
-            gsl_matrix_float_set(latent, i, j,
-                                 (float)(cos(t) * gsl_matrix_float_get(ends, 0, j) +
-                                         sin(t) * gsl_matrix_float_get(ends, 1, j)));
-    }
-    inv_mat_free(ends);
-    return status;
-}
-
-static inv_status check_draw(const inv_net *decoder, const gsl_matrix_float *latent,
-                             const unsigned *classes, const gsl_matrix_float *images)
-{
-    const size_t inputs = inv_net_units(decoder, 0), numbers = latent->size2;
-    if (numbers >= inputs || inv_net_units(decoder, inv_net_depth(decoder)) != images->size2 ||
-        images->size1 != latent->size1)
-        return INV_ERROR(INV_EINVAL,
-                         "generator: takes %zu values and gives images of %zu; asked for %zu "
-                         "images of %zu from %zu rows of %zu numbers",
-                         inputs, inv_net_units(decoder, inv_net_depth(decoder)), images->size1,
-                         images->size2, latent->size1, numbers);
-    for (size_t i = 0; i < images->size1; i++)
-        if (classes[i] >= inputs - numbers)
-            return INV_ERROR(INV_EINVAL, "generator: class %u does not exist (0 to %zu)",
-                             classes[i], inputs - numbers - 1);
-    return INV_OK;
-}
-
-#define ROWS_MOST ((size_t)1000) /* at a time */
-
-/* Rows `first` and following; x is room for them. */
-static void draw_rows(const inv_net *decoder, inv_pass *pass, const gsl_matrix_float *latent,
-                      const unsigned *classes, size_t first, gsl_matrix_float *x,
-                      gsl_matrix_float *images)
-{
-    gsl_matrix_float_set_zero(x);
-    for (size_t i = 0; i < x->size1; i++) {
-        memcpy(x->data + i * x->tda, latent->data + (first + i) * latent->tda,
-               latent->size2 * sizeof(float));
-        gsl_matrix_float_set(x, i, latent->size2 + classes[first + i], CLASS_VALUE);
-    }
-    const gsl_matrix_float *y = inv_net_forward(decoder, pass, x);
-    for (size_t i = 0; i < x->size1; i++)
-        memcpy(images->data + (first + i) * images->tda, y->data + i * y->tda,
-               images->size2 * sizeof(float));
-}
-
-inv_status inv_variational_draw(const inv_net *decoder, const gsl_matrix_float *latent,
-                                const unsigned *classes, gsl_matrix_float *images)
-{
-    const size_t n = images->size1, most = n < ROWS_MOST ? n : ROWS_MOST;
-    gsl_matrix_float *room = NULL;
-    inv_pass *pass = NULL;
-    inv_status status = INV_OK;
-    INV_TRY(check_draw(decoder, latent, classes, images));
-    INV_TRY(inv_mat_alloc(most, inv_net_units(decoder, 0), "numbers and classes", &room));
-    INV_TRY(inv_pass_alloc(decoder, 0, inv_net_depth(decoder), most, INV_PASS_FORWARD, &pass));
-    for (size_t first = 0; first < n; first += most) {
-        gsl_matrix_float x = inv_mat_head(room, n - first < most ? n - first : most);
-        draw_rows(decoder, pass, latent, classes, first, &x, images);
-    }
-done:
-    inv_pass_free(pass);
-    inv_mat_free(room);
-    return status;
-}
+const inv_maker_kind inv_maker_variational = {"variational", fields, &inv_maker_defaults, true,
+                                              learner};

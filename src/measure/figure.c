@@ -70,6 +70,8 @@ const inv_figure inv_figures[] = {
      "root mean square distance of two images of a class, over that of two training images", false},
     STUDENT("generated"),
     STUDENT("generator"),
+    {"generator", "taught", "accuracy of its own student", "", "%.4f", HIGHER,
+     "accuracy on the test images of the net that learned beside it from its images alone", false},
     {"features", "border_noise", "border noise", "", "%.4f", LOWER,
      "mean of the deviation of the outermost two rows and columns, over the whole image's", false},
     {"features", "in_top", "unit in its top hundredth", "", "%.4f", HIGHER,

@@ -10,15 +10,25 @@ typedef struct source {
     double below, beyond;
 } source;
 
-/* (column, row) from the middle = turned back by turn of (x - right, y - down) / zoom */
-static source find_source(const inv_move *move, inv_shape shape, size_t row, size_t column)
+/* What of a move is the same for all pixels. */
+typedef struct motion {
+    inv_move move;
+    double middle_x, middle_y, c, s;
+} motion;
+
+static motion motion_of(const inv_move *move, inv_shape shape)
 {
-    const double middle_x = 0.5 * ((double)shape.width - 1.0);
-    const double middle_y = 0.5 * ((double)shape.height - 1.0);
-    const double x = ((double)column - middle_x - move->right) / move->zoom;
-    const double y = ((double)row - middle_y - move->down) / move->zoom;
-    const double c = cos(move->turn), s = sin(move->turn);
-    const double from_x = middle_x + c * x + s * y, from_y = middle_y - s * x + c * y;
+    return (motion){*move, 0.5 * ((double)shape.width - 1.0), 0.5 * ((double)shape.height - 1.0),
+                    cos(move->turn), sin(move->turn)};
+}
+
+/* (column, row) from the middle = turned back by turn of (x - right, y - down) / zoom */
+static source find_source(const motion *m, size_t row, size_t column)
+{
+    const double x = ((double)column - m->middle_x - m->move.right) / m->move.zoom;
+    const double y = ((double)row - m->middle_y - m->move.down) / m->move.zoom;
+    const double from_x = m->middle_x + m->c * x + m->s * y;
+    const double from_y = m->middle_y - m->s * x + m->c * y;
     const double left = floor(from_x), up = floor(from_y);
     return (source){(ptrdiff_t)up, (ptrdiff_t)left, from_y - up, from_x - left};
 }
@@ -43,11 +53,12 @@ static size_t shares(const source *from, inv_shape shape, size_t at[4], double s
 void inv_move_apply(const inv_move *move, inv_shape shape, float ground, const float *image,
                     float *moved)
 {
+    const motion m = motion_of(move, shape);
     for (size_t r = 0; r < shape.height; r++)
         for (size_t c = 0; c < shape.width; c++) {
             size_t at[4];
             double share[4];
-            const source from = find_source(move, shape, r, c);
+            const source from = find_source(&m, r, c);
             const size_t n = shares(&from, shape, at, share);
             for (size_t k = 0; k < shape.channels; k++) {
                 double sum = 0.0, inside = 0.0;
@@ -62,12 +73,13 @@ void inv_move_apply(const inv_move *move, inv_shape shape, float ground, const f
 
 void inv_move_back(const inv_move *move, inv_shape shape, const float *moved, float *image)
 {
+    const motion m = motion_of(move, shape);
     memset(image, 0, inv_shape_size(shape) * sizeof *image);
     for (size_t r = 0; r < shape.height; r++)
         for (size_t c = 0; c < shape.width; c++) {
             size_t at[4];
             double share[4];
-            const source from = find_source(move, shape, r, c);
+            const source from = find_source(&m, r, c);
             const size_t n = shares(&from, shape, at, share);
             for (size_t k = 0; k < shape.channels; k++, moved++)
                 for (size_t i = 0; i < n; i++)

@@ -255,6 +255,89 @@ START_TEST(student_of_what_is_no_lesson_is_refused)
 }
 END_TEST
 
+/* ---- without data ---- */
+
+/* A net alone, as an import leaves it: no data were ever given. */
+#define MODEL "tests/data/keras/cnn.keras"
+
+static void import_model(void)
+{
+    program_must_work(
+        program_run(NULL, "import " MODEL " -o %s -q", support_at(place, "model.h5")));
+}
+
+#define INVENT                                                                                     \
+    "invent model.h5 -q --threads 1 --count 2 --set generator.batch=20 --set generator.latent=3 "  \
+    "--set generator.memory=50 --set generator.rehearsals=2 "                                      \
+    "--set generator.schedule.type=\"constant\" --steps "
+
+/* From a net alone: a generator and a student; stopped and resumed it is the same. */
+START_TEST(model_alone_teaches_a_generator)
+{
+    static const char *const but[] = {"@created", "/seconds", "/environment", NULL};
+    import_model();
+    program_must_work(ask(INVENT "4"));
+    program_must_work(ask(INVENT "9 --resume"));
+    char *parts = hdf5_text(support_at(place, "model.h5"), but);
+    ck_assert_int_eq(unlink(support_at(place, "model.h5")), 0);
+    import_model();
+    program_must_work(ask(INVENT "9"));
+    char *whole = hdf5_text(support_at(place, "model.h5"), but);
+    program_must_equal(parts, whole);
+    ck_assert_ptr_nonnull(strstr(whole, "/generator/generator @kind adversarial"));
+    ck_assert_ptr_nonnull(strstr(whole, "/generator/generator/student @layers "));
+    ck_assert_ptr_null(strstr(whole, "@taught"));
+    free(parts), free(whole);
+    const char *file = support_at(place, "model.h5");
+    ck_assert_double_eq(hdf5_number(file, "/generator/generator", "done"), 1.0);
+    program_must_work(ask("generate --with model.h5 --count 3 --name more -q"));
+    size_t dims[4];
+    double *label = hdf5_values(file, "/generated/more/label", dims);
+    ck_assert_uint_eq(dims[0], 9); /* of three classes */
+    free(label);
+}
+END_TEST
+
+START_TEST(bad_inventions_are_refused)
+{
+    static const struct {
+        const char *words;
+        int code;
+        const char *says;
+    } rows[] = {
+        {"invent run/run.h5 -q", 2, "already holds a generator 'generator'; --resume continues it"},
+        {"invent run/run.h5 -q --resume --set generator.latent=4", 2,
+         "/generator/generator was made with another generator.latent"},
+        {"invent run/run.h5 -q --resume --seed 77", 2, "was begun with another seed"},
+        {"invent run/run.h5 -q --kind none", 2, "generator.kind"},
+        {"invent other.h5 -q --set generator.latent=0", 2, "generator.latent"},
+        {"invent other.h5 -q --kind adversarial --set generator.loss=\"squared\"", 2, "loss"},
+        {"invent model.h5 -q --kind variational", 1, "model.h5"}};
+    import_model();
+    char *before = program_snapshot(place);
+    for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
+        program *p = ask(rows[r].words);
+        ck_assert_fails(p, rows[r].code, rows[r].says);
+        program_free(p);
+    }
+    char *after = program_snapshot(place);
+    program_must_equal(before, after);
+    free(before), free(after);
+}
+END_TEST
+
+/* Where the data are known, the student is measured; a net that has learned on makes it another's. */
+START_TEST(student_is_measured_where_there_are_data)
+{
+    program_must_work(
+        ask("invent other.h5 -q --kind adversarial --steps 60 --set generator.batch=30"));
+    ck_assert_double_gt(hdf5_number(OTHER, "/generator/generator", "taught"), 0.3);
+    char *text = hdf5_text(OTHER, NULL);
+    ck_assert_ptr_nonnull(strstr(text, "/generator/generator @network_sha256 "));
+    free(text);
+}
+END_TEST
+
 /* Each of these leaves the file as it was. */
 START_TEST(what_cannot_be_drawn_is_refused)
 {
@@ -341,6 +424,9 @@ Suite *cli_generator_suite(void)
     tcase_add_test(tests, walks_from_draw_to_draw);
     tcase_add_test(tests, student_learns_from_what_is_drawn);
     tcase_add_test(tests, student_of_what_is_no_lesson_is_refused);
+    tcase_add_test(tests, model_alone_teaches_a_generator);
+    tcase_add_test(tests, bad_inventions_are_refused);
+    tcase_add_test(tests, student_is_measured_where_there_are_data);
     tcase_add_test(tests, what_cannot_be_drawn_is_refused);
     tcase_add_test(tests, generator_of_other_data_is_refused);
     tcase_add_test(tests, bad_experiments_are_refused);

@@ -9,15 +9,17 @@
 
 #include "generator/latent.h"
 #include "gradient.h"
-#include "invproj/variational.h"
+#include "invproj/maker.h"
 #include "small.h"
 #include "suites.h"
 
 static inv_dataset *data;
+static inv_maker_material material;
 
 static void prepare(void)
 {
     data = small_data();
+    material = (inv_maker_material){data, NULL, data->shape, data->classes, data->pixels};
 }
 
 static void tidy(void)
@@ -145,9 +147,9 @@ END_TEST
     "[{\"name\":\"hidden1\",\"type\":\"dense\",\"units\":19,\"activation\":\"tanh\","              \
     "\"kernel\":{\"type\":\"glorot_uniform\"}}]"
 
-static inv_variational_spec small_spec(const char *loss)
+static inv_maker_spec small_spec(const char *loss)
 {
-    inv_variational_spec spec = inv_variational_defaults;
+    inv_maker_spec spec = inv_maker_defaults;
     spec.latent = 3;
     strcpy(spec.encoder, LAYERS);
     strcpy(spec.decoder, LAYERS);
@@ -158,17 +160,17 @@ static inv_variational_spec small_spec(const char *loss)
     return spec;
 }
 
-static inv_net *build(const inv_variational_spec *spec)
+static inv_net *build(const inv_maker_spec *spec)
 {
     inv_net *net = NULL;
-    ck_assert_status(inv_variational_build(spec, data, &net), INV_OK);
+    ck_assert_status(inv_maker_build(spec, &material, &net), INV_OK);
     return net;
 }
 
-static inv_learner *learner_of(const inv_variational_spec *spec, inv_net *net, uint64_t seed)
+static inv_learner *learner_of(const inv_maker_spec *spec, inv_net *net, uint64_t seed)
 {
     inv_learner *learner = NULL;
-    ck_assert_status(inv_variational_alloc(spec, net, data, seed, &learner), INV_OK);
+    ck_assert_status(inv_maker_alloc(spec, net, &material, seed, &learner), INV_OK);
     return learner;
 }
 
@@ -180,7 +182,7 @@ static inv_variational_report take_steps(inv_learner *learner, size_t steps)
     return report;
 }
 
-static inv_net *learned(const inv_variational_spec *spec, uint64_t seed)
+static inv_net *learned(const inv_maker_spec *spec, uint64_t seed)
 {
     inv_net *net = build(spec);
     inv_learner *learner = learner_of(spec, net, seed);
@@ -206,7 +208,7 @@ static float *state_of(inv_learner *learner, const char *name)
 
 /* The loss of the first batch with one parameter of the encoder or the decoder moved. Gradient
  * descent then says by how much that parameter moved down its gradient. */
-static double first_loss(const inv_variational_spec *spec, bool encoder, size_t k, double by,
+static double first_loss(const inv_maker_spec *spec, bool encoder, size_t k, double by,
                          double *moved)
 {
     inv_net *net = build(spec);
@@ -230,7 +232,7 @@ START_TEST(step_goes_down_the_gradient)
     for (size_t l = 0; l < 2; l++)
         for (int encoder = 0; encoder < 2; encoder++)
             for (size_t k = 0; k < PARAMETERS; k += 97) {
-                inv_variational_spec spec = small_spec(losses[l]);
+                inv_maker_spec spec = small_spec(losses[l]);
                 double moved = 0.0, unused = 0.0;
                 const double h = 2e-2;
                 spec.divergence = 1.7;
@@ -250,7 +252,7 @@ END_TEST
 START_TEST(losses_fall)
 {
     for (size_t l = 0; l < 2; l++) {
-        inv_variational_spec spec = small_spec(losses[l]);
+        inv_maker_spec spec = small_spec(losses[l]);
         spec.steps = 400;
         spec.divergence = 0.02; /* else the numbers say nothing of so small images */
         inv_net *net = build(&spec);
@@ -270,7 +272,7 @@ END_TEST
 
 START_TEST(threads_do_not_matter)
 {
-    const inv_variational_spec spec = small_spec("bernoulli");
+    const inv_maker_spec spec = small_spec("bernoulli");
     const size_t before = inv_threads();
     inv_threads_set(gradient_threads[0]);
     inv_net *first = learned(&spec, 5);
@@ -289,7 +291,7 @@ END_TEST
 
 START_TEST(resumes_to_the_bit)
 {
-    const inv_variational_spec spec = small_spec("squared");
+    const inv_maker_spec spec = small_spec("squared");
     inv_array state[INV_ARRAYS_MAX];
     inv_net *whole = learned(&spec, 8), *begun = build(&spec), *resumed = build(&spec);
     inv_learner *first = learner_of(&spec, begun, 8), *learner = learner_of(&spec, resumed, 8);
@@ -308,7 +310,7 @@ END_TEST
 
 START_TEST(state_that_is_none_is_refused)
 {
-    const inv_variational_spec spec = small_spec("bernoulli");
+    const inv_maker_spec spec = small_spec("bernoulli");
     inv_net *net = build(&spec);
     inv_learner *learner = learner_of(&spec, net, 8);
     state_of(learner, "encoder")[17] = NAN;
@@ -326,7 +328,7 @@ END_TEST
 START_TEST(draws_images_of_the_class)
 {
     enum { EACH = 20, ALL = EACH * SMALL_CLASSES };
-    inv_variational_spec spec = small_spec("bernoulli");
+    inv_maker_spec spec = small_spec("bernoulli");
     spec.steps = 600;
     inv_net *net = learned(&spec, 4);
     gsl_matrix_float *latent = small_matrix(ALL, 3), *images = small_matrix(ALL, SMALL_PIXELS);
@@ -342,8 +344,8 @@ START_TEST(draws_images_of_the_class)
     }
     for (size_t i = 0; i < ALL; i++)
         classes[i] = (unsigned)(i / EACH);
-    ck_assert_status(inv_variational_latent(9, 1.0, latent), INV_OK);
-    ck_assert_status(inv_variational_draw(net, latent, classes, images), INV_OK);
+    ck_assert_status(inv_maker_latent(9, 1.0, latent), INV_OK);
+    ck_assert_status(inv_maker_draw(net, latent, classes, images), INV_OK);
     for (size_t i = 0; i < ALL; i++) {
         double distance[SMALL_CLASSES] = {0.0};
         for (size_t j = 0; j < SMALL_PIXELS; j++) {
@@ -364,10 +366,10 @@ START_TEST(draws_are_normal_and_of_their_seed)
 {
     gsl_matrix_float *a = small_matrix(5000, 2), *b = small_matrix(5000, 2);
     double sum = 0.0, squares = 0.0;
-    ck_assert_status(inv_variational_latent(1, 0.7, a), INV_OK);
-    ck_assert_status(inv_variational_latent(1, 0.7, b), INV_OK);
+    ck_assert_status(inv_maker_latent(1, 0.7, a), INV_OK);
+    ck_assert_status(inv_maker_latent(1, 0.7, b), INV_OK);
     ck_assert(gradient_same_bits(a->data, b->data, 10000 * sizeof(float)));
-    ck_assert_status(inv_variational_latent(2, 0.7, b), INV_OK);
+    ck_assert_status(inv_maker_latent(2, 0.7, b), INV_OK);
     ck_assert(!gradient_same_bits(a->data, b->data, 10000 * sizeof(float)));
     for (size_t i = 0; i < 10000; i++) {
         sum += (double)a->data[i];
@@ -383,8 +385,8 @@ END_TEST
 START_TEST(walk_leads_from_draw_to_draw)
 {
     gsl_matrix_float *ends = small_matrix(2, 4), *walk = small_matrix(3, 4);
-    ck_assert_status(inv_variational_latent(3, 1.0, ends), INV_OK);
-    ck_assert_status(inv_variational_walk(3, 1.0, walk), INV_OK);
+    ck_assert_status(inv_maker_latent(3, 1.0, ends), INV_OK);
+    ck_assert_status(inv_maker_walk(3, 1.0, walk), INV_OK);
     for (size_t j = 0; j < 4; j++) {
         const double a = (double)ends->data[j], b = (double)ends->data[4 + j];
         ck_assert_double_eq_tol((double)walk->data[j], a, 1e-6);
@@ -409,15 +411,15 @@ START_TEST(bad_settings_are_refused)
         {"[{\"name\":\"a\",\"type\":\"dens\"}]", "generator.decoder", 3, 70, INV_ECONFIG},
         {"[{\"name\":\"pixels\",\"type\":\"dense\",\"units\":5}]", "pixels", 3, 70, INV_ECONFIG}};
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
-        inv_variational_spec spec = small_spec("bernoulli");
+        inv_maker_spec spec = small_spec("bernoulli");
         inv_net *net = NULL;
         inv_learner *learner = NULL;
         strcpy(spec.decoder, rows[r].layers);
         spec.latent = rows[r].latent;
         spec.batch = rows[r].batch;
-        inv_status status = inv_variational_build(&spec, data, &net);
+        inv_status status = inv_maker_build(&spec, &material, &net);
         if (status == INV_OK)
-            status = inv_variational_alloc(&spec, net, data, 1, &learner);
+            status = inv_maker_alloc(&spec, net, &material, 1, &learner);
         ck_assert_int_eq(status, rows[r].status);
         ck_assert_message_has(rows[r].says);
         inv_net_free(net);
@@ -425,12 +427,25 @@ START_TEST(bad_settings_are_refused)
 }
 END_TEST
 
+START_TEST(without_data_it_learns_nothing)
+{
+    const inv_maker_spec spec = small_spec("bernoulli");
+    inv_maker_material empty = material;
+    inv_net *net = build(&spec);
+    inv_learner *learner = NULL;
+    empty.data = NULL;
+    ck_assert_status(inv_maker_alloc(&spec, net, &empty, 1, &learner), INV_EINVAL);
+    ck_assert_message_has("generator: the kind variational learns from data");
+    inv_net_free(net);
+}
+END_TEST
+
 START_TEST(another_net_is_refused)
 {
-    const inv_variational_spec spec = small_spec("bernoulli");
+    const inv_maker_spec spec = small_spec("bernoulli");
     inv_net *net = small_net(SMALL_TWO);
     inv_learner *learner = NULL;
-    ck_assert_status(inv_variational_alloc(&spec, net, data, 1, &learner), INV_EINVAL);
+    ck_assert_status(inv_maker_alloc(&spec, net, &material, 1, &learner), INV_EINVAL);
     ck_assert_message_has("generator: the net is not the decoder of these settings");
     inv_net_free(net);
 }
@@ -438,16 +453,16 @@ END_TEST
 
 START_TEST(bad_draws_are_refused)
 {
-    const inv_variational_spec spec = small_spec("bernoulli");
+    const inv_maker_spec spec = small_spec("bernoulli");
     inv_net *net = build(&spec);
     gsl_matrix_float *latent = small_matrix(2, 3), *wide = small_matrix(2, 7);
     gsl_matrix_float *images = small_matrix(2, SMALL_PIXELS), *other = small_matrix(2, 5);
     const unsigned good[] = {0, 3}, bad[] = {0, 4};
-    ck_assert_status(inv_variational_draw(net, latent, good, images), INV_OK);
-    ck_assert_status(inv_variational_draw(net, latent, bad, images), INV_EINVAL);
+    ck_assert_status(inv_maker_draw(net, latent, good, images), INV_OK);
+    ck_assert_status(inv_maker_draw(net, latent, bad, images), INV_EINVAL);
     ck_assert_message_has("generator: class 4 does not exist (0 to 3)");
-    ck_assert_status(inv_variational_draw(net, wide, good, images), INV_EINVAL);
-    ck_assert_status(inv_variational_draw(net, latent, good, other), INV_EINVAL);
+    ck_assert_status(inv_maker_draw(net, wide, good, images), INV_EINVAL);
+    ck_assert_status(inv_maker_draw(net, latent, good, other), INV_EINVAL);
     ck_assert_message_has("asked for 2 images of 5 from 2 rows of 3 numbers");
     inv_mat_free(latent), inv_mat_free(wide), inv_mat_free(images), inv_mat_free(other);
     inv_net_free(net);
@@ -472,6 +487,7 @@ Suite *variational_suite(void)
     tcase_add_test(tests, draws_are_normal_and_of_their_seed);
     tcase_add_test(tests, walk_leads_from_draw_to_draw);
     tcase_add_test(tests, bad_settings_are_refused);
+    tcase_add_test(tests, without_data_it_learns_nothing);
     tcase_add_test(tests, another_net_is_refused);
     tcase_add_test(tests, bad_draws_are_refused);
     suite_add_tcase(suite, tests);
