@@ -68,7 +68,7 @@ typedef struct inv_source {
 } inv_source;
 
 /* Sends the run file of `size` bytes, which stay the caller's, but for arrays of more than
- * `array_most` bytes (0: attributes only). `name` is for messages. INV_EFORMAT: no run file, a
+ * `array_max` bytes (0: attributes, and of arrays only the times of histories). `name` is for messages. INV_EFORMAT: no run file, a
  * damaged one, or one whose arrays claim to be larger than it can hold; or what `to` fails with. */
 INV_MUST_CHECK inv_status inv_stream_send(const char *name, unsigned char *bytes, size_t size,
                                           uint64_t array_max, const inv_sink *to);

@@ -54,6 +54,9 @@ INV_MUST_CHECK inv_status inv_table_add(inv_table *table, const char *name, inv_
  * standard error the attribute of that name with "_error" behind it. */
 INV_MUST_CHECK inv_status inv_table_read(inv_table *table, const inv_run *run, const char *path);
 
+/* How long what stands at `path` took to learn: the last of its history's times; NAN where it has none. */
+INV_MUST_CHECK inv_status inv_table_seconds(const inv_run *run, const char *path, double *seconds);
+
 /* Marks in each row the best cell: the one that stays the best where all means move against it by
  * their errors, mean_b - error_b > mean_c + error_c for each other cell c of the row (where lower is better,
  * the other way round). A row where several could be it, where an error is not known or where fewer

@@ -117,6 +117,8 @@ INV_MUST_CHECK inv_status cli_is_run(const char *path, bool *is);
 /* INV_EINVAL where the file that is there is no run file, of whatever format and state: --force does
  * not write over it. */
 INV_MUST_CHECK inv_status cli_check_replaces_run(const char *path);
+/* The same of files that begin with `name` or are HDF5 with it inside; `what` they are, for the message. */
+INV_MUST_CHECK inv_status cli_check_replaces(const char *path, const char *name, const char *what);
 
 /* What stands behind the name of a run file that is not whole yet, where its name tells that. */
 #define CLI_UNFINISHED ".part"

@@ -2,16 +2,18 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/plural.h"
 #include "gather.h"
 #include "invproj/file.h"
+#include "page.h"
 
 #define TOLD_MOST 10 /* runs that are not done */
 
 typedef struct own {
     bool csv;
-    const char *into;
+    const char *into, *page, *part;
 } own;
 
 static const cli_option own_options[] = {
@@ -20,6 +22,10 @@ static const cli_option own_options[] = {
     {.shared = CLI_OUT},
     {0, "into", "ALL.h5", "write one HDF5 file: links to all runs, and the array runs", CLI_TEXT,
      .offset = offsetof(own, into)},
+    {0, "report", "PAGE.html", "write a page of all runs, to look at", CLI_TEXT,
+     .offset = offsetof(own, page)},
+    {0, "part", "I/N", "take this part (I from 0) of N of the runs, to share the reading", CLI_TEXT,
+     .offset = offsetof(own, part)},
     {.shared = CLI_QUIET},
     {.shared = CLI_HELP},
     {0}};
@@ -45,7 +51,7 @@ static size_t tell_missing(const cli_gather *all)
     for (size_t r = 0; r < all->row_count; r++) {
         const cli_gather_row *row = &all->rows[r];
         char what[512];
-        if (row->state == CLI_SWEEP_DONE && !row->damaged)
+        if (cli_gather_is_done(row))
             continue;
         const char *message = row->texts[CLI_GATHER_MESSAGE];
         cli_sweep_tell(all->sweep, row->item, what, sizeof what);
@@ -71,18 +77,37 @@ static inv_status write_csv(const cli_gather *all, const char *path)
     return status;
 }
 
+/* Only what an earlier gather wrote is written over. */
+static inv_status check_names(const char *csv, const own *given)
+{
+    inv_status status = INV_OK;
+    if (csv && access(csv, F_OK) == 0)
+        INV_TRY(cli_check_replaces(csv, CLI_GATHER_CSV, "a table of gather's"));
+    if (given->into && access(given->into, F_OK) == 0)
+        INV_TRY(cli_check_replaces(given->into, CLI_GATHER_FORMAT, "such a file of gather's"));
+    if (given->page)
+        INV_TRY(cli_page_check(given->page));
+done:
+    return status;
+}
+
 static inv_status run(const cli_options *options)
 {
     const own *given = options->own;
     cli_sweep sweep = {0};
     cli_gather all = {0};
+    cli_part part = {0};
     inv_status status = INV_OK;
+    INV_TRY(cli_part_read(given->part ? given->part : "0/1", &part));
+    INV_TRY(check_names(options->out, given));
     INV_TRY(cli_sweep_reopen(options, options->operands[0], &sweep));
-    INV_TRY(cli_gather_read(&sweep, &all));
+    INV_TRY(cli_gather_read(&sweep, &part, &all));
     if (options->out)
         INV_TRY(write_csv(&all, options->out));
     if (given->into)
         INV_TRY(cli_gather_into(&all, given->into));
+    if (given->page)
+        INV_TRY(cli_gather_page(&all, given->page));
     INV_TRY(given->csv ? cli_gather_csv(&all, stdout) : cli_gather_print(&all));
     warn_mixed(&all, CLI_GATHER_VERSION, "versions of the program");
     warn_mixed(&all, CLI_GATHER_COMPILER, "compilers");
@@ -103,12 +128,15 @@ const cli_command cli_command_gather = {
     .name = "gather",
     .operands = "DIR",
     .summary = "show the runs of a sweep in one table",
-    .notes = "DIR is the folder of a sweep. The table has a line for each setting, with means over "
-             "the seeds. "
-             "-o FILE writes CSV, a line for each run: every key that varies, every figure, "
-             "versions, kernels, times, and whether it is done. Missing and failed runs are told, "
-             "and make "
-             "the exit code 1.",
+    .notes =
+        "DIR is the folder of a sweep. The table has a line for each setting, with means over "
+        "the seeds. "
+        "-o FILE writes CSV, a line for each run: every key that varies, every figure, how many "
+        "seconds each stage took to learn, versions, kernels, and whether it is done. --report "
+        "writes a page (as report does): up to 1,000 settings beside each other, and curves and "
+        "pictures of at most 12 runs, which are all or the first of each setting. "
+        "Of a hundred thousand runs, --part 0/10 to 9/10 read a tenth each, side by side. "
+        "Missing and failed runs are told, and make the exit code 1.",
     .minimum = 1,
     .maximum = 1,
     .options = own_options,

@@ -26,7 +26,7 @@ static const cli_option own_options[] = {
 
 /* ---- one run ---- */
 
-static inv_status open_run(const cli_options *options, const char *path, cli_session *session)
+inv_status cli_page_open(const cli_options *options, const char *path, cli_session *session)
 {
     bool is_model = false;
     inv_status status = INV_OK;
@@ -45,6 +45,18 @@ static report_input input_of(const cli_session *session)
 {
     return (report_input){session->file.run, session->file.path, session->materials.net,
                           session->file.experiment, session->file.pixels};
+}
+
+inv_status cli_page_content(const cli_session *sessions, size_t count, bool with_net, json_t **out)
+{
+    void *inputs = NULL;
+    inv_status status = inv_calloc(count + 1, sizeof(report_input), "runs", &inputs);
+    for (size_t i = 0; status == INV_OK && i < count; i++)
+        ((report_input *)inputs)[i] = input_of(&sessions[i]);
+    if (status == INV_OK)
+        status = report_content(inputs, count, with_net, out);
+    free(inputs);
+    return status;
 }
 
 /* ---- what is written ---- */
@@ -92,7 +104,7 @@ done:
     return status;
 }
 
-static inv_status write_page(const json_t *content, const char *path, const cli_progress *progress)
+inv_status cli_page_save(const json_t *content, const char *path, const cli_progress *progress)
 {
     char *text = NULL;
     size_t size = 0;
@@ -112,11 +124,10 @@ inv_status cli_page_check(const char *path)
 
 inv_status cli_page_write(const cli_session *session, const char *path)
 {
-    const report_input input = input_of(session);
     json_t *content = NULL;
-    inv_status status = report_content(&input, 1, true, &content);
+    inv_status status = cli_page_content(session, 1, true, &content);
     if (status == INV_OK)
-        status = write_page(content, path, &session->progress);
+        status = cli_page_save(content, path, &session->progress);
     json_decref(content);
     return status;
 }
@@ -143,30 +154,25 @@ static inv_status write_all(const cli_options *options, const json_t *content)
     if (((const own *)options->own)->markdown)
         return print_markdown(content);
     cli_progress_open(&progress, options->quiet);
-    return write_page(content, options->out, &progress);
+    return cli_page_save(content, options->out, &progress);
 }
 
 static inv_status run(const cli_options *options)
 {
     const size_t count = options->operand_count;
-    void *sessions = NULL, *inputs = NULL;
+    void *sessions = NULL;
     json_t *content = NULL;
     inv_status status = INV_OK;
     INV_TRY(check_options(options));
     INV_TRY(inv_calloc(count, sizeof(cli_session), "runs", &sessions));
-    INV_TRY(inv_calloc(count, sizeof(report_input), "runs", &inputs));
-    for (size_t i = 0; i < count; i++) {
-        cli_session *session = (cli_session *)sessions + i;
-        INV_TRY(open_run(options, options->operands[i], session));
-        ((report_input *)inputs)[i] = input_of(session);
-    }
-    INV_TRY(report_content(inputs, count, !((const own *)options->own)->no_net, &content));
+    for (size_t i = 0; i < count; i++)
+        INV_TRY(cli_page_open(options, options->operands[i], (cli_session *)sessions + i));
+    INV_TRY(cli_page_content(sessions, count, !((const own *)options->own)->no_net, &content));
     INV_TRY(write_all(options, content));
 done:
     for (size_t i = 0; sessions && i < count; i++)
         cli_session_close((cli_session *)sessions + i);
     json_decref(content);
-    free(inputs);
     free(sessions);
     return status;
 }

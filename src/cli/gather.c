@@ -30,6 +30,14 @@ static const struct {
     {CLI_GATHER_CREATED, "/", "created"},
 };
 
+/* What has a history of its own: how long it took. */
+#define SECONDS(group)                                                                             \
+    {                                                                                              \
+        group, "seconds", "seconds", "s", "%.1f", INV_BETTER_NEITHER, "that learning took", true   \
+    }
+static const inv_figure times[] = {
+    SECONDS("training"), SECONDS("inverse"), SECONDS("generator"), {0}};
+
 static inv_status no_memory(void)
 {
     return INV_ERROR(INV_ENOMEM, "gather: no memory");
@@ -85,10 +93,27 @@ static inv_status take_figures(cli_gather *all, cli_gather_row *row, const inv_r
     return status;
 }
 
-/* Of the network, and of each result in a group that has figures. */
+/* How long the result at `path` took, where it was learned. */
+static inv_status take_seconds(cli_gather *all, cli_gather_row *row, const inv_run *run,
+                               const char *group, const char *path, const char *result)
+{
+    const inv_figure *of = times;
+    double value = NAN;
+    size_t column = 0;
+    while (of->group && strcmp(of->group, group) != 0)
+        of++;
+    if (!of->group || inv_table_seconds(run, path, &value) != INV_OK || isnan(value))
+        return INV_OK;
+    inv_status status = find_column(all, of, result, &column);
+    return status == INV_OK ? put_value(row, column, value) : status;
+}
+
+/* Of the network, and of each result in a group that has figures or times. */
 static inv_status take_all_figures(cli_gather *all, cli_gather_row *row, const inv_run *run)
 {
     inv_status status = take_figures(all, row, run, "network", "/network", "");
+    if (status == INV_OK)
+        status = take_seconds(all, row, run, "training", "/training", "");
     for (const char *const *group = inv_run_results; *group && status == INV_OK; group++) {
         char(*names)[INV_NAME_MAX] = NULL, path[CLI_PATH_BYTES];
         size_t count = 0;
@@ -97,6 +122,8 @@ static inv_status take_all_figures(cli_gather *all, cli_gather_row *row, const i
         for (size_t i = 0; i < count && status == INV_OK; i++) {
             snprintf(path, sizeof path, "%s/%s", *group, names[i]);
             status = take_figures(all, row, run, *group + 1, path, names[i]);
+            if (status == INV_OK)
+                status = take_seconds(all, row, run, *group + 1, path, names[i]);
         }
         free(names);
     }
@@ -172,8 +199,8 @@ static inv_status read_failure(const cli_gather *all, cli_gather_row *row)
     return INV_OK;
 }
 
-/* The file is called as it is in the folder, wherever that is. */
-static inv_status read_row(cli_gather *all, cli_gather_row *row, cli_reader *reader)
+/* What names in the folder tell. The file is called as it is there, wherever that is. */
+static inv_status look_at(const cli_gather *all, cli_gather_row *row)
 {
     char *path = cli_sweep_path(all->sweep, row->item, ".h5");
     inv_status status = INV_OK;
@@ -182,8 +209,6 @@ static inv_status read_row(cli_gather *all, cli_gather_row *row, cli_reader *rea
     if (!path || !row->texts[CLI_GATHER_FILE])
         INV_RAISE(no_memory());
     INV_TRY(cli_sweep_look(all->sweep, row->item, &row->state));
-    if (row->state == CLI_SWEEP_DONE)
-        INV_TRY(read_done(all, row, reader, path));
     if (row->state == CLI_SWEEP_FAILING)
         INV_TRY(read_failure(all, row));
 done:
@@ -191,26 +216,65 @@ done:
     return status;
 }
 
-inv_status cli_gather_read(const cli_sweep *sweep, cli_gather *out)
+/* The first row from `r` on that is done; row_count: there is none. */
+static size_t next_done(const cli_gather *all, size_t r)
 {
-    const size_t count = inv_sweep_count(sweep->items);
+    while (r < all->row_count && all->rows[r].state != CLI_SWEEP_DONE)
+        r++;
+    return r;
+}
+
+/* While a file's figures are taken the next one is read. */
+static inv_status read_all(cli_gather *all, cli_reader *reader, cli_progress *progress)
+{
+    size_t r = next_done(all, 0);
+    char *path = NULL, *next = NULL;
+    inv_status status = INV_OK;
+    while (r < all->row_count) {
+        char text[64];
+        const size_t then = next_done(all, r + 1);
+        path = path ? path : cli_sweep_path(all->sweep, all->rows[r].item, ".h5");
+        next =
+            then < all->row_count ? cli_sweep_path(all->sweep, all->rows[then].item, ".h5") : NULL;
+        if (!path || (then < all->row_count && !next))
+            INV_RAISE(no_memory());
+        if (next)
+            cli_reader_next(reader, next);
+        INV_TRY(read_done(all, &all->rows[r], reader, path));
+        snprintf(text, sizeof text, "gather    %zu of %zu read", r + 1, all->row_count);
+        cli_progress_text(progress, text);
+        free(path);
+        path = next;
+        next = NULL;
+        r = then;
+    }
+    cli_progress_clear();
+done:
+    free(path);
+    free(next);
+    return status;
+}
+
+inv_status cli_gather_read(const cli_sweep *sweep, const cli_part *part, cli_gather *out)
+{
+    const size_t items = inv_sweep_count(sweep->items);
     cli_reader *reader = NULL;
     cli_progress progress;
     void *memory = NULL;
     inv_status status = INV_OK;
     *out = (cli_gather){.sweep = sweep};
+    if (part->index >= items)
+        return INV_ERROR(INV_EINVAL, "--part: %zu/%zu has none of the sweep's %zu runs",
+                         part->index, part->count, items);
     cli_progress_open(&progress, sweep->options->quiet);
-    INV_TRY(inv_calloc(count, sizeof *out->rows, "gather", &memory));
+    INV_TRY(inv_calloc(items / part->count + 1, sizeof *out->rows, "gather", &memory));
     out->rows = memory;
-    INV_TRY(cli_reader_open(NULL, &reader));
-    for (; out->row_count < count; out->row_count++) {
-        char text[64];
-        out->rows[out->row_count].item = out->row_count;
-        INV_TRY(read_row(out, &out->rows[out->row_count], reader));
-        snprintf(text, sizeof text, "gather    %zu of %zu read", out->row_count + 1, count);
-        cli_progress_text(&progress, text);
+    for (size_t item = part->index; item < items; item += part->count) {
+        out->rows[out->row_count].item = item;
+        INV_TRY(look_at(out, &out->rows[out->row_count++]));
     }
-    cli_progress_clear();
+    INV_TRY(cli_reader_open(NULL, &reader));
+    INV_TRY(read_all(out, reader, &progress));
 done:
     cli_reader_close(reader);
     return status;
@@ -218,7 +282,7 @@ done:
 
 void cli_gather_close(cli_gather *all)
 {
-    for (size_t r = 0; all->rows && r < inv_sweep_count(all->sweep->items); r++) {
+    for (size_t r = 0; r < all->row_count; r++) {
         for (size_t i = 0; i < CLI_GATHER_TEXTS; i++)
             free(all->rows[r].texts[i]);
         free(all->rows[r].values);
@@ -236,6 +300,19 @@ void cli_gather_name(const cli_gather_column *column, char out[2 * INV_NAME_MAX]
         snprintf(out, 2 * INV_NAME_MAX, "%s.%s.%s", f->group, column->result, f->attribute);
     else
         snprintf(out, 2 * INV_NAME_MAX, "%s.%s", f->group, f->attribute);
+}
+
+void cli_gather_heading(const cli_gather_column *column, char out[4 * INV_NAME_MAX])
+{
+    const char *group = column->figure->group, *result = column->result;
+    const bool tells = *result && strcmp(group, "inverse") != 0;
+    snprintf(out, 4 * INV_NAME_MAX, "%s%s%s%s%s", tells ? group : "", tells ? " " : "", result,
+             *result ? ": " : "", column->figure->label);
+}
+
+bool cli_gather_is_done(const cli_gather_row *row)
+{
+    return row->state == CLI_SWEEP_DONE && !row->damaged;
 }
 
 double cli_gather_value(const cli_gather_row *row, size_t column)

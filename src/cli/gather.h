@@ -1,7 +1,7 @@
 /* gather.h - the runs of a sweep in one table.
  *
  *     cli_gather all = {0};
- *     status = cli_gather_read(&sweep, &all);
+ *     status = cli_gather_read(&sweep, &part, &all);
  *     status = status ? status : cli_gather_csv(&all, stdout);
  *     cli_gather_close(&all);
  *
@@ -9,7 +9,7 @@
 #ifndef INVPROJ_CLI_GATHER_H
 #define INVPROJ_CLI_GATHER_H
 
-#include "invproj/figure.h"
+#include "invproj/table.h"
 #include "sweep.h"
 
 /* What a run file says of itself, beside figures. Those that another start may change come last. */
@@ -44,16 +44,20 @@ typedef struct cli_gather_row {
 typedef struct cli_gather {
     const cli_sweep *sweep;
     size_t row_count, column_count;
-    cli_gather_row *rows;
+    cli_gather_row *rows;       /* by their items */
     cli_gather_column *columns; /* in the order in which they were first seen */
 } cli_gather;
 
-/* Reads all that is there, by one process of its own: attributes, no arrays. */
-INV_MUST_CHECK inv_status cli_gather_read(const cli_sweep *sweep, cli_gather *out);
+/* Reads all that is there of the part's runs (0/1: all), by one process of its own: attributes, and how long
+ * learning took, no other arrays. */
+INV_MUST_CHECK inv_status cli_gather_read(const cli_sweep *sweep, const cli_part *part,
+                                          cli_gather *out);
 void cli_gather_close(cli_gather *all);
 
 /* "accuracy", "r2rt.l1_per_pixel": what the column is called. */
 void cli_gather_name(const cli_gather_column *column, char out[2 * INV_NAME_MAX]);
+/* "r2rt: L1 per pixel", "features r2rt: border noise": the same for people. */
+void cli_gather_heading(const cli_gather_column *column, char out[4 * INV_NAME_MAX]);
 /* NAN where there is none. */
 double cli_gather_value(const cli_gather_row *row, size_t column);
 /* "done", "running", "failed", "missing", "damaged". */
@@ -62,11 +66,44 @@ const char *cli_gather_state(const cli_gather_row *row);
 void cli_gather_key(const cli_gather *all, const cli_gather_row *row, size_t key,
                     char out[INV_TEXT_MAX]);
 
+/* Done, and what it holds was read. */
+bool cli_gather_is_done(const cli_gather_row *row);
+
+/* ---- settings ---- */
+
+#define CLI_GATHER_SETTINGS 1000 /* lines of a table that somebody may read */
+
+/* The runs that differ in seeds alone. */
+typedef struct cli_gather_setting {
+    size_t first, runs, done; /* a row of it, how many it has, and how many of them are done */
+} cli_gather_setting;
+
+typedef struct cli_gather_settings {
+    size_t count;
+    cli_gather_setting *list; /* in the order in which they first come */
+    size_t *of;               /* [rows]: each row's setting */
+} cli_gather_settings;
+
+INV_MUST_CHECK inv_status cli_gather_settings_find(const cli_gather *all, cli_gather_settings *out);
+void cli_gather_settings_free(cli_gather_settings *s);
+/* Whether runs that differ in this key alone are of one setting. */
+bool cli_gather_is_seed(const char *key);
+/* A table in which row *row is that figure: a column each setting, means over its runs with their deviations, the
+ * best marked. The caller frees. */
+INV_MUST_CHECK inv_status cli_gather_table(const cli_gather *all, const cli_gather_settings *s,
+                                           size_t column, inv_table **out, size_t *row);
+
+/* ---- what is made of it ---- */
+
 /* A line for each run, below the columns' names. */
 INV_MUST_CHECK inv_status cli_gather_csv(const cli_gather *all, FILE *out);
 /* On stdout, a line for each setting: means over the seeds, with their standard deviations. */
 INV_MUST_CHECK inv_status cli_gather_print(const cli_gather *all);
+#define CLI_GATHER_CSV    "run,"           /* what the CSV begins with */
+#define CLI_GATHER_FORMAT "invproj-gather" /* the HDF5 file's @format */
 /* The same rows as the compound array `runs` of one HDF5 file, beside links to the run files. */
 INV_MUST_CHECK inv_status cli_gather_into(const cli_gather *all, const char *path);
+/* A page: settings beside each other and, of few runs, curves and pictures. */
+INV_MUST_CHECK inv_status cli_gather_page(const cli_gather *all, const char *path);
 
 #endif

@@ -119,7 +119,7 @@ static void fill_field(const cli_gather *all, const layout *l, size_t f, size_t 
     char buffer[INV_TEXT_MAX];
     const bool is_figure = f > l->keys + 1 && f < l->keys + 2 + l->columns;
     if (f == 0) {
-        const int64_t number = (int64_t)r;
+        const int64_t number = (int64_t)all->rows[r].item;
         memcpy(record + to->offset, &number, sizeof number);
     } else if (is_figure) {
         const double value = cli_gather_value(&all->rows[r], f - l->keys - 2);
@@ -191,6 +191,25 @@ static inv_status put_runs(const cli_gather *all, const layout *l, hid_t file, c
     return status;
 }
 
+/* By which the program knows the file as its own. */
+static inv_status put_format(hid_t file, const char *path)
+{
+    static const char format[] = CLI_GATHER_FORMAT;
+    const hid_t type = H5Tcopy(H5T_C_S1), space = H5Screate(H5S_SCALAR);
+    hid_t attribute = -1;
+    if (type >= 0 && space >= 0 && H5Tset_size(type, sizeof format - 1) >= 0 &&
+        H5Tset_strpad(type, H5T_STR_NULLPAD) >= 0)
+        attribute = H5Acreate2(file, "format", type, space, H5P_DEFAULT, H5P_DEFAULT);
+    const bool good = attribute >= 0 && H5Awrite(attribute, type, format) >= 0;
+    if (attribute >= 0)
+        H5Aclose(attribute);
+    if (space >= 0)
+        H5Sclose(space);
+    if (type >= 0)
+        H5Tclose(type);
+    return good ? INV_OK : failed(path, "its format");
+}
+
 /* ---- links ---- */
 
 /* Whether the file will be in the sweep's folder, whose run files it then names as they are there, so
@@ -207,11 +226,12 @@ static bool is_inside(const char *path, const char *folder)
 static inv_status put_link(const cli_gather *all, size_t r, bool inside, hid_t group,
                            const char *path)
 {
-    char name[32], whole[PATH_MAX], *full = cli_sweep_path(all->sweep, r, ".h5");
+    const size_t item = all->rows[r].item;
+    char name[32], whole[PATH_MAX], *full = cli_sweep_path(all->sweep, item, ".h5");
     const char *target = inside ? all->rows[r].texts[CLI_GATHER_FILE]
                          : full ? realpath(full, whole)
                                 : NULL;
-    snprintf(name, sizeof name, "%zu", r);
+    snprintf(name, sizeof name, "%zu", item);
     const bool good =
         target && H5Lcreate_external(target, "/", group, name, H5P_DEFAULT, H5P_DEFAULT) >= 0;
     free(full);
@@ -261,6 +281,7 @@ inv_status cli_gather_into(const cli_gather *all, const char *path)
     file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, access);
     if (file < 0)
         INV_RAISE(failed(path, "a file in memory"));
+    INV_TRY(put_format(file, path));
     INV_TRY(lay_out(all, &l));
     INV_TRY(put_runs(all, &l, file, path));
     INV_TRY(put_links(all, file, path));

@@ -212,10 +212,11 @@ static inv_status find_array(const environment *e, cli_part *out)
 
 /* ---- what decides ---- */
 
-static inv_status read_given(const char *given, cli_part *out)
+inv_status cli_part_read(const char *given, cli_part *out)
 {
     char first[16] = "";
     const char *slash = strchr(given, '/');
+    *out = (cli_part){.count = 1};
     if (slash)
         snprintf(first, sizeof first, "%.*s", (int)(slash - given), given);
     if (!slash || slash - given > 10 || !is_number(first, &out->index) ||
@@ -250,7 +251,7 @@ inv_status cli_part_find(const char *given, cli_environment *get, const void *co
     rank ranks;
     *out = (cli_part){.count = 1};
     if (given)
-        return read_given(given, out);
+        return cli_part_read(given, out);
     inv_status status = find_rank(&e, &ranks, &by);
     if (status == INV_OK)
         status = find_array(&e, out);

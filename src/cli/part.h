@@ -33,6 +33,9 @@ typedef struct cli_part {
 INV_MUST_CHECK inv_status cli_part_find(const char *given, cli_environment *get,
                                         const void *context, bool terminal, cli_part *out);
 
+/* --part I/N alone, whatever is around it. INV_EINVAL where it is none. */
+INV_MUST_CHECK inv_status cli_part_read(const char *given, cli_part *out);
+
 /* INV_EINVAL where SLURM says that this job is no task of the array that its variables name. */
 INV_MUST_CHECK inv_status cli_part_check_array(const cli_part *part);
 

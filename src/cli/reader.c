@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -26,6 +27,10 @@ struct cli_reader {
     int socket;
     double deadline;
     bool is_ready, is_late, is_gone;
+    char next[PATH_MAX];  /* the file that will be asked for after the one that is; "": not known */
+    char ahead[PATH_MAX]; /* the file that was asked for already; "": none */
+    size_t ahead_size;    /* bytes of it */
+    cli_reading ahead_how;
     size_t used, filled; /* of what came from it */
     unsigned char buffer[65536];
 };
@@ -147,6 +152,7 @@ static int stop(cli_reader *reader)
     close(reader->socket);
     reader->pid = 0;
     reader->socket = -1;
+    *reader->ahead = 0; /* what it was asked for is lost with it */
     return state;
 }
 
@@ -357,21 +363,73 @@ static inv_status listen_to(cli_reader *reader, const char *path, size_t size, c
     return status;
 }
 
-static inv_status read_file(cli_reader *reader, const char *path, cli_request *request,
-                            const taker *t)
+/* Opens the file and asks for it; *size becomes its own. */
+static inv_status ask_for(cli_reader *reader, const char *path, cli_request *request, size_t *size)
 {
-    size_t size = 0;
     int file = -1;
-    inv_status status = inv_file_open(path, &file, &size);
+    inv_status status = inv_file_open(path, &file, size);
     if (status != INV_OK)
         return status;
-    request->size = size;
+    request->size = *size;
     snprintf(request->name, sizeof request->name, "%s", path);
-    reader->is_gone = reader->is_late = false;
-    reader->deadline = seconds_now() + reader->spec.seconds;
     status = ask(reader, request, file);
     close(file);
-    return status == INV_OK ? listen_to(reader, path, size, t) : status;
+    return status;
+}
+
+/* The process begins with the next file as soon as it has said all of this one, while the program is
+ * still at work with that. What goes wrong is told when the file's turn comes. */
+static void ask_ahead(cli_reader *reader, cli_request *request, cli_reading how)
+{
+    int file = -1;
+    size_t size = 0;
+    if (!*reader->next || inv_file_open(reader->next, &file, &size) != INV_OK)
+        return;
+    request->size = reader->ahead_size = size;
+    reader->ahead_how = how;
+    snprintf(request->name, sizeof request->name, "%s", reader->next);
+    if (send_request(reader, request, file))
+        memcpy(reader->ahead, reader->next, sizeof reader->ahead);
+    close(file);
+}
+
+/* Whether the file is the one that was asked for ahead; another one that was is not waited for. */
+static bool take_ahead(cli_reader *reader, const char *path, cli_reading how, size_t *size)
+{
+    const bool is_it = strcmp(reader->ahead, path) == 0 && reader->ahead_how == how;
+    if (*reader->ahead && !is_it)
+        stop(reader);
+    *reader->ahead = 0;
+    *size = reader->ahead_size;
+    return is_it;
+}
+
+static inv_status read_file(cli_reader *reader, const char *path, cli_request *request,
+                            cli_reading how, const taker *t)
+{
+    size_t size = 0;
+    inv_status status = INV_OK;
+    reader->is_gone = reader->is_late = false;
+    const bool was_ahead = take_ahead(reader, path, how, &size);
+    if (!was_ahead)
+        status = ask_for(reader, path, request, &size);
+    if (status != INV_OK)
+        return status;
+    ask_ahead(reader, request, how);
+    *reader->next = 0;
+    reader->deadline = seconds_now() + reader->spec.seconds;
+    status = listen_to(reader, path, size, t);
+    if (status == INV_EIO && was_ahead && reader->is_gone) /* someone ended it meanwhile */
+        return read_file(reader, path, request, how, t);
+    return status;
+}
+
+void cli_reader_next(cli_reader *reader, const char *path)
+{
+    const size_t length = strlen(path);
+    *reader->next = 0;
+    if (length < sizeof reader->next)
+        memcpy(reader->next, path, length + 1);
 }
 
 inv_status cli_reader_run(cli_reader *reader, const char *path, cli_reading how, inv_run **out)
@@ -381,7 +439,7 @@ inv_status cli_reader_run(cli_reader *reader, const char *path, cli_reading how,
                      .purpose = how == CLI_READ_TO_SAVE ? INV_STREAM_TO_SAVE : INV_STREAM_TO_READ,
                      .run = out};
     *out = NULL;
-    return read_file(reader, path, &request, &t);
+    return read_file(reader, path, &request, how, &t);
 }
 
 inv_status cli_reader_model(cli_reader *reader, const char *path, const char *prefix, bool is_bytes,
@@ -389,7 +447,7 @@ inv_status cli_reader_model(cli_reader *reader, const char *path, const char *pr
 {
     cli_request request = {.array_max = UINT64_MAX, .is_model = 1, .is_bytes = is_bytes};
     const taker t = {.take = take_model, .prefix = prefix, .tree = tree};
-    return read_file(reader, path, &request, &t);
+    return read_file(reader, path, &request, CLI_READ, &t);
 }
 
 inv_status cli_read_run(const char *path, cli_reading how, inv_run **out)

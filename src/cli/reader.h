@@ -39,7 +39,7 @@ typedef struct cli_reader_spec {
 typedef enum cli_reading {
     CLI_READ_TO_SAVE,   /* all of it, stored as it was */
     CLI_READ,           /* all of it, never to be saved */
-    CLI_READ_ATTRIBUTES /* groups and their attributes, no arrays */
+    CLI_READ_ATTRIBUTES /* groups and their attributes, and of arrays the times of histories */
 } cli_reading;
 
 /* `spec` may be NULL. The process starts with the first file. */
@@ -50,6 +50,10 @@ void cli_reader_close(cli_reader *reader);
  * INV_EFORMAT where it is damaged or made to do harm: whatever happens, the next file can be read. */
 INV_MUST_CHECK inv_status cli_reader_run(cli_reader *reader, const char *path, cli_reading how,
                                          inv_run **out);
+
+/* Says which file will be read after the next one, and in the same way: the process begins with it while
+ * the program is at work with the other. Without, or where another is read, all is as ever. */
+void cli_reader_next(cli_reader *reader, const char *path);
 
 /* Reads the model file `path` into the tree, every path behind `prefix` (inv_tree_add); `is_bytes`: a
  * file of no format (inv_model_send_bytes). As above. */

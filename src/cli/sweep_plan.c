@@ -428,6 +428,7 @@ static inv_status take_items(const json_t *plan, cli_sweep *sweep)
     const char *text = json_string_value(json_object_get(plan, "sweep"));
     const char *base = json_string_value(json_object_get(plan, "experiment_text"));
     const char *name = json_string_value(json_object_get(plan, "experiment"));
+    const char *file = json_string_value(json_object_get(plan, "file"));
     const json_t *list = json_object_get(plan, "set");
     const char *sets[CLI_SETS_MAX];
     size_t count = 0;
@@ -442,7 +443,7 @@ static inv_status take_items(const json_t *plan, cli_sweep *sweep)
     sweep->experiment = strdup(name);
     if (!sweep->experiment)
         INV_FAIL(INV_ENOMEM, "%s: no memory", sweep->out);
-    INV_TRY(inv_config_read_text(CLI_SWEEP_PLAN, text, &sweep->file));
+    INV_TRY(inv_config_read_text(file ? file : CLI_SWEEP_PLAN, text, &sweep->file));
     INV_TRY(inv_config_read_text(name, base, &sweep->base));
     INV_TRY(inv_sweep_read(sweep->file, sweep->base, sets, count, &sweep->items));
     INV_TRY(find_data_key(sweep));

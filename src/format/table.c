@@ -113,13 +113,13 @@ static void read_text(const inv_run *run, const char *path, const char *name,
     free(text);
 }
 
-/* The last of its history's times. */
-static inv_status read_seconds(const inv_run *run, const char *path, double *seconds)
+inv_status inv_table_seconds(const inv_run *run, const char *path, double *seconds)
 {
     char full[2 * INV_TEXT_MAX];
     size_t rank = 0, dims[INV_RUN_RANK_MAX] = {0};
     void *values = NULL;
     inv_status status = INV_OK;
+    *seconds = NAN;
     snprintf(full, sizeof full, "%s/history/seconds", path);
     if (!inv_run_has(run, full))
         return INV_OK;
@@ -150,7 +150,7 @@ inv_status inv_table_read(inv_table *table, const inv_run *run, const char *path
         column->cells[r].mean = read_real(run, path, attribute);
         column->cells[r].error = read_real(run, path, error);
     }
-    INV_TRY(read_seconds(run, path, &column->seconds));
+    INV_TRY(inv_table_seconds(run, path, &column->seconds));
 done:
     return status;
 }

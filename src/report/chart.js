@@ -1,4 +1,5 @@
-// Curves as inline SVG, drawn as wide as there is room.
+// Curves as inline SVG, drawn as wide as there is room: over steps or, where a chart names it (x), over something
+// else; with bars up and down where its series have a spread.
 // SPDX-License-Identifier: GPL-3.0-or-later
 'use strict';
 
@@ -31,8 +32,11 @@ const Chart = (() => {
     return list.length > 7 ? list.filter((t) => Math.log10(t) % 1 === 0) : list;
   }
 
+  // With the ends of bars, where there are some.
   const finite = (series) =>
-    series.flatMap((s) => s.y).filter((value) => Number.isFinite(value));
+    series
+      .flatMap((s) => s.y.flatMap((y, i) => (s.spread ? [y - s.spread[i], y + s.spread[i]] : [y])))
+      .filter((value) => Number.isFinite(value));
 
   function scaleOf(series, height) {
     const values = finite(series);
@@ -69,25 +73,49 @@ const Chart = (() => {
     return text;
   }
 
-  function axes(frame, xTicks, x, y, scale) {
+  const label = (value) => (Math.abs(value) >= 1000 ? count(value) : number(value, 3));
+
+  // From 0 steps on; of something else from its least value on. { at: x of a value, of: value of an x, ticks }
+  function acrossOf(chart, width) {
+    const values = chart.series.flatMap((s) => s.x);
+    const last = Math.max(...values);
+    const first = chart.x ? Math.min(...values) : 0;
+    const log = first > 0 && last / first > LOG_FROM;
+    const to = log ? Math.log : (value) => value;
+    const from = log ? Math.exp : (value) => value;
+    const span = to(last) - to(first) || 1;
+    return {
+      ticks: log ? logTicks(first, last) : ticks(first, last, Math.max(2, Math.floor(width / 90))),
+      at: (value) => MARGIN.left + ((to(value) - to(first)) / span) * width,
+      of: (place) => from(to(first) + ((place - MARGIN.left) / width) * span),
+    };
+  }
+
+  function axes(frame, xTicks, x, y, scale, name) {
     const { width, height } = frame;
     const bottom = MARGIN.top + height;
-    const label = (value) => (Math.abs(value) >= 1000 ? count(value) : number(value, 3));
     return [
       scale.ticks.map((t) => [
         svg('line', { class: 'grid', x1: MARGIN.left, x2: MARGIN.left + width, y1: y(t), y2: y(t) }),
         svg('text', { class: 'tick', x: MARGIN.left - 7, y: y(t) + 4, 'text-anchor': 'end' }, label(t)),
       ]),
       xTicks.map((t) =>
-        svg('text', { class: 'tick', x: x(t), y: bottom + 17, 'text-anchor': 'middle' }, count(t)),
+        svg('text', { class: 'tick', x: x(t), y: bottom + 17, 'text-anchor': 'middle' }, label(t)),
       ),
       svg('line', { class: 'axis', x1: MARGIN.left, x2: MARGIN.left + width, y1: bottom, y2: bottom }),
       svg(
         'text',
         { class: 'tick', x: MARGIN.left + width, y: bottom + 33, 'text-anchor': 'end' },
-        'step',
+        name,
       ),
     ];
+  }
+
+  function bars(s, of, x, y) {
+    return s.x.map((at, i) => [
+      svg('line', { class: `bar ${of}`, x1: x(at), x2: x(at), y1: y(s.y[i] - s.spread[i]), y2: y(s.y[i] + s.spread[i]) }),
+      svg('circle', { class: `mark ${of}`, cx: x(at), cy: y(s.y[i]), r: 3.5 }),
+    ]);
   }
 
   function nearest(s, step) {
@@ -100,11 +128,11 @@ const Chart = (() => {
   function draw(chart, box, told) {
     const width = Math.max(240, box.clientWidth || 640);
     const frame = { width: width - MARGIN.left - MARGIN.right, height: HEIGHT - MARGIN.top - MARGIN.bottom };
-    const last = Math.max(...chart.series.flatMap((s) => s.x));
-    const x = (step) => MARGIN.left + (step / last) * frame.width;
+    const across = acrossOf(chart, frame.width);
+    const x = across.at;
+    const name = chart.x ?? 'step';
     const scale = scaleOf(chart.series, frame.height);
     const y = scale.at;
-    const xTicks = ticks(0, last, Math.max(2, Math.floor(frame.width / 90)));
     const cursor = svg('line', {
       class: 'cursor', x1: 0, x2: 0, y1: MARGIN.top, y2: MARGIN.top + frame.height, visibility: 'hidden',
     });
@@ -124,7 +152,7 @@ const Chart = (() => {
         dots[i].setAttribute('cy', y(value));
       });
       told.textContent = chart.series
-        .map((s, i) => `${s.name} ${number(s.y[at[i]], 5)} at step ${count(s.x[at[i]])}`)
+        .map((s, i) => `${s.name} ${number(s.y[at[i]], 5)} at ${name} ${label(s.x[at[i]])}`)
         .join(', ');
     };
     const hide = () => {
@@ -138,13 +166,13 @@ const Chart = (() => {
         'aria-label': describe(chart),
         onpointermove: (event) => {
           const box = picture.getBoundingClientRect();
-          const at = ((event.clientX - box.left) * width) / box.width;
-          show(((at - MARGIN.left) / frame.width) * last);
+          show(across.of(((event.clientX - box.left) * width) / box.width));
         },
         onpointerleave: hide,
       },
-      axes(frame, xTicks, x, y, scale),
+      axes(frame, across.ticks, x, y, scale, name),
       chart.series.map((s, i) => svg('path', { class: `line ${colour(s, i)}`, d: path(s, x, y) })),
+      chart.series.map((s, i) => (s.spread ? bars(s, colour(s, i), x, y) : [])),
       cursor,
       dots,
     );
@@ -158,7 +186,7 @@ const Chart = (() => {
     const lines = chart.series.map(
       (s) => `${s.name} from ${number(first(s), 4)} to ${number(final(s), 4)}`,
     );
-    return `${chart.title} over the steps: ${lines.join('; ')}`;
+    return `${chart.title} over ${chart.x ?? 'the steps'}: ${lines.join('; ')}`;
   }
 
   // About twenty rows of what is drawn.
@@ -171,7 +199,7 @@ const Chart = (() => {
         h(
           'tr',
           null,
-          h('th', { scope: 'row' }, count(s.x[i])),
+          h('th', { scope: 'row' }, label(s.x[i])),
           chart.series.map((t) => h('td', null, number(t.y[nearest(t, s.x[i])], 5))),
         ),
       );
@@ -179,11 +207,11 @@ const Chart = (() => {
       'details',
       null,
       h('summary', null, 'Values'),
-      table(`${chart.stage ?? ''} ${chart.title}, values`, ['step', ...chart.series.map((t) => t.name)], rows),
+      table(`${chart.stage ?? ''} ${chart.title}, values`, [chart.x ?? 'step', ...chart.series.map((t) => t.name)], rows),
     );
   }
 
-  // { title, meaning, series: [{ name, x, y, mean_of }] }
+  // { title, meaning, x, series: [{ name, x, y, spread, mean_of }] }
   function figure(chart, heading = 'h3') {
     const box = h('div', { class: 'plot' });
     const told = h('p', { class: 'told', 'aria-hidden': 'true' }, '\u00a0');

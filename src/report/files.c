@@ -19,11 +19,12 @@ TAKE_IN(report_centre_js, "centre.js");
 TAKE_IN(report_chart_js, "chart.js");
 TAKE_IN(report_page_js, "page.js");
 TAKE_IN(report_play_js, "play.js");
+TAKE_IN(report_sweep_js, "sweep.js");
 TAKE_IN(report_start_js, "start.js");
 
 extern const char report_dom_js[], report_net_js[], report_centre_js[], report_chart_js[],
-    report_page_js[], report_play_js[], report_start_js[];
+    report_page_js[], report_play_js[], report_sweep_js[], report_start_js[];
 
-const char *const report_scripts[] = {
-    report_dom_js,  report_net_js,  report_centre_js, report_chart_js,
-    report_page_js, report_play_js, report_start_js,  NULL};
+const char *const report_scripts[] = {report_dom_js,   report_net_js,   report_centre_js,
+                                      report_chart_js, report_page_js,  report_play_js,
+                                      report_sweep_js, report_start_js, NULL};

@@ -77,12 +77,59 @@ static void write_run(FILE *to, const json_t *run)
     fputs(".\n", to);
 }
 
+static void write_field(FILE *to, const char *text)
+{
+    fputs(" ", to);
+    write_plain(to, text);
+    fputs(" |", to);
+}
+
+/* The head of a sweep's table and the line below it. */
+static void write_heads(FILE *to, const json_t *sweep)
+{
+    const json_t *keys = json_object_get(sweep, "setting_keys"), *one = NULL;
+    const json_t *figures = json_object_get(sweep, "figures");
+    size_t i = 0;
+    fputs("|", to);
+    json_array_foreach(keys, i, one) write_field(to, json_string_value(one));
+    write_field(to, "runs");
+    json_array_foreach(figures, i, one) write_field(to, text_of(one, "label"));
+    fputs("\n|", to);
+    for (i = 0; i < json_array_size(keys) + 1 + json_array_size(figures); i++)
+        fputs("---|", to);
+    fputs("\n", to);
+}
+
+/* A line for each setting of a sweep. */
+static void write_sweep(FILE *to, const json_t *sweep)
+{
+    const json_t *setting = NULL, *one = NULL;
+    size_t i = 0, k = 0;
+    fputs("# ", to);
+    write_plain(to, text_of(sweep, "name"));
+    fputs("\n\n", to);
+    write_heads(to, sweep);
+    json_array_foreach(json_object_get(sweep, "settings"), i, setting)
+    {
+        fputs("|", to);
+        json_array_foreach(json_object_get(setting, "values"), k, one)
+            write_field(to, json_string_value(one));
+        fprintf(to, " %.0f |", json_number_value(json_object_get(setting, "done")));
+        json_array_foreach(json_object_get(sweep, "figures"), k, one)
+            write_field(to, text_of(json_array_get(json_object_get(one, "cells"), i), "text"));
+        fputs("\n", to);
+    }
+    fputs("\n", to);
+}
+
 inv_status report_markdown(const json_t *content, char **text, size_t *size)
 {
-    const json_t *run = NULL;
+    const json_t *run = NULL, *sweep = json_object_get(content, "sweep");
     size_t i = 0;
     *text = NULL;
     FILE *to = open_memstream(text, size);
+    if (to && sweep)
+        write_sweep(to, sweep);
     json_array_foreach(json_object_get(content, "runs"), i, run)
     {
         if (to && i)

@@ -37,6 +37,11 @@ static void write_escaped(FILE *to, const char *text)
 static void write_title(const json_t *content, FILE *to)
 {
     const json_t *runs = json_object_get(content, "runs");
+    const json_t *sweep = json_object_get(content, "sweep");
+    if (sweep) {
+        write_escaped(to, json_string_value(json_object_get(sweep, "name")));
+        return;
+    }
     for (size_t i = 0; i < json_array_size(runs) && i < 3; i++) {
         const json_t *about = json_object_get(json_array_get(runs, i), "about");
         fputs(i ? ", " : "", to);

@@ -551,11 +551,19 @@ const Page = (() => {
     return details;
   }
 
-  function drawComparison(content) {
+  // Those with the ids; all where none are given.
+  function drawComparison(content, ids) {
     const names = columnNames(content);
     const files = shortNames(content.comparison.columns.flatMap((c) => c.runs).sort((a, b) => a - b).map((r) => content.comparison.files[r]));
-    const parts = comparisons.map((s) => ({ id: s.id, title: s.title, drawn: s.draw(content, names) }));
+    const parts = comparisons
+      .filter((s) => !ids || ids.includes(s.id))
+      .map((s) => ({ id: s.id, title: s.title, drawn: s.draw(content, names) }));
     parts.push({ id: 'runs', title: 'Each run', drawn: content.runs.map((run, i) => wholeRun(run, i, files[i])) });
+    return asSections(parts);
+  }
+
+  // Parts { id, title, drawn } as sections, without those that have nothing.
+  function asSections(parts) {
     return parts
       .filter((s) => [s.drawn].flat(Infinity).some(Boolean))
       .map((s) => ({
@@ -565,5 +573,5 @@ const Page = (() => {
       }));
   }
 
-  return { drawRun, drawComparison, listeners };
+  return { drawRun, drawComparison, asSections, listeners };
 })();

@@ -14,11 +14,16 @@
     ];
   }
 
-  const several = content.runs.length > 1;
-  const drawn = several ? Page.drawComparison(content) : Page.drawRun(content.runs[0]);
-  document.getElementById('top').append(
-    ...(several ? [h('h1', null, `${content.runs.length} runs compared`)] : header(content.runs[0])),
-  );
+  // What the page is of: a sweep, several runs or one.
+  function draw() {
+    if (content.sweep) return { heads: Sweep.header(content.sweep), drawn: Sweep.draw(content) };
+    if (content.runs.length > 1)
+      return { heads: [h('h1', null, `${content.runs.length} runs compared`)], drawn: Page.drawComparison(content) };
+    return { heads: header(content.runs[0]), drawn: Page.drawRun(content.runs[0]) };
+  }
+
+  const { heads, drawn } = draw();
+  document.getElementById('top').append(...heads);
   const main = document.getElementById('main');
   const FIRST = 2; // sections that are there at the first look; the others follow once it is painted
   main.append(...drawn.slice(0, FIRST).map((s) => s.element));

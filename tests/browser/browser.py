@@ -14,6 +14,8 @@ import subprocess
 import urllib.error
 import urllib.request
 
+SLOW = 300  # seconds that something may take on a busy machine
+
 
 class Browser:
     def __init__(self):
@@ -27,7 +29,8 @@ class Browser:
         self.base = f"http://127.0.0.1:{found[1]}"
         options = {"args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--window-size=1200,900"],
                    "binary": shutil.which("chromium")}
-        wanted = {"browserName": "chrome", "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"}}
+        wanted = {"browserName": "chrome", "goog:chromeOptions": options, "timeouts": {"script": SLOW * 1000, "pageLoad": SLOW * 1000},
+                  "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"}}
         self.session = self.send("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})["sessionId"]
 
     def __enter__(self):
@@ -44,7 +47,7 @@ class Browser:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.base + path, data, {"Content-Type": "application/json"}, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=2 * SLOW) as answer:
                 return json.load(answer)["value"]
         except urllib.error.HTTPError as error:
             raise RuntimeError(json.load(error)["value"]["message"].split("\n")[0]) from None

@@ -96,6 +96,20 @@ def make_runs():
     return work / "r2rt" / "run.h5", cnn, work / "bare.h5"
 
 
+def make_sweep():
+    """Two rates by three seeds, and one rate by which nothing can be learned."""
+    (work / "sweep.cfg").write_text(f"""experiment = "{root}/experiments/r2rt.cfg";
+        set = [ "training.steps=20", "training.batch=50", "inverse.steps=10", "inverse.batch=50", "inverse.confidence=0.0",
+                "data.validation=0", "network.layers.2.units=0", "project.images=4", "generate.classes=[0,1]", "generate.steps=5" ];
+        grid = ( {{ key = "training.optimiser.rate"; values = [ 0.01, 0.003, 0.1 ]; }}, {{ key = "seed"; from = 1; to = 3; }} );""")
+    shutil.rmtree(work / "sweep", ignore_errors=True)
+    program("sweep", work / "sweep.cfg", "--data", work / "data", "-o", work / "sweep", "-q")
+    (sorted((work / "sweep").glob("*.h5"))[0]).unlink()
+    page = work / "sweep.html"
+    subprocess.run([invproj, "gather", work / "sweep", "-q", "--report", page], capture_output=True, check=False)  # 1: one is missing
+    return page
+
+
 def make_page(*runs, name, more=()):
     page = work / f"{name}.html"
     program("report", *runs, "-o", page, "--force", "-q", *more)
@@ -202,7 +216,7 @@ def accessible(b, page):
     b.run(axe + "; window.axe = axe;")
     for name in ("light", "dark"):
         b.scheme(name)
-        found = b.run("""for (const one of document.querySelectorAll('details')) one.open = true;
+        found = b.run("""for (const one of document.querySelectorAll('details:not(.run)')) one.open = true;
             const found = await window.axe.run(document);
             return found.violations.map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(' | ')}`)""")
         check(f"{page.name}, {name}: axe-core finds nothing", not found, "\n           ".join(found))
@@ -249,6 +263,18 @@ def dialog(b):
     check("escape closes it, and the focus is back", b.run("return !document.querySelector('.viewer').open && document.activeElement.className === 'picture'"))
 
 
+def sweep_page(b):
+    rates = "return [...document.querySelectorAll('#settings tbody th')].map((one) => one.textContent)"
+    check("a sweep's settings are there, in their order", b.run(rates) == ["0.01", "0.003", "0.1"], b.run(rates))
+    b.run("document.querySelector('#settings button.sort').click()")
+    check("and can be sorted", b.run(rates) == ["0.003", "0.01", "0.1"], b.run(rates))
+    b.run("document.querySelector('#settings button.sort').click()")
+    check("both ways", b.run(rates) == ["0.1", "0.01", "0.003"], b.run(rates))
+    check("what is missing is told", "8 of 9 runs are done" in b.run("return document.querySelector('#short').textContent"))
+    bars = "return document.querySelectorAll('#dependence .bar').length"
+    check("figures are drawn with their spread", b.run(bars) >= 3, b.run(bars))
+
+
 def times(b, page):
     first = b.run("return performance.getEntriesByName('first-contentful-paint')[0]?.startTime")
     stroke = b.run("return window.invproj.Play.state.milliseconds")
@@ -287,6 +313,12 @@ def main():
         check("several runs are compared", b.run("return document.querySelectorAll('#settings tbody tr').length") > 3)
         b.run("for (const one of document.querySelectorAll('details.run')) one.open = true")
         check("and each can be opened", b.run("await new Promise((done) => setTimeout(done, 200)); return document.querySelectorAll('details.run section').length") > 5)
+        fits(b, page)
+        accessible(b, page)
+        quiet(b, page)
+        page = make_sweep()
+        b.open(page)
+        sweep_page(b)
         fits(b, page)
         accessible(b, page)
         quiet(b, page)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <check.h>
+#include <jansson.h>
 
 #include "cli_short.h"
 #include "hdf5_text.h"
@@ -363,8 +364,152 @@ START_TEST(each_run_is_a_line_with_the_figures_of_its_file)
         field_of(p->out, 1 + i, "network.accuracy", text, sizeof text);
         ck_assert_double_eq_tol(strtod(text, NULL), hdf5_number(path, "/network", "accuracy"),
                                 1e-8);
+        size_t dims[4] = {0};
+        double *times = hdf5_values(path, "/training/history/seconds", dims);
+        field_of(p->out, 1 + i, "training.seconds", text, sizeof text);
+        ck_assert_double_eq_tol(strtod(text, NULL), times[dims[0] - 1], 1e-8);
+        free(times);
     }
     program_free(p);
+}
+END_TEST
+
+/* Lines of all parts, in the order of their runs, are those of the whole. */
+START_TEST(parts_of_the_runs_are_read_alone)
+{
+    char *lines[ITEMS + 1] = {NULL};
+    const program_how how = {.folder = place};
+    program *whole = run_here("gather whole --csv");
+    for (int part = 0; part < 4; part++) {
+        char given[8];
+        size_t n = (size_t)part;
+        snprintf(given, sizeof given, "%d/4", part);
+        program *p = program_run(&how, "gather whole --csv --part %s", given);
+        ck_assert_program(p, 0);
+        char *line = strtok(p->out, "\n");
+        free(lines[ITEMS]);
+        lines[ITEMS] = strdup(line); /* the heading */
+        for (line = strtok(NULL, "\n"); line; line = strtok(NULL, "\n"), n += 4)
+            lines[n] = strdup(line);
+        program_free(p);
+    }
+    char *at = whole->out;
+    for (size_t i = 0; i <= ITEMS; i++) {
+        char *line = lines[i ? i - 1 : ITEMS];
+        ck_assert_ptr_nonnull(line);
+        ck_assert(strncmp(at, line, strlen(line)) == 0 && at[strlen(line)] == '\n');
+        at += strlen(line) + 1;
+        free(line);
+    }
+    ck_assert_str_eq(at, "");
+    program_free(whole);
+    program *p = run_here("gather whole --part 6/7");
+    ck_assert_fails(p, 2, "--part: 6/7 has none of the sweep's 6 runs");
+    program_free(p);
+}
+END_TEST
+
+/* ---- the page ---- */
+
+/* The page's document; the caller's. */
+static json_t *document_of(const char *page)
+{
+    size_t size = 0;
+    char *text = (char *)support_read(support_at(place, page), &size);
+    char *begin = strstr(text, "id=\"document\">");
+    ck_assert_ptr_nonnull(begin);
+    begin = strchr(begin, '>') + 1;
+    *strstr(begin, "</script>") = 0;
+    json_t *content = json_loads(begin, 0, NULL);
+    ck_assert_ptr_nonnull(content);
+    free(text);
+    return content;
+}
+
+static json_t *within(const json_t *from, const char *key)
+{
+    json_t *value = json_object_get(from, key);
+    ck_assert_msg(value != NULL, "no %s", key);
+    return value;
+}
+
+START_TEST(a_page_compares_settings_as_the_table_does)
+{
+    char text[256], wanted[64];
+    double sum[2] = {0.0};
+    program *p = run_here("gather whole --csv --report sweep.html");
+    ck_assert_program(p, 0);
+    for (size_t i = 0; i < ITEMS; i++) {
+        field_of(p->out, 1 + i, "network.accuracy", text, sizeof text);
+        sum[i / 3] += strtod(text, NULL);
+    }
+    program_free(p);
+    json_t *content = document_of("sweep.html");
+    const json_t *sweep = within(content, "sweep");
+    ck_assert_str_eq(json_string_value(within(sweep, "name")), "s.cfg");
+    ck_assert_uint_eq(json_array_size(within(content, "runs")), ITEMS);
+    ck_assert_uint_eq(json_array_size(within(sweep, "settings")), 2);
+    ck_assert_int_eq(json_integer_value(within(within(sweep, "counts"), "done")), ITEMS);
+    const json_t *figure = json_array_get(within(sweep, "figures"), 0);
+    ck_assert_str_eq(json_string_value(within(figure, "label")), "test accuracy");
+    for (size_t i = 0; i < 2; i++) {
+        const json_t *cell = json_array_get(within(figure, "cells"), i);
+        ck_assert_double_eq_tol(json_number_value(within(cell, "mean")), sum[i] / 3.0, 1e-6);
+        snprintf(wanted, sizeof wanted, "%.4f", sum[i] / 3.0);
+        ck_assert_str_eq(json_string_value(within(cell, "text")), wanted);
+    }
+    json_decref(content);
+}
+END_TEST
+
+/* Of many runs only the first of each setting is there whole; of many settings none. */
+START_TEST(of_many_runs_few_are_shown)
+{
+    write_here("many.cfg",
+               "experiment = \"quick.cfg\"; set = [ \"training.steps=2\" ];"
+               "grid = ( { key = \"training.optimiser.rate\"; values = [ 0.02, 0.3 ]; },"
+               "{ key = \"seed\"; from = 1; to = 7; } );");
+    program_must_work(run_here("sweep many.cfg -o many -q"));
+    program_must_work(run_here("gather many -q --report many.html"));
+    json_t *content = document_of("many.html");
+    ck_assert_uint_eq(json_array_size(within(content, "runs")), 2);
+    ck_assert_uint_eq(json_array_size(within(within(content, "sweep"), "rows")), 14);
+    json_decref(content);
+    write_here("rates.cfg", "experiment = \"quick.cfg\"; set = [ \"training.steps=2\" ];"
+                            "grid = ( { key = \"training.batch\"; from = 21; to = 33; } );");
+    program_must_work(run_here("sweep rates.cfg -o rates -q"));
+    program_must_work(run_here("gather rates -q --report rates.html"));
+    content = document_of("rates.html");
+    ck_assert_uint_eq(json_array_size(within(content, "runs")), 0);
+    ck_assert_uint_eq(json_array_size(within(within(content, "sweep"), "settings")), 13);
+    json_decref(content);
+}
+END_TEST
+
+START_TEST(gather_writes_over_nothing_but_its_own)
+{
+    static const struct {
+        const char *words, *says;
+    } refused[] = {
+        {"gather whole -o s.cfg", "s.cfg: is there already and is not a table of gather's"},
+        {"gather whole --into s.cfg", "s.cfg: is there already and is not such a file"},
+        {"gather whole --into other.h5", "other.h5: is there already and is not such a file"},
+        {"gather whole --report s.cfg", "s.cfg: is there already and is no page of invproj's"},
+    };
+    static const char again[] = "gather whole -q -o t.csv --into t.h5 --report t.html";
+    program_must_work(run_here("train quick.cfg -o other.h5 -q"));
+    char *before = program_snapshot(place);
+    for (size_t i = 0; i < LEN(refused); i++) {
+        program *p = run_here(refused[i].words);
+        ck_assert_fails(p, 2, refused[i].says);
+        program_free(p);
+    }
+    char *after = program_snapshot(place);
+    ck_assert_str_eq(before, after);
+    free(before);
+    free(after);
+    program_must_work(run_here(again));
+    program_must_work(run_here(again));
 }
 END_TEST
 
@@ -533,6 +678,10 @@ Suite *cli_sweep_suite(void)
     tcase_add_test(tests, each_run_is_a_line_with_the_figures_of_its_file);
     tcase_add_test(tests, a_setting_is_a_line_with_the_mean_and_deviation_of_its_seeds);
     tcase_add_test(tests, what_is_not_done_is_told);
+    tcase_add_test(tests, parts_of_the_runs_are_read_alone);
+    tcase_add_test(tests, a_page_compares_settings_as_the_table_does);
+    tcase_add_test(tests, of_many_runs_few_are_shown);
+    tcase_add_test(tests, gather_writes_over_nothing_but_its_own);
     tcase_add_test(tests, one_file_has_links_to_all_and_their_table);
     tcase_add_loop_test(tests, a_signal_stops_the_runs_which_go_on_later, 0, 3);
     tcase_add_test(tests, runs_end_with_their_sweep);

@@ -123,6 +123,58 @@ START_TEST(many_files_are_one_process)
 }
 END_TEST
 
+/* The same whether the next file was told or not, and rightly or not; what is wrong with it is told when its
+ * turn comes. */
+START_TEST(the_next_file_may_be_told)
+{
+    char *other = write_file("next.h5", "something else");
+    const char *const told[] = {good, other, support_at(folder, "gone"), folder};
+    cli_reader *reader = open_reader(program_path, 0.0);
+    must_read(reader, good, CLI_READ);
+    const pid_t first = child_of(getpid());
+    for (size_t i = 0; i < 40; i++) {
+        char *next = strdup(told[i % 4]);
+        cli_reader_next(reader, next);
+        must_read(reader, good, CLI_READ_ATTRIBUTES);
+        if (i % 4 == 0)
+            must_read(reader, good, CLI_READ_ATTRIBUTES);
+        else if (i % 4 == 1)
+            must_refuse(reader, other, INV_EFORMAT, "next.h5: not an invproj run file");
+        else if (i % 4 == 2)
+            must_refuse(reader, next, INV_EIO, "No such file");
+        else
+            must_refuse(reader, next, INV_EIO, "is a folder");
+        free(next);
+    }
+    cli_reader_next(reader, other); /* and then another one is read, or in another way */
+    must_read(reader, good, CLI_READ_ATTRIBUTES);
+    must_read(reader, good, CLI_READ_ATTRIBUTES);
+    cli_reader_next(reader, good);
+    must_read(reader, good, CLI_READ_ATTRIBUTES);
+    must_read(reader, good, CLI_READ);
+    ck_assert_int_gt(first, 0);
+    cli_reader_close(reader);
+    ck_assert_int_eq(child_of(getpid()), 0);
+    free(other);
+}
+END_TEST
+
+/* What was asked for ahead is asked for again. */
+START_TEST(a_process_that_died_has_lost_what_it_was_asked_for)
+{
+    siginfo_t info;
+    cli_reader *reader = open_reader(program_path, 0.0);
+    cli_reader_next(reader, good);
+    must_read(reader, good, CLI_READ);
+    const pid_t first = child_of(getpid());
+    ck_assert_int_eq(kill(first, SIGKILL), 0);
+    ck_assert_int_eq(waitid(P_PID, (id_t)first, &info, WEXITED | WNOWAIT), 0);
+    must_read(reader, good, CLI_READ);
+    must_read(reader, good, CLI_READ);
+    cli_reader_close(reader);
+}
+END_TEST
+
 /* HDF5 files that are no run files are said in full, and refused here. */
 START_TEST(after_a_refusal_comes_the_next)
 {
@@ -341,7 +393,9 @@ Suite *reader_suite(void)
     tcase_set_timeout(tests, 120);
     tcase_add_test(tests, many_files_are_one_process);
     tcase_add_test(tests, after_a_refusal_comes_the_next);
+    tcase_add_test(tests, the_next_file_may_be_told);
     tcase_add_test(tests, a_process_that_died_is_replaced);
+    tcase_add_test(tests, a_process_that_died_has_lost_what_it_was_asked_for);
     tcase_add_loop_test(tests, ends_are_told, 0, ENDS);
     tcase_add_test(tests, there_may_be_no_program);
     tcase_add_test(tests, it_ends_with_the_program);
