@@ -34,6 +34,28 @@ typedef struct inv_pool_window {
     size_t rows, columns, channels, pitch, step;
 } inv_pool_window;
 
+/* Convolutions by Winograd's method work on squares of so many values each way. */
+#define INV_WINOGRAD_TILE 6
+
+/* y = L x transpose(L), one square of values: of the input L is transpose(B), of a kernel G, of the
+ * output transpose(A); `back` are the transposes of those. */
+typedef enum inv_winograd_transform {
+    INV_WINOGRAD_INPUT,
+    INV_WINOGRAD_KERNEL,
+    INV_WINOGRAD_KERNEL_BACK,
+    INV_WINOGRAD_OUTPUT,
+    INV_WINOGRAD_OUTPUT_BACK
+} inv_winograd_transform;
+
+/* One for each channel, which stand side by side. */
+typedef struct inv_winograd_squares {
+    size_t channels;
+    const float *x;
+    size_t x_row, x_column; /* floats to the next */
+    float *y;
+    size_t y_row, y_column;
+} inv_winograd_squares;
+
 #define INV_LANES_MAX 16 /* floats in the widest vector there is */
 
 /* The next multiple of the widest vector. */
@@ -171,6 +193,8 @@ typedef struct inv_kernels {
     /* y_i += x_i */
     void (*add)(size_t n, const float *x, float *y);
     void (*window_product)(const inv_window_product *p);
+    /* of a kernel of 3 or 5 values each way, which gives 4 or 2 results */
+    void (*winograd)(inv_winograd_transform which, size_t values, const inv_winograd_squares *s);
     /* y_k = the largest x[row pitch + column step + k] over a window; at_k = row pitch + column
      * step where the first of that size stands. Where one is NaN, so is y_k. */
     void (*max_pool)(const inv_pool_window *w, const float *x, float *y, uint32_t *at);

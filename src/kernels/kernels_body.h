@@ -467,6 +467,8 @@ static void add(size_t n, const float *restrict x, float *restrict y)
 
 #include "kernels/kernels_window.h"
 
+#include "kernels/kernels_winograd.h"
+
 const inv_kernels KERNELS = {
     .name = KERNELS_NAME,
     .lanes = LANES,
@@ -507,6 +509,7 @@ const inv_kernels KERNELS = {
 #endif
     .add = add,
     .window_product = window_product,
+    .winograd = winograd,
     .max_pool = max_pool,
     .max_pool_gradient = max_pool_gradient,
 };

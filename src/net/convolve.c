@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "net/convolve_plain.h"
+#include "net/winograd.h"
 
 /* Where so small a part of an image's gradients have values at all, the others are left out: images of
  * channels, each driven by itself, have one. */
@@ -16,7 +17,8 @@ typedef struct workspace {
     const inv_convolution *c;
     size_t places, size; /* windows of an image, values of a window */
     size_t kernel_room, image, output_gradients, columns, gradient, few, block; /* floats of each */
-    float *kernel, *blocks;
+    bool winograd;
+    float *kernel, *blocks, *squares; /* squares: the state of net/winograd.h, where it is used */
 } workspace;
 
 /* Windows with gaps, or groups. */
@@ -46,11 +48,13 @@ static workspace measure(const inv_convolution *c)
     return r;
 }
 
-static workspace workspace_of(const inv_convolution *c, void *state)
+static workspace workspace_of(const inv_convolution *c, void *state, size_t rows)
 {
     workspace r = measure(c);
     r.kernel = inv_vector_start(state);
     r.blocks = r.kernel + r.kernel_room;
+    r.squares = r.blocks + inv_window_blocks(rows) * r.block;
+    r.winograd = inv_winograd_suits(c);
     return r;
 }
 
@@ -83,8 +87,10 @@ size_t inv_convolve_state_size(const inv_convolution *c, size_t rows)
 {
     const size_t blocks = inv_window_blocks(rows), channels = larger(c->out, c->w.in.channels);
     const workspace r = measure(c);
-    const size_t floats = is_plain(c) ? blocks * inv_convolve_size(c)
-                                      : INV_LANES_MAX + r.kernel_room + blocks * r.block;
+    const size_t floats = is_plain(c)
+                              ? blocks * inv_convolve_size(c)
+                              : INV_LANES_MAX + r.kernel_room + blocks * r.block +
+                                    (inv_winograd_suits(c) ? inv_winograd_state(c, rows) : 0);
     return larger(floats, blocks * channels) * sizeof(float);
 }
 
@@ -142,12 +148,18 @@ void inv_convolve(const inv_convolution *c, const float *kernel, const float *bi
         inv_convolve_plain(c, kernel, bias, x, y);
         return;
     }
-    const workspace r = workspace_of(c, state);
-    inv_kernels_best()->pad(r.size, c->out, kernel, c->out, r.kernel, inv_whole_vectors(c->out));
+    const workspace r = workspace_of(c, state, x->size1);
+    if (r.winograd)
+        inv_winograd_kernel(c, false, kernel, r.squares);
+    else
+        inv_kernels_best()->pad(r.size, c->out, kernel, c->out, r.kernel,
+                                inv_whole_vectors(c->out));
 #pragma omp parallel for schedule(static) if (inv_convolve_is_large(c, x->size1))
     for (size_t b = 0; b < inv_window_blocks(x->size1); b++) {
         const inv_span rows = inv_window_block(x->size1, b);
-        for (size_t i = rows.first; i < rows.end; i++) {
+        if (r.winograd)
+            inv_winograd_rows(c, false, bias, r.squares, b, rows, x, y);
+        for (size_t i = rows.first; !r.winograd && i < rows.end; i++) {
             const float *image = padded(&c->w, x->data + i * x->tda, image_of(&r, b));
             forward_image(&r, image, bias, y->data + i * y->tda);
         }
@@ -191,12 +203,11 @@ static upper upper_of(const workspace *r, const float *dy, size_t block)
 
 /* dx of one image; r->kernel is the transposed kernel. Into `image` first, where there is padding.
  */
-static void backward_image(const workspace *r, const float *dy, const float *bias, size_t block,
+static void backward_image(const workspace *r, upper above, const float *bias, size_t block,
                            float *dx)
 {
     const inv_window *w = &r->c->w;
     const size_t whole = inv_whole_vectors(r->size);
-    const upper above = upper_of(r, dy, block);
     float *columns = columns_of(r, block), *to = inv_window_pads(w) ? image_of(r, block) : dx;
     inv_convolve_start(bias, w->in.channels, inv_shape_size(w->padded), to);
     for (size_t i = 0; i < w->out_height; i++) {
@@ -219,6 +230,24 @@ static void backward_image(const workspace *r, const float *dy, const float *bia
         inv_window_crop(w, to, dx);
 }
 
+/* The images of one block. Winograd's method takes those together that have all filters' gradients. */
+static void backward_block(const workspace *r, const gsl_matrix_float *dy, const float *bias,
+                           size_t block, gsl_matrix_float *dx)
+{
+    inv_span rows = inv_window_block(dy->size1, block), all = {rows.first, rows.first};
+    for (; all.end < rows.end; all.end++) {
+        const upper above = upper_of(r, dy->data + all.end * dy->tda, block);
+        if (r->winograd && above.filters == r->c->out)
+            continue;
+        if (all.first < all.end)
+            inv_winograd_rows(r->c, true, bias, r->squares, block, all, dy, dx);
+        backward_image(r, above, bias, block, dx->data + all.end * dx->tda);
+        all.first = all.end + 1;
+    }
+    if (all.first < all.end)
+        inv_winograd_rows(r->c, true, bias, r->squares, block, all, dy, dx);
+}
+
 void inv_convolve_back(const inv_convolution *c, const float *kernel, const float *bias,
                        void *state, const gsl_matrix_float *dy, gsl_matrix_float *dx)
 {
@@ -226,14 +255,13 @@ void inv_convolve_back(const inv_convolution *c, const float *kernel, const floa
         inv_convolve_plain_back(c, kernel, bias, dy, dx);
         return;
     }
-    const workspace r = workspace_of(c, state);
+    const workspace r = workspace_of(c, state, dy->size1);
     inv_window_transpose(kernel, r.size, c->out, r.kernel);
+    if (r.winograd)
+        inv_winograd_kernel(c, true, kernel, r.squares);
 #pragma omp parallel for schedule(static) if (inv_convolve_is_large(c, dy->size1))
-    for (size_t b = 0; b < inv_window_blocks(dy->size1); b++) {
-        const inv_span rows = inv_window_block(dy->size1, b);
-        for (size_t i = rows.first; i < rows.end; i++)
-            backward_image(&r, dy->data + i * dy->tda, bias, b, dx->data + i * dx->tda);
-    }
+    for (size_t b = 0; b < inv_window_blocks(dy->size1); b++)
+        backward_block(&r, dy, bias, b, dx);
 }
 
 /* Adds one image's part to the gradient, or sets it, for the first. */
@@ -275,12 +303,14 @@ void inv_convolve_gradient(const inv_convolution *c, const gsl_matrix_float *x,
         inv_convolve_plain_gradient(c, x, dy, state, dkernel);
         return;
     }
-    const workspace r = workspace_of(c, state);
+    const workspace r = workspace_of(c, state, x->size1);
     const size_t blocks = inv_window_blocks(x->size1);
 #pragma omp parallel for schedule(static) if (inv_convolve_is_large(c, x->size1))
     for (size_t b = 0; b < blocks; b++) {
         const inv_span rows = inv_window_block(x->size1, b);
-        for (size_t i = rows.first; i < rows.end; i++) {
+        if (r.winograd)
+            inv_winograd_gradient(c, r.squares, b, rows, x, dy, gradient_of(&r, b));
+        for (size_t i = rows.first; !r.winograd && i < rows.end; i++) {
             const float *image = padded(&c->w, x->data + i * x->tda, image_of(&r, b));
             add_gradient(&r, image, dy->data + i * dy->tda, i == rows.first, b);
         }

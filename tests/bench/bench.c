@@ -3,13 +3,15 @@
  *
  *     bench PROGRAM DATA-FOLDER [JSON-FILE]
  *     bench --time PHASE EXPERIMENT DATA-FOLDER STEPS
+ *     bench --kernels
  *
  * The dense floor of a phase is the time of its dense multiply-adds (forward, backward, and the
  * frozen forward part of the inverse's training, counted as the article computes them), for the
  * same shapes and threads, done by OpenBLAS in this same run: in blocks of one thread each, or by
  * OpenBLAS's own threads, whichever is faster, with the kernels that fit the processor. $REPEATS
  * times (3), medians, and how far the repeats spread. With --time, the seconds of one phase of any
- * experiment, for comparisons with other programs (torch_bench.py, onnx_bench.py).
+ * experiment, for comparisons with other programs (torch_bench.py, onnx_bench.py); with --kernels,
+ * products.h.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +26,7 @@
 #include <jansson.h>
 
 #include "phases.h"
+#include "products.h"
 
 void openblas_set_num_threads(int threads);
 char *openblas_get_corename(void);
@@ -347,9 +350,6 @@ static void run_recipes(const char *folder)
 static int run_all(const char *program, const char *folder, const char *path)
 {
     bench b, learner; /* trained to the end, and about to be */
-    const size_t wanted = number(getenv("REPEATS"), REPEATS_MOST);
-    if (wanted)
-        repeats = wanted;
     report = json_object();
     printf("%s; loops for %s; %d threads, %zu repeats\n", inv_blas_description(),
            inv_kernels_name(), THREADS, repeats);
@@ -426,13 +426,19 @@ static void start_again(char **argv)
 int main(int argc, char **argv)
 {
     start_again(argv);
+    const size_t wanted = number(getenv("REPEATS"), REPEATS_MOST);
+    if (wanted)
+        repeats = wanted;
     gsl_set_error_handler_off();
     inv_threads_set(THREADS);
     if (argc == 6 && strcmp(argv[1], "--time") == 0 && number(argv[5], 1000000))
         return run_one(argv[2], argv[3], argv[4], number(argv[5], 1000000));
+    if (argc == 2 && strcmp(argv[1], "--kernels") == 0)
+        return bench_products(repeats), 0;
     if (argc == 3 || argc == 4)
         return run_all(argv[1], argv[2], argc == 4 ? argv[3] : NULL);
     fprintf(stderr, "usage: bench PROGRAM DATA-FOLDER [JSON-FILE]\n"
-                    "       bench --time PHASE EXPERIMENT DATA-FOLDER STEPS\n");
+                    "       bench --time PHASE EXPERIMENT DATA-FOLDER STEPS\n"
+                    "       bench --kernels\n");
     return 2;
 }

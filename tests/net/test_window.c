@@ -260,8 +260,22 @@ static const struct {
      13},
     {"type = \"layer_norm\";", {9, 11, 8}, {9, 11, 8}, 13},
     {"type = \"upsample\"; interpolation = \"bilinear\";", {9, 11, 8}, {18, 22, 8}, 13},
+    /* by Winograd's method: tiles that fit and hang over, channels that are and are not vectors */
+    {"type = \"conv2d\"; filters = 32; size = 3; padding = \"same\";", {8, 8, 16}, {8, 8, 32}, 21},
+    {"type = \"conv2d\"; filters = 19; size = 3;", {8, 12, 17}, {6, 10, 19}, 13},
+    {"type = \"conv2d\"; filters = 16; size = 5; padding = \"same\";", {7, 9, 18}, {7, 9, 16}, 11},
+    {"type = \"conv2d\"; filters = 33; size = 5; use_bias = false;", {10, 11, 16}, {6, 7, 33}, 2},
+    {"type = \"conv2d\"; filters = 17; size = 3; padding = \"explicit\"; top = 2; right = 1;",
+     {7, 6, 16},
+     {7, 5, 17},
+     9},
+    {"type = \"conv2d\"; filters = 16; size = 3; padding = \"explicit\"; top = 3; left = 1;",
+     {6, 9, 16},
+     {7, 8, 16},
+     3},
+    {"type = \"conv2d_transpose\"; filters = 18; size = 5;", {6, 7, 16}, {10, 11, 18}, 7},
 };
-enum { CASES = sizeof cases / sizeof *cases, LARGE = 12 };
+enum { CASES = sizeof cases / sizeof *cases, LARGE = 19 };
 
 /* That layer below another, a batch, and room for its results. */
 typedef struct bench {
