@@ -96,7 +96,7 @@ typedef struct inv_product {
     const float *bias; /* [n], added to each row; NULL: none */
     bool add;          /* to what c holds; the bias is then left out */
     float *c;
-    size_t c_row, c_col; /* as of a; faster where c_col is 1 */
+    size_t c_row;
 } inv_product;
 
 #define INV_SIGN_GROUP 4 /* signs a code */
@@ -185,7 +185,7 @@ typedef struct inv_kernels {
      * sign_product, where the instruction set has no good way. */
     float (*sign_codes)(size_t rows, size_t cols, const float *b, size_t b_row, int32_t *down,
                         int32_t *across);
-    /* as product, with another b; p->b is not looked at, c_col is 1 */
+    /* as product, with another b; p->b is not looked at */
     void (*sign_product)(const inv_product *p, const inv_signs_factor *b);
     /* to[cols, rows] = transpose(from[rows, cols]) */
     void (*transpose)(size_t rows, size_t cols, const float *from, size_t from_row, float *to,

@@ -77,13 +77,13 @@ static void copy_panel(const inv_product *p, const panel *to)
                             to->depth - k, to->values + k * width + j, width, LANES);
 }
 
-/* Where the sums of a tile come from and go to: [row][column], `step` floats from row to row. */
+/* Where the sums of a tile come from and go to, floats from row to row, and the columns of the last
+ * vector. */
 typedef struct tile_ends {
     const float *from;
     size_t from_step;
     float *to;
-    size_t to_step;
-    size_t last; /* columns of the last vector */
+    size_t to_step, last;
 } tile_ends;
 
 /* to[row .. row + rows - 1, the panel's columns] = from + the panel's part; rows and vectors are
@@ -125,40 +125,16 @@ tile(size_t rows, size_t vectors, const inv_product *p, const panel *b, size_t r
     }
 }
 
-/* The sums start from c itself after the first part of the depth, or where p->add says so; else
- * from the bias or 0. Where c's columns are apart, they are brought together in `room`. */
-static tile_ends tile_start(const inv_product *p, const panel *b, size_t row, size_t rows,
-                            float *room)
+/* From c itself after the first part of the depth, or where p->add says so; else from the bias or 0.
+ */
+static tile_ends ends_of(const inv_product *p, const panel *b, size_t row)
 {
     static const float zeros[WIDEST * LANES];
-    const size_t width = b->vectors * LANES, last = b->columns - (b->vectors - 1) * LANES;
-    float *c = p->c + row * p->c_row + b->first * p->c_col;
-    tile_ends ends = {p->bias ? p->bias + b->first : zeros, 0, c, p->c_row, last};
-    if (p->add || b->from > 0) {
-        ends.from = c;
-        ends.from_step = p->c_row;
-    }
-    if (p->c_col == 1)
-        return ends;
-    if (ends.from == c) {
-        for (size_t j = 0; j < b->columns; j++)
-            for (size_t i = 0; i < rows; i++)
-                room[i * width + j] = c[i * p->c_row + j * p->c_col];
-        ends.from = room;
-        ends.from_step = width;
-    }
-    ends.to = room;
-    ends.to_step = width;
-    return ends;
-}
-
-static void tile_end(const inv_product *p, const panel *b, size_t row, size_t rows,
-                     const float *room)
-{
-    float *c = p->c + row * p->c_row + b->first * p->c_col;
-    for (size_t j = 0; p->c_col != 1 && j < b->columns; j++)
-        for (size_t i = 0; i < rows; i++)
-            c[i * p->c_row + j * p->c_col] = room[i * b->vectors * LANES + j];
+    const size_t last = b->columns - (b->vectors - 1) * LANES;
+    float *c = p->c + row * p->c_row + b->first;
+    if (p->add || b->from > 0)
+        return (tile_ends){c, p->c_row, c, p->c_row, last};
+    return (tile_ends){p->bias ? p->bias + b->first : zeros, 0, c, p->c_row, last};
 }
 
 static size_t parts(size_t n, size_t maximum)
@@ -178,15 +154,13 @@ static size_t parts(size_t n, size_t maximum)
     static void panel_##vectors(const inv_product *p, const panel *b)                              \
     {                                                                                              \
         enum { VECTORS = vectors, MOST = maximum };                                                \
-        float room[ROWS_MOST * PANEL_MOST * LANES];                                                \
         const size_t tiles = parts(p->m, MOST);                                                    \
         for (size_t t = 0; t < tiles; t++) {                                                       \
             const size_t row = t * p->m / tiles, end = (t + 1) * p->m / tiles;                     \
-            const tile_ends ends = tile_start(p, b, row, end - row, room);                         \
+            const tile_ends ends = ends_of(p, b, row);                                             \
             switch (end - row) {                                                                   \
                 EACH_ROWS(TILE_OF)                                                                 \
             }                                                                                      \
-            tile_end(p, b, row, end - row, room);                                                  \
         }                                                                                          \
     }
 #define TILE_OF(rows)                                                                              \

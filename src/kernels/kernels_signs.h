@@ -143,7 +143,7 @@ sign_tile(size_t rows, size_t vectors, const float (*tables)[GROUPS_MOST * LANES
 static void sign_panel(const inv_product *p, const inv_signs_factor *b, const panel *at, size_t row,
                        size_t rows, const float (*tables)[GROUPS_MOST * LANES])
 {
-    const tile_ends ends = tile_start(p, at, row, rows, NULL);
+    const tile_ends ends = ends_of(p, at, row);
     const size_t groups = parts(at->depth, GROUP);
     const int32_t *codes = b->codes + at->from / GROUP * b->row + at->first;
     switch (rows * 8 + at->vectors) {

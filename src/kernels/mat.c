@@ -158,7 +158,7 @@ static void multiply_in_blocks(const inv_product *whole)
             p.n = minimum(step, side - s);
             p.b += s * p.b_col;
             p.bias = p.bias ? p.bias + s : NULL;
-            p.c += s * p.c_col;
+            p.c += s;
         }
         multiply(&p);
     }
@@ -178,41 +178,23 @@ void inv_mat_affine(const gsl_matrix_float *x, const gsl_matrix_float *w, const 
                                       .b_col = 1,
                                       .bias = bias,
                                       .c = y->data,
-                                      .c_row = y->tda,
-                                      .c_col = 1});
+                                      .c_row = y->tda});
 }
 
-/* With few rows, turning w is most of the work: then the turned product, of w with the turned dy.
- */
 void inv_mat_times_transposed(const gsl_matrix_float *dy, const gsl_matrix_float *w,
                               gsl_matrix_float *dx)
 {
-    const inv_product straight = {.m = dy->size1,
-                                  .n = w->size1,
-                                  .k = dy->size2,
-                                  .a = dy->data,
-                                  .a_row = dy->tda,
-                                  .a_col = 1,
-                                  .b = w->data,
-                                  .b_row = 1,
-                                  .b_col = w->tda,
-                                  .c = dx->data,
-                                  .c_row = dx->tda,
-                                  .c_col = 1};
-    const inv_product transposed = {.m = w->size1,
-                                    .n = dy->size1,
-                                    .k = dy->size2,
-                                    .a = w->data,
-                                    .a_row = w->tda,
-                                    .a_col = 1,
-                                    .b = dy->data,
-                                    .b_row = 1,
-                                    .b_col = dy->tda,
-                                    .c = dx->data,
-                                    .c_row = 1,
-                                    .c_col = dx->tda};
-    const bool transpose = has_kernels() && 4 * dy->size1 < w->size1;
-    multiply_in_blocks(transpose ? &transposed : &straight);
+    multiply_in_blocks(&(inv_product){.m = dy->size1,
+                                      .n = w->size1,
+                                      .k = dy->size2,
+                                      .a = dy->data,
+                                      .a_row = dy->tda,
+                                      .a_col = 1,
+                                      .b = w->data,
+                                      .b_row = 1,
+                                      .b_col = w->tda,
+                                      .c = dx->data,
+                                      .c_row = dx->tda});
 }
 
 void inv_mat_add_transposed_times(const gsl_matrix_float *x, const gsl_matrix_float *dy,
@@ -229,8 +211,7 @@ void inv_mat_add_transposed_times(const gsl_matrix_float *x, const gsl_matrix_fl
                                       .b_col = 1,
                                       .add = true,
                                       .c = dw->data,
-                                      .c_row = dw->tda,
-                                      .c_col = 1});
+                                      .c_row = dw->tda});
 }
 
 /* ---- the rest ---- */

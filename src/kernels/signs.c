@@ -71,8 +71,7 @@ void inv_signs_add_transposed_times(const inv_signs *s, const gsl_matrix_float *
                             .a_col = x->tda,
                             .add = true,
                             .c = dw->data,
-                            .c_row = dw->tda,
-                            .c_col = 1},
+                            .c_row = dw->tda},
              &(inv_signs_factor){s->size, s->down, inv_whole_vectors(s->cols)});
 }
 
@@ -86,8 +85,7 @@ void inv_signs_times_transposed(const inv_signs *s, const gsl_matrix_float *w, g
                             .a_row = w->tda,
                             .a_col = 1,
                             .c = s->transposed,
-                            .c_row = row,
-                            .c_col = 1},
+                            .c_row = row},
              &(inv_signs_factor){s->size, s->across, row});
     inv_kernels_best()->transpose(w->size1, s->rows, s->transposed, row, dx->data, dx->tda);
 }

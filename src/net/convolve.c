@@ -305,12 +305,13 @@ void inv_convolve_gradient(const inv_convolution *c, const gsl_matrix_float *x,
     }
     const workspace r = workspace_of(c, state, x->size1);
     const size_t blocks = inv_window_blocks(x->size1);
+    const bool winograd = inv_winograd_suits_gradient(c);
 #pragma omp parallel for schedule(static) if (inv_convolve_is_large(c, x->size1))
     for (size_t b = 0; b < blocks; b++) {
         const inv_span rows = inv_window_block(x->size1, b);
-        if (r.winograd)
+        if (winograd)
             inv_winograd_gradient(c, r.squares, b, rows, x, dy, gradient_of(&r, b));
-        for (size_t i = rows.first; !r.winograd && i < rows.end; i++) {
+        for (size_t i = rows.first; !winograd && i < rows.end; i++) {
             const float *image = padded(&c->w, x->data + i * x->tda, image_of(&r, b));
             add_gradient(&r, image, dy->data + i * dy->tda, i == rows.first, b);
         }

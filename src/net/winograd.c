@@ -10,10 +10,11 @@ enum { TILE = INV_WINOGRAD_TILE, SQUARE = TILE * TILE };
 
 /* So many rows of a product at least keep its loops busy; images with fewer tiles go together. */
 #define ROWS_LEAST 28
-/* Channels on either side that make the products worth the transforms, and kernels of so many
- * values in all that they stay in the caches. */
+/* Channels on either side that make the products worth the transforms, and pairs of channels of which
+ * the transformed kernel, and the sums of a gradient, stay in the caches. Measured: bench --kernels. */
 #define CHANNELS_LEAST 16
-#define KERNEL_MOST    ((size_t)1 << 14)
+#define PAIRS_MOST     ((size_t)1 << 16)
+#define SUMS_MOST      ((size_t)1 << 13)
 
 /* A convolution, forward or back, as this method sees it. */
 typedef struct plan {
@@ -26,10 +27,11 @@ typedef struct plan {
     inv_shape padded, whole; /* the pixels of all tiles, their results */
 } plan;
 
-/* What a block of images has room for: the padded images of one group after the other, and with a
- * vector more, since products read whole ones: the tiles transformed, what comes of them, and sums. */
+/* What there is room for: the kernel in squares, and turned; for each block of images a padded image,
+ * and with a vector more, since products read whole ones, the tiles of a group transformed, what
+ * comes of them, and the sums of a gradient. */
 typedef struct rooms {
-    size_t image, input, output, sums, kernel, block; /* floats of each */
+    size_t squares, kernel, image, input, output, sums, block; /* floats of each */
 } rooms;
 
 static plan plan_of(inv_shape from, inv_shape to, size_t values, size_t top, size_t left)
@@ -73,8 +75,13 @@ bool inv_winograd_suits(const inv_convolution *c)
     const size_t in = w->in.channels, out = c->out;
     return c->groups == 1 && w->height == w->width && (w->height == 3 || w->height == 5) &&
            w->stride_y == 1 && w->stride_x == 1 && w->dilation_y == 1 && w->dilation_x == 1 &&
-           in >= CHANNELS_LEAST && out >= CHANNELS_LEAST && in * out <= KERNEL_MOST &&
+           in >= CHANNELS_LEAST && out >= CHANNELS_LEAST && in * out <= PAIRS_MOST &&
            w->out_height >= TILE && w->out_width >= TILE && pads_little(w);
+}
+
+bool inv_winograd_suits_gradient(const inv_convolution *c)
+{
+    return inv_winograd_suits(c) && c->w.in.channels * c->out <= SUMS_MOST;
 }
 
 static size_t larger(size_t a, size_t b)
@@ -97,8 +104,9 @@ static rooms rooms_of(const inv_convolution *c)
                                  larger(inv_shape_size(to.whole), inv_shape_size(back.whole))));
     r.input = larger(of_tiles(&to, in), of_tiles(&back, out));
     r.output = larger(of_tiles(&to, out), of_tiles(&back, in));
-    r.sums = inv_whole_vectors(SQUARE * in * out + INV_LANES_MAX);
+    r.squares = inv_whole_vectors(SQUARE * in * out + INV_LANES_MAX);
     r.kernel = inv_whole_vectors(inv_window_size(&c->w) * out);
+    r.sums = inv_winograd_suits_gradient(c) ? r.squares : 0;
     r.block = r.image + r.input + r.output + r.sums;
     return r;
 }
@@ -106,7 +114,7 @@ static rooms rooms_of(const inv_convolution *c)
 size_t inv_winograd_state(const inv_convolution *c, size_t rows)
 {
     const rooms r = rooms_of(c);
-    return r.sums + r.kernel + inv_window_blocks(rows) * r.block;
+    return r.squares + r.kernel + inv_window_blocks(rows) * r.block;
 }
 
 /* The places of one block's in the state. */
@@ -117,7 +125,7 @@ typedef struct places {
 static places places_of(const rooms *r, float *state, size_t which)
 {
     places b;
-    b.image = state + r->sums + r->kernel + which * r->block;
+    b.image = state + r->squares + r->kernel + which * r->block;
     b.input = b.image + r->image;
     b.output = b.input + r->input;
     b.sums = b.output + r->output;
@@ -248,7 +256,7 @@ void inv_winograd_kernel(const inv_convolution *c, bool back, const float *kerne
 {
     const size_t values = c->w.height, in = c->w.in.channels;
     if (back)
-        transform_turned(values, in, c->out, kernel, state + rooms_of(c).sums, state);
+        transform_turned(values, in, c->out, kernel, state + rooms_of(c).squares, state);
     else
         transform_kernel(values, in * c->out, kernel, state);
 }

@@ -20,8 +20,9 @@
 
 #include "net/convolve.h"
 
-/* Where it can be done and takes less time. */
+/* Where it can be done and takes less time: for y and dx, and for the gradient to the kernel too. */
 bool inv_winograd_suits(const inv_convolution *c);
+bool inv_winograd_suits_gradient(const inv_convolution *c);
 
 /* Floats of `state`, which starts at a whole vector: the kernel transformed, and what each block of a
  * batch works with (net/window.h). */

@@ -3,7 +3,7 @@
  *
  *     bench PROGRAM DATA-FOLDER [JSON-FILE]
  *     bench --time PHASE EXPERIMENT DATA-FOLDER STEPS
- *     bench --kernels
+ *     bench --kernels [PART-OF-A-NAME]
  *
  * The dense floor of a phase is the time of its dense multiply-adds (forward, backward, and the
  * frozen forward part of the inverse's training, counted as the article computes them), for the
@@ -433,12 +433,12 @@ int main(int argc, char **argv)
     inv_threads_set(THREADS);
     if (argc == 6 && strcmp(argv[1], "--time") == 0 && number(argv[5], 1000000))
         return run_one(argv[2], argv[3], argv[4], number(argv[5], 1000000));
-    if (argc == 2 && strcmp(argv[1], "--kernels") == 0)
-        return bench_products(repeats), 0;
+    if ((argc == 2 || argc == 3) && strcmp(argv[1], "--kernels") == 0)
+        return bench_products(argc == 3 ? argv[2] : "", repeats), 0;
     if (argc == 3 || argc == 4)
         return run_all(argv[1], argv[2], argc == 4 ? argv[3] : NULL);
     fprintf(stderr, "usage: bench PROGRAM DATA-FOLDER [JSON-FILE]\n"
                     "       bench --time PHASE EXPERIMENT DATA-FOLDER STEPS\n"
-                    "       bench --kernels\n");
+                    "       bench --kernels [PART-OF-A-NAME]\n");
     return 2;
 }

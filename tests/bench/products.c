@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <gsl/gsl_cblas.h>
 
@@ -37,6 +38,10 @@ static const work works[] = {
     {"3x3, 32 to 32 on 28x28", 50, 28, 28, 32, 3, 1, 32},
     {"3x3, 64 to 64 on 14x14", 50, 14, 14, 64, 3, 1, 64},
     {"3x3, 128 to 128 on 7x7", 50, 7, 7, 128, 3, 1, 128},
+    {"3x3, 256 to 256 on 14x14", 8, 14, 14, 256, 3, 1, 256},
+    {"3x3, 512 to 512 on 7x7", 8, 7, 7, 512, 3, 1, 512},
+    {"3x3, 16 to 16 on 32x32", 20, 32, 32, 16, 3, 1, 16},
+    {"3x3, 64 to 64 on 56x56", 4, 56, 56, 64, 3, 1, 64},
     {"3x3 by 2s, 32 to 64", 50, 28, 28, 32, 3, 2, 64},
 };
 
@@ -166,7 +171,7 @@ static void compare_product(const work *of, enum direction direction, size_t rep
     close_product(&p);
 }
 
-void bench_products(size_t repeats)
+void bench_products(const char *of, size_t repeats)
 {
     inv_threads_set(1);
     openblas_set_num_threads(1);
@@ -175,6 +180,6 @@ void bench_products(size_t repeats)
         "%s; loops for %s; 1 thread, %zu turns each, medians, GFLOP/s\n%-26s %-14s %9s %9s %7s\n",
         inv_blas_description(), inv_kernels_name(), repeats, "", "", "invproj", "sgemm", "ratio");
     for (size_t i = 0; i < sizeof works / sizeof *works; i++)
-        for (enum direction d = FORWARD; d <= TO_INPUT; d++)
+        for (enum direction d = FORWARD; strstr(works[i].name, of) && d <= TO_INPUT; d++)
             compare_product(&works[i], d, repeats);
 }

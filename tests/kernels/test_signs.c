@@ -130,8 +130,7 @@ static void check_product(const inv_kernels *k, size_t m, size_t n, size_t depth
                            .a_col = 1,
                            .add = add,
                            .c = c.m.data,
-                           .c_row = c.m.tda,
-                           .c_col = 1};
+                           .c_row = c.m.tda};
     const inv_signs_factor factor = {take(k, &b, &made), made.down, made.down_row};
     for (size_t i = 0; i < m; i++)
         for (size_t j = 0; j < n; j++) {
