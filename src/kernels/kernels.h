@@ -121,6 +121,10 @@ typedef struct inv_kernels {
     void (*sigmoid)(size_t n, const float *x, float *y);
     /* dx_i = dy_i y_i (1 - y_i) */
     void (*sigmoid_gradient)(size_t n, const float *y, const float *dy, float *dx);
+    /* y_i = x_i, or 0 where x_i < 0; NaN stays NaN */
+    void (*relu)(size_t n, const float *x, float *y);
+    /* dx_i = dy_i where y_i > 0, else 0 */
+    void (*relu_gradient)(size_t n, const float *y, const float *dy, float *dx);
     /* y_i = log(x_i / (1 - x_i)) */
     void (*logit)(size_t n, const float *x, float *y);
     /* dx_i = dy_i / (x_i (1 - x_i)) */

@@ -150,6 +150,21 @@ static void sigmoid_gradient(size_t n, const float *restrict y, const float *res
         dx[i] = dy[i] * y[i] * (1.0f - y[i]);
 }
 
+static void relu(size_t n, const float *restrict x, float *restrict y)
+{
+    for (size_t i = 0; i < n; i++)
+        y[i] = x[i] < 0.0f ? 0.0f : x[i];
+}
+
+static void relu_gradient(size_t n, const float *restrict y, const float *restrict dy,
+                          float *restrict dx)
+{
+    for (size_t i = 0; i < n; i++) {
+        const float gradient = dy[i]; /* read in any case, or the loop has no vectors */
+        dx[i] = y[i] > 0.0f ? gradient : 0.0f;
+    }
+}
+
 static inline vec logit_of(vec x)
 {
     return LOG(x / (1.0f - x));
@@ -475,6 +490,8 @@ const inv_kernels KERNELS = {
     .bytes_over = bytes_over,
     .sigmoid = sigmoid,
     .sigmoid_gradient = sigmoid_gradient,
+    .relu = relu,
+    .relu_gradient = relu_gradient,
     .logit = logit,
     .logit_gradient = logit_gradient,
     .tanh = tanh_of_all,

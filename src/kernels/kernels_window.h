@@ -99,12 +99,14 @@ static window_tile_function *const window_tiles[TILE_ROWS][TILE_VECTORS] = {EACH
 static void window_product(const inv_window_product *p)
 {
     const size_t tiles = (p->rows + TILE_ROWS - 1) / TILE_ROWS, strip = TILE_VECTORS * LANES;
+    const size_t rows = p->rows / tiles, more = p->rows % tiles; /* tiles with one row more */
     for (size_t column = 0; column < p->cols; column += strip) {
         const size_t left = p->cols - column, columns = left < strip ? left : strip;
-        for (size_t t = 0; t < tiles; t++) {
-            const size_t row = t * p->rows / tiles, end = (t + 1) * p->rows / tiles;
-            window_tiles[end - row - 1][(columns - 1) / LANES](p,
-                                                               (tile_place){row, column, columns});
+        const size_t vectors = (columns - 1) / LANES;
+        for (size_t t = 0, row = 0; t < tiles; t++) {
+            const size_t here = rows + (t < more);
+            window_tiles[here - 1][vectors](p, (tile_place){row, column, columns});
+            row += here;
         }
     }
 }

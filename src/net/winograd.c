@@ -28,10 +28,10 @@ typedef struct plan {
 } plan;
 
 /* What there is room for: the kernel in squares, and turned; for each block of images a padded image,
- * and with a vector more, since products read whole ones, the tiles of a group transformed, what
+ * the results of one with those that hang over, and with a vector more, since products read whole ones, the tiles of a group transformed, what
  * comes of them, and the sums of a gradient. */
 typedef struct rooms {
-    size_t squares, kernel, image, input, output, sums, block; /* floats of each */
+    size_t squares, kernel, image, whole, input, output, sums, block; /* floats of each */
 } rooms;
 
 static plan plan_of(inv_shape from, inv_shape to, size_t values, size_t top, size_t left)
@@ -99,15 +99,14 @@ static rooms rooms_of(const inv_convolution *c)
     const plan to = plan_forward(c), back = plan_back(c);
     const size_t in = c->w.in.channels, out = c->out;
     rooms r;
-    r.image =
-        inv_whole_vectors(larger(larger(inv_shape_size(to.padded), inv_shape_size(back.padded)),
-                                 larger(inv_shape_size(to.whole), inv_shape_size(back.whole))));
+    r.image = inv_whole_vectors(larger(inv_shape_size(to.padded), inv_shape_size(back.padded)));
+    r.whole = inv_whole_vectors(larger(inv_shape_size(to.whole), inv_shape_size(back.whole)));
     r.input = larger(of_tiles(&to, in), of_tiles(&back, out));
     r.output = larger(of_tiles(&to, out), of_tiles(&back, in));
     r.squares = inv_whole_vectors(SQUARE * in * out + INV_LANES_MAX);
     r.kernel = inv_whole_vectors(inv_window_size(&c->w) * out);
     r.sums = inv_winograd_suits_gradient(c) ? r.squares : 0;
-    r.block = r.image + r.input + r.output + r.sums;
+    r.block = r.image + r.whole + r.input + r.output + r.sums;
     return r;
 }
 
@@ -119,16 +118,20 @@ size_t inv_winograd_state(const inv_convolution *c, size_t rows)
 
 /* The places of one block's in the state. */
 typedef struct places {
-    float *image, *input, *output, *sums;
+    float *image, *whole, *input, *output, *sums;
 } places;
 
-static places places_of(const rooms *r, float *state, size_t which)
+/* With the zeros around images that plan p lays there. */
+static places places_of(const plan *p, const rooms *r, float *state, size_t which)
 {
     places b;
     b.image = state + r->squares + r->kernel + which * r->block;
-    b.input = b.image + r->image;
+    b.whole = b.image + r->image;
+    b.input = b.whole + r->whole;
     b.output = b.input + r->input;
     b.sums = b.output + r->output;
+    memset(b.image, 0, inv_shape_size(p->padded) * sizeof *b.image);
+    memset(b.whole, 0, inv_shape_size(p->whole) * sizeof *b.whole);
     return b;
 }
 
@@ -153,12 +156,11 @@ static void transform_turned(size_t values, size_t in, size_t out, const float *
     transform_kernel(values, pairs, turned, to);
 }
 
-/* `from` with zeros around it, its first pixel at (top, left) of `to`. */
+/* `from` with its first pixel at (top, left) of `to`; what is around it stays. */
 static void lay(inv_shape from, size_t top, size_t left, inv_shape to, const float *image,
                 float *padded)
 {
     const size_t pitch = to.width * to.channels, run = from.width * from.channels;
-    memset(padded, 0, inv_shape_size(to) * sizeof *padded);
     for (size_t i = 0; i < from.height; i++)
         memcpy(padded + (top + i) * pitch + left * to.channels, image + i * run,
                run * sizeof *padded);
@@ -243,7 +245,7 @@ static void convolve_group(const plan *p, const float *kernel, const float *bias
                                   .c = b->output + s * tiles * out,
                                   .c_row = out});
     for (size_t i = rows.first; i < rows.end; i++)
-        transform_output(p, b->output + (i - rows.first) * p->tiles * out, tiles, b->image,
+        transform_output(p, b->output + (i - rows.first) * p->tiles * out, tiles, b->whole,
                          y->data + i * y->tda);
 }
 
@@ -267,7 +269,7 @@ void inv_winograd_rows(const inv_convolution *c, bool back, const float *bias, f
 {
     const plan p = plan_way(c, back);
     const rooms r = rooms_of(c);
-    const places at = places_of(&r, state, block);
+    const places at = places_of(&p, &r, state, block);
     for (size_t i = rows.first; i < rows.end; i += p.group)
         convolve_group(&p, state, bias, &at, group_from(&p, i, rows.end), from, to);
 }
@@ -280,7 +282,7 @@ static void add_group(const plan *p, const places *b, inv_span rows, bool first,
     for (size_t i = rows.first; i < rows.end; i++) {
         const size_t at = (i - rows.first) * p->tiles;
         transform_input(p, x->data + i * x->tda, b->image, b->input + at * in, tiles);
-        transform_output_back(p, dy->data + i * dy->tda, b->image, b->output + at * out, tiles);
+        transform_output_back(p, dy->data + i * dy->tda, b->whole, b->output + at * out, tiles);
     }
     for (size_t s = 0; s < SQUARE; s++) {
         float *sums = b->sums + s * in * out;
@@ -305,7 +307,7 @@ void inv_winograd_gradient(const inv_convolution *c, float *state, size_t block,
 {
     const plan p = plan_forward(c);
     const rooms r = rooms_of(c);
-    const places at = places_of(&r, state, block);
+    const places at = places_of(&p, &r, state, block);
     const size_t pairs = p.from.channels * p.to.channels;
     for (size_t i = rows.first; i < rows.end; i += p.group)
         add_group(&p, &at, group_from(&p, i, rows.end), i == rows.first, x, dy);

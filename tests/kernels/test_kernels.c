@@ -76,6 +76,8 @@ START_TEST(elementwise)
     fill(x, MOST, -9.0, 9.0, 1);
     fill(y, MOST, -2.0, 2.0, 2);
     EACH("sigmoid", k->sigmoid(n, x, out), 1.0 / (1.0 + exp(-(double)x[i])), 4e-7)
+    EACH("relu", k->relu(n, x, out), x[i] > 0.0f ? (double)x[i] : 0.0, 0.0)
+    EACH("relu's gradient", k->relu_gradient(n, x, y, out), x[i] > 0.0f ? (double)y[i] : 0.0, 0.0)
     EACH("exp", k->exp_shifted(n, x, 1.5f, out), exp((double)x[i] - 1.5),
          2e-6) /* of the difference, too */
     EACH("sigmoid's slope", k->sigmoid_gradient(n, x, y, out), (double)y[i] * x[i] * (1.0 - x[i]),

@@ -19,6 +19,7 @@
 
 #include <jansson.h>
 
+#include "kernels/kernels.h"
 #include "net/layers.h"
 
 typedef struct relu_spec {
@@ -62,26 +63,19 @@ static void bent_gradient(const relu_spec *s, size_t n, const float *restrict x,
 
 static void relu(const inv_layer *layer, size_t n, const float *restrict x, float *restrict y)
 {
-    if (!is_usual(layer->spec)) {
+    if (is_usual(layer->spec))
+        inv_kernels_best()->relu(n, x, y);
+    else
         bent(layer->spec, n, x, y);
-        return;
-    }
-    for (size_t i = 0; i < n; i++)
-        y[i] = x[i] < 0.0f ? 0.0f : x[i];
 }
 
 static void relu_gradient(const inv_layer *layer, size_t n, const float *restrict x,
                           const float *restrict y, const float *restrict dy, float *restrict dx)
 {
-    if (!is_usual(layer->spec)) {
+    if (is_usual(layer->spec))
+        inv_kernels_best()->relu_gradient(n, y, dy, dx);
+    else
         bent_gradient(layer->spec, n, x, dy, dx);
-        return;
-    }
-    for (size_t i = 0; i < n; i++) {
-        const float gradient =
-            dy[i]; /* read in any case, or the loop has a branch and no vectors */
-        dx[i] = y[i] > 0.0f ? gradient : 0.0f;
-    }
 }
 
 /* With a slope and a corner at 0 it is a leaky_relu, which has an inverse below 0 too. */
