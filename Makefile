@@ -107,7 +107,7 @@ PARALLEL = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc 2>/dev/
 SUBMAKE = $(MAKE) --no-print-directory $(PARALLEL)
 
 .DELETE_ON_ERROR:
-.PHONY: all reproduce check deps deps-lint data install uninstall format format-check lint coverage bench bench-onnx \
+.PHONY: all reproduce check deps deps-lint data install uninstall format format-check lint coverage bench bench-kernels bench-onnx \
   bench-torch clean help missing missing-check check-programs run-check check-clusters fuzz fuzz-programs check-readers check-interop check-report torture run-torture mutate
 
 all: $(MADE) ## build the program, the library (.a and .so), the man page, completions, invproj.pc
@@ -320,8 +320,12 @@ mutate: $(PROTO_C) ## change the product in COUNT=10 small ways and see whether 
 	@CC='$(CC)' ALL_CFLAGS='$(ALL_CFLAGS)' SEED='$(SEED)' FROM='$(FROM)' COUNT='$(COUNT)' JOBS='$(JOBS)' QUICK='$(QUICK)' \
 	  $(PYTHON3) -B tests/mutate/mutate.py build/mutate
 
-bench: all $B/bench ## time each phase of the experiment beside its dense products, into build/bench.json
-	@$B/bench $B/invproj '$(or $(MNIST_FOUND),data/mnist)' $B/bench.json
+bench: all $B/bench ## time each phase of the experiment beside its dense products; AGAINST=COMMIT: commands beside that commit's
+	@$(if $(AGAINST),$(PYTHON3) tests/bench/against_bench.py $B '$(AGAINST)' '$(MNIST_FOUND)' '$(FASHION_FOUND)', \
+	  $B/bench $B/invproj '$(or $(MNIST_FOUND),data/mnist)' $B/bench.json)
+
+bench-kernels: $B/bench ## time products and convolutions beside sgemm, one thread, in GFLOP/s
+	@$B/bench --kernels
 
 bench-onnx: all $B/bench ## classify 10,000 images in onnxruntime and here, in turn, into build/bench-onnx.json
 	@[ -x $B/bench-onnx/bin/python ] || $(PYTHON3) -m venv $B/bench-onnx || exit; \

@@ -139,7 +139,7 @@ static inv_status begin(const cli_options *options, const char *path, cli_sessio
 /* Of an experiment that says nothing of class images. */
 #define RECOMMENDED "generate={preset=\"recommended\";}"
 /* The same where there are no data. */
-#define NO_DATA "generate={preset=\"no_data\";}"
+#define NO_DATA         "generate={preset=\"no_data\";}"
 #define LEARNED_WITHOUT "generator={kind=\"adversarial\";}"
 
 /* The experiment that the run file keeps. Where no setting changes it, a fault in it is the file's.
@@ -153,8 +153,7 @@ static inv_status read_kept(cli_file *file, const char *text)
         status = choose_inverse(file);
     if (status == INV_OK && !inv_config_has(file->config, "generate"))
         status = inv_config_set(file->config, cli_data_is_known(file) ? RECOMMENDED : NO_DATA);
-    if (status == INV_OK && !inv_config_has(file->config, "generator") &&
-        !cli_data_is_known(file))
+    if (status == INV_OK && !inv_config_has(file->config, "generator") && !cli_data_is_known(file))
         status = inv_config_set(file->config, LEARNED_WITHOUT);
     const bool sound = status == INV_OK && (file->options->set_count > 0 || file->options->classes);
     if (status == INV_OK)

@@ -157,7 +157,7 @@ static double turn(const bench_product *p, void (*run)(const bench_product *))
 
 static void compare_product(const work *of, enum direction direction, size_t repeats)
 {
-    double own[REPEATS_MOST], other[REPEATS_MOST];
+    double own[REPEATS_MOST] = {0}, other[REPEATS_MOST] = {0};
     bench_product p;
     open_product(of, direction, &p);
     (void)turn(&p, ours), (void)turn(&p, openblas); /* what comes first pays for cold caches */
