@@ -54,11 +54,13 @@ static inv_status read_constant(onnx_importing *im, const json_t *node, onnx_val
                                   &out->known);
     for (size_t i = 0; i < 4; i++) {
         const json_t *found = inv_onnx_attribute(node, keys[i]);
-        const size_t count = json_is_array(found) ? json_array_size(found) : 1;
+        const size_t count = json_is_array(found) ? json_array_size(found) : 1, axes = i / 2;
         if (!found)
             continue;
+        if (axes == 0 && json_is_array(found))
+            return WRONG("%s is a list", keys[i]);
         inv_status status =
-            inv_onnx_make(im->sketch, &count, i / 2, i % 2 != 0, &values, &out->known);
+            inv_onnx_make(im->sketch, &count, axes, i % 2 != 0, &values, &out->known);
         for (size_t k = 0; status == INV_OK && k < count; k++)
             values[k] = json_number_value(json_is_array(found) ? json_array_get(found, k) : found);
         return status;

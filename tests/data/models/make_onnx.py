@@ -462,6 +462,10 @@ def refused_cases():
     g = one("Flatten")
     g.add("GlobalAveragePool")
     refuse("takes images, as batch", g)
+    g = one("Flatten")
+    g.nodes += [helper.make_node("Constant", [], ["c"], value_float=[1.0, 2.0])]
+    g.add("Add", "c")
+    refuse("value_float is a list", g)
     g = one("Relu")
     g.nodes = [helper.make_node("Add", ["x", "b"], ["a"]), helper.make_node("Relu", ["a"], ["b"])]
     g.last = "b"
