@@ -13,8 +13,9 @@ enum { OPEN = 1, DONE };
 /* ---- the operators ---- */
 
 static const onnx_operator *const families[] = {
-    onnx_dense_operators,  onnx_window_operators, onnx_shape_operators,       onnx_slice_operators,
-    onnx_reduce_operators, onnx_norm_operators,   onnx_elementwise_operators, NULL};
+    onnx_dense_operators, onnx_window_operators,      onnx_shape_operators,
+    onnx_slice_operators, onnx_resize_operators,      onnx_reduce_operators,
+    onnx_norm_operators,  onnx_elementwise_operators, NULL};
 
 /* Of the domain ai.onnx.ml. */
 static const onnx_operator *const ml_families[] = {onnx_sklearn_operators, NULL};

@@ -53,7 +53,7 @@ typedef struct onnx_operator {
 } onnx_operator;
 
 extern const onnx_operator onnx_dense_operators[], onnx_window_operators[], onnx_shape_operators[],
-    onnx_slice_operators[], onnx_reduce_operators[], onnx_norm_operators[],
+    onnx_slice_operators[], onnx_resize_operators[], onnx_reduce_operators[], onnx_norm_operators[],
     onnx_elementwise_operators[], onnx_sklearn_operators[];
 
 /* An error that names the node. */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- padding, sizes ---- */
+/* ---- padding ---- */
 
 static inv_status add_pad(onnx_importing *im, const json_t *node, const onnx_value *in,
                           size_t count, onnx_value *out)
@@ -55,74 +55,6 @@ static inv_status add_pad(onnx_importing *im, const json_t *node, const onnx_val
                                          (json_int_t)cut[0], "bottom", (json_int_t)cut[1], "left",
                                          (json_int_t)cut[2], "right", (json_int_t)cut[3]),
                                out, out));
-done:
-    return status;
-}
-
-/* How many times as long each axis gets. */
-static inv_status find_scales(onnx_importing *im, const json_t *node, const onnx_value *in,
-                              size_t count, const onnx_value *v, double scales[ONNX_RANK_MAX])
-{
-    const bool is_resize = strcmp(inv_onnx_op(node), "Resize") == 0;
-    const size_t at = is_resize && im->graph.opset > 10 ? 2 : 1;
-    const json_t *list = inv_onnx_attribute(node, "scales");
-    double *numbers = NULL;
-    size_t i = at;
-    inv_status status = INV_OK;
-    if (onnx_is_given(in, count, 3) && is_resize)
-        i = 3;
-    if (onnx_is_given(in, count, i)) {
-        INV_TRY(onnx_take_numbers(im, node, in, count, i, v->rank, &numbers));
-        for (size_t k = 0; k < v->rank; k++)
-            scales[k] = i == 3 ? numbers[k] / (double)v->dims[k] : numbers[k];
-    } else {
-        for (size_t k = 0; k < v->rank; k++)
-            scales[k] = json_number_value(json_array_get(list, k));
-    }
-    for (size_t k = 0; k < v->rank; k++)
-        if (!(scales[k] > 0.0 && scales[k] * (double)v->dims[k] < 1e6))
-            INV_RAISE(WRONG("sizes that cannot be"));
-done:
-    free(numbers);
-    return status;
-}
-
-static inv_status add_resize(onnx_importing *im, const json_t *node, const onnx_value *in,
-                             size_t count, onnx_value *out)
-{
-    const bool is_new = strcmp(inv_onnx_op(node), "Resize") == 0 && im->graph.opset > 10;
-    const char *mode = inv_onnx_text(node, "mode", "nearest");
-    const char *centres =
-        inv_onnx_text(node, "coordinate_transformation_mode", is_new ? "half_pixel" : "asymmetric");
-    const char *nearest =
-        inv_onnx_text(node, "nearest_mode", is_new ? "round_prefer_floor" : "floor");
-    double scales[ONNX_RANK_MAX];
-    size_t size[2];
-    onnx_value v = in[0];
-    inv_status status = INV_OK;
-    INV_TRY(onnx_as_image(im, node, &v));
-    if (v.rank != 4)
-        INV_RAISE(WRONG("takes images"));
-    INV_TRY(find_scales(im, node, in, count, &v, scales));
-    const bool whole =
-        fabs(scales[2] - round(scales[2])) < 1e-6 && fabs(scales[3] - round(scales[3])) < 1e-6;
-    const bool is_linear = strcmp(mode, "linear") == 0;
-    const bool corners = strcmp(centres, "align_corners") == 0;
-    const bool half = strstr(centres, "half_pixel") && strcmp(centres, "tf_half_pixel_for_nn") != 0;
-    const bool floors = strcmp(centres, "asymmetric") == 0 && strcmp(nearest, "floor") == 0;
-    if (fabs(scales[0] - 1.0) > 1e-6 || fabs(scales[1] - 1.0) > 1e-6 ||
-        !(is_linear ? corners || half
-                    : strcmp(mode, "nearest") == 0 && (floors || (half && whole))))
-        INV_RAISE(WRONG("mode %.30s with %.40s is not known", mode, centres));
-    for (size_t i = 0; i < 2; i++)
-        size[i] = (size_t)floor(scales[2 + i] * (double)v.dims[2 + i] + 1e-6);
-    INV_TRY(
-        onnx_add_layer(im, node, "",
-                       json_pack("{ss sI sI ss sb}", "type", "upsample", "height",
-                                 (json_int_t)size[0], "width", (json_int_t)size[1], "interpolation",
-                                 is_linear ? "bilinear" : "nearest", "align_corners", corners),
-                       &v, out));
-    onnx_set_image_sizes(out);
 done:
     return status;
 }
@@ -281,6 +213,5 @@ const onnx_operator onnx_shape_operators[] = {
     {"CastLike", add_nothing, false}, {"Reshape", add_shape, false},
     {"Squeeze", add_shape, false},    {"Unsqueeze", add_shape, false},
     {"Flatten", add_flatten, false},  {"Transpose", add_transpose, false},
-    {"Pad", add_pad, false},          {"Resize", add_resize, false},
-    {"Upsample", add_resize, false},  {NULL, NULL, false},
+    {"Pad", add_pad, false},          {NULL, NULL, false},
 };

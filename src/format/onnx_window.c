@@ -64,14 +64,19 @@ static json_t *window_keys(const char *type, const window *w)
                      "left", (json_int_t)w->pads[2], "right", (json_int_t)w->pads[3]);
 }
 
+static void dilate(json_t *keys, const window *w)
+{
+    json_object_set_new(keys, "dilation_height", json_integer((json_int_t)w->dilation[0]));
+    json_object_set_new(keys, "dilation_width", json_integer((json_int_t)w->dilation[1]));
+}
+
 static json_t *conv_keys(const char *type, const window *w, size_t filters, size_t groups)
 {
     json_t *keys = window_keys(type, w);
     json_object_set_new(keys, "filters", json_integer((json_int_t)filters));
     json_object_set_new(keys, "groups", json_integer((json_int_t)groups));
     json_object_set_new(keys, "use_bias", json_true());
-    json_object_set_new(keys, "dilation_height", json_integer((json_int_t)w->dilation[0]));
-    json_object_set_new(keys, "dilation_width", json_integer((json_int_t)w->dilation[1]));
+    dilate(keys, w);
     return keys;
 }
 
@@ -178,12 +183,13 @@ done:
 static size_t reach_beyond(size_t n, const window *w, size_t axis)
 {
     const size_t before = w->pads[2 * axis], all = n + before + w->pads[2 * axis + 1];
-    if (all < w->size[axis])
+    const size_t size = (w->size[axis] - 1) * w->dilation[axis] + 1;
+    if (all < size)
         return 0;
-    size_t count = (all - w->size[axis] + w->stride[axis] - 1) / w->stride[axis] + 1;
+    size_t count = (all - size + w->stride[axis] - 1) / w->stride[axis] + 1;
     if ((count - 1) * w->stride[axis] >= n + before)
         count--;
-    const size_t reach = (count - 1) * w->stride[axis] + w->size[axis];
+    const size_t reach = (count - 1) * w->stride[axis] + size;
     return reach > all ? reach - all : 0;
 }
 
@@ -207,8 +213,6 @@ static inv_status add_pool(onnx_importing *im, const json_t *node, const onnx_va
     (void)count;
     INV_TRY(onnx_as_image(im, node, &v));
     INV_TRY(read_window(im, node, &v, NULL, &w));
-    if (w.dilation[0] != 1 || w.dilation[1] != 1)
-        INV_RAISE(WRONG("a pool with dilations is not known"));
     const inv_shape s = v.place.shape;
     const size_t more[2] = {ceil_mode ? reach_beyond(s.height, &w, 0) : 0,
                             ceil_mode ? reach_beyond(s.width, &w, 1) : 0};
@@ -219,8 +223,9 @@ static inv_status add_pool(onnx_importing *im, const json_t *node, const onnx_va
     }
     w.pads[1] += more[0];
     w.pads[3] += more[1];
-    INV_TRY(
-        onnx_add_layer(im, node, "", window_keys(is_max ? "max_pool" : "avg_pool", &w), &v, out));
+    json_t *keys = window_keys(is_max ? "max_pool" : "avg_pool", &w);
+    dilate(keys, &w);
+    INV_TRY(onnx_add_layer(im, node, "", keys, &v, out));
     onnx_set_image_sizes(out);
 done:
     return status;

@@ -82,7 +82,6 @@ static made_of find_form(const torch_importing *im, const char *stem, const char
 static bool undo_norm(const inv_tree_array *g, const inv_tree_array *v, const float *length,
                       float *values)
 {
-    double squares = 0.0;
     size_t inner = 1, axis = 0;
     while (axis < g->rank && g->dims[axis] == 1)
         axis++;
@@ -91,7 +90,8 @@ static bool undo_norm(const inv_tree_array *g, const inv_tree_array *v, const fl
         return false;
     for (size_t i = axis + 1; i < v->rank; i++)
         inner *= v->dims[i];
-    for (size_t k = 0; k < g->count; k++, squares = 0.0) {
+    for (size_t k = 0; k < g->count; k++) {
+        double squares = 0.0;
         for (size_t i = 0; i < v->count; i++)
             if (is_one || i / inner % g->count == k)
                 squares += (double)values[i] * (double)values[i];
@@ -127,6 +127,8 @@ static bool undo_spectrum(const inv_tree_array *w, const inv_tree_array *u, cons
 static bool undo(made_of kind, const inv_tree_array *parts[3], const float *const floats[3],
                  float *values)
 {
+    if (!parts[0] || !parts[1] || (kind == SPECTRUM && !parts[2]))
+        return false;
     if (kind == NORM)
         return undo_norm(parts[0], parts[1], floats[0], values);
     if (kind == SPECTRUM)

@@ -651,6 +651,29 @@ def part_cases():
     g.add("ZipMap", domain="ai.onnx.ml", classlabels_strings=["boot", "coat", "bag"])
     cases.append(("names_of_classes", g.model().SerializeToString(), want))
 
+
+def sizes_cases():
+    """Pools with dilations, blocks of pixels, and Resize in its other ways."""
+    for op in ("MaxPool", "AveragePool"):
+        g = Graph()
+        g.add(op, kernel_shape=[3, 2], dilations=[2, 3], pads=[1, 0, 1, 1])
+        g.end("dilated_" + op)
+    for name, op, keys in (("rows", "DepthToSpace", {"blocksize": 2}), ("columns", "DepthToSpace", {"blocksize": 2, "mode": "CRD"}),
+                           ("back", "SpaceToDepth", {"blocksize": 2})):
+        g = Graph((None, 4, 5, 3) if op[0] == "D" else (None, 15, 2, 2))
+        g.add(op, **keys)
+        g.end("blocks_" + name)
+    ways = {"asymmetric": {"mode": "linear", "coordinate_transformation_mode": "asymmetric"}, "centres": {"mode": "linear"},
+            "nearest": {"coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}, "nearest_centre": {"nearest_mode": "round_prefer_ceil"}}
+    for name, keys in ways.items():
+        g = Graph()
+        g.add("Resize", None, "", np.array([1, 1, 1.45, 0.7], np.float32), **keys)
+        g.end("resize_by_" + name)
+        g = Graph()
+        g.add("Resize", None, "", "", g.whole(5, 7), axes=[2, 3], **keys)
+        g.end("resize_of_axes_" + name)
+
+
 def refused_parts():
     def one(op, *inputs, **keys):
         g = Graph()
@@ -663,6 +686,9 @@ def refused_parts():
     refuse("its inputs do not fit", one("Split", None, np.array([9], np.int64), axis=1))
     refuse("other than by the root of squares", one("LpNormalization", axis=1, p=1))
     refuse("of a window of 0 channels", one("LRN", size=0))
+    refuse("mode cubic with half_pixel is not known", one("Resize", None, "", np.array([1, 1, 2, 2], np.float32), mode="cubic"))
+    refuse("of other axes than those of an image", one("Resize", None, "", np.array([1, 2, 2, 2], np.float32)))
+    refuse("blocks of 0 pixels", one("DepthToSpace", blocksize=0))
 
 
 def write(name, records):
@@ -682,6 +708,7 @@ classifier_cases()
 default_cases()
 refused_cases()
 many_axes_cases()
+sizes_cases()
 part_cases()
 refused_parts()
 np.save("onnx-images.npy", images)
