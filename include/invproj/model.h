@@ -32,13 +32,15 @@ extern "C" {
 typedef struct inv_import {
     const char *arch;      /* text of an architecture, for a file that holds weights alone */
     const char *arch_name; /* where it came from, for messages */
-    const char *key;       /* which of several sets of parameters; NULL: the only, or the usual */
-    const char *backend;   /* that Keras ran on, where the file does not say: "torch", "theano" */
-    double scale;          /* pixels of 0 to 255 are divided by it; 0: as the file's layers tell */
-    inv_reals mean, std;   /* then these are subtracted and divided by; one for each channel, or one
+    size_t input_rank, input_dims[3]; /* the file's input, where it does not say: height, width and
+                                         channels, height and width, or a number of values; 0: none */
+    const char *key;     /* which of several sets of parameters; NULL: the only, or the usual */
+    const char *backend; /* that Keras ran on, where the file does not say: "torch", "theano" */
+    double scale;        /* pixels of 0 to 255 are divided by it; 0: as the file's layers tell */
+    inv_reals mean, std; /* then these are subtracted and divided by; one for each channel, or one
                               for all; a count of 0: none */
-    bool invert;           /* pixels are light where the net was trained on dark: 255 - pixel */
-    bool channels_first;   /* the file's input is channels, height, width, whatever it says */
+    bool invert;         /* pixels are light where the net was trained on dark: 255 - pixel */
+    bool channels_first; /* the file's input is channels, height, width, whatever it says */
 } inv_import;
 
 typedef struct inv_model {

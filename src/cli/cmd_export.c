@@ -20,7 +20,7 @@ static const cli_option own_options[] = {
      CLI_TEXT, .offset = offsetof(own, format)},
     {0, "inverse", "NAME", "export the inverse of that name in place of the net", CLI_TEXT,
      .offset = offsetof(own, inverse)},
-    {.shared = CLI_ARCH}, {.shared = CLI_BACKEND}, {.shared = CLI_KEY_OF}, {.shared = CLI_SCALE}, {.shared = CLI_MEAN},
+    {.shared = CLI_ARCH}, {.shared = CLI_BACKEND}, {.shared = CLI_KEY_OF}, {.shared = CLI_INPUT}, {.shared = CLI_SCALE}, {.shared = CLI_MEAN},
     {.shared = CLI_STD}, {.shared = CLI_INVERTED}, {.shared = CLI_CHANNELS_FIRST}, {.shared = CLI_CLASS_NAMES},
     {.shared = CLI_FORCE}, {.shared = CLI_QUIET}, {.shared = CLI_HELP},
     {0}};

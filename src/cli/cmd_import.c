@@ -9,7 +9,7 @@
 
 /* clang-format off */
 static const cli_option own_options[] = {
-    {.shared = CLI_OUT}, {.shared = CLI_DATA}, {.shared = CLI_ARCH}, {.shared = CLI_BACKEND}, {.shared = CLI_KEY_OF}, {.shared = CLI_SCALE}, {.shared = CLI_MEAN},
+    {.shared = CLI_OUT}, {.shared = CLI_DATA}, {.shared = CLI_ARCH}, {.shared = CLI_BACKEND}, {.shared = CLI_KEY_OF}, {.shared = CLI_INPUT}, {.shared = CLI_SCALE}, {.shared = CLI_MEAN},
     {.shared = CLI_STD}, {.shared = CLI_INVERTED}, {.shared = CLI_CHANNELS_FIRST},
     {.shared = CLI_CLASS_NAMES}, {.shared = CLI_FORCE}, {.shared = CLI_QUIET}, {.shared = CLI_HELP},
     {0}};
@@ -87,7 +87,9 @@ const cli_command cli_command_import = {
         ".pth, .safetensors, .npz) with --arch, known by its content. Pixels are taken as bytes "
         "divided by 255 where neither the file nor --scale says otherwise; with --data, the usual "
         "preparations are tried on 1,000 images, and the one by which most are classified right is "
-        "taken. A run file works in its place in every other command, and so "
+        "taken. FILE of --arch is what the other program says of its net (model.to_json(), "
+        "print(model)), or an experiment with its network. A run file works in its place in every "
+        "other command, and so "
         "does the model file itself.",
     .minimum = 1,
     .maximum = 1,

@@ -622,6 +622,7 @@ typedef struct own {
 
 static const cli_option own_options[] = {{.shared = CLI_ARCH},
                                          {.shared = CLI_KEY_OF},
+                                         {.shared = CLI_INPUT},
                                          {.shared = CLI_JSON},
                                          {0, "history", NULL,
                                           "print the history of all that was learned as CSV",

@@ -37,6 +37,7 @@ static const cli_option own_options[] = {
      CLI_TEXT, .offset = offsetof(own, at)},
     {.shared = CLI_ARCH},
     {.shared = CLI_KEY_OF},
+    {.shared = CLI_INPUT},
     {.shared = CLI_BACKEND},
     {.shared = CLI_SCALE},
     {.shared = CLI_CLASS_NAMES},

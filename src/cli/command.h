@@ -73,6 +73,7 @@ typedef enum cli_shared {
     CLI_SKIP_BROKEN,
     CLI_ARCH,
     CLI_KEY_OF,
+    CLI_INPUT,
     CLI_INVERTED,
     CLI_BACKEND,
     CLI_SCALE,
@@ -99,7 +100,7 @@ typedef struct cli_option {
 /* Tables of options end with {0}. These are what most commands have. */
 /* clang-format off */
 #define CLI_RUN_FILE_OPTIONS                                                                       \
-    {.shared = CLI_DATA}, {.shared = CLI_ARCH}, {.shared = CLI_KEY_OF}, {.shared = CLI_THREADS}, {.shared = CLI_SET},      \
+    {.shared = CLI_DATA}, {.shared = CLI_ARCH}, {.shared = CLI_KEY_OF}, {.shared = CLI_INPUT}, {.shared = CLI_THREADS}, {.shared = CLI_SET},      \
     {.shared = CLI_QUIET}, {.shared = CLI_HELP}
 #define CLI_EXPERIMENT_OPTIONS                                                                     \
     {.shared = CLI_DATA}, {.shared = CLI_SEED}, {.shared = CLI_THREADS}, {.shared = CLI_SET},      \
@@ -133,7 +134,7 @@ typedef struct cli_options {
     bool skip_broken; /* files that cannot be read are left out */
     bool centre;      /* images are prepared as handwriting is (inv_centre_image) */
     /* of a model of another program: */
-    const char *arch, *backend, *key, *scale, *mean, *std, *class_names;
+    const char *arch, *backend, *key, *input, *scale, *mean, *std, *class_names;
     bool channels_first, inverted;
     void *own;       /* owned */
     char **operands; /* in argv */

@@ -123,6 +123,26 @@ static inv_status read_numbers(const char *option, const char *text, inv_reals *
     return INV_OK;
 }
 
+/* "28x28x1", "28x28", "784" */
+static inv_status read_input(const char *text, inv_import *how)
+{
+    const char *at = text;
+    for (size_t i = 0; i < 3; i++) {
+        char *end = NULL;
+        const unsigned long size = strtoul(at, &end, 10);
+        if (end == at || size < 1 || size > 65535)
+            break;
+        how->input_dims[how->input_rank++] = size;
+        if (*end == 0)
+            return INV_OK;
+        at = *end == 'x' ? end + 1 : "";
+    }
+    return INV_ERROR(INV_EINVAL,
+                     "--input: '%.100s' is no HEIGHTxWIDTHxCHANNELS, as 28x28x1, and no number of "
+                     "values",
+                     text);
+}
+
 static inv_status read_import(const cli_options *options, inv_import *how, unsigned char **arch)
 {
     size_t size = 0;
@@ -139,6 +159,8 @@ static inv_status read_import(const cli_options *options, inv_import *how, unsig
         INV_TRY(read_numbers("mean", options->mean, &how->mean));
     if (options->std)
         INV_TRY(read_numbers("std", options->std, &how->std));
+    if (options->input)
+        INV_TRY(read_input(options->input, how));
     if (options->arch) {
         INV_TRY(inv_file_read(options->arch, ARCH_MAX, arch, &size));
         how->arch = (const char *)*arch;
@@ -291,6 +313,8 @@ static inv_status put_told(inv_run *run, const cli_options *options)
     }
     if (options && options->key)
         INV_TRY(inv_run_set_text(run, "/source", "key", options->key));
+    if (options && options->input)
+        INV_TRY(inv_run_set_text(run, "/source", "input", options->input));
 done:
     return status;
 }
@@ -505,7 +529,7 @@ done:
     return status;
 }
 
-/* Whether the run's model was read with --arch and --key as they are given now. */
+/* Whether the run's model was read with --arch, --key and --input as they are given now. */
 static inv_status check_told(const inv_run *run, const cli_options *options, const char *path,
                              const char *place)
 {
@@ -517,13 +541,16 @@ static inv_status check_told(const inv_run *run, const cli_options *options, con
     const struct {
         const char *option, *attribute, *value;
     } told[] = {{"arch", "arch_sha256", *sha256 ? sha256 : NULL},
-                {"key", "key", options ? options->key : NULL}};
-    for (size_t i = 0; i < 2 && !other; i++) {
+                {"key", "key", options ? options->key : NULL},
+                {"input", "input", options ? options->input : NULL}};
+    size_t which = 0;
+    for (size_t i = 0; i < sizeof told / sizeof *told && !other; i++) {
         if (!told[i].value)
             continue;
         if (inv_run_has_attribute(run, "/source", told[i].attribute))
             INV_TRY(inv_run_text(run, "/source", told[i].attribute, &kept));
         other = kept && strcmp(kept, told[i].value) == 0 ? NULL : told[i].option;
+        which = i;
         free(kept);
         kept = NULL;
     }
@@ -531,7 +558,7 @@ static inv_status check_told(const inv_run *run, const cli_options *options, con
         INV_FAIL(INV_EINVAL,
                  "%s: is there already and was made with another --%s; remove it, or import the "
                  "model under another name: invproj import %s --%s %s -o NAME.h5",
-                 place, other, path, other, *other == 'a' ? options->arch : options->key);
+                 place, other, path, other, which ? told[which].value : options->arch);
 done:
     free(kept);
     return status;

@@ -15,6 +15,7 @@ static inv_status check_options(const cli_options *options, const char *path)
         bool given;
     } of_models[] = {{"arch", options->arch},
                      {"key", options->key},
+                     {"input", options->input},
                      {"backend", options->backend},
                      {"scale", options->scale},
                      {"mean", options->mean},

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "data/zip.h"
+#include "format/arch.h"
 #include "format/hdf5.h"
 #include "format/keras_export.h"
 
@@ -287,31 +288,78 @@ static inv_status import_architecture(keras *k, json_t *arch)
     if (k->layout == KERAS_NO_WEIGHTS)
         INV_FAIL(INV_EFORMAT, "%s: holds no weights", k->file);
     INV_TRY(keras_output(k, &out));
-    INV_TRY(inv_sketch_build(k->sketch, &out.at, &k->model->net));
+    INV_TRY(k->is_tried ? inv_sketch_fits(k->sketch, &out.at)
+                        : inv_sketch_build(k->sketch, &out.at, &k->model->net));
 done:
+    return status;
+}
+
+static inv_status import_as(keras *k)
+{
+    json_t *arch = NULL, *map = NULL;
+    inv_status status = INV_OK;
+    INV_TRY(read_json(k->tree, "/", "text", &map));
+    k->shards = json_object_get(map, "weight_map");
+    INV_TRY(read_architecture(k->tree, k->how, &arch));
+    INV_TRY(import_architecture(k, arch));
+done:
+    json_decref(k->weighted);
+    json_decref(map);
+    json_decref(arch);
+    return status;
+}
+
+/* Whether the layers fit each other and their weights on images of that shape. */
+static inv_status try_shape(void *context, inv_shape shape, bool *fits)
+{
+    const keras *whole = context;
+    keras k = {.tree = whole->tree, .file = whole->file, .version = -1};
+    inv_import how = *whole->how;
+    void *model = NULL;
+    inv_status status = INV_OK;
+    how.input_rank = 3;
+    memcpy(how.input_dims, (size_t[3]){shape.height, shape.width, shape.channels},
+           sizeof how.input_dims);
+    k.how = &how;
+    k.is_tried = true;
+    INV_TRY(inv_calloc(1, sizeof(inv_model), k.file, &model));
+    INV_TRY(inv_sketch_alloc(k.file, &k.sketch));
+    k.model = model;
+    *fits = import_as(&k) == INV_OK;
+done:
+    inv_sketch_free(k.sketch);
+    free(model);
     return status;
 }
 
 static inv_status import_keras(const inv_tree *tree, const inv_import *how, inv_model *model,
                                inv_sketch *sketch)
 {
-    json_t *arch = NULL, *map = NULL;
     keras k = {.tree = tree,
                .how = how,
                .model = model,
                .sketch = sketch,
                .file = inv_tree_name(tree),
                .version = -1};
-    inv_status status = INV_OK;
-    INV_TRY(read_json(tree, "/", "text", &map));
-    k.shards = json_object_get(map, "weight_map");
-    INV_TRY(read_architecture(tree, how, &arch));
-    INV_TRY(import_architecture(&k, arch));
-done:
-    json_decref(k.weighted);
-    json_decref(map);
-    json_decref(arch);
-    return status;
+    inv_import with_shape = *how;
+    inv_shape shape = {0};
+    inv_status status = import_as(&k);
+    if (!k.lacks_shape)
+        return status;
+    status = inv_find_shape(k.file, try_shape, &k, &shape);
+    if (status != INV_OK)
+        return status;
+    inv_note_shape(model, shape);
+    with_shape.input_rank = 3;
+    memcpy(with_shape.input_dims, (size_t[3]){shape.height, shape.width, shape.channels},
+           sizeof with_shape.input_dims);
+    k = (keras){.tree = tree,
+                .how = &with_shape,
+                .model = model,
+                .sketch = sketch,
+                .file = inv_tree_name(tree),
+                .version = -1};
+    return import_as(&k);
 }
 
 const inv_format inv_format_keras_h5 = {.name = "keras-h5",

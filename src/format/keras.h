@@ -44,6 +44,8 @@ typedef struct keras {
     bool by_order;           /* those are not the architecture's names */
     size_t uses;             /* of all layers so far */
     bool told_precision;     /* that Keras computes with fewer digits */
+    bool lacks_shape;        /* nothing says of what shape the input is */
+    bool is_tried;           /* whether the layers fit is all that is asked */
 } keras;
 
 typedef struct keras_layer {

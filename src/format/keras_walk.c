@@ -166,27 +166,49 @@ static inv_status add_layer(walk *w, size_t i, const keras_tensor *from, size_t 
 
 /* ---- input shapes ---- */
 
+/* What --input says of an axis, in the order that the model has its axes in. */
+static size_t given_dim(const keras *k, size_t axis)
+{
+    const bool turned = k->how->input_rank == 3 && (k->turns_input || k->how->channels_first);
+    return k->how->input_dims[turned ? (axis + 2) % 3 : axis];
+}
+
+/* The shape that --input says. */
+static inv_status take_given(keras *k, keras_tensor *out, bool *found)
+{
+    size_t dims[KERAS_RANK_MAX] = {0};
+    *found = k->how->input_rank > 0;
+    for (size_t i = 0; i < k->how->input_rank; i++)
+        dims[i] = given_dim(k, i);
+    return *found ? keras_input(k, k->how->input_rank, dims, out) : INV_OK;
+}
+
 /* Sizes without the batch, from batch_shape and its older names; false where there are none. */
 static inv_status read_shape(keras *k, json_t *config, keras_tensor *out, bool *found)
 {
-    static const char *const keys[] = {"batch_shape", "batch_input_shape", "input_shape"};
+    static const char *const keys[] = {"batch_shape", "batch_input_shape", "build_input_shape",
+                                       "input_shape"};
     size_t dims[KERAS_RANK_MAX] = {0};
     *found = false;
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         json_t *shape = json_object_get(config, keys[i]);
-        const size_t first = i < 2, rank = json_array_size(shape) - first;
+        /* a layer's input_shape is without the batch, that of a model's build_config with it */
+        const size_t first = i < 3 || json_is_null(json_array_get(shape, 0));
+        const size_t rank = json_array_size(shape) - first;
         if (!json_is_array(shape) || json_array_size(shape) <= first)
             continue;
         if (rank > KERAS_RANK_MAX - 1)
             return INV_ERROR(INV_EFORMAT, "%s: its input has %zu axes; images have three", k->file,
                              rank);
         for (size_t d = 0; d < rank; d++) {
-            const json_int_t n = json_integer_value(json_array_get(shape, d + first));
+            json_int_t n = json_integer_value(json_array_get(shape, d + first));
+            if (n < 1 && k->how->input_rank == rank)
+                n = (json_int_t)given_dim(k, d);
             if (n < 1 || n > 65535)
                 return INV_ERROR(
                     INV_EFORMAT,
                     "%s: its input has no fixed size (axis %zu); a net of this program "
-                    "takes images of one size",
+                    "takes images of one size: say which with --input, as 28x28x1",
                     k->file, d + 1);
             dims[d] = (size_t)n;
         }
@@ -197,6 +219,15 @@ static inv_status read_shape(keras *k, json_t *config, keras_tensor *out, bool *
 }
 
 /* ---- Sequential ---- */
+
+/* Whether a layer behind number i flattens what comes: the dense one before it was over the last axis. */
+static bool flattens_later(const walk *w, size_t i)
+{
+    while (++i < json_array_size(w->layers))
+        if (strcmp(class_of(json_array_get(w->layers, i)), "Flatten") == 0)
+            return true;
+    return false;
+}
 
 /* Where no layer tells the input's shape, the first dense one's kernel tells its length. */
 static inv_status guess_shape(walk *w, keras_tensor *out, bool *found)
@@ -215,6 +246,8 @@ static inv_status guess_shape(walk *w, keras_tensor *out, bool *found)
             return INV_OK;
         if (strcmp(class, "Dense") != 0)
             continue;
+        if (flattens_later(w, i))
+            return INV_OK;
         size_t n = known > 0 && known < 65536 ? (size_t)known : 0;
         it.number = w->numbers[i];
         memcpy(it.variables, w->variables[i], sizeof it.variables);
@@ -236,14 +269,19 @@ static inv_status start_sequence(walk *w, json_t *model, const keras_tensor *in,
     if (!found)
         status = read_shape(w->k, config_of(json_array_get(w->layers, 0)), at, &found);
     if (status == INV_OK && !found)
+        status = read_shape(w->k, json_object_get(model, "config"), at, &found);
+    if (status == INV_OK && !found)
         status = read_shape(w->k, json_object_get(model, "build_config"), at, &found);
+    if (status == INV_OK && !found)
+        status = take_given(w->k, at, &found);
     if (status == INV_OK && !found)
         status = guess_shape(w, at, &found);
     if (status != INV_OK || found)
         return status;
+    w->k->lacks_shape = true;
     return INV_ERROR(INV_EFORMAT,
-                     "%s: it does not say of what shape its input is; give an architecture that "
-                     "does, with --arch",
+                     "%s: it does not say of what shape its input is; say it with --input, as "
+                     "28x28x1",
                      w->k->file);
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/sniff.h"
 #include "data/zip.h"
+#include "format/arch.h"
 #include "format/format.h"
 #include "format/hdf5.h"
 #include "format/named.h"
@@ -284,7 +285,9 @@ inv_status inv_model_import(const inv_tree *tree, const inv_import *how, inv_mod
     const inv_format *format = NULL;
     inv_sketch *sketch = NULL;
     inv_model *model = NULL;
+    inv_import with = *how;
     void *memory = NULL;
+    char *arch = NULL;
     bool is_own = false;
     inv_status status = INV_OK;
     *out = NULL;
@@ -299,13 +302,18 @@ inv_status inv_model_import(const inv_tree *tree, const inv_import *how, inv_mod
     if (!says_more(how))
         INV_TRY(inv_own_import(tree, format, model, &is_own));
     if (!is_own)
-        INV_TRY(format->import(tree, how, model, sketch));
+        INV_TRY(inv_arch_of_experiment(tree, format, how, model, &arch));
+    if (arch)
+        with.arch = arch;
+    if (!is_own)
+        INV_TRY(format->import(tree, &with, model, sketch));
     INV_TRY(check_outputs(tree, model->net));
     INV_TRY(prepare(tree, how, model));
     note_outputs(model);
     *out = model;
     model = NULL;
 done:
+    free(arch);
     inv_model_free(model);
     inv_sketch_free(sketch);
     return status;

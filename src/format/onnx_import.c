@@ -360,6 +360,16 @@ static bool has_batch(const json_t *dims)
            !is_few((size_t)json_integer_value(json_array_get(dims, 2)));
 }
 
+/* Of a size that the file leaves open, what --input says: channels stand last where that size is a few,
+ * else first. */
+static size_t given_size(const inv_import *how, const json_t *dims, size_t i)
+{
+    const size_t rank = json_array_size(dims), axis = i + how->input_rank - rank;
+    const json_int_t last = json_integer_value(json_array_get(dims, rank - 1));
+    const bool first = how->input_rank == 3 && !(last > 0 && is_few((size_t)last));
+    return how->input_dims[first ? (axis + 2) % 3 : axis];
+}
+
 static inv_status read_input(onnx_importing *im, const inv_import *how)
 {
     const char *file = inv_tree_name(im->graph.tree);
@@ -377,11 +387,13 @@ static inv_status read_input(onnx_importing *im, const inv_import *how)
                          im->input, v->rank);
     const bool batch = has_batch(dims);
     for (size_t i = 0; i < v->rank; i++) {
-        const json_int_t n = json_integer_value(json_array_get(dims, i));
+        json_int_t n = json_integer_value(json_array_get(dims, i));
+        if (n < 1 && i + how->input_rank >= v->rank && (i > 0 || !batch))
+            n = (json_int_t)given_size(how, dims, i);
         if ((n < 1 || n > 1 << 24) && !(i == 0 && batch && n < 1))
             return INV_ERROR(INV_EFORMAT,
-                             "%s: size %zu of its input '%.60s' is not fixed, or too large; export "
-                             "the net for images of one size",
+                             "%s: size %zu of its input '%.60s' is not fixed, or too large; say it "
+                             "with --input, as 28x28x1",
                              file, i + 1, im->input);
         v->dims[i] = n < 1 ? 1 : (size_t)n;
         if (i > 0 || !batch)

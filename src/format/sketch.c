@@ -321,11 +321,11 @@ static inv_status fill_all(const inv_sketch *s, inv_net *net)
     return INV_OK;
 }
 
-inv_status inv_sketch_build(inv_sketch *s, const inv_place *last, inv_net **out)
+/* The net without its parameters' values. */
+static inv_status build_bare(inv_sketch *s, const inv_place *last, inv_net **out)
 {
     char *text = NULL;
     inv_config *config = NULL;
-    inv_net *net = NULL;
     inv_status status = INV_OK;
     *out = NULL;
     if (!*last->name)
@@ -336,15 +336,40 @@ inv_status inv_sketch_build(inv_sketch *s, const inv_place *last, inv_net **out)
     if (!text)
         INV_RAISE(no_memory(s));
     INV_TRY(inv_config_read_json(s->file, text, &config));
-    INV_TRY(inv_net_build(config, "", s->input, 0, &net));
+    INV_TRY(inv_net_build(config, "", s->input, 0, out));
+done:
+    if (status == INV_ECONFIG || status == INV_EINVAL)
+        status = INV_EFORMAT;
+    inv_config_free(config);
+    free(text);
+    return status;
+}
+
+inv_status inv_sketch_build(inv_sketch *s, const inv_place *last, inv_net **out)
+{
+    inv_net *net = NULL;
+    inv_status status = INV_OK;
+    *out = NULL;
+    INV_TRY(build_bare(s, last, &net));
     INV_TRY(fill_all(s, net));
     *out = net;
     net = NULL;
 done:
-    if (status == INV_ECONFIG || status == INV_EINVAL)
-        status = INV_EFORMAT;
     inv_net_free(net);
-    inv_config_free(config);
-    free(text);
+    return status;
+}
+
+inv_status inv_sketch_fits(inv_sketch *s, const inv_place *last)
+{
+    inv_net *net = NULL;
+    inv_status status = build_bare(s, last, &net);
+    for (size_t i = 0; status == INV_OK && i < s->origin_count; i++) {
+        const origin *o = &s->origins[i];
+        const inv_block *block = inv_net_block(net, name_of(s, o->layer), o->block);
+        if (!block || (o->array && o->array->count != block->size))
+            status = INV_ERROR(INV_EFORMAT, "%s: %s: other than %zu values of %s", s->file,
+                               name_of(s, o->layer), block ? block->size : 0, o->block);
+    }
+    inv_net_free(net);
     return status;
 }

@@ -59,4 +59,8 @@ INV_MUST_CHECK inv_status inv_sketch_keep(inv_sketch *sketch, size_t count, size
 INV_MUST_CHECK inv_status inv_sketch_build(inv_sketch *sketch, const inv_place *last,
                                            inv_net **out);
 
+/* Whether the net that ends at `last` has parameters as many as the arrays that were said for them
+ * have; it can be built no more. INV_EFORMAT: it has not. */
+INV_MUST_CHECK inv_status inv_sketch_fits(inv_sketch *sketch, const inv_place *last);
+
 #endif

@@ -109,9 +109,18 @@ static bool starts_with_line(const inv_arch *a)
 }
 
 /* The images: as said, or what the first module takes, where that can only be one thing. */
-static inv_status find_input(const torch_importing *im, inv_shape *out)
+static inv_status find_input(const torch_importing *im, const inv_import *how, inv_shape *out)
 {
-    const inv_arch *a = im->arch;
+    inv_arch *a = im->arch;
+    if (a->rank == 0 && how->input_rank > 0) {
+        const size_t *d = how->input_dims;
+        a->rank = how->input_rank == 2 ? 3 : how->input_rank;
+        memcpy(a->dims,
+               how->input_rank == 3   ? (size_t[3]){d[2], d[0], d[1]}
+               : how->input_rank == 2 ? (size_t[3]){1, d[0], d[1]}
+                                      : (size_t[3]){d[0]},
+               sizeof a->dims);
+    }
     size_t values = a->rank == 1 ? a->dims[0] : 0;
     if (a->rank == 2) {
         *out = starts_with_line(a) ? (inv_shape){a->dims[1], 1, a->dims[0]}
@@ -132,7 +141,7 @@ static inv_status find_input(const torch_importing *im, inv_shape *out)
     if (values == 0 || (a->rank == 0 && side * side != values))
         return INV_ERROR(INV_ECONFIG,
                          "%s: does not say what images the net takes; add 'input: 1x28x28' "
-                         "(channels x height x width)",
+                         "(channels x height x width), or say --input 28x28x1",
                          a->file);
     *out = side * side == values ? (inv_shape){side, side, 1} : (inv_shape){1, 1, values};
     return INV_OK;
@@ -199,7 +208,7 @@ inv_status inv_torch_import(const inv_tree *tree, const inv_import *how, inv_mod
     INV_TRY(torch_find_names(&im, how->key));
     INV_TRY(inv_calloc(im.arch->count, sizeof *im.values, "modules", &memory));
     im.values = memory;
-    INV_TRY(find_input(&im, &shape));
+    INV_TRY(find_input(&im, how, &shape));
     INV_TRY(inv_model_input(how, model, sketch, shape, &input.place));
     input.is_line = im.arch->rank == 2 && starts_with_line(im.arch);
     for (size_t i = 0; i < im.arch->count; i++)

@@ -286,6 +286,106 @@ START_TEST(what_is_exported_means_the_same_without_the_metadata)
 }
 END_TEST
 
+/* --arch may be the experiment that the net is of, for any format of weights. */
+START_TEST(an_experiment_is_an_architecture)
+{
+    static const char *const kinds[] = {"keras-h5", "keras", "safetensors", "npz"};
+    static const char *const texts[] = {"title = \"x\"; network = { layers = ( %s ); };",
+                                        "layers = ( %s );"};
+    static const char layers[] = CONV("c", "activation = \"elu\";") "," LAYER(
+        "type = \"batch_norm\";") ", { name = \"d\"; type = \"dense\"; units = 7; }," OUT;
+    inv_net *net = make_net(layers);
+    const inv_export what = export_of(net);
+    for (size_t k = 0; k < LEN(kinds); k++) {
+        const written w = write_net(&what, kinds[k]);
+        for (size_t t = 0; t < LEN(texts); t++) {
+            char text[1024];
+            inv_model *model = NULL;
+            snprintf(text, sizeof text, texts[t], layers);
+            inv_import how = {.arch = text,
+                              .arch_name = "net.cfg",
+                              .input_rank = 2,
+                              .input_dims = {SMALL_HEIGHT, SMALL_WIDTH}};
+            ck_assert_msg(import(w.bytes, w.size, &how, &model) == INV_OK, "%s: %s", kinds[k],
+                          inv_error_message());
+            assert_near(net, model->net, 1e-6);
+            inv_model_free(model);
+            how.input_rank = 0; /* those images are not square */
+            ck_assert_status(import(w.bytes, w.size, &how, &model), INV_EFORMAT);
+            ck_assert_message_has("say it with --input");
+        }
+        free_written(&w);
+    }
+    inv_net_free(net);
+}
+END_TEST
+
+/* Of square images the parameters' numbers tell the side. */
+START_TEST(an_experiments_images_are_those_that_fit)
+{
+    static const char layers[] = "{ name = \"a\"; type = \"dense\"; units = 7; }," OUT;
+    inv_net *net = small_net_for(layers, (inv_shape){9, 9, 1}, 4);
+    const inv_export what = export_of(net);
+    const written w = write_net(&what, "npz");
+    char text[256];
+    snprintf(text, sizeof text, "layers = ( %s );", layers);
+    const inv_import how = {.arch = text, .arch_name = "net.txt"};
+    const inv_import wrong = {.arch = "network = { };", .arch_name = "net.cfg"};
+    const inv_import bad = {.arch = "layers = ( { type = \"dens\"; } );", .arch_name = "net.cfg"};
+    inv_model *model = NULL;
+    ck_assert_status(import(w.bytes, w.size, &how, &model), INV_OK);
+    ck_assert(small_same_params(model->net, net));
+    ck_assert_uint_eq(inv_net_shape(model->net, 0).width, 9);
+    ck_assert_uint_gt(model->note_count, 0);
+    ck_assert_ptr_nonnull(strstr(model->notes[0], "9 x 9 x 1 fit; --input says others"));
+    inv_model_free(model);
+    ck_assert_status(import(w.bytes, w.size, &wrong, &model), INV_ECONFIG);
+    ck_assert_message_has("net.cfg: has no network.layers");
+    ck_assert_int_ne(import(w.bytes, w.size, &bad, &model), INV_OK);
+    free_written(&w);
+    inv_net_free(net);
+}
+END_TEST
+
+/* A Sequential of Keras whose config does not say of what shape its input is. */
+START_TEST(a_model_without_a_shape_takes_the_images_that_fit)
+{
+    static const char arch[] =
+        "{\"class_name\": \"Sequential\", \"config\": {\"name\": \"s\", \"layers\": ["
+        "{\"class_name\": \"Conv2D\", \"config\": {\"name\": \"c\", \"filters\": 6, "
+        "\"kernel_size\": [3, 3], \"use_bias\": true}},"
+        "{\"class_name\": \"%s\", \"config\": {\"name\": \"f\"}},"
+        "{\"class_name\": \"Dense\", \"config\": {\"name\": \"output\", \"units\": 4, "
+        "\"activation\": \"softmax\", \"use_bias\": true}}]}}";
+    static const char *const layers[] = {
+        CONV("c", "") ", { name = \"f\"; type = \"flatten\"; }," OUT,
+        CONV("c", "") ", { name = \"f\"; type = "
+                      "\"global_avg_pool\"; }," OUT};
+    static const char *const classes[] = {"Flatten", "GlobalAveragePooling2D"};
+    static const size_t sides[] = {9, 28}; /* the only one; the usual one of many */
+    for (size_t i = 0; i < LEN(layers); i++) {
+        inv_net *net = small_net_for(layers[i], (inv_shape){sides[i], sides[i], 1}, 4);
+        const inv_export what = export_of(net);
+        const written w = write_net(&what, "keras-h5");
+        char text[1024];
+        snprintf(text, sizeof text, arch, classes[i]);
+        inv_import how = {.arch = text, .arch_name = "a.json"};
+        inv_model *model = NULL;
+        ck_assert_status(import(w.bytes, w.size, &how, &model), INV_OK);
+        ck_assert_uint_eq(inv_net_shape(model->net, 0).height, sides[i]);
+        ck_assert(small_same_params(model->net, net));
+        inv_model_free(model);
+        how.input_rank = 3;
+        memcpy(how.input_dims, (size_t[3]){10, 11, 1}, sizeof how.input_dims);
+        ck_assert_status(import(w.bytes, w.size, &how, &model), i ? INV_OK : INV_EFORMAT);
+        ck_assert(!model || inv_net_shape(model->net, 0).width == 11);
+        inv_model_free(model);
+        free_written(&w);
+        inv_net_free(net);
+    }
+}
+END_TEST
+
 /* A file is believed for what it holds: one changed number is that number, whatever the metadata say. */
 START_TEST(a_number_changed_in_the_file_is_changed_in_the_net)
 {
@@ -587,6 +687,9 @@ Suite *export_suite(void)
     tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, what_is_exported_comes_back_and_is_exported_the_same, 0, LEN(nets));
     tcase_add_loop_test(tests, what_is_exported_means_the_same_without_the_metadata, 0, LEN(nets));
+    tcase_add_test(tests, an_experiment_is_an_architecture);
+    tcase_add_test(tests, a_model_without_a_shape_takes_the_images_that_fit);
+    tcase_add_test(tests, an_experiments_images_are_those_that_fit);
     tcase_add_test(tests, a_number_changed_in_the_file_is_changed_in_the_net);
     tcase_add_test(tests, a_description_too_large_is_not_believed);
     tcase_add_test(tests, an_inverse_says_what_it_leads_back_from);

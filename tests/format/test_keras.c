@@ -191,6 +191,46 @@ static const struct refusal {
     {"cnn.npy", "not an invproj run file"},
 };
 
+/* Of shapes that are not square the option tells. */
+START_TEST(the_shape_of_the_images_is_asked_for)
+{
+    static const struct {
+        const char *input, *says;
+    } asked[] = {{NULL,
+                  "it does not say of what shape its input is, and several fit, or none; say it "
+                  "with --input, as 28x28x1"},
+                 {"9x8x", "--input: '9x8x' is no HEIGHTxWIDTHxCHANNELS"},
+                 {"9x8x2x1", "--input: '9x8x2x1' is no"},
+                 {"20x20x2", "output: kernel: "},
+                 {"9x8x2", NULL}};
+    size_t size = 0;
+    char *text = (char *)support_read(OWN "/bare.arch.json", &size);
+    for (char *at = text; (at = strstr(at, "batch_shape")) != NULL;)
+        memcpy(at, "other", strlen("other"));
+    support_write(support_at(place, "built.json"), text, size);
+    program *built = program_run(NULL, "info " OWN "/bare.weights.h5 --arch %s",
+                                 support_at(place, "built.json"));
+    ck_assert_program(built, 0); /* its build_config says the shape, with the batch */
+    program_free(built);
+    for (char *at = text; (at = strstr(at, "input_shape")) != NULL;)
+        memcpy(at, "other", strlen("other"));
+    support_write(support_at(place, "shapeless.json"), text, size);
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        const char *arch = support_at(place, "shapeless.json");
+        program *p = asked[i].input
+                         ? program_run(NULL, "info " OWN "/bare.weights.h5 --arch %s --input %s",
+                                       arch, asked[i].input)
+                         : program_run(NULL, "info " OWN "/bare.weights.h5 --arch %s", arch);
+        if (asked[i].says)
+            ck_assert_msg(p->code != 0 && strstr(p->err, asked[i].says), "%zu: %s", i, p->err);
+        else
+            ck_assert_program(p, 0);
+        program_free(p);
+    }
+    free(text);
+}
+END_TEST
+
 START_TEST(what_is_refused)
 {
     const struct refusal *r = &refusals[_i];
@@ -423,6 +463,7 @@ Suite *keras_suite(void)
     tcase_add_test(tests, small_files_give_what_keras_gives);
     tcase_add_test(tests, a_run_file_of_a_model);
     tcase_add_test(tests, results_of_a_model);
+    tcase_add_test(tests, the_shape_of_the_images_is_asked_for);
     tcase_add_loop_test(tests, what_is_refused, 0, LEN(refusals));
     tcase_add_test(tests, damaged_archives);
     tcase_add_loop_test(tests, archives_that_lead_elsewhere, 0, 4);
