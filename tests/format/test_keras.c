@@ -201,7 +201,7 @@ START_TEST(the_shape_of_the_images_is_asked_for)
                   "with --input, as 28x28x1"},
                  {"9x8x", "--input: '9x8x' is no HEIGHTxWIDTHxCHANNELS"},
                  {"9x8x2x1", "--input: '9x8x2x1' is no"},
-                 {"20x20x2", "output: kernel: "},
+                 {"20x20x2", "alpha: kernel: 144 values in the file"},
                  {"9x8x2", NULL}};
     size_t size = 0;
     char *text = (char *)support_read(OWN "/bare.arch.json", &size);
