@@ -114,6 +114,12 @@ static bool has_kernels(void)
     return inv_kernels_best()->lanes > 4;
 }
 
+/* From one row to the next: where there is one row alone, as many as it has columns, or BLAS refuses. */
+static int leading(size_t step, size_t columns)
+{
+    return (int)(step > columns ? step : columns);
+}
+
 /* c = a b for one block, one thread. */
 static void multiply(const inv_product *p)
 {
@@ -124,11 +130,12 @@ static void multiply(const inv_product *p)
     }
     for (size_t i = 0; p->bias && i < p->m; i++)
         memcpy(p->c + i * p->c_row, p->bias, p->n * sizeof *p->c);
-    cblas_sgemm(CblasRowMajor, p->a_col == 1 ? CblasNoTrans : CblasTrans,
-                p->b_col == 1 ? CblasNoTrans : CblasTrans, (int)p->m, (int)p->n, (int)p->k, 1.0f,
-                p->a, (int)(p->a_col == 1 ? p->a_row : p->a_col), p->b,
-                (int)(p->b_col == 1 ? p->b_row : p->b_col), p->bias || p->add ? 1.0f : 0.0f, p->c,
-                (int)p->c_row);
+    const bool a_stands = p->a_col == 1, b_stands = p->b_col == 1;
+    cblas_sgemm(CblasRowMajor, a_stands ? CblasNoTrans : CblasTrans,
+                b_stands ? CblasNoTrans : CblasTrans, (int)p->m, (int)p->n, (int)p->k, 1.0f, p->a,
+                a_stands ? leading(p->a_row, p->k) : leading(p->a_col, p->m), p->b,
+                b_stands ? leading(p->b_row, p->n) : leading(p->b_col, p->k),
+                p->bias || p->add ? 1.0f : 0.0f, p->c, leading(p->c_row, p->n));
 }
 
 /* Splits c along its longer side, a block a thread. Each value of c is one sum over the whole
