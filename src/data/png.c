@@ -303,8 +303,13 @@ static void take_bytes(png_structp png, png_bytep bytes, size_t size)
     sink->size += size;
 }
 
+#define COMPRESSION                                                                                \
+    3 /* zlib's level: with its 6 a sheet takes four times as long, for a fifth less */
+
 static void write_picture(png_structp png, png_infop info, struct drawing *d)
 {
+    png_set_compression_level(png, COMPRESSION);
+    png_set_filter(png, PNG_FILTER_TYPE_BASE, PNG_FILTER_UP); /* a pixel is several lines high */
     png_set_write_fn(png, &d->sink, take_bytes, NULL);
     png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
     png_set_IHDR(png, info, (png_uint_32)d->width, (png_uint_32)d->height, 8,
