@@ -374,11 +374,9 @@ static const struct {
     const char *name;
     double (*time)(bench *, size_t);
     bool trained; /* needs a trained net */
-} alone[] = {{"training", bench_train, false},
-             {"inverse", bench_invert, true},
-             {"generation", bench_generate, true},
-             {"pixels", bench_pixels, false},
-             {"inference", bench_infer, false}};
+} alone[] = {{"training", bench_train, false},     {"inverse", bench_invert, true},
+             {"generation", bench_generate, true}, {"pixels", bench_pixels, false},
+             {"making", bench_make, false},        {"inference", bench_infer, false}};
 
 /* One phase of any experiment, its seconds as JSON. */
 static int run_one(const char *name, const char *experiment, const char *folder, size_t steps)
@@ -390,7 +388,7 @@ static int run_one(const char *name, const char *experiment, const char *folder,
     if (i == sizeof alone / sizeof *alone)
         return fprintf(stderr,
                        "bench: %s: no such phase; there are training, inverse, generation, "
-                       "pixels, inference\n",
+                       "pixels, making, inference\n",
                        name),
                2;
     bench_open(&b, experiment, folder);

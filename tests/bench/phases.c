@@ -110,6 +110,32 @@ double bench_pixels(bench *b, size_t steps)
     return time;
 }
 
+double bench_make(bench *b, size_t steps)
+{
+    const inv_maker_spec *spec = &b->experiment->generator;
+    const inv_dataset *data = b->data;
+    const inv_maker_material material = {data, b->net, data->shape, data->classes, data->pixels};
+    union {
+        inv_variational_report variational;
+        inv_adversarial_report adversarial;
+    } report;
+    inv_net *decoder = NULL;
+    inv_learner *learner = NULL;
+    gsl_rng *rng = NULL;
+    MUST(inv_rng_alloc(1, "network", &rng));
+    inv_net_init(b->net, rng);
+    MUST(inv_maker_build(spec, &material, &decoder));
+    MUST(inv_maker_alloc(spec, decoder, &material, 1, &learner));
+    const double start = bench_seconds();
+    for (size_t i = 0; i < steps; i++)
+        MUST(inv_learner_step(learner, &report));
+    const double time = bench_seconds() - start;
+    inv_learner_free(learner);
+    inv_net_free(decoder);
+    inv_rng_free(rng);
+    return time;
+}
+
 double bench_infer(bench *b, size_t times)
 {
     const size_t count = b->data->test.count, rows = inv_encode_rows(b->net, count);

@@ -48,6 +48,9 @@ double bench_generate(bench *b, size_t steps);
  */
 double bench_pixels(bench *b, size_t steps);
 
+/* The experiment's generator, begun anew; the net as it starts. */
+double bench_make(bench *b, size_t steps);
+
 /* These need an inverse. */
 double bench_features(bench *b);
 double bench_project(bench *b); /* all test images, 1,000 at a time */

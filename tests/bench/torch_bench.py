@@ -40,6 +40,7 @@ CASES = [
     Case("fashion", "training", "fashion", "fashion", 1200, 32, "images/s", 2.5),
     Case("cnn", "training", "cnn", "mnist", 30, 50, "images/s", 1.5),
     Case("fashion-cnn", "training", "fashion-cnn", "fashion", 80, 64, "images/s", 1.5),
+    Case("generator", "making", "generator", "mnist", 400, 100, "images/s", 2.5),
     Case("pixels-mlp", "pixels", "mlp256", "mnist", 200, 1, "s", 3.0),
     Case("pixels-cnn", "pixels", "cnn", "mnist", 50, 1, "s", 1.5),
 ]

@@ -203,6 +203,32 @@ def pixels(net):
     return step
 
 
+def hidden(inputs, outputs):
+    return nn.Sequential(nn.Linear(inputs, 400), nn.ReLU(), nn.Linear(400, 400), nn.ReLU(), nn.Linear(400, outputs))
+
+
+def generator(numbers=16):
+    """A conditional variational autoencoder: Bernoulli pixels, the divergence twice."""
+    x, labels = dataset("mnist")
+    classes = 4.0 * functional.one_hot(labels, 10)
+    encoder, decoder = hidden(794, 2 * numbers), hidden(numbers + 10, 784)
+    optimiser = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], 0.001, eps=1e-7)
+    order = batches(len(x), 100)
+
+    def step():
+        index = next(order)
+        images, kinds = x.index_select(0, index), classes.index_select(0, index)
+        optimiser.zero_grad(set_to_none=True)
+        mean, log_variance = encoder(torch.cat([images, kinds], 1)).chunk(2, 1)
+        drawn = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
+        logits = decoder(torch.cat([drawn, kinds], 1))
+        loss = functional.binary_cross_entropy_with_logits(logits, images, reduction="sum")
+        divergence = 0.5 * (log_variance.exp() + mean * mean - 1.0 - log_variance).sum()
+        ((loss + 2.0 * divergence) / len(index)).backward()
+        optimiser.step()
+    return step
+
+
 # ---- work: each function gets ready and returns a function of the number of steps ----
 
 def repeated(step):
@@ -257,6 +283,7 @@ WORK = {
     "fashion": lambda: recipe(fashion_net(), "fashion", 32, lambda p: torch.optim.Adam(p, 0.001)),
     "cnn": lambda: recipe(cnn_net(), "mnist", 50, lambda p: torch.optim.Adam(p, 0.0001)),
     "fashion-cnn": lambda: recipe(fashion_cnn_net(), "fashion", 64, lambda p: torch.optim.RMSprop(p, 0.001)),
+    "generator": lambda: repeated(generator()),
     "pixels-mlp": lambda: repeated(pixels(mlp256_net())),
     "pixels-cnn": lambda: repeated(pixels(cnn_net())),
 }
