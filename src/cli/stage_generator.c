@@ -23,13 +23,14 @@ static inv_maker_material material_of(const cli_session *session, const inv_net 
 
 /* ---- one that is there ---- */
 
-/* What was begun goes on only as it was begun. */
+/* What was begun goes on only as it was begun; longer, where its rate does not follow its length. */
 static inv_status check_earlier(const cli_file *file, const char *path)
 {
-    static const char *const may_differ[] = {"steps", "count", "spread", NULL};
     const inv_maker_spec *spec = &file->experiment->generator;
+    const bool fixed = inv_schedule_needs_length(spec->schedule.type);
+    const char *const may_differ[] = {"count", "spread", fixed ? NULL : "steps", NULL};
     char *kept = NULL, *now = NULL, key[INV_TEXT_MAX];
-    uint64_t seed = 0;
+    uint64_t seed = 0, steps = 0;
     inv_config *before = NULL, *after = NULL;
     inv_status status = INV_OK;
     INV_TRY(inv_run_size(file->run, path, "seed", &seed));
@@ -37,6 +38,10 @@ static inv_status check_earlier(const cli_file *file, const char *path)
     INV_TRY(cli_settings(inv_maker_fields, spec, &now));
     INV_TRY(inv_config_read_json(file->path, kept, &before));
     INV_TRY(inv_config_read_json("the settings", now, &after));
+    INV_TRY(inv_run_size(file->run, path, "step", &steps));
+    if (spec->steps < steps)
+        INV_FAIL(INV_EINVAL, "%s: --resume: %s has %zu steps already, generator.steps is %zu",
+                 file->path, path, (size_t)steps, spec->steps);
     if (seed != file->seed)
         INV_FAIL(INV_EINVAL, "%s: --resume: %s was begun with another seed", file->path, path);
     if (inv_config_differs(before, after, may_differ, key))
@@ -103,6 +108,18 @@ done:
     return status;
 }
 
+/* What was measured before it learned on is of another. */
+static inv_status forget(inv_run *run, const char *path, uint64_t before)
+{
+    static const char *const figures[] = {"student", "student_real", "student_images", "taught"};
+    uint64_t step = 0;
+    inv_status status = inv_run_size(run, path, "step", &step);
+    for (size_t i = 0; i < sizeof figures / sizeof *figures && status == INV_OK; i++)
+        if (step != before)
+            status = inv_run_unset(run, path, figures[i]);
+    return status;
+}
+
 /* How well the student reads real images, where there are any. */
 static inv_status measure_taught(cli_session *session, const inv_net *student, const char *path)
 {
@@ -141,6 +158,7 @@ static inv_status learn(cli_session *session)
     const inv_maker_material material = material_of(session, session->materials.net);
     cli_learning l = {.file = &session->file, .progress = &session->progress, .stage = "generator"};
     inv_net *net = NULL;
+    uint64_t before = 0;
     inv_status status = INV_OK;
     if (inv_maker_needs_data(spec->kind))
         l.epoch = (material.data->train.count + spec->batch - 1) / spec->batch;
@@ -151,7 +169,10 @@ static inv_status learn(cli_session *session)
     INV_TRY(describe(session, &material, l.path));
     INV_TRY(inv_maker_alloc(spec, net, &material, session->file.seed, &l.learner));
     l.net = net;
+    if (inv_run_has_attribute(session->file.run, l.path, "step"))
+        INV_TRY(inv_run_size(session->file.run, l.path, "step", &before));
     INV_TRY(cli_learn(&l));
+    INV_TRY(forget(session->file.run, l.path, before));
     INV_TRY(put_student(session, &l));
 done:
     inv_learner_free(l.learner);

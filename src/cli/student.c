@@ -5,8 +5,8 @@
 
 #include "cause.h"
 #include "generator.h"
-#include "invproj/student.h"
 #include "invproj/maker.h"
+#include "invproj/student.h"
 
 typedef struct lesson {
     gsl_matrix_float *images;

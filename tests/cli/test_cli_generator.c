@@ -180,11 +180,13 @@ END_TEST
 START_TEST(draws_of_a_former_generator_are_stale)
 {
     program_must_work(ask("generate --with run/run.h5 --name before -q"));
+    program_must_work(ask("measure run/run.h5 --student generator -q"));
     program_must_work(program_run(NULL, "run " WITH_GENERATOR("210") "--resume --data %s -o %s",
                                   data, support_at(place, "run")));
     char *text = hdf5_text(RUN, NULL);
     ck_assert_ptr_nonnull(strstr(text, "/generated/before @stale drawn by another generator"));
     ck_assert_ptr_null(strstr(text, "/generated/generator @stale"));
+    ck_assert_ptr_null(strstr(text, "/generator/generator @student"));
     free(text);
 }
 END_TEST
@@ -309,6 +311,8 @@ START_TEST(bad_inventions_are_refused)
         {"invent run/run.h5 -q --resume --set generator.latent=4", 2,
          "/generator/generator was made with another generator.latent"},
         {"invent run/run.h5 -q --resume --seed 77", 2, "was begun with another seed"},
+        {"invent run/run.h5 -q --resume --steps 7", 2,
+         "has 200 steps already, generator.steps is 7"},
         {"invent run/run.h5 -q --kind none", 2, "generator.kind"},
         {"invent other.h5 -q --set generator.latent=0", 2, "generator.latent"},
         {"invent other.h5 -q --kind adversarial --set generator.loss=\"squared\"", 2, "loss"},
