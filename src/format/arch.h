@@ -3,7 +3,7 @@
  *
  *     status = inv_arch_of_experiment(tree, format, how, model, &text);
  *     if (status == INV_OK && text)
- *         with.arch = text;                 as the format's own programs would give it
+ *         with.arch = text;
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef INVPROJ_FORMAT_ARCH_H

@@ -58,7 +58,7 @@ static inv_status find_scales(onnx_importing *im, const json_t *node, const onnx
     inv_status status = INV_OK;
     INV_TRY(find_axes(im, node, v, axes, &n));
     INV_TRY(find_numbers(im, node, in, count, n, &are_sizes, &numbers));
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && numbers; i++) {
         const double length = (double)v->dims[axes[i]];
         const double scale = are_sizes ? (double)(float)(numbers[i] / length) : numbers[i];
         const double to = are_sizes ? numbers[i] : (double)floorf((float)length * (float)scale);

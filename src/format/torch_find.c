@@ -111,9 +111,10 @@ static bool undo_spectrum(const inv_tree_array *w, const inv_tree_array *u, cons
     const size_t first = w->rank ? w->dims[0] : 0, second = w->rank > 1 ? w->dims[1] : 0;
     const bool turned = u->count != first || u->count * v->count != w->count;
     double sigma = 0.0;
-    if (w->count == 0 || u->count * v->count != w->count || (turned && u->count != second))
+    if (w->count == 0 || first == 0 || u->count * v->count != w->count ||
+        (turned && u->count != second))
         return false;
-    const size_t inner = w->count / first / (second ? second : 1);
+    const size_t inner = second ? w->count / first / second : 1;
     for (size_t i = 0; i < w->count; i++) {
         const size_t row = turned ? i / inner % second : i / v->count;
         const size_t column = turned ? i / inner / second * inner + i % inner : i % v->count;
@@ -150,6 +151,8 @@ static inv_status make(torch_importing *im, const inv_arch_module *m, const char
     if (kind == NOTHING)
         return INV_OK;
     const inv_tree_array *like = parts[kind == NORM];
+    if (!like)
+        return INV_OK;
     for (size_t i = 0; i < 3; i++)
         if (parts[i]) {
             INV_TRY(inv_calloc(parts[i]->count + 1, sizeof(float), "parameters", &memory[i]));

@@ -137,11 +137,29 @@ START_TEST(nearest_name)
 }
 END_TEST
 
+/* Blocks that huge pages are asked for are zeros to their ends, as others are. */
+START_TEST(large_blocks_are_zeros)
+{
+    const size_t size = ((size_t)21 << 20) + 13;
+    void *memory = NULL;
+    size_t set = 0;
+    ck_assert_status(inv_calloc(size, 1, "a large thing", &memory), INV_OK);
+    unsigned char *bytes = memory;
+    for (size_t i = 0; i < size; i++)
+        set += bytes[i] != 0;
+    ck_assert_uint_eq(set, 0);
+    memset(bytes, 0xa5, size);
+    ck_assert_uint_eq(bytes[size - 1], 0xa5);
+    free(memory);
+}
+END_TEST
+
 Suite *status_suite(void)
 {
     Suite *suite = suite_create("status");
     TCase *tests = tcase_create("status");
     tcase_add_test(tests, every_code_has_its_name);
+    tcase_add_test(tests, large_blocks_are_zeros);
     tcase_add_test(tests, message_is_kept_and_may_be_built_on);
     tcase_add_test(tests, message_is_one_line_of_bounded_length);
     tcase_add_test(tests, message_belongs_to_its_thread);
