@@ -30,6 +30,7 @@ static const struct signature {
      6,
      "\xef\xbf\xbdHDF",
      {"an HDF5 file that was spoilt, as if it were text", "copy or download it again"}},
+    {4, 4, "TFL3", {"a TensorFlow Lite model", "take the Keras or ONNX model that it was made of"}},
     {0, 10, "MATLAB 5.0", {"a MATLAB file", "take the arrays out as .npy or .npz"}},
     {0, 4, "PAR1", {"a Parquet file", "take the images out as .npz or PNG files"}},
     {0, 2, "\x80\2", {"a Python pickle", "save its arrays with numpy.savez"}},

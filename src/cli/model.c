@@ -36,6 +36,22 @@ static inv_status file_of(const char *path, char **out)
     return INV_ERROR(INV_ENOMEM, "%s: no memory", path);
 }
 
+/* TensorFlow's folder holds a program, and no layers. */
+static inv_status refuse_saved_model(const char *path)
+{
+    char *file = NULL;
+    if (!is_folder(path) || asprintf(&file, "%s/saved_model.pb", path) < 0)
+        return INV_OK;
+    const bool is_there = access(file, F_OK) == 0;
+    free(file);
+    if (!is_there)
+        return INV_OK;
+    return INV_ERROR(INV_EFORMAT,
+                     "%s: a SavedModel of TensorFlow, which is a program; convert it: python -m "
+                     "tf2onnx.convert --saved-model %s --output net.onnx",
+                     path, path);
+}
+
 inv_status cli_model_is(const char *path, bool *out)
 {
     unsigned char first[FIRST_BYTES];
@@ -43,8 +59,10 @@ inv_status cli_model_is(const char *path, bool *out)
     size_t size = 0, got = 0;
     int fd = -1;
     bool is_run = false;
-    inv_status status = file_of(path, &file);
     *out = false;
+    inv_status status = refuse_saved_model(path);
+    if (status == INV_OK)
+        status = file_of(path, &file);
     if (status != INV_OK)
         return status;
     if (access(file, R_OK) == 0 && inv_file_open(file, &fd, &size) == INV_OK) {

@@ -5,9 +5,11 @@
 #include "invproj/stream.h"
 #include "model.h"
 
-/* What tells of a model would be ignored of a run file, which says it itself. */
+/* What tells of a model would be ignored of a run file, which says it itself. A file that is neither is
+ * refused when it is read. */
 static inv_status check_options(const cli_options *options, const char *path)
 {
+    bool is_run = false;
     if (!options || options->operand_count == 0 || strcmp(path, options->operands[0]) != 0)
         return INV_OK;
     const struct {
@@ -22,13 +24,14 @@ static inv_status check_options(const cli_options *options, const char *path)
                      {"std", options->std},
                      {"channels-first", options->channels_first},
                      {"class-names", options->class_names}};
-    for (size_t i = 0; i < sizeof of_models / sizeof *of_models; i++)
+    inv_status status = cli_is_run(path, &is_run);
+    for (size_t i = 0; i < sizeof of_models / sizeof *of_models && is_run; i++)
         if (of_models[i].given)
             return INV_ERROR(INV_EINVAL,
                              "--%s: tells of a model of another program; %s is a run file, which "
                              "has its own",
                              of_models[i].name, path);
-    return INV_OK;
+    return status;
 }
 
 inv_status cli_open_run(const cli_options *options, const cli_progress *progress, const char *path,

@@ -46,6 +46,7 @@ START_TEST(knows_kinds_by_their_first_bytes)
         {"\x89PNG\n\x1a\n", 7, "a PNG picture that was spoilt, as if it were text"},
         {"<svg xmlns=", 11, "an SVG drawing"},
         {"\x80\4\x95", 3, "a Python pickle"},
+        {"\x1c\0\0\0TFL3", 8, "a TensorFlow Lite model"},
         {"\xff\xfe"
          "a\0",
          4, "UTF-16 text"},

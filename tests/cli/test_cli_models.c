@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli_short.h"
@@ -120,6 +121,29 @@ START_TEST(a_folder_is_a_model_too)
 }
 END_TEST
 
+/* What no one can take is called what it is, whatever is told of it. */
+START_TEST(what_is_no_model_is_named)
+{
+    static const unsigned char lite[] = "\x1c\0\0\0TFL3\0\0\0\0", pickle[] = "\x80\4\x95\0\0\0\0\0";
+    char folder[512];
+    snprintf(folder, sizeof folder, "%s", support_at(place, "saved"));
+    ck_assert_int_eq(mkdir(folder, 0777), 0);
+    support_write(support_at(folder, "saved_model.pb"), "\x08\1", 2);
+    support_write(support_at(place, "net.tflite"), lite, sizeof lite);
+    support_write(support_at(place, "net.pkl"), pickle, sizeof pickle);
+    static const char *const said[][2] = {
+        {"info saved", "saved: a SavedModel of TensorFlow"},
+        {"import saved -o s.h5", "tf2onnx.convert --saved-model saved --output net.onnx"},
+        {"info net.tflite", "net.tflite: not an invproj run file but a TensorFlow Lite model"},
+        {"info net.pkl --arch arch.txt", "net.pkl: not an invproj run file but a Python pickle"}};
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++) {
+        program *p = run_here(said[i][0]);
+        ck_assert_fails(p, 1, said[i][1]);
+        program_free(p);
+    }
+}
+END_TEST
+
 START_TEST(a_run_file_is_not_imported)
 {
     program_must_work(run_here("import net.safetensors --arch arch.txt -o mine.h5 -q"));
@@ -142,6 +166,7 @@ Suite *cli_models_suite(void)
     tcase_add_loop_test(tests, an_experiment_is_no_model, 0,
                         sizeof no_experiments / sizeof *no_experiments);
     tcase_add_test(tests, a_folder_is_a_model_too);
+    tcase_add_test(tests, what_is_no_model_is_named);
     tcase_add_test(tests, a_run_file_is_not_imported);
     suite_add_tcase(suite, tests);
     return suite;
