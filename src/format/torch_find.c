@@ -111,8 +111,8 @@ static bool undo_spectrum(const inv_tree_array *w, const inv_tree_array *u, cons
     const size_t first = w->rank ? w->dims[0] : 0, second = w->rank > 1 ? w->dims[1] : 0;
     const bool turned = u->count != first || u->count * v->count != w->count;
     double sigma = 0.0;
-    if (w->count == 0 || first == 0 || u->count * v->count != w->count ||
-        (turned && u->count != second))
+    if (w->count == 0 || first == 0 || u->count == 0 || v->count == 0 ||
+        u->count * v->count != w->count || (turned && (second == 0 || u->count != second)))
         return false;
     const size_t inner = second ? w->count / first / second : 1;
     for (size_t i = 0; i < w->count; i++) {
