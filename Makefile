@@ -311,11 +311,11 @@ check-readers: all ## read a run file with other programs, fetched into build/re
 check-interop: all ## nets to and from Keras, PyTorch, ONNX Runtime, fetched into build/interop; see tests/interop/check.py
 	@sh tests/interop/run.sh $B/invproj $B/interop
 
-check-report: all ## look at pages of runs with Chromium, which must do what they are to do; see tests/browser/check.py
+check-report: all ## look at pages of runs with Chromium and Firefox, where they must do what they are to do; see tests/browser/check.py
 	@sh .ci/deps.sh browser
 	@$(PYTHON3) -B tests/browser/check.py $B/invproj $B/report; code=$$?; [ $$code = 77 ] || exit $$code
 
-check-clusters: all ## run a sweep by GNU parallel, Open MPI, MPICH and SLURM, those that are installed, against a plain one
+check-clusters: all ## run a sweep by GNU parallel, Open MPI, MPICH, SLURM and Grid Engine, those installed, against a plain one
 	@sh tests/clusters/run.sh $B/invproj '$(or $(MNIST_FOUND),data/mnist)'
 
 mutate: $(PROTO_C) ## change the product in COUNT=10 small ways and see whether the tests notice; hours for 100

@@ -246,13 +246,34 @@ static size_t images_of(const prediction *p, size_t class)
 
 #define MATRIX_CLASSES 30 /* that make no wider a table than can be read */
 
+/* "3 Dress": columns are headed by the numbers. */
+static const char *numbered(const prediction *p, size_t class, char out[INV_NAME_MAX + 32])
+{
+    if (p->names[class])
+        snprintf(out, INV_NAME_MAX + 32, "%*zu %s", p->classes > 10 ? 2 : 1, class,
+                 p->names[class]);
+    else
+        snprintf(out, INV_NAME_MAX + 32, "%zu", class);
+    return out;
+}
+
+static int numbered_width(const prediction *p)
+{
+    int width = (int)strlen("class");
+    char text[INV_NAME_MAX + 32];
+    for (size_t c = 0; c < p->classes; c++)
+        if (inv_text_width(numbered(p, c, text)) > width)
+            width = inv_text_width(text);
+    return width;
+}
+
 /* A line for each class that there are images of: how many, and what part of them is taken for it;
  * and, of few classes, how many are taken for each. */
 static void print_confusion(const prediction *p)
 {
-    const int width = name_width(p, (int)strlen("class"));
     const bool matrix = p->classes <= MATRIX_CLASSES;
-    char number[32];
+    const int width = matrix ? numbered_width(p) : name_width(p, (int)strlen("class"));
+    char text[INV_NAME_MAX + 32];
     printf("%-*s  images     right%s", width, "class", matrix ? "  taken for" : "");
     for (size_t k = 0; matrix && k < p->classes; k++)
         printf(" %4zu", k);
@@ -261,7 +282,7 @@ static void print_confusion(const prediction *p)
         const size_t n = images_of(p, c), *taken_for = p->confusion + c * p->classes;
         if (n == 0)
             continue;
-        inv_text_pad(stdout, class_text(p, c, number), width);
+        inv_text_pad(stdout, matrix ? numbered(p, c, text) : class_text(p, c, text), width);
         printf("  %6zu  %8.4f%s", n, (double)taken_for[c] / (double)n, matrix ? "           " : "");
         for (size_t k = 0; matrix && k < p->classes; k++)
             printf(" %4zu", taken_for[k]);

@@ -15,16 +15,32 @@
 
 /* ---- names and places ---- */
 
+/* What stands before the names of a run file's pictures: of "net.h5" "net-", since several files may stand in
+ * one folder; of run.h5, which has a folder of its own, nothing. */
+static int name_length(const char *name)
+{
+    const size_t length = strlen(name), ending = strlen(".h5");
+    if (strcmp(name, "run.h5") == 0)
+        return 0;
+    return (int)(length > ending && strcmp(name + length - ending, ".h5") == 0 ? length - ending
+                                                                               : length);
+}
+
 /* "DIR/STEM.png", or the folder "DIR/STEM" of single images. A result that the command line names
  * must not replace the picture of another. */
 static inv_status picture_path(const cli_file *file, const char *result, const char *stem,
                                char **out)
 {
-    char name[3 * INV_NAME_MAX];
+    const char *slash = strrchr(file->path, '/'), *own = slash ? slash + 1 : file->path;
+    const int length = name_length(own);
     const bool named = file->options->named;
-    snprintf(name, sizeof name, "%s%s%s%s", stem, named ? "-" : "", named ? result : "",
-             file->options->single ? "" : ".png");
-    return inv_file_beside(file->path, name, out);
+    char *name = NULL;
+    if (asprintf(&name, "%.*s%s%s%s%s%s", length, own, length ? "-" : "", stem, named ? "-" : "",
+                 named ? result : "", file->options->single ? "" : ".png") < 0)
+        return INV_ERROR(INV_ENOMEM, "%s: no memory", file->path);
+    inv_status status = inv_file_beside(file->path, name, out);
+    free(name);
+    return status;
 }
 
 static inv_status single_path(const char *folder, size_t i, char **out)

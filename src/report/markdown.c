@@ -54,6 +54,23 @@ static void write_figures(FILE *to, const json_t *figures)
     }
 }
 
+/* Beside each other; a file's name may have blanks and brackets. */
+static void write_sheets(FILE *to, const json_t *sheets)
+{
+    const json_t *one = NULL;
+    size_t i = 0;
+    json_array_foreach(sheets, i, one)
+    {
+        fputs(i ? " ![" : "\n![", to);
+        write_plain(to, text_of(one, "alt"));
+        fputs("](<", to);
+        for (const char *c = text_of(one, "file"); *c; c++)
+            fprintf(to, strchr("<>\\", *c) ? "\\%c" : "%c", *c);
+        fputs(">)", to);
+    }
+    fputs(json_array_size(sheets) > 0 ? "\n" : "", to);
+}
+
 static void write_run(FILE *to, const json_t *run)
 {
     const json_t *about = json_object_get(run, "about"), *sentence = NULL;
@@ -67,6 +84,7 @@ static void write_run(FILE *to, const json_t *run)
         write_plain(to, json_string_value(sentence));
     }
     fputs("\n", to);
+    write_sheets(to, json_object_get(run, "sheets"));
     write_figures(to, json_object_get(run, "figures"));
     fputs("\n", to);
     write_plain(to, text_of(about, "file"));

@@ -42,7 +42,16 @@ INV_MUST_CHECK inv_status report_content(const report_input *inputs, size_t coun
 /* The document as a page of HTML, the same bytes for the same document. INV_ENOMEM; the caller frees *text. */
 INV_MUST_CHECK inv_status report_page(const json_t *content, char **text, size_t *size);
 
-/* The document in short, as Markdown: what came out and the figures. INV_ENOMEM; the caller frees *text. */
+#define REPORT_MARK "<!-- invproj report -->" /* the first line of such a text */
+
+/* The document in short, as Markdown: what came out, the sheets that a run of it names ("sheets": a list of file
+ * and alt) and the figures. INV_ENOMEM; the caller frees *text. */
 INV_MUST_CHECK inv_status report_markdown(const json_t *content, char **text, size_t *size);
+
+/* The groups that have sheets: "projections", ...; ends with NULL. */
+extern const char *const report_sheets[];
+/* Draws the group's first result as the PNG file `file`; *drawn is false where the run has none. */
+INV_MUST_CHECK inv_status report_sheet(const report_input *in, const char *group, const char *file,
+                                       bool *drawn);
 
 #endif

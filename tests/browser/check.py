@@ -1,6 +1,7 @@
-"""The page of `invproj report` in a real browser: check.py INVPROJ FOLDER, which keeps what is made.
+"""The page of `invproj report` in real browsers, Chromium and Firefox, those that are there: check.py INVPROJ FOLDER, which
+keeps what is made.
 
-Exit code 77: the browser or a package of Python is not there. SPDX-License-Identifier: GPL-3.0-or-later
+Exit code 77: there is no browser, or a package of Python is missing. SPDX-License-Identifier: GPL-3.0-or-later
 """
 import base64
 import json
@@ -11,7 +12,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
-from browser import Browser  # noqa: E402
+from browser import installed  # noqa: E402
 
 AXE = "axe-core@4.10.3"
 HOSTILE = """<img src=x onerror="hacked=1"></script><script>hacked=1</script><!-- '&amp;{{script}}"""
@@ -19,6 +20,7 @@ TOLERANCE = 1e-4
 invproj, work = str(pathlib.Path(sys.argv[1]).resolve()), pathlib.Path(sys.argv[2]).resolve()
 root = pathlib.Path(__file__).parents[2]
 bad = []
+pages = set()  # that are made
 
 
 def skip(why):
@@ -31,9 +33,8 @@ try:
     import numpy as np
 except ImportError as missing:
     skip(f"no Python package {missing.name}")
-for program in ("chromium", "chromedriver"):
-    if not shutil.which(program):
-        skip(f"no {program}")
+if not installed():
+    skip("neither chromium with chromedriver nor firefox-esr")
 
 
 def check(what, good, seen=""):
@@ -112,6 +113,9 @@ def make_sweep():
 
 def make_page(*runs, name, more=()):
     page = work / f"{name}.html"
+    if page in pages:
+        return page
+    pages.add(page)
     program("report", *runs, "-o", page, "--force", "-q", *more)
     return page
 
@@ -259,7 +263,7 @@ def dialog(b):
     seen = b.run("return document.querySelector('.viewer')?.open && document.querySelector('.viewer').textContent")
     check("a picture opens, and says where it is in the file", seen and "/projections/r2rt/original[0]" in seen, seen)
     check("and can be saved", b.run("return document.querySelector('.viewer a[download]').href.startsWith('data:image/png')"))
-    b.call("POST", "/actions", {"actions": [{"type": "key", "id": "k", "actions": [{"type": "keyDown", "value": "\ue00c"}, {"type": "keyUp", "value": "\ue00c"}]}]})
+    b.press_key("\ue00c")  # escape
     check("escape closes it, and the focus is back", b.run("return !document.querySelector('.viewer').open && document.activeElement.className === 'picture'"))
 
 
@@ -281,18 +285,18 @@ def times(b, page):
     print(f"           {page.name}: {page.stat().st_size / 1e6:.2f} MB, first paint after {first or 0:.0f} ms, {stroke or 0:.0f} ms a stroke")
 
 
-def main():
-    work.mkdir(parents=True, exist_ok=True)
-    run, cnn, bare = make_runs()
-    with Browser() as b:
+
+def look(kind, run, cnn, bare, sweep):
+    print(f"{kind.name}:")
+    with kind() as b:
         b.width(1200)
         page = make_page(run, name="r2rt")
         b.open(page)
         hostile(b)
         schemes(b)
         b.scheme("light")
-        for kind in ("mouse", "touch"):
-            draw(b, run, kind)
+        for pointer in ("mouse", "touch"):
+            draw(b, run, pointer)
         undo(b)
         units(b)
         dialog(b)
@@ -316,17 +320,23 @@ def main():
         fits(b, page)
         accessible(b, page)
         quiet(b, page)
-        page = make_sweep()
-        b.open(page)
+        b.open(sweep)
         sweep_page(b)
-        fits(b, page)
-        accessible(b, page)
-        quiet(b, page)
+        fits(b, sweep)
+        accessible(b, sweep)
+        quiet(b, sweep)
         for name, more in (("bare", []), ("without-net", ["--no-net"])):
             page = make_page(bare, name=name, more=more)
             b.open(page)
             check(f"{page.name} is drawn", b.run("return document.querySelectorAll('section').length") > 3)
             quiet(b, page)
+
+
+def main():
+    work.mkdir(parents=True, exist_ok=True)
+    made = *make_runs(), make_sweep()
+    for kind in installed():
+        look(kind, *made)
     print(f"check-report: {'WRONG: ' + '; '.join(bad) if bad else 'all is right'}")
     return 1 if bad else 0
 

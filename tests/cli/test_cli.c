@@ -367,10 +367,10 @@ START_TEST(named_results_stand_beside_the_others)
     ck_assert_ptr_nonnull(strstr(after, "/generated/low/hidden float32 [4, 13]"));
     ck_assert_ptr_nonnull(strstr(after, "/features/low/image float32 [13, 9, 7]"));
     program_must_hold(after, before);
-    check_sheet(here, "originals-low.png", 8, 6, 4, 2);
-    check_sheet(here, "projections-low.png", 8, 6, 4, 2);
-    check_sheet(here, "generated-low.png", 4, 3, 8, 4);
-    check_sheet(here, "features-low.png", 13, 10, 4, 2);
+    check_sheet(here, "copy-originals-low.png", 8, 6, 4, 2);
+    check_sheet(here, "copy-projections-low.png", 8, 6, 4, 2);
+    check_sheet(here, "copy-generated-low.png", 4, 3, 8, 4);
+    check_sheet(here, "copy-features-low.png", 13, 10, 4, 2);
     ck_assert_uint_eq(support_entries(here), 5);
     free(before);
     free(after);

@@ -221,7 +221,7 @@ START_TEST(colours_may_come_first)
                                            "exemplars %s --data %s -q"};
     for (size_t i = 0; i < 3; i++)
         program_must_work(program_run(NULL, commands[i], support_at(place, "colours.h5"), folder));
-    ck_assert_int_eq(access(support_at(place, "generated.png"), F_OK), 0);
+    ck_assert_int_eq(access(support_at(place, "colours-generated.png"), F_OK), 0);
 }
 END_TEST
 
@@ -240,7 +240,7 @@ START_TEST(other_channels_are_asked_about_and_drawn)
     ck_assert_double_eq_tol(predicted("two.h5", folder), accuracy_of("two.h5"), 1e-4);
     program_must_work(
         program_run(NULL, "generate %s --data %s -q", support_at(place, "two.h5"), folder));
-    ck_assert_int_eq(access(support_at(place, "generated.png"), F_OK), 0);
+    ck_assert_int_eq(access(support_at(place, "two-generated.png"), F_OK), 0);
     p = program_run(NULL, "train %s --data %s -o %s --set data.axes=nwch", config, folder,
                     support_at(place, "none.h5"));
     ck_assert_fails(p, 2, "data.axes", "did you mean 'nhwc'");

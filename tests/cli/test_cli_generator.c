@@ -130,7 +130,7 @@ START_TEST(draws_into_another_run)
     program_must_work(
         ask("generate other.h5 --with run/run.h5 --count 6 --name drawn --judge run/run.h5 -q"));
     check_images(OTHER, "/generated/drawn", some, 4, 6);
-    ck_assert_int_eq(access(support_at(place, "generated-drawn.png"), F_OK), 0);
+    ck_assert_int_eq(access(support_at(place, "other-generated-drawn.png"), F_OK), 0);
     /* by chance it would be 0.2 */
     ck_assert_double_ge(hdf5_number(OTHER, "/generated/drawn", "judge_same"), 0.6);
     ck_assert_double_gt(hdf5_number(OTHER, "/generated/drawn", "distance"), 0.1);

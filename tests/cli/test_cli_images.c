@@ -273,6 +273,7 @@ static double last_number(char *line)
  * taken. */
 START_TEST(each_class_has_its_line)
 {
+    static const char *const names[CLASSES] = {"null ", "eins ", "zwei ", "drei Stra", "vier "};
     double all = 0.0, right = 0.0;
     program *p = program_run(NULL,
                              "predict %s %s/t10k-images-idx3-ubyte "
@@ -283,8 +284,11 @@ START_TEST(each_class_has_its_line)
     ck_assert_ptr_nonnull(rest);
     (void)strsep(&rest, "\n");
     for (size_t c = 0; c < CLASSES; c++) {
-        char *line = strsep(&rest, "\n");
+        char *line = strsep(&rest, "\n"), begin[32];
         double taken[CLASSES], sum = 0.0, labels = 0.0;
+        snprintf(begin, sizeof begin, "%zu %s", c, names[c]);
+        ck_assert_msg(strncmp(line, begin, strlen(begin)) == 0, "%s",
+                      line); /* as columns are headed */
         for (size_t k = CLASSES; k-- > 0;)
             sum += taken[k] = last_number(line);
         const double part = last_number(line), images = last_number(line);

@@ -346,6 +346,24 @@ START_TEST(only_pictures_are_written_over_by_pictures)
 }
 END_TEST
 
+/* Runs that share a folder do not draw over each other's pictures. */
+START_TEST(pictures_are_named_by_their_run)
+{
+    ck_assert_int_eq(mkdir(support_at(place, "shared"), 0755), 0);
+    program_must_work(program_run_in(place, "train " GOOD " -o shared/one.h5 -q"));
+    program_must_work(program_run_in(place, "train " GOOD " -o shared/two.net.h5 -q --seed 2"));
+    program_must_work(program_run_in(place, "invert shared/one.h5 -q"));
+    program_must_work(program_run_in(place, "invert shared/two.net.h5 -q"));
+    program_must_work(program_run_in(place, "generate shared/one.h5 -q --steps 2"));
+    program_must_work(program_run_in(place, "generate shared/two.net.h5 -q --steps 2"));
+    program_must_work(program_run_in(place, "generate shared/one.h5 -q --steps 2 --single"));
+    ck_assert_uint_eq(support_entries(support_at(place, "shared")), 5);
+    ck_assert_int_eq(access(support_at(place, "shared/one-generated.png"), F_OK), 0);
+    ck_assert_int_eq(access(support_at(place, "shared/two.net-generated.png"), F_OK), 0);
+    ck_assert_int_eq(access(support_at(place, "shared/one-generated/00000.png"), F_OK), 0);
+}
+END_TEST
+
 Suite *cli_pictures_suite(void)
 {
     Suite *suite = suite_create("cli_pictures");
@@ -359,6 +377,7 @@ Suite *cli_pictures_suite(void)
     tcase_add_test(tests, only_runs_are_written_over);
     tcase_add_test(tests, runs_of_any_state_are_written_over);
     tcase_add_test(tests, only_pictures_are_written_over_by_pictures);
+    tcase_add_test(tests, pictures_are_named_by_their_run);
     suite_add_tcase(suite, tests);
     return suite;
 }

@@ -11,6 +11,7 @@
 
 #include "cli_short.h"
 #include "hdf5_text.h"
+#include "invproj/png.h"
 #include "invproj/run.h"
 #include "suites.h"
 
@@ -328,6 +329,47 @@ START_TEST(markdown_tells_the_figures)
 }
 END_TEST
 
+/* Its pictures are those of the run file, beside it under its name; only what is its own is written over. */
+START_TEST(markdown_has_sheets_beside_it)
+{
+    static const char *const others[] = {"other.md: is there already and is no summary",
+                                         "sum.md: is there already; --force",
+                                         "taken-generated.png: is there already and is not a PNG"};
+    program_must_work(run_here("report run/run.h5 bare.h5 --markdown -o sum.md -q"));
+    char *text = read_text("sum.md");
+    ck_assert_uint_eq(
+        times(text, "\n![projections](<sum-projections.png>) ![generated](<sum-generated.png>)\n"),
+        1);
+    ck_assert_uint_eq(times(text, "!["), 2); /* a run without an inverse has none */
+    ck_assert_uint_eq(times(text, "\n| test accuracy | "), 2);
+    free(text);
+    ck_assert_int_eq(access(support_at(place, "sum-2-generated.png"), F_OK), -1);
+    size_t dims[4] = {0};
+    free(hdf5_values(support_at(place, "run/run.h5"), "/generated/r2rt/image", dims));
+    inv_shape shape = {0};
+    float *values = NULL;
+    size_t columns = 1;
+    while (columns * columns < dims[0])
+        columns++;
+    const size_t zoom = 112 / (dims[1] > dims[2] ? dims[1] : dims[2]);
+    ck_assert_status(inv_png_read(support_at(place, "sum-generated.png"), 0.0f, &shape, &values),
+                     INV_OK);
+    ck_assert_uint_eq(shape.width, columns * (zoom * dims[2] + 2) + 2);
+    free(values);
+    support_write(support_at(place, "other.md"), "mine\n", 5);
+    support_write(support_at(place, "taken-generated.png"), "mine\n", 5);
+    static const char *const words[] = {"report run/run.h5 --markdown -o other.md --force",
+                                        "report run/run.h5 --markdown -o sum.md",
+                                        "report run/run.h5 --markdown -o taken.md --force"};
+    for (size_t i = 0; i < 3; i++) {
+        program *p = run_here(words[i]);
+        program_must_fail(p, i < 2 ? 2 : 1, (const char *[]){others[i], NULL});
+        program_free(p);
+    }
+    program_must_work(run_here("report run/run.h5 --markdown -o sum.md --force -q"));
+}
+END_TEST
+
 START_TEST(a_page_is_written_over_by_force_alone)
 {
     program_must_work(run_here("report bare.h5 -o forced.html -q"));
@@ -354,7 +396,7 @@ static const struct refusal {
 } refusals[] = {
     {"report run/run.h5", 2, {"report: needs -o PAGE.html"}},
     {"report run/run.h5 --json --markdown", 2, {"--json and --markdown are two"}},
-    {"report run/run.h5 --json -o x.html", 2, {"-o is for a page"}},
+    {"report run/run.h5 --json -o x.html", 2, {"-o is for a page or a Markdown file"}},
     {"report none.h5 -o x.html", 1, {"none.h5", "No such file or directory"}},
     {"report run/run.h5 -o notes.html --force", 2, {"notes.html: is there already and is no page"}},
     {"report run/run.h5 -o run/run.h5 --force", 2, {"run/run.h5: is there already and is no page"}},
@@ -415,6 +457,7 @@ Suite *cli_report_suite(void)
     tcase_add_test(tests, a_run_makes_a_page_unless_told);
     tcase_add_test(tests, a_title_is_only_text);
     tcase_add_test(tests, markdown_tells_the_figures);
+    tcase_add_test(tests, markdown_has_sheets_beside_it);
     tcase_add_test(tests, a_page_is_written_over_by_force_alone);
     tcase_add_loop_test(tests, what_cannot_be_is_refused, 0, LEN(refusals));
     tcase_add_test(tests, a_damaged_run_is_refused);
