@@ -181,6 +181,8 @@ static inv_status add_resize(onnx_importing *im, const json_t *node, const onnx_
     const char *how = is_linear                        ? find_linear(&r, step, &corners)
                       : strcmp(r.mode, "nearest") == 0 ? find_nearest(&r, step)
                                                        : NULL;
+    if (strcmp(inv_onnx_text(node, "keep_aspect_ratio_policy", "stretch"), "stretch") != 0)
+        INV_RAISE(WRONG("sizes that keep the aspect ratio are not known"));
     if (!how || inv_onnx_whole(node, "antialias", 0) != 0 ||
         inv_onnx_whole(node, "exclude_outside", 0) != 0)
         INV_RAISE(WRONG("mode %.30s with %.40s is not known", r.mode, r.centres));
@@ -201,7 +203,7 @@ static inv_status add_blocks(onnx_importing *im, const json_t *node, const onnx_
                              size_t count, onnx_value *out)
 {
     const bool to_space = strcmp(inv_onnx_op(node), "DepthToSpace") == 0;
-    const bool by_pixel = !to_space || strcmp(inv_onnx_text(node, "mode", "DCR"), "DCR") == 0;
+    const bool by_pixel = strcmp(inv_onnx_text(node, "mode", "DCR"), "DCR") == 0;
     const int64_t block = inv_onnx_whole(node, "blocksize", 0);
     onnx_value v = in[0];
     inv_status status = INV_OK;

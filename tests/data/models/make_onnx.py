@@ -689,6 +689,7 @@ def refused_parts():
     refuse("mode cubic with half_pixel is not known", one("Resize", None, "", np.array([1, 1, 2, 2], np.float32), mode="cubic"))
     refuse("of other axes than those of an image", one("Resize", None, "", np.array([1, 2, 2, 2], np.float32)))
     refuse("blocks of 0 pixels", one("DepthToSpace", blocksize=0))
+    refuse("keep the aspect ratio", one("Resize", None, "", "", np.array([5, 9], np.int64), axes=[2, 3], keep_aspect_ratio_policy="not_larger"))
 
 
 def write(name, records):
