@@ -421,6 +421,18 @@ static void a_drawn_run(void)
     free(other);
 }
 
+/* A generator that learned without data, by two optimisers; what another's student knows. */
+static void a_run_with_students(void)
+{
+    MUST("invent", "part.h5", grey, "--kind adversarial --steps 3 --set generator.batch=20");
+    MUST("invent", "by1/run.h5", grey,
+         "--force --kind adversarial --steps 3 --set generator.batch=20 --set "
+         "generator.optimiser={type=\"rmsprop\";momentum=0.5;}");
+    MUST("measure", "part.h5", grey, "--student generator");
+    walk("part.h5", 40);
+    walk("by1/run.h5", 40);
+}
+
 START_TEST(every_kind_of_run)
 {
     a_whole_run();
@@ -433,6 +445,7 @@ START_TEST(every_kind_of_run)
     }
     a_run_of_a_sweep();
     a_drawn_run();
+    a_run_with_students();
     look_for_the_unseen();
     ck_assert_msg(wrong == 0, "%zu things of " DOCUMENT " are wrong or missing", wrong);
 }
