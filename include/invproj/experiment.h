@@ -19,9 +19,9 @@
 #include "invproj/generate.h"
 #include "invproj/help.h"
 #include "invproj/inverse.h"
+#include "invproj/maker.h"
 #include "invproj/png.h"
 #include "invproj/train.h"
-#include "invproj/maker.h"
 
 #ifdef __cplusplus
 extern "C" {
