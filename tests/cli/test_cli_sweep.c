@@ -619,7 +619,6 @@ START_TEST(a_signal_stops_the_runs_which_go_on_later)
     program_free(p);
     ck_assert_uint_gt(count_files("stopped", ".part"), 0);
     ck_assert_uint_eq(count_files("stopped", ".failed"), 0);
-    ck_assert_uint_eq(count_files("stopped", ".lock"), 0);
     program_must_work(program_run(&how, LONG "%s", "stopped"));
     must_be_like("stopped", "straight");
 }
