@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <gsl/gsl_linalg.h>
 #include <jansson.h>
 
 #include "support.h"
@@ -777,6 +778,87 @@ static void twin_conv2d_transpose(const inv_layer *layer, const double *params, 
     }
 }
 
+/* ---- the pseudo-inverse of a convolution, by its matrix ---- */
+
+/* Windows along an axis of n values. */
+static size_t count_windows(const inv_layer *layer, int n, int reach, int stride,
+                            const char *before, const char *after)
+{
+    const int zeros = (int)(setting(layer, before) + setting(layer, after));
+    if (setting_is(layer, "padding", "same"))
+        return (size_t)((n + stride - 1) / stride);
+    return (size_t)((n + zeros - reach) / stride + 1);
+}
+
+/* The conv2d that the layer undoes, without its bias. */
+static inv_layer undone(const inv_layer *layer)
+{
+    const twin_window w = twin_window_of(layer);
+    inv_layer c = *layer;
+    c.in = layer->out;
+    c.out = (inv_shape){count_windows(layer, (int)c.in.height, (w.height - 1) * w.gap_y + 1,
+                                      w.stride_y, "top", "bottom"),
+                        count_windows(layer, (int)c.in.width, (w.width - 1) * w.gap_x + 1,
+                                      w.stride_x, "left", "right"),
+                        (size_t)setting(layer, "filters")};
+    c.block_count = 1;
+    return c;
+}
+
+/* b[rows, cols], rows >= cols, becomes U of its singular values s and right vectors v. */
+static void decompose(gsl_matrix *b, gsl_matrix *v, gsl_vector *s)
+{
+    gsl_vector *work = gsl_vector_alloc(b->size2);
+    ck_assert_ptr_nonnull(work);
+    ck_assert_int_eq(gsl_linalg_SV_decomp(b, v, s, work), 0);
+    gsl_vector_free(work);
+}
+
+/* The matrix of the convolution, [out, in], or its transpose, [in, out], whichever is the taller. */
+static gsl_matrix *matrix_of(const inv_layer *c, const double *params)
+{
+    const size_t in = inv_shape_size(c->in), out = inv_shape_size(c->out);
+    gsl_matrix *m = gsl_matrix_alloc(in > out ? in : out, in > out ? out : in);
+    double *unit = get(in, sizeof *unit), *column = get(out, sizeof *column);
+    ck_assert_ptr_nonnull(m);
+    for (size_t k = 0; k < in; k++) {
+        unit[k] = 1.0;
+        twin_conv2d(c, params, unit, 1, column, NULL);
+        for (size_t j = 0; j < out; j++)
+            gsl_matrix_set(m, in > out ? k : j, in > out ? j : k, column[j]);
+        unit[k] = 0.0;
+    }
+    free(unit);
+    free(column);
+    return m;
+}
+
+/* C+ = V S^-1 U' of C = U S V', and U S^-1 V' of C' = U S V'; of singular values that are none, nothing. */
+static void twin_inverse_conv2d(const inv_layer *layer, const double *params, const double *x,
+                                size_t rows, double *y, double *penalty)
+{
+    const inv_layer c = undone(layer);
+    const size_t in = inv_shape_size(c.in), out = inv_shape_size(c.out);
+    const double *bias = block(layer, params, "bias");
+    gsl_matrix *u = matrix_of(&c, params), *v = gsl_matrix_alloc(u->size2, u->size2);
+    gsl_vector *s = gsl_vector_alloc(u->size2);
+    const gsl_matrix *left = in > out ? u : v, *right = in > out ? v : u;
+    (void)penalty;
+    decompose(u, v, s);
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < in; j++) {
+            y[i * in + j] = 0.0;
+            for (size_t k = 0; k < s->size && s->data[k] > 1e-9 * s->data[0]; k++) {
+                double sum = 0.0;
+                for (size_t l = 0; l < out; l++)
+                    sum +=
+                        gsl_matrix_get(right, l, k) * (x[i * out + l] - bias[l % c.out.channels]);
+                y[i * in + j] += gsl_matrix_get(left, j, k) / s->data[k] * sum;
+            }
+        }
+    gsl_matrix_free(u), gsl_matrix_free(v), gsl_vector_free(s);
+}
+
 static void twin_local(const inv_layer *layer, const double *params, const double *x, size_t rows,
                        double *y, double *penalty)
 {
@@ -1263,6 +1345,7 @@ static const struct {
              {"lrn", twin_lrn},
              {"depthwise_conv2d", twin_depthwise_conv2d},
              {"conv2d_transpose", twin_conv2d_transpose},
+             {"inverse_conv2d", twin_inverse_conv2d},
              {"global_avg_pool", twin_global},
              {"global_max_pool", twin_global},
              {"pad", twin_pad},

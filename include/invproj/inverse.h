@@ -46,6 +46,7 @@ typedef struct inv_inverse_spec {
     size_t patience; /* measurements without a gain after which it stops; 0: never */
     char layers[INV_JSON_MAX]; /* of a decoder */
     double penalty;            /* of a ridge regression; 0: the best on the validation images */
+    size_t iterations;         /* of a pseudo-inverse: of conjugate gradients, for a convolution */
     size_t images; /* of a search: test images that it is done for, and the weights and */
     double norm, norm_power, variation, variation_power; /* powers of its priors */
 } inv_inverse_spec;

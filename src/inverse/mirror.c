@@ -24,33 +24,9 @@ static const inv_field fields[] = {
 
 /* ---- layers with a mirror of this kind's own ---- */
 
-static json_t *named(const inv_layer *layer, const char *ending, const char *type)
-{
-    char owner[INV_NAME_MAX], name[2 * INV_NAME_MAX];
-    inv_layer_owner(layer->name, owner);
-    snprintf(name, sizeof name, "%s%s", owner, ending);
-    return json_pack("{ss ss}", "name", name, "type", type);
-}
-
-static json_t *with_size(json_t *step, inv_shape shape)
-{
-    if (step && (json_object_set_new(step, "height", json_integer((json_int_t)shape.height)) ||
-                 json_object_set_new(step, "width", json_integer((json_int_t)shape.width)))) {
-        json_decref(step);
-        return NULL;
-    }
-    return step;
-}
-
-/* As high and wide as what the layer took, which no stride and padding says in every case. */
-static inv_status enlarge(const inv_layer *layer, json_t *list)
-{
-    return inv_parts_add(list, with_size(named(layer, ".size", "upsample"), layer->in));
-}
-
 static inv_status make_image(const inv_layer *layer, json_t *list)
 {
-    return inv_parts_add(list, with_size(named(layer, ".shape", "reshape"), layer->in));
+    return inv_parts_make_image(layer, layer->in, list);
 }
 
 /* Over an image of the size that it is to have, from pixel to pixel. */
@@ -58,13 +34,13 @@ static inv_status convolve_back(const inv_layer *layer, json_t *list)
 {
     const inv_block *kernel = &layer->blocks[0];
     const bool same = layer->in.height == layer->out.height && layer->in.width == layer->out.width;
-    json_t *step = named(layer, "", "conv2d_transpose");
+    json_t *step = inv_parts_named(layer, "", "conv2d_transpose");
     json_t *rest =
         json_pack("{sI sI sI si ss s{ss}}", "filters", (json_int_t)layer->in.channels, "height",
                   (json_int_t)kernel->dims[0], "width", (json_int_t)kernel->dims[1], "stride", 1,
                   "padding", "same", "kernel", "type", "glorot_uniform");
     const bool good = step && rest && json_object_update(step, rest) == 0;
-    inv_status status = same ? INV_OK : enlarge(layer, list);
+    inv_status status = same ? INV_OK : inv_parts_enlarge(layer, list);
     json_decref(rest);
     if (status == INV_OK)
         return inv_parts_add(list, good ? step : NULL);
@@ -81,8 +57,12 @@ static inv_status nothing(const inv_layer *layer, json_t *list)
 static const struct {
     const char *type;
     inv_status (*mirror)(const inv_layer *layer, json_t *list);
-} own[] = {{"conv2d", convolve_back},    {"max_pool", enlarge},        {"avg_pool", enlarge},
-           {"global_avg_pool", enlarge}, {"global_max_pool", enlarge}, {"flatten", make_image},
+} own[] = {{"conv2d", convolve_back},
+           {"max_pool", inv_parts_enlarge},
+           {"avg_pool", inv_parts_enlarge},
+           {"global_avg_pool", inv_parts_enlarge},
+           {"global_max_pool", inv_parts_enlarge},
+           {"flatten", make_image},
            {"batch_norm", nothing}};
 
 /* ---- building ---- */

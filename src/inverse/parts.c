@@ -36,6 +36,14 @@ inv_status inv_parts_check_chain(const inv_net *net, size_t point)
                      inv_net_point_name(net, point));
 }
 
+inv_status inv_parts_check_steps(const json_t *list, const inv_net *net, size_t point)
+{
+    if (json_array_size(list) > 0)
+        return INV_OK;
+    return INV_ERROR(INV_ECONFIG, "inverse.at: up to %s nothing changes the image",
+                     inv_net_point_name(net, point));
+}
+
 inv_status inv_parts_mirror(const inv_mirror *how, const inv_net *net, size_t point, json_t *list)
 {
     inv_status status = inv_parts_check_chain(net, point);
@@ -44,10 +52,7 @@ inv_status inv_parts_mirror(const inv_mirror *how, const inv_net *net, size_t po
         status = layer->type->mirror ? layer->type->mirror(layer, how, p == 0, list)
                                      : inv_inverse_refuse(layer);
     }
-    if (status == INV_OK && json_array_size(list) == 0)
-        return INV_ERROR(INV_ECONFIG, "inverse.at: up to %s nothing changes the image",
-                         inv_net_point_name(net, point));
-    return status;
+    return status == INV_OK ? inv_parts_check_steps(list, net, point) : status;
 }
 
 void inv_parts_copy_frozen(const inv_net *net, inv_net *inverse)
@@ -71,6 +76,35 @@ inv_status inv_parts_add(json_t *layers, json_t *step)
     if (step && json_array_append_new(layers, step) == 0)
         return INV_OK;
     return INV_ERROR(INV_ENOMEM, "inverse: no memory to describe it");
+}
+
+json_t *inv_parts_named(const inv_layer *layer, const char *ending, const char *type)
+{
+    char owner[INV_NAME_MAX], name[2 * INV_NAME_MAX];
+    inv_layer_owner(layer->name, owner);
+    snprintf(name, sizeof name, "%s%s", owner, ending);
+    return json_pack("{ss ss}", "name", name, "type", type);
+}
+
+/* Takes the step over. */
+static json_t *with_size(json_t *step, inv_shape shape)
+{
+    if (step && (json_object_set_new(step, "height", json_integer((json_int_t)shape.height)) ||
+                 json_object_set_new(step, "width", json_integer((json_int_t)shape.width)))) {
+        json_decref(step);
+        return NULL;
+    }
+    return step;
+}
+
+inv_status inv_parts_enlarge(const inv_layer *layer, json_t *list)
+{
+    return inv_parts_add(list, with_size(inv_parts_named(layer, ".size", "upsample"), layer->in));
+}
+
+inv_status inv_parts_make_image(const inv_layer *layer, inv_shape shape, json_t *list)
+{
+    return inv_parts_add(list, with_size(inv_parts_named(layer, ".shape", "reshape"), shape));
 }
 
 /* Of the memory that there is. */

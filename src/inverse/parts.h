@@ -14,6 +14,9 @@ struct json_t;
  * INV_ECONFIG where the net branches, or a layer has none. */
 INV_MUST_CHECK inv_status inv_parts_mirror(const inv_mirror *how, const inv_net *net, size_t point,
                                            struct json_t *list);
+/* INV_ECONFIG where the list is empty: nothing changes the image up to the point. */
+INV_MUST_CHECK inv_status inv_parts_check_steps(const struct json_t *list, const inv_net *net,
+                                                size_t point);
 /* Frozen blocks of the inverse become the net's own of the same name. */
 void inv_parts_copy_frozen(const inv_net *net, inv_net *inverse);
 
@@ -30,6 +33,14 @@ INV_MUST_CHECK inv_status inv_parts_add(struct json_t *layers, struct json_t *st
  * parameters as memory holds. */
 INV_MUST_CHECK inv_status inv_parts_build(const struct json_t *layers, inv_shape shape,
                                           const char *where, inv_net **out);
+
+/* A step named after the owner of the layer, with `ending`; the caller's, NULL without memory. */
+struct json_t *inv_parts_named(const inv_layer *layer, const char *ending, const char *type);
+/* "NAME.size" makes an image as high and wide as what the layer took, which no stride and padding says in
+ * every case; each pixel is that of the nearest. "NAME.shape" makes an image of that shape of any values. */
+INV_MUST_CHECK inv_status inv_parts_enlarge(const inv_layer *layer, struct json_t *list);
+INV_MUST_CHECK inv_status inv_parts_make_image(const inv_layer *layer, inv_shape shape,
+                                               struct json_t *list);
 
 /* "values": y = (x - mean) / deviation of each value, 0 of one that does not vary; what they are is
  * put in by inv_parts_standardise. Then, where the values are an image, "place", which makes them

@@ -1,5 +1,6 @@
 /* The kind of inverse that is the net's own layers undone, without learning: the pseudo-inverse of
- * each dense kernel, and the inverse of each activation, in whose range estimates are cut off first.
+ * each dense kernel and each convolution, and the inverse of each activation, in whose range estimates are
+ * cut off first.
  *
  * Of a kernel W [in, out], of rank r, with the eigenvectors q_k of the smaller of W'W and WW' and
  * their eigenvalues s_k^2, all in double,
@@ -7,6 +8,10 @@
  *     W+ = sum_k q_k q_k' / s_k^2 W'   of W'W,   or   W' sum_k q_k q_k' / s_k^2   of WW'
  *
  * over the s_k above max(in, out) FLT_EPSILON max_k s_k, as NumPy and LAPACK's users have it.
+ *
+ * That of a convolution nobody could form: inverse_conv2d works out what it gives. Where the windows of a
+ * pool tile the image, each of its values stands in the whole window, which pooled again is the same: of
+ * avg_pool that is the pseudo-inverse, of max_pool one image of many.
  *
  * Source: Penrose 1955; Golub, Van Loan 2013, Matrix Computations, 5.5.2.
  * SPDX-License-Identifier: GPL-3.0-or-later */
@@ -20,12 +25,16 @@
 #include "inverse/kind.h"
 #include "inverse/parts.h"
 #include "kernels/eigen.h"
+#include "net/window.h"
 
 #define SIDE_MOST 4096 /* of the smaller side of a kernel */
 
 static const inv_field fields[] = {
     {"squash", INV_FIELD_REAL, offsetof(inv_inverse_spec, squash), 1e-6, 0.999999,
      .help = "fraction of an activation's range at whose ends estimates of its values are cut off"},
+    {"iterations", INV_FIELD_SIZE, offsetof(inv_inverse_spec, iterations), 1, 1e6,
+     .help =
+         "steps of conjugate gradients, at most, that undo a convolution; fewer leave less noise"},
     {0}};
 
 /* ---- building ---- */
@@ -59,25 +68,98 @@ done:
     return status;
 }
 
-static inv_status build(const inv_inverse_spec *spec, const inv_net *net, size_t point,
-                        inv_net **out)
+/* The settings of a convolution, which inverse_conv2d shares. */
+static const char *const shared[] = {"filters",        "height",  "width",    "stride_height",
+                                     "stride_width",   "padding", "top",      "bottom",
+                                     "left",           "right",   "dilation", "dilation_height",
+                                     "dilation_width", "groups",  "stride"};
+
+static inv_status undo_convolution(const inv_layer *layer, size_t iterations, json_t *list)
 {
-    const inv_mirror how = {{"zeros", 0.0, 0.0}, spec->squash, 0.0};
-    json_t *mirror = json_array(), *list = json_array(), *step = NULL;
+    const inv_shape in = layer->in;
+    json_t *step = inv_parts_named(layer, "", "inverse_conv2d"), *settings = json_object();
+    json_t *rest = json_pack("{sI sI sI sI}", "image_height", (json_int_t)in.height, "image_width",
+                             (json_int_t)in.width, "image_channels", (json_int_t)in.channels,
+                             "iterations", (json_int_t)iterations);
+    inv_status status = INV_OK;
+    INV_TRY(inv_fields_write(layer->type->fields, layer->spec, settings));
+    for (size_t i = 0; i < sizeof shared / sizeof *shared; i++)
+        if (json_object_set(rest, shared[i], json_object_get(settings, shared[i])))
+            INV_FAIL(INV_ENOMEM, "inverse: no memory to describe it");
+    if (!step || json_object_update(step, rest))
+        INV_FAIL(INV_ENOMEM, "inverse: no memory to describe it");
+    INV_TRY(inv_parts_add(list, json_incref(step)));
+done:
+    json_decref(step);
+    json_decref(rest);
+    json_decref(settings);
+    return status;
+}
+
+/* The image that the pool makes of it is the one that comes in. */
+static inv_status undo_pool(const inv_layer *layer, json_t *list)
+{
+    const inv_window w =
+        inv_window_over(layer->in, layer->spec); /* begins with that of its windows */
+    inv_status status = INV_OK;
+    if (w.stride_y != w.height || w.stride_x != w.width || inv_window_pads(&w) ||
+        w.out_height * w.height != w.in.height || w.out_width * w.width != w.in.width)
+        return INV_ERROR(INV_ECONFIG,
+                         "inverse.at: the windows of %s overlap or leave a part of the image out, "
+                         "and no pseudo-inverse is known; take kind = \"decoder\"",
+                         layer->name);
+    INV_TRY(inv_parts_make_image(layer, layer->out, list));
+    INV_TRY(inv_parts_enlarge(layer, list));
+done:
+    return status;
+}
+
+/* By the layer's own mirror, with squash layers changed. */
+static inv_status undo_by_mirror(const inv_mirror *how, const inv_layer *layer, bool last,
+                                 json_t *list)
+{
+    json_t *mirror = json_array(), *step = NULL;
     size_t i = 0;
     inv_status status = INV_OK;
-    INV_TRY(inv_parts_mirror(&how, net, point, mirror));
+    if (!layer->type->mirror)
+        INV_RAISE(inv_inverse_refuse(layer));
+    INV_TRY(layer->type->mirror(layer, how, last, mirror));
     json_array_foreach(mirror, i, step)
     {
         const char *type = json_string_value(json_object_get(step, "type"));
         INV_TRY(strcmp(type, "squash") == 0 ? cut_off(step, list)
                                             : inv_parts_add(list, json_incref(step)));
     }
+done:
+    json_decref(mirror);
+    return status;
+}
+
+static inv_status undo(const inv_inverse_spec *spec, const inv_layer *layer, bool last,
+                       json_t *list)
+{
+    const inv_mirror how = {{"zeros", 0.0, 0.0}, spec->squash, 0.0};
+    const char *type = layer->type->name;
+    if (strcmp(type, "conv2d") == 0)
+        return undo_convolution(layer, spec->iterations, list);
+    if (strcmp(type, "max_pool") == 0 || strcmp(type, "avg_pool") == 0)
+        return undo_pool(layer, list);
+    return undo_by_mirror(&how, layer, last, list);
+}
+
+static inv_status build(const inv_inverse_spec *spec, const inv_net *net, size_t point,
+                        inv_net **out)
+{
+    json_t *list = json_array();
+    inv_status status = INV_OK;
+    INV_TRY(inv_parts_check_chain(net, point));
+    for (size_t p = point; p-- > 0;)
+        INV_TRY(undo(spec, inv_net_layer(net, p), p == 0, list));
+    INV_TRY(inv_parts_check_steps(list, net, point));
     INV_TRY(inv_parts_end(list));
     INV_TRY(inv_parts_build(list, (inv_shape){1, 1, inv_net_units(net, point)}, "inverse", out));
     inv_parts_copy_frozen(net, *out);
 done:
-    json_decref(mirror);
     json_decref(list);
     return status;
 }
@@ -173,7 +255,8 @@ static inv_status fit(const inv_inverse_spec *spec, const inv_net *net, size_t p
     return INV_OK;
 }
 
-static const inv_inverse_spec defaults = {.kind = "pinv", .name = "pinv", .squash = 0.999};
+static const inv_inverse_spec defaults = {
+    .kind = "pinv", .name = "pinv", .squash = 0.999, .iterations = 30};
 
 const inv_inverse_kind inv_inverse_pinv = {
     .name = "pinv",

@@ -62,6 +62,7 @@
     X(inverse_softplus, "undoes softplus")                                                         \
     X(inverse_batch_norm, "undoes batch_norm in inference mode")                                   \
     X(inverse_scale, "undoes scale")                                                               \
+    X(inverse_conv2d, "undoes conv2d as nearly as can be: its pseudo-inverse")                     \
     X(conv2d, "convolution: the same kernels at every place of an image")                          \
     X(max_pool, "the largest value of each window")                                                \
     X(avg_pool, "the mean of each window")                                                         \

@@ -383,6 +383,46 @@ START_TEST(pinv_has_pseudo_inverses)
 }
 END_TEST
 
+#define TILED                                                                                      \
+    "{ name = \"conv\"; type = \"conv2d\"; filters = 6; size = 2; activation = \"relu\"; },"       \
+    "{ name = \"pool\"; type = \"max_pool\"; size = 2; }, { name = \"flat\"; type = \"flatten\"; " \
+    "},"
+
+/* Six filters of four pixels hide nothing, so the pseudo-inverse has every image; a ReLU and a pool leave
+ * less, and the values of what is made at the point are near those that it was made from. */
+START_TEST(pinv_undoes_convolutions)
+{
+    static const struct {
+        const char *at;
+        double most; /* of |x - x_inv| */
+    } cases[] = {{"conv.pre", 1e-4}, {"pool", 0.25}, {"hidden1", 0.3}};
+    inv_net *whole = net;
+    net = small_net(TILED SMALL_TWO);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        inv_inverse_spec spec = spec_of("pinv", cases[i].at);
+        inv_net *inverse = made(&spec, 3);
+        ck_assert_double_lt(l1_of(&spec, inverse), cases[i].most);
+        ck_assert_ptr_nonnull(inv_net_block(inverse, "conv", "kernel"));
+        inv_net_free(inverse);
+    }
+    inv_net_free(net);
+    net = whole;
+}
+END_TEST
+
+START_TEST(pools_that_do_not_tile_are_told)
+{
+    inv_inverse_spec spec = spec_of("pinv", "pool");
+    inv_net *overlaps = small_net("{ name = \"pool\"; type = \"avg_pool\"; size = 3; stride = 1; },"
+                                  "{ name = \"flat\"; type = \"flatten\"; }," SMALL_TWO);
+    inv_net *inverse = NULL;
+    ck_assert_status(inv_inverse_build(&spec, overlaps, &inverse), INV_ECONFIG);
+    ck_assert_message_has("inverse.at: the windows of pool overlap");
+    ck_assert_ptr_null(inverse);
+    inv_net_free(overlaps);
+}
+END_TEST
+
 /* ---- what learns ---- */
 
 /* e = clip(y) - t, and its gradient straight through the clip, term by term. */
@@ -697,6 +737,8 @@ Suite *kinds_suite(void)
     tcase_add_test(tests, ridge_is_the_naive_solution);
     tcase_add_test(tests, ridge_chooses_its_penalty);
     tcase_add_test(tests, pinv_has_pseudo_inverses);
+    tcase_add_test(tests, pinv_undoes_convolutions);
+    tcase_add_test(tests, pools_that_do_not_tile_are_told);
     tcase_add_test(tests, losses_are_the_naive_sums);
     tcase_add_test(tests, values_are_standardised);
     tcase_add_test(tests, stops_early_and_keeps_the_best);

@@ -132,6 +132,25 @@ static const struct {
      {6, 4, 4},
      2},
     {"type = \"conv2d_transpose\"; filters = 2; size = 2; dilation = 2;", {2, 3, 2}, {4, 5, 2}, 2},
+    /* more values than the image has, fewer, and some of it seen by nothing */
+    {"type = \"inverse_conv2d\"; filters = 5; image_height = 3; image_width = 2; image_channels = "
+     "1;"
+     "size = 2; padding = \"same\";",
+     {3, 2, 5},
+     {3, 2, 1},
+     3},
+    {"type = \"inverse_conv2d\"; filters = 3; image_height = 5; image_width = 4; image_channels = "
+     "2;"
+     "size = 2; stride = 2;",
+     {1, 1, 12},
+     {5, 4, 2},
+     9},
+    {"type = \"inverse_conv2d\"; filters = 6; image_height = 4; image_width = 3; image_channels = "
+     "2;"
+     "size = 2; groups = 2; dilation_width = 2; padding = \"explicit\"; top = 1;",
+     {4, 1, 6},
+     {4, 3, 2},
+     2},
     {"type = \"batch_norm\"; use_gamma = false;", {3, 2, 3}, {3, 2, 3}, 4},
     {"type = \"batch_norm\"; use_beta = false;", {3, 2, 3}, {3, 2, 3}, 4},
     {"type = \"batch_norm\"; use_beta = false; use_gamma = false;", {3, 2, 3}, {3, 2, 3}, 4},
