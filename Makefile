@@ -335,9 +335,11 @@ bench-onnx: all $B/bench ## classify 10,000 images in onnxruntime and here, in t
 	$B/bench-onnx/bin/python -m pip install -q -r tests/bench/requirements.txt || exit; \
 	$B/bench-onnx/bin/python tests/bench/onnx_bench.py $B '$(MNIST_FOUND)'
 
-bench-torch: all $B/bench ## the experiments' work in PyTorch and here, in turn, into build/bench-torch.json
-	@command -v $(PYTHON3) >/dev/null || { echo 'bench-torch: skipped: there is no $(PYTHON3)'; exit 0; }; \
-	$(PYTHON3) tests/bench/torch_bench.py $B '$(MNIST_FOUND)' '$(FASHION_FOUND)'
+bench-torch: all $B/bench ## the experiments' work in PyTorch and here, in turn, into build/bench-torch.json (TORCH=PYTHON: by one that has it)
+	@python='$(TORCH)'; [ "$$python" ] || { python=$B/bench-torch/bin/python; \
+	[ -x $$python ] || $(PYTHON3) -m venv $B/bench-torch || exit; \
+	$$python -m pip install -q -r tests/bench/requirements-torch.txt || exit; }; \
+	$$python tests/bench/torch_bench.py $B '$(MNIST_FOUND)' '$(FASHION_FOUND)'
 
 coverage: ## run the tests and tell how many lines of each source file they reach
 	@rm -rf build/coverage

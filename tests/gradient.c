@@ -786,8 +786,8 @@ static size_t count_windows(const inv_layer *layer, int n, int reach, int stride
 {
     const int zeros = (int)(setting(layer, before) + setting(layer, after));
     if (setting_is(layer, "padding", "same"))
-        return (size_t)((n + stride - 1) / stride);
-    return (size_t)((n + zeros - reach) / stride + 1);
+        return (size_t)(n + stride - 1) / (size_t)stride;
+    return (size_t)(n + zeros - reach) / (size_t)stride + 1;
 }
 
 /* The conv2d that the layer undoes, without its bias. */

@@ -24,6 +24,7 @@
 
 #include "inverse/kind.h"
 #include "inverse/parts.h"
+#include "inverse/values.h"
 #include "kernels/eigen.h"
 #include "net/window.h"
 
@@ -239,7 +240,9 @@ done:
 static inv_status fit(const inv_inverse_spec *spec, const inv_net *net, size_t point,
                       inv_net *inverse, const inv_dataset *data, uint64_t seed)
 {
-    (void)spec, (void)point, (void)seed;
+    inv_status status = INV_OK;
+    (void)spec, (void)seed;
+    INV_TRY(inv_values_vary(net, &data->train, point));
     inv_parts_set_range(&data->pixels, inverse);
     for (size_t i = 0; i < inv_net_depth(inverse); i++) {
         const inv_layer *layer = inv_net_layer(inverse, i);
@@ -247,12 +250,11 @@ static inv_status fit(const inv_inverse_spec *spec, const inv_net *net, size_t p
             continue;
         const inv_block *w = inv_net_block(net, layer->name, "kernel");
         const inv_block *to = inv_net_block(inverse, layer->name, "kernel");
-        inv_status status = invert_kernel(layer->name, inv_net_params(net) + w->offset, w->dims[0],
-                                          w->dims[1], inv_net_params(inverse) + to->offset);
-        if (status != INV_OK)
-            return status;
+        INV_TRY(invert_kernel(layer->name, inv_net_params(net) + w->offset, w->dims[0], w->dims[1],
+                              inv_net_params(inverse) + to->offset));
     }
-    return INV_OK;
+done:
+    return status;
 }
 
 static const inv_inverse_spec defaults = {

@@ -8,6 +8,7 @@
 
 /* A deviation below this part of the mean is rounding. */
 #define DEVIATION_LEAST 1e-6
+#define SOME            1000 /* images, among which values nearly always vary, if they do */
 
 inv_status inv_values_open(inv_values *v, const inv_net *net, const inv_part *part, size_t point)
 {
@@ -87,5 +88,21 @@ inv_status inv_values_moments(const inv_net *net, const inv_part *part, size_t p
 done:
     free(memory);
     inv_values_close(&v);
+    return status;
+}
+
+inv_status inv_values_vary(const inv_net *net, const inv_part *part, size_t point)
+{
+    const size_t units = inv_net_units(net, point);
+    void *memory = NULL;
+    inv_status status = inv_calloc(units, 2 * sizeof(double), "means", &memory);
+    double *mean = memory;
+    inv_part some = *part;
+    some.count = part->count < SOME ? part->count : SOME;
+    if (status == INV_OK)
+        status = inv_values_moments(net, &some, point, mean, mean + units);
+    if (status == INV_EDATA && some.count < part->count)
+        status = inv_values_moments(net, part, point, mean, mean + units);
+    free(memory);
     return status;
 }

@@ -33,5 +33,7 @@ gsl_matrix_float inv_values_read(inv_values *v, size_t first);
  * by more than roundings. INV_EDATA where none does. */
 INV_MUST_CHECK inv_status inv_values_moments(const inv_net *net, const inv_part *part, size_t point,
                                              double *mean, double *deviation);
+/* INV_EDATA where no value does. */
+INV_MUST_CHECK inv_status inv_values_vary(const inv_net *net, const inv_part *part, size_t point);
 
 #endif

@@ -374,11 +374,12 @@ static const struct {
     const char *name;
     double (*time)(bench *, size_t);
     bool trained; /* needs a trained net */
-} alone[] = {{"training", bench_train, false},     {"inverse", bench_invert, true},
-             {"generation", bench_generate, true}, {"pixels", bench_pixels, false},
-             {"making", bench_make, false},        {"inference", bench_infer, false}};
+} alone[] = {{"training", bench_train, false}, {"inverse", bench_invert, true},
+             {"decoder", bench_decode, true},  {"generation", bench_generate, true},
+             {"pixels", bench_pixels, false},  {"making", bench_make, false},
+             {"inference", bench_infer, false}};
 
-/* One phase of any experiment, its seconds as JSON. */
+/* One phase of any experiment, its seconds and those of the processor as JSON. */
 static int run_one(const char *name, const char *experiment, const char *folder, size_t steps)
 {
     bench b;
@@ -386,15 +387,18 @@ static int run_one(const char *name, const char *experiment, const char *folder,
     while (i < sizeof alone / sizeof *alone && strcmp(alone[i].name, name) != 0)
         i++;
     if (i == sizeof alone / sizeof *alone)
-        return fprintf(stderr,
-                       "bench: %s: no such phase; there are training, inverse, generation, "
-                       "pixels, making, inference\n",
-                       name),
+        return fprintf(
+                   stderr,
+                   "bench: %s: no such phase; there are training, inverse, decoder, generation, "
+                   "pixels, making, inference\n",
+                   name),
                2;
     bench_open(&b, experiment, folder);
     if (alone[i].trained)
         (void)bench_train(&b, TRAIN_STEPS);
-    printf("{\"seconds\": %.9g, \"blas\": \"%s\"}\n", alone[i].time(&b, steps),
+    const double before = bench_processor(), seconds = alone[i].time(&b, steps);
+    const double processor = b.processor > 0.0 ? b.processor : bench_processor() - before;
+    printf("{\"seconds\": %.9g, \"processor\": %.9g, \"blas\": \"%s\"}\n", seconds, processor,
            inv_blas_description());
     bench_close(&b);
     return 0;

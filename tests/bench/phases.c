@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,6 +15,13 @@ double bench_seconds(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+double bench_processor(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
@@ -59,17 +67,29 @@ double bench_invert(bench *b, size_t steps)
     inv_learner *inverter = NULL;
     if (!b->inverse)
         MUST(inv_inverse_build(&b->experiment->inverse, b->net, &b->inverse));
-    const double start = bench_seconds(); /* with what is worked out once */
+    const double start = bench_seconds(), used = bench_processor(); /* with what is done once */
     MUST(inv_inverter_alloc(&b->experiment->inverse, b->net, b->inverse, b->data, 1, &inverter));
-    const double made = bench_seconds();
+    const double once = bench_seconds() - start, used_once = bench_processor() - used;
     for (size_t i = 0; i < steps; i++)
         MUST(inv_learner_step(inverter, &step));
-    /* the whole training has five times the steps, but what is worked out once is not done five
-     * times */
-    const double time = bench_seconds() - made +
-                        (made - start) * (double)steps / (double)b->experiment->inverse.steps;
+    /* the whole training has more steps, but what is worked out once is not done more often */
+    const double part = (double)steps / (double)b->experiment->inverse.steps;
+    const double time = bench_seconds() - start - once + part * once;
+    b->processor = bench_processor() - used - used_once + part * used_once;
     inv_learner_free(inverter);
     return time;
+}
+
+double bench_decode(bench *b, size_t steps)
+{
+    inv_experiment *e = b->experiment;
+    for (size_t i = 0; i < e->inverse_count; i++)
+        if (strcmp(e->inverses[i].kind, "decoder") == 0) {
+            e->inverse = e->inverses[i];
+            return bench_invert(b, steps);
+        }
+    fprintf(stderr, "bench: the experiment has no decoder\n");
+    exit(1);
 }
 
 double bench_generate(bench *b, size_t steps)

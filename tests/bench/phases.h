@@ -26,12 +26,14 @@ typedef struct bench {
     inv_experiment *experiment;
     inv_dataset *data;
     inv_net *net, *inverse; /* the inverse is NULL before bench_invert */
+    double processor; /* seconds of it that bench_invert took, reckoned like its own; else 0 */
 } bench;
 
 void bench_open(bench *b, const char *experiment, const char *folder);
 void bench_close(bench *b);
 
 double bench_seconds(void);
+double bench_processor(void); /* of all threads of this process so far */
 
 /* The net's values are drawn first: each call starts anew. */
 double bench_train(bench *b, size_t steps);
@@ -42,6 +44,7 @@ double bench_infer(bench *b, size_t times);
 
 /* These need a net that is trained well enough to be sure of some images. */
 double bench_invert(bench *b, size_t steps); /* with its share of what is worked out once */
+double bench_decode(bench *b, size_t steps); /* the same of the experiment's first decoder */
 double bench_generate(bench *b, size_t steps);
 
 /* Ten images, one of each class, by Adam on their pixels, kept from 0 to 1; the net as it starts.

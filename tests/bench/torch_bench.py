@@ -34,6 +34,7 @@ class Case(collections.namedtuple("Case", "work phase experiment data steps item
 CASES = [
     Case("r2rt-training", "training", "r2rt", "mnist", 300, 1, "steps/s", None),
     Case("r2rt-inverse", "inverse", "r2rt", "mnist", 150, 1, "steps/s", None),
+    Case("decoder", "decoder", "ladder", "mnist", 440, 250, "images/s", 2.5),
     Case("r2rt-generation", "generation", "r2rt", "mnist", 1000, 1, "s", 10.0),
     Case("r2rt-whole", "run", "r2rt", "mnist", 1000, 1, "s", 3.0),
     Case("mlp256", "training", "mlp256", "mnist", 400, 100, "images/s", 2.5),
@@ -81,10 +82,14 @@ class Torch:
             raise Failed("PyTorch's process failed; what it said is above")
         return line
 
-    def seconds(self, case, steps):
+    def times(self, case, steps):
+        """Seconds, and those of the processor."""
         self.process.stdin.write(f"{case.work} {steps}\n")
         self.process.stdin.flush()
-        return float(self.answer())
+        return tuple(map(float, self.answer().split()))
+
+    def seconds(self, case, steps):
+        return self.times(case, steps)[0]
 
     def close(self):
         self.process.stdin.close()
@@ -99,21 +104,28 @@ def run(words):
     return done.stdout
 
 
+def children_seconds():
+    """Of the processor, of all processes that have ended."""
+    times = os.times()
+    return times.children_user + times.children_system
+
+
 class Ours:
     def __init__(self, build, folders):
         self.build, self.folders, self.blas = build, folders, ""
 
-    def seconds(self, case, steps):
+    def times(self, case, steps):
+        """Seconds, and those of the processor."""
         experiment, folder = case.file(), self.folders[case.data]
         if case.phase != "run":
             answer = json.loads(run([f"{self.build}/bench", "--time", case.phase, experiment, folder, str(steps)]))
             self.blas = answer["blas"]
-            return answer["seconds"]
+            return answer["seconds"], answer["processor"]
         with tempfile.TemporaryDirectory(dir=self.build) as output:
-            start = time.perf_counter()
+            start, processor = time.perf_counter(), children_seconds()
             run([f"{self.build}/invproj", "run", experiment, "--data", folder, "--threads", "2", "-o", output,
                  "--force", "-q"])
-            return time.perf_counter() - start
+            return time.perf_counter() - start, children_seconds() - processor
 
 
 def fastest_settings(case, torches):
@@ -135,23 +147,30 @@ def compare(case, torches, ours):
     times = {setting: [] for setting in settings}
     own = []
     for _ in range(REPEATS):
-        own.append(ours.seconds(case, case.steps))
+        own.append(ours.times(case, case.steps))
         for setting in settings:
-            times[setting].append(torches[setting].seconds(case, case.steps))
-    best = min(settings, key=lambda s: statistics.median(times[s]))
+            times[setting].append(torches[setting].times(case, case.steps))
+    best = min(settings, key=lambda s: middle(times[s]))
     return {"unit": case.unit, "goal": case.goal, "setting": describe(best),
             "torch": figures(case, times[best]), "invproj": figures(case, own),
-            "ratio": statistics.median(times[best]) / statistics.median(own),
+            "ratio": middle(times[best]) / middle(own),
+            "processor_ratio": middle(times[best], 1) / middle(own, 1),
             "other_settings": {describe(s): figures(case, times[s]) for s in settings if s != best}}
 
 
+def middle(times, which=0):
+    """The median of the seconds, or of those of the processor (1)."""
+    return statistics.median(t[which] for t in times)
+
+
 def figures(case, times):
-    middle = statistics.median(times)
-    return {"value": middle if case.unit == "s" else case.steps * case.items / middle,
-            "spread": (max(times) - min(times)) / middle, "seconds": times}
+    seconds = [t[0] for t in times]
+    return {"value": middle(times) if case.unit == "s" else case.steps * case.items / middle(times),
+            "spread": (max(seconds) - min(seconds)) / middle(times), "seconds": seconds,
+            "processor_seconds": [t[1] for t in times]}
 
 
-HEAD = f"{'case':16} {'unit':9} {'PyTorch':>9} {'spread':>7} {'invproj':>9} {'spread':>7} {'ratio':>6} {'goal':>5}  PyTorch's setting"
+HEAD = f"{'case':16} {'unit':9} {'PyTorch':>9} {'spread':>7} {'invproj':>9} {'spread':>7} {'ratio':>6} {'CPU':>6} {'goal':>5}  PyTorch's setting"
 
 
 def row(case, found):
@@ -160,7 +179,7 @@ def row(case, found):
     torch, own = found["torch"], found["invproj"]
     goal = f"{case.goal:5.1f}" if case.goal else "     "
     return (f"{case.work:16} {case.unit:9} {number(torch['value'])} {torch['spread']:7.0%} {number(own['value'])} "
-            f"{own['spread']:7.0%} {found['ratio']:6.2f} {goal}  {found['setting']}")
+            f"{own['spread']:7.0%} {found['ratio']:6.2f} {found['processor_ratio']:6.2f} {goal}  {found['setting']}")
 
 
 def choose_cases(folders):
@@ -186,14 +205,14 @@ def main():
     build, *folders = sys.argv[1:]
     ours = Ours(build, dict(zip(("mnist", "fashion"), folders)))
     if importlib.util.find_spec("torch") is None:
-        print(f"bench-torch: skipped: {sys.executable} has no PyTorch; `apt install python3-torch` brings Debian's")
+        print(f"bench-torch: skipped: {sys.executable} has no PyTorch")
         return
     cases, left_out = choose_cases(ours.folders)
     for line in left_out:
         print(f"bench-torch: skipped: {line}")
     if not cases:
         return
-    ours.seconds(cases[0]._replace(phase="training"), 1)
+    ours.times(cases[0]._replace(phase="training"), 1)
     # An OpenBLAS older than the processor would choose kernels several times slower: PyTorch gets ours.
     core = re.search(r"kernels for (\w+)", ours.blas)
     torches = {s: Torch(s, folders, core and core.group(1)) for s in SETTINGS}
