@@ -845,16 +845,14 @@ static void twin_inverse_conv2d(const inv_layer *layer, const double *params, co
     const gsl_matrix *left = in > out ? u : v, *right = in > out ? v : u;
     (void)penalty;
     decompose(u, v, s);
+    memset(y, 0, rows * in * sizeof *y);
     for (size_t i = 0; i < rows; i++)
-        for (size_t j = 0; j < in; j++) {
-            y[i * in + j] = 0.0;
-            for (size_t k = 0; k < s->size && s->data[k] > 1e-9 * s->data[0]; k++) {
-                double sum = 0.0;
-                for (size_t l = 0; l < out; l++)
-                    sum +=
-                        gsl_matrix_get(right, l, k) * (x[i * out + l] - bias[l % c.out.channels]);
+        for (size_t k = 0; k < s->size && s->data[k] > 1e-9 * s->data[0]; k++) {
+            double sum = 0.0;
+            for (size_t l = 0; l < out; l++)
+                sum += gsl_matrix_get(right, l, k) * (x[i * out + l] - bias[l % c.out.channels]);
+            for (size_t j = 0; j < in; j++)
                 y[i * in + j] += gsl_matrix_get(left, j, k) / s->data[k] * sum;
-            }
         }
     gsl_matrix_free(u), gsl_matrix_free(v), gsl_vector_free(s);
 }

@@ -12,7 +12,7 @@
 
 Suite *layer_suite(void);
 
-/* Settings as libconfig text, %zu being the outputs where the layer leaves them open, and the range
+/* Settings as libconfig text, %zu being the outputs, which are the inputs unless any_out, and the range
  * of inputs: its domain, far enough from where a float has no digits left. */
 static const struct {
     const char *type, *settings;
@@ -133,7 +133,7 @@ typedef struct bench {
 static inv_net *build(const char *type, const char *settings, size_t in, size_t out)
 {
     char middle[256], text[1024];
-    snprintf(middle, sizeof middle, settings, out);
+    snprintf(middle, sizeof middle, settings, cases[find(type)].any_out ? out : in);
     snprintf(text, sizeof text,
              "layers = ({name = \"front\"; type = \"dense\"; units = %zu;},"
              "{name = \"middle\"; type = \"%s\"; %s},"
