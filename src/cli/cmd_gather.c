@@ -81,6 +81,12 @@ static inv_status write_csv(const cli_gather *all, const char *path)
 static inv_status check_names(const char *csv, const own *given)
 {
     inv_status status = INV_OK;
+    const char *const names[] = {csv, given->into, given->page};
+    for (size_t i = 0; i < 2; i++)
+        for (size_t k = i + 1; k < 3; k++)
+            if (names[i] && names[k] && strcmp(names[i], names[k]) == 0)
+                INV_FAIL(INV_EINVAL, "%s: is named for two files; give each a name of its own",
+                         names[i]);
     if (csv && access(csv, F_OK) == 0)
         INV_TRY(cli_check_replaces(csv, CLI_GATHER_CSV, "a table of gather's"));
     if (given->into && access(given->into, F_OK) == 0)

@@ -154,8 +154,9 @@ static inv_status sheet_path(const char *text, size_t run, const char *group, ch
     return INV_ERROR(INV_ENOMEM, "%s: no memory", text);
 }
 
-/* Looks, before the work, whether a sheet may stand there. */
-static inv_status check_sheets(const char *text, size_t runs)
+/* Looks, before the work, whether the sheets may stand there: they go with the text, and so does leave
+ * to write over them. */
+static inv_status check_sheets(const char *text, size_t runs, bool force)
 {
     inv_status status = INV_OK;
     for (size_t i = 0; i < runs; i++)
@@ -164,6 +165,8 @@ static inv_status check_sheets(const char *text, size_t runs)
             status = sheet_path(text, i, *group, &path);
             if (status == INV_OK)
                 status = cli_picture_place(path);
+            if (status == INV_OK && !force && access(path, F_OK) == 0)
+                status = INV_ERROR(INV_EINVAL, "%s: is there already; --force overwrites it", path);
             free(path);
         }
     return status;
@@ -234,7 +237,8 @@ static inv_status check_options(const cli_options *options)
     if (!markdown)
         return check_page(options->out, options->force);
     inv_status status = check_ours(options->out, REPORT_MARK, "summary", options->force);
-    return status == INV_OK ? check_sheets(options->out, options->operand_count) : status;
+    return status == INV_OK ? check_sheets(options->out, options->operand_count, options->force)
+                            : status;
 }
 
 static inv_status write_all(const cli_options *options, const cli_session *sessions,

@@ -357,6 +357,23 @@ typedef struct means {
     float *memory;                /* that of all first, as the file has it */
 } means;
 
+/* Whether the values at a point are units, and not the pixels of channels. */
+static bool has_units(const report_run *r, const char *point)
+{
+    size_t at = 0;
+    if (!point || !r->in.net || inv_net_point(r->in.net, point, &at) != INV_OK)
+        return false;
+    const inv_shape shape = inv_net_shape(r->in.net, at);
+    return shape.height * shape.width == 1;
+}
+
+/* "hidden2" and "hidden2.pre" are: whose unit is which stays the same from the one to the other. */
+static bool are_of_one_layer(const char *a, const char *b)
+{
+    const size_t length = strcspn(a, ".");
+    return b && length == strcspn(b, ".") && strncmp(a, b, length) == 0;
+}
+
 /* /gaussian/POINT/all is, for all images and then for each class: mean, axes, deviation. */
 static void means_open(report_run *r, const char *point, means *m)
 {
@@ -365,7 +382,7 @@ static void means_open(report_run *r, const char *point, means *m)
     size_t count = 0;
     *m = (means){0};
     snprintf(path, sizeof path, "/gaussian/%s", point ? point : "");
-    if (!point || !report_size(r, path, "classes", &classes) ||
+    if (!has_units(r, point) || !report_size(r, path, "classes", &classes) ||
         !report_size(r, path, "components", &components) || classes > INV_CLASSES_MAX ||
         components > INV_GAUSSIAN_UNITS || inv_run_has_attribute(r->in.run, path, "stale"))
         return;
@@ -424,8 +441,9 @@ static json_t *take_features_of(report_run *r, const char *path)
     known k;
     means m;
     json_t *one = NULL;
-    char *at = report_attribute(r, path, "at");
-    means_open(r, at, &m);
+    char *at = report_attribute(r, path, "at"), *layer = report_attribute(r, path, "layer");
+    means_open(r, layer && !are_of_one_layer(layer, at) ? layer : at, &m);
+    free(layer);
     for (size_t a = 0; a < sizeof arrays / sizeof *arrays; a++) {
         if (!report_pictures_open(r, path, arrays[a], &p)) {
             report_pictures_close(&p);

@@ -109,9 +109,15 @@ static void write_heads(FILE *to, const json_t *sweep)
     const json_t *figures = json_object_get(sweep, "figures");
     size_t i = 0;
     fputs("|", to);
-    json_array_foreach(keys, i, one) write_field(to, json_string_value(one));
+    json_array_foreach(keys, i, one)
+    {
+        write_field(to, json_string_value(one));
+    }
     write_field(to, "runs");
-    json_array_foreach(figures, i, one) write_field(to, text_of(one, "label"));
+    json_array_foreach(figures, i, one)
+    {
+        write_field(to, text_of(one, "label"));
+    }
     fputs("\n|", to);
     for (i = 0; i < json_array_size(keys) + 1 + json_array_size(figures); i++)
         fputs("---|", to);
@@ -131,10 +137,14 @@ static void write_sweep(FILE *to, const json_t *sweep)
     {
         fputs("|", to);
         json_array_foreach(json_object_get(setting, "values"), k, one)
+        {
             write_field(to, json_string_value(one));
+        }
         fprintf(to, " %.0f |", json_number_value(json_object_get(setting, "done")));
         json_array_foreach(json_object_get(sweep, "figures"), k, one)
+        {
             write_field(to, text_of(json_array_get(json_object_get(one, "cells"), i), "text"));
+        }
         fputs("\n", to);
     }
     fputs("\n", to);

@@ -317,6 +317,30 @@ START_TEST(a_title_is_only_text)
 }
 END_TEST
 
+/* Units that were driven from the pixels answer to the classes that they answer to. */
+START_TEST(units_answer_to_their_own_classes)
+{
+    program_must_work(
+        run_here("features run/run.h5 --data data --layer hidden2.pre --at input --steps 2 "
+                 "--name pixels -q"));
+    json_t *document = read_document("run/run.h5");
+    const json_t *of[2] = {NULL, NULL}, *one = NULL;
+    size_t i = 0, same = 0;
+    json_array_foreach(find(run_of(document), "features"), i, one)
+    {
+        of[strcmp(text_at(one, "name"), "pixels") == 0] = find(one, "pictures");
+    }
+    ck_assert_uint_gt(json_array_size(of[0]), 5);
+    json_array_foreach(of[0], i, one)
+    {
+        ck_assert_str_eq(text_at(one, "note"), text_at(json_array_get(of[1], i), "note"));
+        same += strcmp(text_at(one, "note"), text_at(json_array_get(of[0], 0), "note")) == 0;
+    }
+    ck_assert_uint_lt(same, json_array_size(of[0]) / 2);
+    json_decref(document);
+}
+END_TEST
+
 START_TEST(markdown_tells_the_figures)
 {
     program *p = run_here("report run/run.h5 --markdown");
@@ -366,6 +390,11 @@ START_TEST(markdown_has_sheets_beside_it)
         program_must_fail(p, i < 2 ? 2 : 1, (const char *[]){others[i], NULL});
         program_free(p);
     }
+    /* a picture of the user's own by that name, and no text yet */
+    ck_assert_int_eq(rename(support_at(place, "sum.md"), support_at(place, "gone.md")), 0);
+    program *p = run_here("report run/run.h5 --markdown -o sum.md");
+    program_must_fail(p, 2, (const char *[]){"sum-projections.png: is there already", NULL});
+    program_free(p);
     program_must_work(run_here("report run/run.h5 --markdown -o sum.md --force -q"));
 }
 END_TEST
@@ -456,6 +485,7 @@ Suite *cli_report_suite(void)
     tcase_add_test(tests, the_same_run_gives_the_same_page);
     tcase_add_test(tests, a_run_makes_a_page_unless_told);
     tcase_add_test(tests, a_title_is_only_text);
+    tcase_add_test(tests, units_answer_to_their_own_classes);
     tcase_add_test(tests, markdown_tells_the_figures);
     tcase_add_test(tests, markdown_has_sheets_beside_it);
     tcase_add_test(tests, a_page_is_written_over_by_force_alone);
