@@ -261,10 +261,9 @@ check-programs: all $B/check $B/example $B/torture.so
 # Suites side by side, those that take long first: most keep one processor busy.
 SUITES := $(shell sed -n 's/^    X(\([a-z_]*\)).*/\1/p' tests/suites.h)
 LONG_SUITES := survive cases layer window cli_bad kernels
-# Under the sanitizers those are left out that wait for a bar and for signals, or see what comes out, through long
-# trainings.
+# Under the sanitizers two are left out, which wait for a bar and for signals through long trainings.
 ifneq ($(filter %asan,$(FLAVOUR)),)
-  SUITES := $(filter-out cli_terminal cli_signals cases,$(SUITES))
+  SUITES := $(filter-out cli_terminal cli_signals,$(SUITES))
 endif
 all_of = pids=; for part in $(1); do { $(2); } & pids="$$pids $$!"; done; bad=0; \
   for pid in $$pids; do wait $$pid || bad=1; done; [ $$bad = 0 ]
