@@ -119,7 +119,8 @@ static solver solver_of(const inv_layer *layer, const float *params, bool transp
     const size_t in = inv_shape_size(layer->in), out = inv_shape_size(layer->out);
     const size_t gives = transposed ? out : in, takes = transposed ? in : out;
     double *square = state;
-    float *floats = (float *)(square + 2 * rows);
+    void *rest = square + 2 * rows; /* floats behind the doubles */
+    float *floats = rest;
     return (solver){.c = convolution(layer),
                     .kernel = params + layer->blocks[KERNEL].offset,
                     .transposed = transposed,
