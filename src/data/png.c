@@ -303,8 +303,8 @@ static void take_bytes(png_structp png, png_bytep bytes, size_t size)
     sink->size += size;
 }
 
-#define COMPRESSION                                                                                \
-    3 /* zlib's level: with its 6 a sheet takes four times as long, for a fifth less */
+/* zlib's level: with its 6 a sheet takes four times as long, for a fifth less */
+#define COMPRESSION 3
 
 static void write_picture(png_structp png, png_infop info, struct drawing *d)
 {
