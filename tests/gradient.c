@@ -29,9 +29,8 @@ bool gradient_same_bits(const void *a, const void *b, size_t bytes)
 
 static void *get(size_t count, size_t size)
 {
-    ck_assert(count > 0 && size > 0);
-    void *memory = calloc(count, size);
-    ck_assert_ptr_nonnull(memory);
+    void *memory = count > 0 && size > 0 ? calloc(count, size) : NULL;
+    GRADIENT_HOLD(memory != NULL, "no memory for %zu values", count);
     return memory;
 }
 
@@ -161,27 +160,53 @@ inv_net *gradient_net(const char *text, inv_shape input, size_t classes)
 typedef void twin_function(const inv_layer *layer, const double *params, const double *x,
                            size_t rows, double *y, double *penalty);
 
-/* A setting of the layer, out of its own description. */
+/* What the layers of the net at hand are set to, by their own descriptions: a twin asks for each value. */
+static struct {
+    const inv_layer *layer;
+    json_t *object;
+} described[16];
+
+static void forget_settings(void)
+{
+    for (size_t i = 0; i < sizeof described / sizeof *described; i++) {
+        json_decref(described[i].object);
+        described[i].object = NULL;
+    }
+}
+
+static json_t *settings(const inv_layer *layer)
+{
+    size_t i = 0;
+    while (described[i].object && described[i].layer != layer)
+        GRADIENT_HOLD(++i < sizeof described / sizeof *described, "a net of over %zu layers", i);
+    if (!described[i].object) {
+        described[i].layer = layer;
+        described[i].object = json_object();
+        ck_assert_status(inv_fields_write(layer->type->fields, layer->spec, described[i].object),
+                         INV_OK);
+    }
+    return described[i].object;
+}
+
 static double setting(const inv_layer *layer, const char *key)
 {
-    json_t *object = json_object();
-    ck_assert_status(inv_fields_write(layer->type->fields, layer->spec, object), INV_OK);
-    json_t *value = json_object_get(object, key);
-    ck_assert_msg(json_is_number(value), "%s has no setting %s", layer->type->name, key);
-    double number = json_number_value(value);
-    json_decref(object);
-    return number;
+    json_t *value = json_object_get(settings(layer), key);
+    GRADIENT_HOLD(json_is_number(value), "%s has no setting %s", layer->type->name, key);
+    return json_number_value(value);
 }
 
 static bool setting_is(const inv_layer *layer, const char *key, const char *text)
 {
-    json_t *object = json_object();
-    ck_assert_status(inv_fields_write(layer->type->fields, layer->spec, object), INV_OK);
-    const char *value = json_string_value(json_object_get(object, key));
-    ck_assert_msg(value != NULL, "%s has no text %s", layer->type->name, key);
-    const bool same = strcmp(value, text) == 0;
-    json_decref(object);
-    return same;
+    const char *value = json_string_value(json_object_get(settings(layer), key));
+    GRADIENT_HOLD(value != NULL, "%s has no text %s", layer->type->name, key);
+    return strcmp(value, text) == 0;
+}
+
+static bool setting_true(const inv_layer *layer, const char *key)
+{
+    json_t *value = json_object_get(settings(layer), key);
+    GRADIENT_HOLD(json_is_boolean(value), "%s has no %s", layer->type->name, key);
+    return json_is_true(value);
 }
 
 /* How many values a softmax takes together. */
@@ -307,11 +332,7 @@ static double maybe(const inv_layer *layer, const char *key)
 
 static bool approximate(const inv_layer *layer)
 {
-    json_t *object = json_object();
-    ck_assert_status(inv_fields_write(layer->type->fields, layer->spec, object), INV_OK);
-    const bool yes = json_is_true(json_object_get(object, "approximate"));
-    json_decref(object);
-    return yes;
+    return json_is_true(json_object_get(settings(layer), "approximate"));
 }
 
 static double sigma(double x)
@@ -461,16 +482,6 @@ static void twin_rescale(const inv_layer *layer, const double *params, const dou
     for (size_t i = 0; i < rows * n; i++)
         y[i] = x[i] * own(layer, params, "scale", i % n, scale) +
                own(layer, params, "offset", i % n, offset);
-}
-
-static bool setting_true(const inv_layer *layer, const char *key)
-{
-    json_t *object = json_object();
-    ck_assert_status(inv_fields_write(layer->type->fields, layer->spec, object), INV_OK);
-    ck_assert_msg(json_is_boolean(json_object_get(object, key)), "no %s", key);
-    const bool yes = json_is_true(json_object_get(object, key));
-    json_decref(object);
-    return yes;
 }
 
 /* Normalises the values of an image that are in the same set as each, by whether `same` says so. */
@@ -1126,7 +1137,7 @@ static double twin_combine(const char *type, double so_far, double next)
         return fmax(so_far, next);
     if (strcmp(type, "minimum") == 0)
         return fmin(so_far, next);
-    ck_assert(strcmp(type, "add") == 0 || strcmp(type, "average") == 0);
+    GRADIENT_HOLD(strcmp(type, "add") == 0 || strcmp(type, "average") == 0, "%s", type);
     return so_far + next;
 }
 
@@ -1383,6 +1394,7 @@ twin *twin_alloc(const inv_net *net, size_t first, size_t last, const gsl_matrix
                  const gsl_matrix_float *dy)
 {
     twin *t = get(1, sizeof *t);
+    forget_settings();
     *t = (twin){.net = net, .first = first, .last = last, .rows = x->size1};
     ck_assert_uint_eq(x->size2, inv_net_units(net, first));
     ck_assert_uint_eq(dy->size2, inv_net_units(net, last));
