@@ -108,7 +108,7 @@ SUBMAKE = $(MAKE) --no-print-directory $(PARALLEL)
 
 .DELETE_ON_ERROR:
 .PHONY: all reproduce check deps deps-lint data install uninstall format format-check lint coverage bench bench-kernels bench-onnx \
-  bench-torch clean help missing missing-check check-programs run-check check-clusters fuzz fuzz-programs check-readers check-interop check-report torture run-torture mutate
+  bench-torch clean help missing missing-check check-programs run-check check-clusters check-kills fuzz fuzz-programs check-readers check-interop check-report torture run-torture mutate
 
 all: $(MADE) ## build the program, the library (.a and .so), the man page, completions, invproj.pc
 	@:
@@ -314,8 +314,12 @@ check-report: all ## look at pages of runs with Chromium and Firefox, where they
 	@sh .ci/deps.sh browser
 	@$(PYTHON3) -B tests/browser/check.py $B/invproj $B/report; code=$$?; [ $$code = 77 ] || exit $$code
 
-check-clusters: all ## run a sweep by GNU parallel, Open MPI, MPICH, SLURM and Grid Engine, those installed, against a plain one
-	@sh tests/clusters/run.sh $B/invproj '$(or $(MNIST_FOUND),data/mnist)'
+check-clusters: all ## run a sweep by GNU parallel, Open MPI, MPICH, SLURM and Grid Engine, those installed, against a plain one (ONLY=slurm: one)
+	@sh tests/clusters/run.sh $B/invproj '$(or $(MNIST_FOUND),data/mnist)' $(ONLY)
+
+RUNS ?= 1000
+check-kills: all ## run RUNS=1000 tiny runs of a sweep under random signals, of which none may be lost
+	@$(PYTHON3) -B tests/clusters/kills.py $B/invproj $(RUNS)
 
 mutate: $(PROTO_C) ## change the product in COUNT=10 small ways and see whether the tests notice; hours for 100
 	@sh .ci/deps.sh build test

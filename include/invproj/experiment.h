@@ -80,10 +80,10 @@ INV_MUST_CHECK inv_status inv_experiment_read(const inv_config *config, inv_expe
 void inv_experiment_free(inv_experiment *experiment);
 
 /* Whether two experiments say different things about what is made, and `path` is the first such
- * key. Keys do not count whose `affects` says that they decide a length or nothing, nor do those at
- * and below the paths of `besides` (NULL-terminated, at most 64). */
-bool inv_experiment_differs(const inv_config *a, const inv_config *b, const char *const *besides,
-                            char path[INV_TEXT_MAX]);
+ * key. Keys do not count whose `affects` says that they decide nothing or, unless `lengths` are asked
+ * for, a length; nor do those at and below the paths of `besides` (NULL-terminated, at most 64). */
+bool inv_experiment_differs(const inv_config *a, const inv_config *b, bool lengths,
+                            const char *const *besides, char path[INV_TEXT_MAX]);
 
 /* ---- help (help.h) ---- */
 

@@ -43,6 +43,9 @@ void inv_tree_free(inv_tree *tree);
  * INV_ENOMEM; or what `from` fails with. */
 INV_MUST_CHECK inv_status inv_tree_add(inv_tree *tree, const char *prefix, inv_source *from);
 
+/* INV_EFORMAT where the tree is not that of a run file, or of one of a newer format. */
+INV_MUST_CHECK inv_status inv_tree_check_run(const inv_tree *tree);
+
 /* The name of the file; the format that the first stream said it has, "" where it said none. */
 const char *inv_tree_name(const inv_tree *tree);
 const char *inv_tree_format(const inv_tree *tree);
@@ -60,6 +63,9 @@ const inv_tree_array *inv_tree_attribute(const inv_tree *tree, const char *path,
  * is no such text. */
 INV_MUST_CHECK inv_status inv_tree_text(const inv_tree *tree, const char *path, const char *name,
                                         size_t i, char **text);
+
+/* An attribute of one float; *value stays where there is none, false. */
+bool inv_tree_real(const inv_tree *tree, const char *path, const char *name, double *value);
 
 /* Numbers of any kind as floats; bytes of two are bfloat16. INV_EFORMAT: texts. */
 INV_MUST_CHECK inv_status inv_tree_floats(const inv_tree_array *array, float *out);

@@ -153,6 +153,9 @@ INV_MUST_CHECK inv_status cli_former_optimiser(inv_config *config, const char *g
  * or only lengthen it. INV_EINVAL names the difference. Longer learning replaces the experiment
  * kept in the file. */
 INV_MUST_CHECK inv_status cli_resume_check(cli_file *file);
+/* The same of the run file at `path`, which is done: INV_EINVAL where it was made otherwise than the
+ * command line asks. */
+INV_MUST_CHECK inv_status cli_resume_check_done(const cli_options *options, const char *path);
 
 /* Starts or, with --resume, goes on with the run of an experiment file, in the run file `path`. */
 INV_MUST_CHECK inv_status cli_session_start(const cli_options *options, const char *experiment,

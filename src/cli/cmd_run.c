@@ -107,7 +107,7 @@ static inv_status find_whole(const cli_options *options, const place *p, bool *d
     if (status == INV_OK && !options->resume && !options->force)
         return INV_ERROR(INV_EINVAL, "%s: already holds a run; --force overwrites it", p->whole);
     *done = status == INV_OK && options->resume;
-    return status;
+    return *done ? cli_resume_check_done(options, p->whole) : status;
 }
 
 /* The name tells from then on that the run is done. */

@@ -56,18 +56,32 @@ static void print_word(const char *word)
     putchar('\'');
 }
 
+/* A command is one line, in which no quotes can hide a line's end. */
+static inv_status print_command(char *const *words)
+{
+    for (size_t i = 0; words[i]; i++)
+        if (strchr(words[i], '\n'))
+            return INV_ERROR(INV_EINVAL,
+                             "sweep: --list: '%.100s' has a line break, which a list of commands, "
+                             "one a line, cannot have; choose another name or value",
+                             words[i]);
+    for (size_t i = 0; words[i]; i++) {
+        if (i)
+            putchar(' ');
+        print_word(words[i]);
+    }
+    putchar('\n');
+    return INV_OK;
+}
+
 static inv_status print_commands(cli_sweep *sweep)
 {
     inv_status status = cli_sweep_load(sweep);
     for (size_t item = 0; status == INV_OK && item < inv_sweep_count(sweep->items); item++) {
         char **words = NULL;
         status = cli_sweep_words(sweep, item, &words);
-        for (size_t i = 0; status == INV_OK && words[i]; i++) {
-            if (i)
-                putchar(' ');
-            print_word(words[i]);
-        }
-        putchar('\n');
+        if (status == INV_OK)
+            status = print_command(words);
         cli_sweep_words_free(words);
     }
     return status;

@@ -76,15 +76,14 @@ static inv_status put_value(cli_gather_row *row, size_t column, double value)
 }
 
 /* Every figure of the group that the result at `path` has. */
-static inv_status take_figures(cli_gather *all, cli_gather_row *row, const inv_run *run,
+static inv_status take_figures(cli_gather *all, cli_gather_row *row, const inv_tree *run,
                                const char *group, const char *path, const char *result)
 {
     inv_status status = INV_OK;
     for (const inv_figure *f = inv_figures; f->attribute && status == INV_OK; f++) {
         double value = 0.0;
         size_t column = 0;
-        if (strcmp(f->group, group) != 0 || !inv_run_has_attribute(run, path, f->attribute) ||
-            inv_run_real(run, path, f->attribute, &value) != INV_OK)
+        if (strcmp(f->group, group) != 0 || !inv_tree_real(run, path, f->attribute, &value))
             continue;
         status = find_column(all, f, result, &column);
         if (status == INV_OK)
@@ -93,56 +92,83 @@ static inv_status take_figures(cli_gather *all, cli_gather_row *row, const inv_r
     return status;
 }
 
+/* The last of the times in the history of what is at `path`; false: it has none. */
+static bool find_seconds(const inv_tree *run, const char *path, float *seconds)
+{
+    char full[2 * CLI_PATH_BYTES];
+    snprintf(full, sizeof full, "%s/history/seconds", path);
+    const inv_tree_array *times_of = inv_tree_find(run, full);
+    if (!times_of || times_of->rank != 1 || times_of->count == 0)
+        return false;
+    inv_tree_array last = *times_of;
+    last.values = (const unsigned char *)last.values + (last.count - 1) * last.size;
+    last.count = 1;
+    return inv_tree_floats(&last, seconds) == INV_OK;
+}
+
 /* How long the result at `path` took, where it was learned. */
-static inv_status take_seconds(cli_gather *all, cli_gather_row *row, const inv_run *run,
+static inv_status take_seconds(cli_gather *all, cli_gather_row *row, const inv_tree *run,
                                const char *group, const char *path, const char *result)
 {
     const inv_figure *of = times;
-    double value = NAN;
+    float value = 0.0f;
     size_t column = 0;
     while (of->group && strcmp(of->group, group) != 0)
         of++;
-    if (!of->group || inv_table_seconds(run, path, &value) != INV_OK || isnan(value))
+    if (!of->group || !find_seconds(run, path, &value))
         return INV_OK;
     inv_status status = find_column(all, of, result, &column);
-    return status == INV_OK ? put_value(row, column, value) : status;
+    return status == INV_OK ? put_value(row, column, (double)value) : status;
+}
+
+/* The name of the result at `path`, where that is "GROUP/NAME"; else NULL. */
+static const char *result_in(const char *group, const char *path)
+{
+    const size_t length = strlen(group);
+    const char *name = path + length + 1;
+    return strncmp(path, group, length) == 0 && path[length] == '/' && *name && !strchr(name, '/')
+               ? name
+               : NULL;
 }
 
 /* Of the network, and of each result in a group that has figures or times. */
-static inv_status take_all_figures(cli_gather *all, cli_gather_row *row, const inv_run *run)
+static inv_status take_all_figures(cli_gather *all, cli_gather_row *row, const inv_tree *run)
 {
     inv_status status = take_figures(all, row, run, "network", "/network", "");
     if (status == INV_OK)
         status = take_seconds(all, row, run, "training", "/training", "");
-    for (const char *const *group = inv_run_results; *group && status == INV_OK; group++) {
-        char(*names)[INV_NAME_MAX] = NULL, path[CLI_PATH_BYTES];
-        size_t count = 0;
-        if (inv_run_has(run, *group))
-            status = cli_group_names(run, *group, &names, &count);
-        for (size_t i = 0; i < count && status == INV_OK; i++) {
-            snprintf(path, sizeof path, "%s/%s", *group, names[i]);
-            status = take_figures(all, row, run, *group + 1, path, names[i]);
+    for (const char *const *group = inv_run_results; *group && status == INV_OK; group++)
+        for (size_t i = 0; i < inv_tree_count(run) && status == INV_OK; i++) {
+            const char *path = inv_tree_path(run, i), *name = result_in(*group, path);
+            if (!name || strlen(name) >= INV_NAME_MAX)
+                continue;
+            status = take_figures(all, row, run, *group + 1, path, name);
             if (status == INV_OK)
-                status = take_seconds(all, row, run, *group + 1, path, names[i]);
+                status = take_seconds(all, row, run, *group + 1, path, name);
         }
-        free(names);
-    }
     return status;
 }
 
 /* ---- texts ---- */
 
 /* One name for the four files of the data. */
-static char *sum_of_data(const inv_run *run)
+static inv_status sum_of_data(const inv_tree *run, char **out)
 {
-    char *sums[INV_DATA_FILES] = {NULL}, *text = NULL;
-    if (inv_run_has_attribute(run, "/", "dataset_sha256") &&
-        inv_run_texts(run, "/", "dataset_sha256", sums, INV_DATA_FILES) == INV_OK &&
-        asprintf(&text, "%.8s-%.8s-%.8s-%.8s", sums[0], sums[1], sums[2], sums[3]) < 0)
-        text = NULL;
+    char *sums[INV_DATA_FILES] = {NULL};
+    bool known = true;
+    inv_status status = INV_OK;
+    for (size_t i = 0; i < INV_DATA_FILES && status == INV_OK; i++) {
+        status = inv_tree_text(run, "/", "dataset_sha256", i, &sums[i]);
+        known = known && sums[i];
+    }
+    if (status == INV_OK && known &&
+        asprintf(out, "%.8s-%.8s-%.8s-%.8s", sums[0], sums[1], sums[2], sums[3]) < 0) {
+        *out = NULL;
+        status = no_memory();
+    }
     for (size_t i = 0; i < INV_DATA_FILES; i++)
         free(sums[i]);
-    return text;
+    return status;
 }
 
 static char *time_of(const char *path)
@@ -155,14 +181,13 @@ static char *time_of(const char *path)
     return strdup(text);
 }
 
-static void take_texts(cli_gather_row *row, const inv_run *run, const char *path)
+static inv_status take_texts(cli_gather_row *row, const inv_tree *run, const char *path)
 {
-    for (size_t i = 0; i < sizeof told / sizeof *told; i++)
-        if (inv_run_has_attribute(run, told[i].path, told[i].attribute) &&
-            inv_run_text(run, told[i].path, told[i].attribute, &row->texts[told[i].text]) != INV_OK)
-            row->texts[told[i].text] = NULL;
-    row->texts[CLI_GATHER_DATA] = sum_of_data(run);
+    inv_status status = sum_of_data(run, &row->texts[CLI_GATHER_DATA]);
+    for (size_t i = 0; i < sizeof told / sizeof *told && status == INV_OK; i++)
+        status = inv_tree_text(run, told[i].path, told[i].attribute, 0, &row->texts[told[i].text]);
     row->texts[CLI_GATHER_FINISHED] = time_of(path);
+    return status;
 }
 
 /* ---- rows ---- */
@@ -170,8 +195,8 @@ static void take_texts(cli_gather_row *row, const inv_run *run, const char *path
 static inv_status read_done(cli_gather *all, cli_gather_row *row, cli_reader *reader,
                             const char *path)
 {
-    inv_run *run = NULL;
-    inv_status status = cli_reader_run(reader, path, CLI_READ_ATTRIBUTES, &run);
+    inv_tree *run = NULL;
+    inv_status status = cli_reader_tree(reader, path, &run);
     if (status == INV_ENOMEM)
         return status;
     if (status != INV_OK) { /* told, and the others are read all the same */
@@ -179,9 +204,10 @@ static inv_status read_done(cli_gather *all, cli_gather_row *row, cli_reader *re
         row->texts[CLI_GATHER_MESSAGE] = strdup(inv_error_message());
         return row->texts[CLI_GATHER_MESSAGE] ? INV_OK : no_memory();
     }
-    take_texts(row, run, path);
-    status = take_all_figures(all, row, run);
-    inv_run_free(run);
+    status = take_texts(row, run, path);
+    if (status == INV_OK)
+        status = take_all_figures(all, row, run);
+    inv_tree_free(run);
     return status;
 }
 

@@ -261,6 +261,9 @@ static inv_status take_number(const cli_option *o, const char *value, cli_option
         return INV_ERROR(INV_EINVAL, "--threads: %s is more than %d", value, THREADS_MAX);
     if (status == INV_OK && options->stop_code > EXIT_CODE_MAX)
         return INV_ERROR(INV_EINVAL, "--stop-code: %s is more than %d", value, EXIT_CODE_MAX);
+    if (status == INV_OK && o->shared == CLI_STOP_CODE && options->stop_code == 0)
+        return INV_ERROR(INV_EINVAL, "--stop-code: 0 would say that all is done; give 1 to %d",
+                         EXIT_CODE_MAX);
     return status;
 }
 

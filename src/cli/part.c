@@ -14,6 +14,8 @@
 #define NUMBER_MAX 1000000000u /* more than any array has tasks */
 #define STEP_MAX   4294967290u /* SLURM's steps from here on are no steps: batch, interactive, ... */
 
+#define OAR_INDEX "OAR_ARRAY_INDEX"
+
 #define WRITE_PART "write --part I/N (I from 0; --part 0/1 is all of it)"
 
 const char *cli_environment_own(const char *name, const void *context)
@@ -76,6 +78,23 @@ typedef struct rank {
     size_t index, count;
 } rank;
 
+/* One of rank and size says nothing without the other. A batch script has SLURM_PROCID=0, and is no
+ * step; a size of one leaves no choice. */
+static inv_status check_both(const struct launcher *l, bool has_index, bool has_count,
+                             bool has_step, const rank *r)
+{
+    if (has_index && !has_count && (has_step || r->index > 0))
+        return INV_ERROR(INV_EINVAL, "%s=%zu is there, but %s is not; " WRITE_PART, l->rank,
+                         r->index, l->size);
+    if (has_count && !has_index && has_step && r->count > 1)
+        return INV_ERROR(INV_EINVAL, "%s=%zu is there, but %s is not; " WRITE_PART, l->size,
+                         r->count, l->rank);
+    if (has_index && has_count && r->index >= r->count)
+        return INV_ERROR(INV_EINVAL, "%s is %zu of %s %zu; " WRITE_PART, l->rank, r->index, l->size,
+                         r->count);
+    return INV_OK;
+}
+
 static inv_status read_rank(const environment *e, const struct launcher *l, rank *out)
 {
     bool has_index = false, has_count = false, has_step = true;
@@ -87,11 +106,9 @@ static inv_status read_rank(const environment *e, const struct launcher *l, rank
         status = number_of(e, l->step, &has_step, &step);
     if (status != INV_OK)
         return status;
-    out->there = has_index && has_count && has_step && step < STEP_MAX;
-    if (out->there && out->index >= out->count)
-        return INV_ERROR(INV_EINVAL, "%s is %zu of %s %zu; " WRITE_PART, l->rank, out->index,
-                         l->size, out->count);
-    return INV_OK;
+    has_step = has_step && step < STEP_MAX;
+    out->there = has_index && has_count && has_step;
+    return check_both(l, has_index, has_count, has_step, out);
 }
 
 /* Two that disagree: variables were inherited, and nothing tells which. */
@@ -146,13 +163,14 @@ static const struct array {
 };
 enum { SLURM, ARRAYS = sizeof arrays / sizeof *arrays };
 
-/* Systems that tell a task its index, and not how many there are. */
+/* Systems that tell a task its index, and not how many there are; `first`: the lowest there is, where
+ * that is known. */
 static const struct array unknown[] = {
-    {.index = "PBS_ARRAY_INDEX"},              /* OpenPBS */
-    {.index = "PBS_ARRAYID"},                  /* Torque */
-    {.index = "LSB_JOBINDEX", .none = "0"},    /* LSF */
-    {.index = "OAR_ARRAY_INDEX", .none = "1"}, /* OAR: 1 outside arrays, too */
-    {.index = "FLUX_JOB_CC"},
+    {.index = "PBS_ARRAY_INDEX", .first = "FIRST"},           /* OpenPBS */
+    {.index = "PBS_ARRAYID", .first = "FIRST"},               /* Torque */
+    {.index = "LSB_JOBINDEX", .first = "FIRST", .none = "0"}, /* LSF */
+    {.index = OAR_INDEX, .first = "1", .none = "1"},          /* OAR: 1 outside arrays, too */
+    {.index = "FLUX_JOB_CC", .first = "FIRST"},
 };
 enum { UNKNOWN = sizeof unknown / sizeof *unknown };
 
@@ -160,6 +178,17 @@ static bool is_in_array(const environment *e, const struct array *a)
 {
     const char *index = text_of(e, a->index);
     return index && !(a->none && strcmp(index, a->none) == 0);
+}
+
+/* Its bounds without its index: some of the variables were lost. */
+static inv_status check_no_array(const environment *e, const struct array *a)
+{
+    const char *const names[] = {a->first, a->last, a->step, a->count};
+    for (size_t i = 0; !text_of(e, a->index) && i < sizeof names / sizeof *names; i++)
+        if (text_of(e, names[i]))
+            return INV_ERROR(INV_EINVAL, "%s=%.20s is there, but %s is not; " WRITE_PART, names[i],
+                             text_of(e, names[i]), a->index);
+    return INV_OK;
 }
 
 /* (ID - FIRST) / STEP of (LAST - FIRST) / STEP + 1, both exact, and as many as the system counts: else
@@ -195,19 +224,38 @@ static inv_status read_array(const environment *e, const struct array *a, cli_pa
     return INV_OK;
 }
 
-static inv_status find_array(const environment *e, cli_part *out)
+static inv_status check_unknown(const environment *e)
 {
     for (size_t i = 0; i < UNKNOWN; i++)
         if (is_in_array(e, &unknown[i]))
             return INV_ERROR(
                 INV_EINVAL,
                 "%s=%.20s: the index of a task in an array, but not of how many; write "
-                "--part $((%s-FIRST))/N, with the array's first index and number",
-                unknown[i].index, text_of(e, unknown[i].index), unknown[i].index);
-    for (size_t i = 0; i < ARRAYS; i++)
-        if (is_in_array(e, &arrays[i]))
-            return read_array(e, &arrays[i], out);
+                "--part $((%s-%s))/N, with the array's %snumber",
+                unknown[i].index, text_of(e, unknown[i].index), unknown[i].index, unknown[i].first,
+                strcmp(unknown[i].first, "FIRST") == 0 ? "first index and " : "");
     return INV_OK;
+}
+
+/* A job of one system that another's task submitted has the variables of both. */
+static inv_status find_array(const environment *e, cli_part *out)
+{
+    inv_status status = check_unknown(e);
+    for (size_t i = 0; i < ARRAYS && status == INV_OK; i++) {
+        cli_part here = {.count = 1};
+        if (!is_in_array(e, &arrays[i])) {
+            status = check_no_array(e, &arrays[i]);
+            continue;
+        }
+        status = read_array(e, &arrays[i], &here);
+        if (status == INV_OK && out->count > 1 && here.count > 1)
+            return INV_ERROR(INV_EINVAL,
+                             "%s, and %s: one of them is inherited from elsewhere; " WRITE_PART,
+                             out->source, here.source);
+        if (status == INV_OK && (here.count > 1 || !*out->source))
+            *out = here;
+    }
+    return status;
 }
 
 /* ---- what decides ---- */
@@ -230,8 +278,9 @@ inv_status cli_part_read(const char *given, cli_part *out)
     return INV_OK;
 }
 
-/* A batch script of several tasks runs what is in it once, whatever its variables look like. */
-static void note_tasks(const environment *e, cli_part *out)
+/* A batch script of several tasks runs what is in it once, whatever its variables look like; the first
+ * of OAR's array looks like a job that is in none. */
+static void note_what_is_odd(const environment *e, cli_part *out)
 {
     const char *tasks = text_of(e, "SLURM_NTASKS"), *step = text_of(e, "SLURM_STEP_ID");
     size_t count = 0, number = 0;
@@ -241,6 +290,10 @@ static void note_tasks(const environment *e, cli_part *out)
                  "SLURM_NTASKS=%zu: %zu tasks were asked for, but this was not started through "
                  "srun: all is done here",
                  count, count);
+    else if (text_of(e, OAR_INDEX))
+        snprintf(out->note, sizeof out->note,
+                 OAR_INDEX "=1, in an array or outside: all is done here; in an array of N give "
+                           "--part $((" OAR_INDEX "-1))/N");
 }
 
 inv_status cli_part_find(const char *given, cli_environment *get, const void *context,
@@ -257,7 +310,7 @@ inv_status cli_part_find(const char *given, cli_environment *get, const void *co
         status = find_array(&e, out);
     if (status != INV_OK || !by) {
         if (status == INV_OK && out->count == 1 && !*out->source)
-            note_tasks(&e, out);
+            note_what_is_odd(&e, out);
         return status;
     }
     if (out->count > 1)

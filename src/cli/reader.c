@@ -335,6 +335,7 @@ typedef struct taker {
     inv_status (*take)(const struct taker *taker, const char *path, inv_source *source);
     inv_stream_purpose purpose; /* of a run */
     inv_run **run;
+    inv_tree **attributes;
     const char *prefix; /* of a model */
     inv_tree *tree;
 } taker;
@@ -342,6 +343,22 @@ typedef struct taker {
 static inv_status take_run(const taker *t, const char *path, inv_source *source)
 {
     return inv_run_from_stream(path, t->purpose, source, t->run);
+}
+
+static inv_status take_attributes(const taker *t, const char *path, inv_source *source)
+{
+    inv_tree *tree = NULL;
+    inv_status status = inv_tree_alloc(path, &tree);
+    if (status == INV_OK)
+        status = inv_tree_add(tree, "", source);
+    if (status == INV_OK)
+        status = inv_tree_check_run(tree);
+    if (status != INV_OK) {
+        inv_tree_free(tree);
+        tree = NULL;
+    }
+    *t->attributes = tree;
+    return status;
 }
 
 static inv_status take_model(const taker *t, const char *path, inv_source *source)
@@ -440,6 +457,14 @@ inv_status cli_reader_run(cli_reader *reader, const char *path, cli_reading how,
                      .run = out};
     *out = NULL;
     return read_file(reader, path, &request, how, &t);
+}
+
+inv_status cli_reader_tree(cli_reader *reader, const char *path, inv_tree **out)
+{
+    cli_request request = {.array_max = 0};
+    const taker t = {.take = take_attributes, .attributes = out};
+    *out = NULL;
+    return read_file(reader, path, &request, CLI_READ_ATTRIBUTES, &t);
 }
 
 inv_status cli_reader_model(cli_reader *reader, const char *path, const char *prefix, bool is_bytes,

@@ -8,7 +8,7 @@
  *     cli_reader *reader = NULL;
  *     status = cli_reader_open(NULL, &reader);
  *     for (size_t i = 0; i < count; i++)                   thousands of files, one process
- *         if (cli_reader_run(reader, path[i], CLI_READ_ATTRIBUTES, &run) != INV_OK)
+ *         if (cli_reader_tree(reader, path[i], &tree) != INV_OK)
  *             fprintf(stderr, "%s\n", inv_error_message());
  *     cli_reader_close(reader);
  *
@@ -50,6 +50,10 @@ void cli_reader_close(cli_reader *reader);
  * INV_EFORMAT where it is damaged or made to do harm: whatever happens, the next file can be read. */
 INV_MUST_CHECK inv_status cli_reader_run(cli_reader *reader, const char *path, cli_reading how,
                                          inv_run **out);
+
+/* The same of groups and attributes alone, as CLI_READ_ATTRIBUTES, and of no HDF5: the sooner there,
+ * which of ten thousand files is felt. The caller frees. */
+INV_MUST_CHECK inv_status cli_reader_tree(cli_reader *reader, const char *path, inv_tree **out);
 
 /* Says which file will be read after the next one, and in the same way: the process begins with it while
  * the program is at work with the other. Without, or where another is read, all is as ever. */

@@ -68,13 +68,34 @@ static inv_status check_same(const cli_file *file, const inv_config *kept)
             !(*stage == &cli_stage_generator && has_begun_generator(file)))
             besides[count++] = (*stage)->name;
     list_unbegun(file, keys, besides, count);
-    if (!inv_experiment_differs(kept, file->config, besides, path))
+    if (!inv_experiment_differs(kept, file->config, false, besides, path))
         return INV_OK;
     INV_TRY(inv_config_print(kept, path, &before));
     INV_TRY(inv_config_print(file->config, path, &now));
     INV_FAIL(INV_EINVAL,
              "%s: --resume: the run was made with another experiment: %s was %.100s, is now %.100s",
              file->path, path, before, now);
+done:
+    free(before);
+    free(now);
+    return status;
+}
+
+/* Of a run that is done, all that decides a result is to be the same: nothing is made again. */
+static inv_status check_all_same(const cli_file *file, const inv_config *kept)
+{
+    static const char *const besides[] = {"seed", NULL}; /* --seed may replace it */
+    char path[INV_TEXT_MAX], *before = NULL, *now = NULL;
+    inv_status status = INV_OK;
+    if (!inv_experiment_differs(kept, file->config, true, besides, path))
+        return INV_OK;
+    INV_TRY(inv_config_print(kept, path, &before));
+    INV_TRY(inv_config_print(file->config, path, &now));
+    INV_FAIL(
+        INV_EINVAL,
+        "%s: --resume: the run is done, with another experiment: %s was %.100s, is now %.100s; "
+        "choose another name",
+        file->path, path, before, now);
 done:
     free(before);
     free(now);
@@ -149,6 +170,19 @@ static inv_status check_seed(const cli_file *file)
     return status;
 }
 
+/* The experiment that the run file has. */
+static inv_status read_kept(const cli_file *file, inv_config **kept)
+{
+    char *text = NULL;
+    inv_status status = INV_OK;
+    INV_TRY(inv_run_text(file->run, "/", "experiment", &text));
+    INV_TRY(inv_config_read_text(file->path, text, kept));
+    INV_TRY(cli_former_keys(file->run, *kept));
+done:
+    free(text);
+    return status == INV_ECONFIG ? INV_EFORMAT : status; /* the user did not write that text */
+}
+
 /* From now on the run is of this experiment; the text stays where all that it says is the same. */
 static inv_status keep_text(const cli_file *file, const inv_config *kept)
 {
@@ -167,13 +201,10 @@ done:
 inv_status cli_resume_check(cli_file *file)
 {
     const inv_experiment *now = file->experiment;
-    char *text = NULL;
     inv_config *kept = NULL;
     inv_experiment *before = NULL;
     inv_status status = INV_OK;
-    INV_TRY(inv_run_text(file->run, "/", "experiment", &text));
-    INV_TRY(inv_config_read_text(file->path, text, &kept));
-    INV_TRY(cli_former_keys(file->run, kept));
+    INV_TRY(read_kept(file, &kept));
     INV_TRY(inv_experiment_read(kept, &before));
     INV_TRY(check_same(file, kept));
     INV_TRY(check_training(file, &before->training, &now->training));
@@ -186,6 +217,28 @@ done:
         status = INV_EFORMAT;
     inv_experiment_free(before);
     inv_config_free(kept);
-    free(text);
+    return status;
+}
+
+inv_status cli_resume_check_done(const cli_options *options, const char *path)
+{
+    cli_file file = {.options = options, .path = (char *)(uintptr_t)path};
+    inv_config *kept = NULL;
+    inv_status status = INV_OK;
+    INV_TRY(inv_config_read_file(options->operands[0], &file.config));
+    for (size_t i = 0; i < options->set_count; i++)
+        INV_TRY(inv_config_set(file.config, options->sets[i]));
+    INV_TRY(cli_read_run(path, CLI_READ_ATTRIBUTES, &file.run));
+    INV_TRY(cli_former_keys(file.run, file.config));
+    INV_TRY(inv_experiment_read(file.config, &file.experiment));
+    file.seed = options->has_seed ? options->seed : file.experiment->seed;
+    INV_TRY(read_kept(&file, &kept));
+    INV_TRY(check_all_same(&file, kept));
+    INV_TRY(check_seed(&file));
+done:
+    inv_config_free(kept);
+    inv_experiment_free(file.experiment);
+    inv_config_free(file.config);
+    inv_run_free(file.run);
     return status;
 }

@@ -25,6 +25,8 @@ static inv_status find_data_key(cli_sweep *sweep)
         if (strcmp(inv_sweep_key(sweep->items, k), "data.folder") == 0)
             sweep->data_key = k;
     const size_t sets = inv_sweep_sets(sweep->items) + inv_sweep_keys(sweep->items);
+    if (sweep->data_key != SIZE_MAX && sweep->options->data)
+        return INV_ERROR(INV_EINVAL, "--data: data.folder varies in the sweep; leave --data out");
     return sets <= CLI_SETS_MAX
                ? INV_OK
                : INV_ERROR(INV_ECONFIG, "%s: %zu settings and keys that vary; at most %d are taken",
@@ -323,6 +325,22 @@ static inv_status put_first(const char *path, const char *text, bool *first)
     return status;
 }
 
+/* What a user names in place of a sweep's folder, told as what it is. */
+static inv_status check_folder(const char *out, const char *plan)
+{
+    struct stat info;
+    if (stat(out, &info) != 0)
+        return INV_ERROR(INV_EIO, "%s: %s", out, strerror(errno));
+    if (!S_ISDIR(info.st_mode))
+        return INV_ERROR(INV_EINVAL, "%s: is a file; name the folder that sweep -o wrote", out);
+    if (access(plan, F_OK) != 0 && errno == ENOENT)
+        return INV_ERROR(INV_EINVAL,
+                         "%s: is no folder of a sweep, as " CLI_SWEEP_PLAN
+                         " is not in it; name the folder that sweep -o wrote",
+                         out);
+    return INV_OK;
+}
+
 static inv_status read_plan(const char *out, json_t **plan)
 {
     char *path = NULL;
@@ -333,6 +351,7 @@ static inv_status read_plan(const char *out, json_t **plan)
     *plan = NULL;
     if (asprintf(&path, "%s/" CLI_SWEEP_PLAN, out) < 0)
         return INV_ERROR(INV_ENOMEM, "%s: no memory", out);
+    INV_TRY(check_folder(out, path));
     INV_TRY(inv_file_read(path, PLAN_BYTES, &text, &size));
     *plan = json_loads((const char *)text, JSON_REJECT_DUPLICATES, &error);
     const char *format = json_string_value(json_object_get(*plan, "format"));

@@ -249,8 +249,8 @@ static inv_status check_length(const inv_config *config, const inv_experiment *e
 {
     if (inv_config_has(config, "training.steps") && experiment->training.epochs > 0)
         return inv_config_error(config, "training.epochs",
-                                "training.steps is there too; give one of the two (with epochs = 0 "
-                                "the steps count)");
+                                "training.steps is there too; give one of the two: set the epochs, "
+                                "or set training.epochs=0 and the steps count");
     return INV_OK;
 }
 
@@ -317,37 +317,37 @@ static void add_path(paths *list, const char *path, const char *key)
     list->count++;
 }
 
-/* The keys of the group at `path` that do not decide what its stage makes. */
-static void list_uncounted(const inv_field *fields, const char *path, paths *list)
+/* The keys of the group at `path` that do not decide what its stage makes, `lengths`: or for how long. */
+static void list_uncounted(const inv_field *fields, const char *path, bool lengths, paths *list)
 {
     static const inv_choice untyped[] = {{"", NULL}, {0}};
     for (const inv_field *f = fields; f && f->key; f++) {
         const bool part = f->type == INV_FIELD_PART;
         for (const inv_choice *c = f->choices ? f->choices : untyped; part && c->name; c++)
-            list_uncounted(f->group(c->name), path, list);
-        if (f->affects != INV_AFFECTS_STAGE)
+            list_uncounted(f->group(c->name), path, lengths, list);
+        if (f->affects == INV_AFFECTS_NOTHING || (f->affects == INV_AFFECTS_LENGTH && !lengths))
             add_path(list, path, f->key);
     }
 }
 
-bool inv_experiment_differs(const inv_config *a, const inv_config *b, const char *const *besides,
-                            char path[INV_TEXT_MAX])
+bool inv_experiment_differs(const inv_config *a, const inv_config *b, bool lengths,
+                            const char *const *besides, char path[INV_TEXT_MAX])
 {
     paths list = {0};
     const char *except[2 * PATHS_MAX + 1];
     size_t count = 0;
     inv_field top[TOP_MAX];
     list_top(top);
-    list_uncounted(top, "", &list);
+    list_uncounted(top, "", lengths, &list);
     for (const inv_group *stage = inv_experiment_groups; stage->at_top.key; stage++) {
         for (size_t i = 0; stage->list && i < INV_INVERSES_MAX; i++) {
             char element[INV_NAME_MAX];
             snprintf(element, sizeof element, "%s.%zu", stage->at_top.key, i);
-            list_uncounted(stage->fields, element, &list);
+            list_uncounted(stage->fields, element, lengths, &list);
         }
         if (!stage->list)
-            list_uncounted(stage->fields, stage->at_top.key, &list);
-        list_uncounted(stage->sheet ? inv_sheet_field : NULL, stage->at_top.key, &list);
+            list_uncounted(stage->fields, stage->at_top.key, lengths, &list);
+        list_uncounted(stage->sheet ? inv_sheet_field : NULL, stage->at_top.key, lengths, &list);
     }
     for (; count < list.count; count++)
         except[count] = list.text[count];

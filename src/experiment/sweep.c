@@ -624,6 +624,32 @@ done:
     return status;
 }
 
+/* Whether a setting says something of the key, or of what is within it. */
+static bool sets_key(const char *set, const char *key)
+{
+    const size_t length = strlen(key);
+    return strncmp(set, key, length) == 0 && (set[length] == '=' || set[length] == '.');
+}
+
+/* A setting of a key that varies would be lost, as each experiment has its own value. */
+static inv_status check_sets(const inv_config *file, const inv_sweep *s)
+{
+    const size_t own = inv_config_length(file, "set");
+    for (size_t i = 0; i < s->set_count; i++)
+        for (size_t k = 0; k < key_count(s); k++) {
+            char place[INV_TEXT_MAX];
+            if (!sets_key(s->sets[i], s->keys[k].key))
+                continue;
+            snprintf(place, sizeof place, "set.%zu", i);
+            if (i < own)
+                return inv_config_error(file, place, "%s: %s varies, by %s; leave one of them out",
+                                        s->sets[i], s->keys[k].key, s->keys[k].place);
+            return INV_ERROR(INV_ECONFIG, "--set %s: %s varies in the sweep, by %s; leave it out",
+                             s->sets[i], s->keys[k].key, s->keys[k].place);
+        }
+    return INV_OK;
+}
+
 static inv_status count_items(const inv_config *file, inv_sweep *s)
 {
     s->count = s->rows;
@@ -653,6 +679,7 @@ static inv_status read_all(const inv_config *file, const char *const *sets, size
     INV_TRY(read_random(file, s));
     if (key_count(s) == 0)
         INV_RAISE(inv_config_error(file, "", "nothing varies; give grid, zip or random"));
+    INV_TRY(check_sets(file, s));
     INV_TRY(count_items(file, s));
     INV_TRY(drop_excluded(file, s));
     for (size_t k = 0; k < key_count(s); k++)

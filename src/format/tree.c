@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "format/record.h"
+#include "format/seal.h"
 
 #define NODES_MAX      ((size_t)1 << 16)
 #define ATTRIBUTES_MAX ((size_t)1 << 18)
@@ -332,6 +333,22 @@ done:
 
 /* ---- finding ---- */
 
+/* As inv_run_check_root. */
+inv_status inv_tree_check_run(const inv_tree *tree)
+{
+    const inv_tree_array *version = inv_tree_attribute(tree, "/", "format_version");
+    float number = 0.0f;
+    char *format = NULL;
+    inv_status status = inv_tree_text(tree, "/", "format", 0, &format);
+    if (status == INV_OK && (!format || strcmp(format, INV_RUN_FORMAT) != 0 || !version ||
+                             version->count != 1 || inv_tree_floats(version, &number) != INV_OK))
+        status = INV_ERROR(INV_EFORMAT, "%s: not an invproj run file", tree->name);
+    if (status == INV_OK)
+        status = inv_seal_check_format(tree->name, (unsigned long long)number);
+    free(format);
+    return status;
+}
+
 const char *inv_tree_name(const inv_tree *tree)
 {
     return tree->name;
@@ -455,6 +472,21 @@ static bool is_little_endian(void)
     unsigned char first;
     memcpy(&first, &one, 1);
     return first == 1;
+}
+
+bool inv_tree_real(const inv_tree *tree, const char *path, const char *name, double *value)
+{
+    const inv_tree_array *a = inv_tree_attribute(tree, path, name);
+    float single = 0.0f;
+    if (!a || a->kind != INV_VALUE_FLOAT || a->count != 1)
+        return false;
+    if (a->size == sizeof *value && is_little_endian()) {
+        memcpy(value, a->values, sizeof *value);
+        return true;
+    }
+    const bool good = inv_tree_floats(a, &single) == INV_OK;
+    *value = good ? (double)single : *value;
+    return good;
 }
 
 inv_status inv_tree_floats(const inv_tree_array *array, float *out)

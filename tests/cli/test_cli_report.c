@@ -452,6 +452,10 @@ START_TEST(a_damaged_run_is_refused)
     ck_assert_fails(p, 1, "damaged.h5", "damaged");
     program_free(p);
     ck_assert(access(support_at(place, "damaged.html"), F_OK) != 0);
+    ck_assert_int_eq(truncate(support_at(place, "damaged.h5"), 512), 0); /* a run no more */
+    p = run_here("report damaged.h5 -o damaged.html");
+    ck_assert_fails(p, 1, "damaged.h5: damaged: cut short");
+    program_free(p);
 }
 END_TEST
 

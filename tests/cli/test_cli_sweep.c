@@ -150,6 +150,15 @@ START_TEST(the_listed_commands_make_the_same_files)
 }
 END_TEST
 
+START_TEST(a_line_break_is_refused_in_a_list)
+{
+    const program_how how = {.folder = place};
+    program *p = program_run(&how, "sweep s.cfg --list -o %s", "two\nlines");
+    ck_assert_fails(p, 2, "--list: 'two?lines/", "has a line break");
+    program_free(p);
+}
+END_TEST
+
 /* ---- running ---- */
 
 START_TEST(jobs_make_no_difference_and_again_nothing_is_done)
@@ -299,7 +308,7 @@ START_TEST(a_full_disk_is_said_once_and_nothing_is_lost)
 END_TEST
 
 static const struct wrong {
-    const char *words, *says[3];
+    const char *words, *says[4];
 } wrong[] = {
     {"sweep s.cfg", {"needs -o DIR"}},
     {"sweep s.cfg -o x --part 3/3", {"--part: 3/3: parts are numbered from 0, the last is 2/3"}},
@@ -310,11 +319,31 @@ static const struct wrong {
     {"sweep s.cfg --set training.stpes=5 --count", {"training.stpes", "did you mean 'steps'?"}},
     {"sweep quick.cfg --count", {"names no experiment"}},
     {"sweep lost.cfg --count", {"lost.cfg: No such file"}},
-    {"sweep --check data", {"data/sweep.json: No such file"}},
+    {"sweep --check data", {"data: is no folder of a sweep", "sweep.json is not in it"}},
+    {"gather data", {"data: is no folder of a sweep", "the folder that sweep -o wrote"}},
+    {"sweep --check s.cfg", {"s.cfg: is a file; name the folder that sweep -o wrote"}},
+    {"gather quick.cfg", {"quick.cfg: is a file; name the folder"}},
+    {"gather lost", {"lost: No such file"}},
+    {"sweep s.cfg --set seed=7 --count", {"--set seed=7: seed varies in the sweep, by grid.1"}},
+    {"sweep s.cfg --set training.optimiser.rate=0.1 -o x", {"rate varies in the sweep, by grid.0"}},
+    {"sweep folders.cfg --data data -o x", {"--data: data.folder varies in the sweep"}},
+    {"sweep epochs.cfg --count", {"training.steps is there too", "set training.epochs=0"}},
+    {"sweep s.cfg -o x --stop-code 0", {"--stop-code: 0 would say that all is done", "1 to 255"}},
+    {"run quick.cfg -o done.h5 --resume --set training.optimiser.rate=0.5",
+     {"done.h5: --resume: the run is done", "training.optimiser was nothing, is now"}},
+    {"run quick.cfg -o done.h5 --resume --set training.steps=21",
+     {"the run is done", "training.steps was 20, is now 21", "choose another name"}},
+    {"run quick.cfg -o done.h5 --resume --seed 2", {"was made with seed 1, not 2"}},
 };
 
 START_TEST(a_wrong_command_line_is_refused)
 {
+    write_here("folders.cfg", "experiment = \"quick.cfg\";\n"
+                              "grid = ( { key = \"data.folder\"; values = [ \"data\" ]; } );\n");
+    write_here("epochs.cfg", "experiment = \"quick.cfg\"; set = [ \"training.epochs=1\" ];\n"
+                             "grid = ( { key = \"seed\"; from = 1; to = 2; } );\n");
+    program_must_work(run_here("run quick.cfg -o done.h5 --force -q"));
+    program_must_work(run_here("run quick.cfg -o done.h5 --resume -q --set title=same"));
     program *p = run_here(wrong[_i].words);
     ck_assert_msg(p->code == 2 || strstr(p->err, "No such file"), "exit %d", p->code);
     program_must_fail(p, p->code, wrong[_i].says);
@@ -675,6 +704,7 @@ Suite *cli_sweep_suite(void)
     tcase_add_unchecked_fixture(tests, open_place, close_place);
     tcase_add_test(tests, count_and_show_tell_what_there_is);
     tcase_add_test(tests, the_listed_commands_make_the_same_files);
+    tcase_add_test(tests, a_line_break_is_refused_in_a_list);
     tcase_add_test(tests, jobs_make_no_difference_and_again_nothing_is_done);
     tcase_add_test(tests, what_is_missing_is_counted_and_run);
     tcase_add_test(tests, parts_are_disjoint_and_whole_together);

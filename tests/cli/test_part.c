@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <check.h>
 
@@ -86,6 +87,14 @@ static const struct taken {
     {"PARALLEL_SEQ=1 " ARRAY("2", "0", "4", "1", "5"), 2, 5, NULL},
     /* none of these is in an array */
     {"LSB_JOBINDEX=0 OAR_ARRAY_INDEX=1", 0, 1, ""},
+    /* of two arrays one has one task */
+    {SGE("1", "1", "1", "1") " " ARRAY("2", "0", "4", "1", "5"), 2, 5, NULL},
+    {SGE("2", "1", "3", "1") " " ARRAY("4", "4", "4", "1", "1"), 1, 3,
+     "part 1/3 from SGE_TASK_ID=2 (MIN 1 MAX 3 STEP 1)"},
+    /* a rank or a size that leaves no choice without the other */
+    {"SLURM_PROCID=0", 0, 1, ""},
+    {"OMPI_COMM_WORLD_SIZE=1", 0, 1, ""},
+    {"SLURM_STEP_NUM_TASKS=3", 0, 1, ""}, /* of no step */
 };
 
 START_TEST(the_part_is_what_the_launcher_says)
@@ -108,6 +117,9 @@ START_TEST(tasks_that_were_not_started_are_told)
     ck_assert_status(
         cli_part_find(NULL, look_up, STEP("0", "0", "1") "SLURM_NTASKS=1", false, &part), INV_OK);
     ck_assert_str_eq(part.note, "");
+    ck_assert_status(cli_part_find(NULL, look_up, "OAR_ARRAY_INDEX=1", false, &part), INV_OK);
+    ck_assert_ptr_nonnull(
+        strstr(part.note, "in an array of N give --part $((OAR_ARRAY_INDEX-1))/N"));
 }
 END_TEST
 
@@ -132,13 +144,38 @@ static const struct refused {
     {OMPI("1", "2") SGE("3", "1", "9", "1"), false, {"OMPI_COMM_WORLD_RANK=1", "SGE_TASK_ID=3"}},
     {OMPI("1", "2") PMI("0", "3"), false, {"OMPI_COMM_WORLD_RANK=1", "PMI_RANK=0", "inherited"}},
     {PMI("2", "3") STEP("0", "0", "3"), false, {"PMI_RANK=2", "SLURM_PROCID=0", "inherited"}},
+    {ARRAY("2", "0", "4", "1", "5") SGE("2", "1", "3", "1"),
+     false,
+     {"part 2/5 from SLURM_ARRAY_TASK_ID=2", "part 1/3 from SGE_TASK_ID=2", "inherited"}},
+    {OMPI("0", "1") "PBS_ARRAY_INDEX=4", false, {"PBS_ARRAY_INDEX=4"}},
+    /* one of two variables was lost */
+    {"OMPI_COMM_WORLD_RANK=0",
+     false,
+     {"OMPI_COMM_WORLD_RANK=0 is there, but OMPI_COMM_WORLD_SIZE"}},
+    {"OMPI_COMM_WORLD_SIZE=3",
+     false,
+     {"OMPI_COMM_WORLD_SIZE=3 is there, but OMPI_COMM_WORLD_RANK"}},
+    {"PMI_RANK=2", false, {"PMI_RANK=2 is there, but PMI_SIZE is not"}},
+    {"PMI_SIZE=2", false, {"PMI_SIZE=2 is there, but PMI_RANK is not"}},
+    {"FLUX_TASK_RANK=0", false, {"FLUX_TASK_RANK=0 is there, but FLUX_JOB_SIZE is not"}},
+    {"_CONDOR_PROCNO=0", false, {"_CONDOR_PROCNO=0 is there, but _CONDOR_NPROCS is not"}},
+    {"SLURM_PROCID=1", false, {"SLURM_PROCID=1 is there, but SLURM_STEP_NUM_TASKS is not"}},
+    {"SLURM_PROCID=1 SLURM_NTASKS=2", false, {"but SLURM_STEP_NUM_TASKS is not"}},
+    {"SLURM_PROCID=0 SLURM_STEP_ID=0", false, {"but SLURM_STEP_NUM_TASKS is not"}},
+    {"SLURM_STEP_NUM_TASKS=2 SLURM_STEP_ID=0", false, {"but SLURM_PROCID is not"}},
+    {"SGE_TASK_ID=3", false, {"SGE_TASK_ID is there, but SGE_TASK_FIRST is not"}},
+    {"SGE_TASK_ID=3 SGE_TASK_FIRST=1 SGE_TASK_LAST=3", false, {"SGE_TASK_STEPSIZE is not"}},
+    {"SLURM_ARRAY_TASK_COUNT=3",
+     false,
+     {"SLURM_ARRAY_TASK_COUNT=3 is there, but SLURM_ARRAY_TASK_ID"}},
+    {"SGE_TASK_LAST=3", false, {"SGE_TASK_LAST=3 is there, but SGE_TASK_ID is not"}},
     /* siblings that have no terminal */
     {STEP("0", "0", "3"), true, {"srun --pty", "SLURM_PROCID=0"}},
     /* an index of who knows how many */
     {"PBS_ARRAY_INDEX=4", false, {"PBS_ARRAY_INDEX=4", "--part $((PBS_ARRAY_INDEX-FIRST))/N"}},
     {"PBS_ARRAYID=4", false, {"--part $((PBS_ARRAYID-FIRST))/N"}},
     {"LSB_JOBINDEX=2 LSB_JOBINDEX_END=9", false, {"--part $((LSB_JOBINDEX-FIRST))/N"}},
-    {"OAR_ARRAY_INDEX=2", false, {"--part $((OAR_ARRAY_INDEX-FIRST))/N"}},
+    {"OAR_ARRAY_INDEX=2", false, {"--part $((OAR_ARRAY_INDEX-1))/N, with the array's number"}},
     {"FLUX_JOB_CC=0", false, {"--part $((FLUX_JOB_CC-FIRST))/N"}},
     /* no numbers */
     {OMPI("0x1", "2"), false, {"OMPI_COMM_WORLD_RANK is '0x1', not a number"}},
@@ -177,6 +214,50 @@ START_TEST(a_part_that_is_none_is_refused)
         ck_assert_status(cli_part_find(wrong[i], look_up, "", false, &part), INV_EINVAL);
         ck_assert_message_has("--part: ");
     }
+}
+END_TEST
+
+/* ---- asking SLURM ---- */
+
+/* A job that a task of an array submits inherits that array's variables; only SLURM knows. */
+static const struct asked {
+    const char *scontrol; /* NULL: there is none */
+    inv_status status;
+} asked[] = {
+    {"echo JobId=8 ArrayJobId=7 ArrayTaskId=2 JobName=sweep", INV_OK},
+    {"echo JobId=8 JobName=sweep", INV_EINVAL},
+    {"test \"$*\" = 'show job 8' && echo JobId=8", INV_EINVAL},
+    {"test \"$*\" != 'show job 8' && echo JobId=8", INV_OK}, /* no answer says nothing */
+    {"echo slurm_load_jobs error: Unable to contact slurm controller >&2; exit 1", INV_OK},
+    {"echo JobId=8; exit 1", INV_OK},
+    {"echo No jobs in the system", INV_OK},
+    {NULL, INV_OK},
+};
+
+START_TEST(slurm_tells_what_is_inherited)
+{
+    const char *script = asked[_i].scontrol;
+    char *folder = support_folder(), text[256];
+    const char *path = support_at(folder, "scontrol");
+    cli_part part;
+    if (script) {
+        snprintf(text, sizeof text, "#!/bin/sh\n%s\n", script);
+        support_write(path, text, strlen(text));
+        ck_assert_int_eq(chmod(path, 0755), 0);
+    }
+    setenv("PATH", folder, 1);
+    setenv("SLURM_JOB_ID", "8", 1);
+    ck_assert_status(cli_part_find(NULL, look_up, ARRAY("2", "0", "4", "1", "5"), false, &part),
+                     INV_OK);
+    ck_assert_status(cli_part_check_array(&part), asked[_i].status);
+    if (asked[_i].status != INV_OK) {
+        ck_assert_message_has("part 2/5 from SLURM_ARRAY_TASK_ID=2");
+        ck_assert_message_has("job 8 is no task of an array (scontrol show job 8)");
+        ck_assert_message_has("--part ");
+    }
+    ck_assert_status(cli_part_find("2/5", look_up, "", false, &part), INV_OK);
+    ck_assert_status(cli_part_check_array(&part), INV_OK); /* --part is not asked about */
+    support_remove(folder);
 }
 END_TEST
 
@@ -220,6 +301,7 @@ Suite *part_suite(void)
     tcase_add_test(tests, tasks_that_were_not_started_are_told);
     tcase_add_loop_test(tests, what_cannot_be_known_is_refused, 0, LEN(refused));
     tcase_add_test(tests, a_part_that_is_none_is_refused);
+    tcase_add_loop_test(tests, slurm_tells_what_is_inherited, 0, LEN(asked));
     tcase_add_test(tests, the_least_of_what_is_said_counts);
     suite_add_tcase(suite, tests);
     return suite;

@@ -80,6 +80,27 @@ static void must_read(cli_reader *reader, const char *path, cli_reading how)
     inv_run_free(run);
 }
 
+/* The same of attributes alone, as a tree. */
+static void must_tell(cli_reader *reader, const char *path)
+{
+    inv_tree *tree = NULL;
+    char *text = NULL;
+    ck_assert_status(cli_reader_tree(reader, path, &tree), INV_OK);
+    ck_assert_status(inv_tree_text(tree, "/g", "text", 0, &text), INV_OK);
+    ck_assert_str_eq(text, "t");
+    ck_assert(!inv_tree_has(tree, "/a"));
+    free(text);
+    inv_tree_free(tree);
+}
+
+static void must_tell_nothing(cli_reader *reader, const char *path, const char *why)
+{
+    inv_tree *tree = (inv_tree *)folder;
+    ck_assert_status(cli_reader_tree(reader, path, &tree), INV_EFORMAT);
+    ck_assert_ptr_null(tree);
+    ck_assert_message_has(why);
+}
+
 static void must_refuse(cli_reader *reader, const char *path, inv_status expected, const char *why)
 {
     inv_run *run = (inv_run *)folder;
@@ -109,6 +130,7 @@ START_TEST(many_files_are_one_process)
     ck_assert_int_gt(first, 0);
     for (int i = 0; i < 300; i++) {
         must_read(reader, good, i % 2 ? CLI_READ_TO_SAVE : CLI_READ_ATTRIBUTES);
+        must_tell(reader, good);
         must_refuse(reader, other, INV_EFORMAT, "other.h5: not an invproj run file");
         must_refuse(reader, none, INV_EFORMAT, "not an invproj run file");
         must_refuse(reader, support_at(folder, "missing"), INV_EIO, "No such file");
@@ -152,6 +174,9 @@ START_TEST(the_next_file_may_be_told)
     cli_reader_next(reader, good);
     must_read(reader, good, CLI_READ_ATTRIBUTES);
     must_read(reader, good, CLI_READ);
+    cli_reader_next(reader, good);
+    must_tell(reader, good);
+    must_tell(reader, good);
     ck_assert_int_gt(first, 0);
     cli_reader_close(reader);
     ck_assert_int_eq(child_of(getpid()), 0);
@@ -171,9 +196,32 @@ START_TEST(a_process_that_died_has_lost_what_it_was_asked_for)
     ck_assert_int_eq(waitid(P_PID, (id_t)first, &info, WEXITED | WNOWAIT), 0);
     must_read(reader, good, CLI_READ);
     must_read(reader, good, CLI_READ);
+    cli_reader_next(reader, good);
+    must_tell(reader, good);
+    const pid_t second = child_of(getpid());
+    ck_assert_int_eq(kill(second, SIGKILL), 0);
+    ck_assert_int_eq(waitid(P_PID, (id_t)second, &info, WEXITED | WNOWAIT), 0);
+    must_tell(reader, good);
     cli_reader_close(reader);
 }
 END_TEST
+
+/* What the root of a run file says of itself. */
+static void set_format(const char *path, const char *format, uint64_t version)
+{
+    hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    hid_t space = H5Screate(H5S_SCALAR), text = H5Tcopy(H5T_C_S1);
+    H5Tset_size(text, strlen(format));
+    hid_t a = H5Acreate2(file, "format", text, space, H5P_DEFAULT, H5P_DEFAULT);
+    ck_assert_int_ge(H5Awrite(a, text, format), 0);
+    H5Aclose(a);
+    a = H5Acreate2(file, "format_version", H5T_STD_U64LE, space, H5P_DEFAULT, H5P_DEFAULT);
+    ck_assert_int_ge(H5Awrite(a, H5T_NATIVE_UINT64, &version), 0);
+    H5Aclose(a);
+    H5Tclose(text);
+    H5Sclose(space);
+    H5Fclose(file);
+}
 
 /* HDF5 files that are no run files are said in full, and refused here. */
 START_TEST(after_a_refusal_comes_the_next)
@@ -184,7 +232,13 @@ START_TEST(after_a_refusal_comes_the_next)
     for (int i = 0; i < 20; i++) {
         must_refuse(reader, plain, INV_EFORMAT, "plain.h5: not an invproj run file");
         must_read(reader, good, CLI_READ);
+        must_tell_nothing(reader, plain, "plain.h5: not an invproj run file");
+        must_tell(reader, good);
     }
+    set_format(plain, "another", 4);
+    must_tell_nothing(reader, plain, "plain.h5: not an invproj run file");
+    set_format(plain, INV_RUN_FORMAT, 99);
+    must_tell_nothing(reader, plain, "plain.h5: ");
     cli_reader_close(reader);
     free(plain);
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# A sweep through real launchers: run.sh PROGRAM DATA. What is installed is tried (apt-get install parallel
+# A sweep through real launchers: run.sh PROGRAM DATA [ONE OF parallel, openmpi, mpich, slurm, engine]. What is installed is tried (apt-get install parallel
 # openmpi-bin mpich slurmctld slurmd slurm-client munge gridengine-master gridengine-exec gridengine-client), the rest said;
 # SLURM and Grid Engine are started for it, on this machine alone, which takes root. Each must make the files of a
 # plain sweep, but for times and /environment, also where it was told to stop in the middle and begun again.
@@ -7,6 +7,7 @@
 set -eu
 program=$(realpath "$1")
 data=$(realpath "$2")
+only=${3:-}
 here=$(realpath "$(dirname "$0")/../..")
 clusters=$here/experiments/clusters
 place=$(mktemp -d)
@@ -17,6 +18,9 @@ started=
 stop_all() {
     for pid in $started; do
         kill "$pid" 2>/dev/null || :
+    done
+    for pid in $started; do
+        wait "$pid" 2>/dev/null || : # they write into the place until they have ended
     done
     rm -rf "$place"
 }
@@ -63,6 +67,11 @@ must_say() {
     failed=1
 }
 
+must_not_say() {
+    grep "$2" "$1" || return 0
+    failed=1
+}
+
 # DIR: waits for a run that has begun, and been saved.
 await_run() {
     for _ in $(seq 600); do
@@ -77,6 +86,12 @@ resume() {
     find "$1" -name '*.failed' | grep . && failed=1
     invproj sweep "$sweep" -o "$1" --part 0/1 -q >/dev/null 2>&1 || failed=1
     compare "$1"
+}
+
+# LAUNCHER COMMAND: whether it is to be tried, and can be.
+wanted() {
+    [ -z "$only" ] || [ "$only" = "$1" ] || return 1
+    has "$2" "$1"
 }
 
 has() {
@@ -94,7 +109,7 @@ EOF
 invproj sweep "$sweep" -o plain -q --jobs 1 2>/dev/null
 invproj sweep "$sweep" -o jobs -q --jobs 2 2>/dev/null && compare jobs
 
-if has parallel parallel; then
+if wanted parallel parallel; then
     sh "$clusters/parallel.sh" "$sweep" parallel -j 2 >/dev/null 2>&1
     compare parallel
     invproj sweep "$sweep" -o list --list | parallel -j 2 >/dev/null 2>&1
@@ -117,7 +132,7 @@ set = [ "training.steps=20", "inverse.steps=10", "inverse.confidence=0.0", "gene
 grid = ( { key = "seed"; from = 1; to = 2; }, { key = "training.batch"; values = [ 1000, 1000000 ]; } );
 EOF
 for mpi in openmpi mpich; do
-    if has mpirun.$mpi $mpi; then
+    if wanted $mpi mpirun.$mpi; then
         printf '#!/bin/sh\nexec mpirun.%s "$@"\n' $mpi >bin/mpirun # no link: MPICH finds its parts beside it
         chmod +x bin/mpirun
         oversubscribe=
@@ -193,7 +208,7 @@ wait_for_queue() {
     failed=1
 }
 
-if has sbatch slurm && has slurmctld slurm && has munged slurm; then
+if wanted slurm sbatch && has slurmctld slurm && has munged slurm; then
     if [ "$(id -u)" != 0 ]; then
         echo 'slurm: skipped: starting it takes root'
     elif start_slurm; then
@@ -203,6 +218,38 @@ if has sbatch slurm && has slurmctld slurm && has munged slurm; then
         sbatch -W --ntasks=2 --output="$place/srun.out" "$clusters/slurm-srun.sh" "$sweep" srun >/dev/null || failed=1
         grep -q 'part 1/2 from SLURM_PROCID=1' srun.out || failed=1
         compare srun
+        # an index that the shell left empty makes no array: one job, which does all
+        sbatch -W --array= --output="$place/empty.out" "$clusters/slurm-array.sh" "$sweep" empty >/dev/null || failed=1
+        must_not_say empty.out 'part '
+        compare empty
+        # the surroundings make an array, as large as they say
+        SBATCH_ARRAY_INX=0-1 sbatch -W --output="$place/inx.%a" "$clusters/slurm-array.sh" "$sweep" inx >/dev/null || failed=1
+        must_say inx.1 'part 1/2 from SLURM_ARRAY_TASK_ID=1 (MIN 0 MAX 1 STEP 1)'
+        compare inx
+        if sbatch --array=0-1001 --wrap true >/dev/null 2>&1; then
+            echo 'slurm: takes an array of more than MaxArraySize'
+            failed=1
+        fi
+        # nothing is handed down to the script, and by it all to the step
+        printf '#!/bin/sh\nPATH=%s\nOMP_NUM_THREADS=1\nexport PATH OMP_NUM_THREADS\nexec sh %s/slurm-srun.sh "$@"\n' \
+            "$PATH" "$clusters" >bare
+        sbatch -W --export=NONE --ntasks=2 --output="$place/bare.out" bare "$sweep" bare-srun >/dev/null || failed=1
+        must_say bare.out 'part 1/2 from SLURM_PROCID=1'
+        compare bare-srun
+        # mpirun takes as many tasks as the allocation has
+        for mpi in openmpi mpich; do
+            has mpirun.$mpi $mpi || continue
+            printf '#!/bin/sh\nexec mpirun.%s "$@"\n' $mpi >bin/mpirun
+            chmod +x bin/mpirun
+            sbatch -W --ntasks=2 --output="$place/within-$mpi.out" "$clusters/mpirun.sh" "$sweep" within-$mpi >/dev/null || failed=1
+            must_say within-$mpi.out 'part 1/2 from'
+            compare within-$mpi
+        done
+        # of the tasks' exit codes it is the highest: one of two parts failed
+        code=0
+        sbatch -W --array=0-1 --output="$place/half.%a" "$clusters/slurm-array.sh" half.cfg half >/dev/null || code=$?
+        [ $code = 1 ] || { echo "slurm: half of it failed, exit $code"; failed=1; }
+        must_say half.1 '2 of 2 runs have failed'
         # some tasks again: their part cannot be told
         sbatch -W --array=0,2 --output="$place/again.%a" "$clusters/slurm-array.sh" "$sweep" array >/dev/null || :
         must_say again.2 'a list or an array with holes'
@@ -277,7 +324,7 @@ EOF
     qconf -Aq "$grid/queue" >>"$grid/log" 2>&1
 }
 
-if has qsub 'Grid Engine' && has sge_qmaster 'Grid Engine' && has sge_execd 'Grid Engine'; then
+if wanted engine qsub && has sge_qmaster 'Grid Engine' && has sge_execd 'Grid Engine'; then
     if [ "$(id -u)" != 0 ]; then
         echo 'Grid Engine: skipped: starting it takes root'
     elif start_grid_engine; then

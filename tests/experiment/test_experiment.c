@@ -365,7 +365,7 @@ START_TEST(the_ladder_starts_with_r2rts)
     }
     assert_same_inverse(&e->inverses[0], &first->inverse);
     assert_same_inverse(&e->inverse, &first->inverse);
-    ck_assert_msg(!inv_experiment_differs(config, r2rt, differ, path), "%s", path);
+    ck_assert_msg(!inv_experiment_differs(config, r2rt, false, differ, path), "%s", path);
     inv_experiment_free(e);
     inv_experiment_free(first);
     inv_config_free(config);

@@ -105,6 +105,16 @@ START_TEST(exclusions_are_left_out_and_not_counted)
 }
 END_TEST
 
+/* A setting of the group that a key is in is none of the key. */
+START_TEST(a_group_is_set_around_a_key_that_varies)
+{
+    ck_assert_items(EXPERIMENT
+                    "set = [ \"training.optimiser={type=\\\"adam\\\";}\", \"training.steps=5\" ];\n"
+                    "grid = ( { key = \"training.optimiser.rate\"; values = [ 0.02, 0.3 ]; } );",
+                    "0.02|0.3");
+}
+END_TEST
+
 /* ---- chance ---- */
 
 #define DRAWS(draws, seed, keys)                                                                   \
@@ -251,6 +261,16 @@ static const struct refused {
      {"s.cfg:3: zip.1: training.steps has 1 values, but seed 2"}},
     {EXPERIMENT "set = [ \"training.stpes=5\" ]; grid = ( { key = \"seed\"; from = 1; to = 2; } );",
      {"s.cfg:2: set.0: training.stpes=5: ", "did you mean 'steps'?"}},
+    {EXPERIMENT "set = [ \"training.batch=5\",\n\"seed=5\" ]; grid = ( { key = \"seed\"; "
+                "from = 1; to = 2; } );",
+     {"s.cfg:3: set.1: seed=5: seed varies, by grid.0"}},
+    {EXPERIMENT "set = [ \"seed=5\" ]; zip = ( { key = \"seed\"; from = 1; to = 2; } );",
+     {"set.0: seed=5: seed varies, by zip.0"}},
+    {DRAWS("5", "1", RATE) " set = [ \"training.optimiser.rate=5.0\" ];",
+     {"set.0: ", "training.optimiser.rate varies, by random.keys.0"}},
+    {EXPERIMENT "set = [ \"training.optimiser.rate=5.0\" ]; grid = ( { key = "
+                "\"training.optimiser\"; values = ( { type = \"adam\"; } ); } );",
+     {"training.optimiser varies, by grid.0"}},
     {EXPERIMENT "set = ( 5 ); grid = ( { key = \"seed\"; from = 1; to = 2; } );",
      {"set.0: must be text"}},
     {DRAWS("0", "1", RATE), {"random.draws: 0 is not from 1"}},
@@ -300,6 +320,7 @@ Suite *sweep_suite(void)
     tcase_add_test(tests, the_first_key_of_a_grid_changes_slowest);
     tcase_add_test(tests, zipped_keys_change_together_and_fastest);
     tcase_add_test(tests, ranges_end_where_they_say);
+    tcase_add_test(tests, a_group_is_set_around_a_key_that_varies);
     tcase_add_test(tests, exclusions_are_left_out_and_not_counted);
     tcase_add_test(tests, draws_are_even_on_their_scale_and_whole_where_their_ends_are);
     tcase_add_test(tests, the_same_seed_draws_the_same_and_more_draws_begin_with_the_fewer);
