@@ -23,6 +23,8 @@
 #include <fcntl.h>
 #include <gsl/gsl_cblas.h>
 #include <gsl/gsl_errno.h>
+#include <gsl/gsl_sort_double.h>
+#include <gsl/gsl_statistics_double.h>
 #include <jansson.h>
 
 #include "phases.h"
@@ -35,12 +37,6 @@ enum { THREADS = 2, REPEATS_MOST = 20, TRAIN_STEPS = 400, INVERT_STEPS = 200, FL
 
 static size_t repeats = 3;
 static json_t *report;
-
-static int compare(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
 
 /* The repeats of one time. */
 typedef struct times {
@@ -55,8 +51,8 @@ static void add(times *t, double value)
 
 static double median(times *t)
 {
-    qsort(t->values, t->count, sizeof *t->values, compare);
-    return 0.5 * (t->values[(t->count - 1) / 2] + t->values[t->count / 2]);
+    gsl_sort(t->values, 1, t->count);
+    return gsl_stats_median_from_sorted_data(t->values, 1, t->count);
 }
 
 /* How far the repeats lie apart, as a part of the median. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <gsl/gsl_cblas.h>
+#include <gsl/gsl_statistics_double.h>
 
 #include "net/convolve.h"
 #include "phases.h"
@@ -132,18 +133,6 @@ static void openblas(const bench_product *p)
                     k);
 }
 
-static int compare(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, size_t count)
-{
-    qsort(values, count, sizeof *values, compare);
-    return values[count / 2];
-}
-
 /* GFLOP/s of one turn, of about a hundredth of a second. */
 static double turn(const bench_product *p, void (*run)(const bench_product *))
 {
@@ -165,7 +154,8 @@ static void compare_product(const work *of, enum direction direction, size_t rep
         own[i] = turn(&p, ours);
         other[i] = turn(&p, openblas);
     }
-    const double rate = median(own, repeats), sgemm = median(other, repeats);
+    const double rate = gsl_stats_median(own, 1, repeats),
+                 sgemm = gsl_stats_median(other, 1, repeats);
     printf("%-26s %-14s %9.1f %9.1f %7.2f\n", of->name, directions[direction], rate, sgemm,
            rate / sgemm);
     close_product(&p);
