@@ -68,10 +68,27 @@ static void print_overview(void)
     }
 }
 
+/* What may stand in place of a run file, of commands that take more. */
+static const char *models_of(const cli_command *command)
+{
+    cli_option option;
+    if (strncmp(command->operands, "RUN.h5", strlen("RUN.h5")) == 0)
+        for (size_t i = 0; cli_option_at(command, i, &option); i++)
+            if (strcmp(option.name, "arch") == 0)
+                return "RUN.h5 may be a model of another program: Keras (.h5, .keras), PyTorch, "
+                       "ONNX, safetensors, NumPy.";
+    return NULL;
+}
+
 void cli_print_command(const cli_command *command)
 {
+    const char *models = models_of(command);
     printf("usage: invproj %s %s [options]\n\n%s\n\n", command->name, command->operands,
            command->summary);
+    if (models) {
+        print_wrapped(models);
+        putchar('\n');
+    }
     cli_print_options(command, stdout);
     if (command->notes) {
         putchar('\n');
@@ -101,6 +118,10 @@ static void print_man_command(const cli_command *command)
     print_roff(command->operands);
     printf("\"\n");
     print_roff(command->summary);
+    if (models_of(command)) {
+        printf("\n.PP\n");
+        print_roff(models_of(command));
+    }
     if (command->notes) {
         printf("\n.PP\n");
         print_roff(command->notes);

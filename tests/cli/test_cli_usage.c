@@ -289,7 +289,9 @@ static const struct topic {
     {"help training", {"training: ", "  training.stop.by "}},
     {"help training.optimiser", {"  training.optimiser.rate ", "\nrmsprop: "}},
     {"help network.layers", {"  network.layers.N.activation ", "\nlocal: "}},
-    {"help generate", {"usage: invproj generate RUN.h5", "  generate.until "}},
+    {"help generate",
+     {"usage: invproj generate RUN.h5", "RUN.h5 may be a model of another program: Keras",
+      "  generate.until "}},
     {"help generate.sheet", {"  generate.sheet.columns "}},
     {"help training.steps", {"  training.steps              whole number, 1 to 1e9"}},
 };
