@@ -99,7 +99,8 @@ typedef struct inv_inverse_report {
 /* For a kind that learns: draws the kernels of `inverse` (stream "inverse" of `seed`) and gets ready to train them on the
  * training part. net, inverse and data stay the caller's. The net is frozen, so what it makes of
  * each image is worked out once, here. INV_EINVAL: a spec that inv_fields_check refuses, an
- * inverse of another net, or a kind that does not learn; INV_EDATA: images of another size, or none that is confident enough. It
+ * inverse of another net, or a kind that does not learn; INV_EDATA: images of another size, values at the
+ * point that are the same for all of them, or none that is confident enough. It
  * reports by inv_inverse_report; a batch without a confident image changes nothing. The caller frees
  * with inv_learner_free. */
 INV_MUST_CHECK inv_status inv_inverter_alloc(const inv_inverse_spec *spec, const inv_net *net,

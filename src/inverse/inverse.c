@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "inverse/kind.h"
+#include "inverse/values.h"
 #include "invproj/encode.h"
 
 _Static_assert(sizeof(inv_inverse_spec) <= INV_PART_MAX, "help has room for it");
@@ -121,6 +122,7 @@ static inv_status check(const inv_inverse_spec *spec, const inv_net *net, const 
     INV_TRY(check_is_net(spec->kind));
     INV_TRY(inv_inverse_check(net, inverse, *point));
     INV_TRY(inv_encode_check(net, &data->train));
+    INV_TRY(inv_values_vary(net, &data->train, *point));
 done:
     return status;
 }

@@ -24,7 +24,6 @@
 
 #include "inverse/kind.h"
 #include "inverse/parts.h"
-#include "inverse/values.h"
 #include "kernels/eigen.h"
 #include "net/window.h"
 
@@ -241,8 +240,7 @@ static inv_status fit(const inv_inverse_spec *spec, const inv_net *net, size_t p
                       inv_net *inverse, const inv_dataset *data, uint64_t seed)
 {
     inv_status status = INV_OK;
-    (void)spec, (void)seed;
-    INV_TRY(inv_values_vary(net, &data->train, point));
+    (void)spec, (void)seed, (void)point;
     inv_parts_set_range(&data->pixels, inverse);
     for (size_t i = 0; i < inv_net_depth(inverse); i++) {
         const inv_layer *layer = inv_net_layer(inverse, i);

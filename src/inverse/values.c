@@ -83,7 +83,9 @@ inv_status inv_values_moments(const inv_net *net, const inv_part *part, size_t p
     }
     if (!finish(part->count, units, mean, sum, square, deviation))
         INV_FAIL(INV_EDATA,
-                 "inverse.at: the values at %s are the same for all images, so nothing leads back",
+                 "inverse.at: the values at %s are the same for all images, so nothing leads back; "
+                 "take another "
+                 "point, or train the net with a lower rate or lower initial values",
                  inv_net_point_name(net, point));
 done:
     free(memory);

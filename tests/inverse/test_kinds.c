@@ -190,10 +190,10 @@ END_TEST
 /* A net whose hidden values are the same for all images. */
 START_TEST(values_that_do_not_vary_are_told)
 {
-    static const char *const kinds[] = {"pinv", "ridge", "mirror", "decoder"};
+    static const char *const kinds[] = {"r2rt", "pinv", "ridge", "mirror", "decoder"};
     const inv_block *kernel = inv_net_block(net, "hidden2", "kernel");
     memset(inv_net_params(net) + kernel->offset, 0, kernel->size * sizeof(float));
-    for (size_t k = 0; k < 4; k++) {
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         const inv_inverse_spec spec = spec_of(kinds[k], "hidden2.pre");
         inv_net *inverse = build(&spec, net);
         inv_learner *learner = NULL;
