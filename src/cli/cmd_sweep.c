@@ -156,7 +156,7 @@ static inv_status find_part(const own *given, cli_part *part)
     inv_status status =
         cli_part_find(given->part, cli_environment_own, NULL, isatty(STDIN_FILENO), part);
     if (status == INV_OK)
-        status = cli_part_check_array(part);
+        status = cli_part_check_slurm(part);
     if (status == INV_OK && *part->source)
         cli_warn("%s", part->source);
     if (status == INV_OK && *part->note)

@@ -218,7 +218,7 @@ static inv_status read_array(const environment *e, const struct array *a, cli_pa
             a->index, n[INDEX], n[FIRST], n[LAST], n[STRIDE], a->count ? " COUNT " : "", n[COUNT]);
     out->index = (n[INDEX] - n[FIRST]) / n[STRIDE];
     out->count = count;
-    out->from_array = a == &arrays[SLURM];
+    out->from = a == &arrays[SLURM] ? CLI_PART_ARRAY : CLI_PART_ELSEWHERE;
     snprintf(out->source, sizeof out->source, "part %zu/%zu from %s=%zu (MIN %zu MAX %zu STEP %zu)",
              out->index, count, a->index, n[INDEX], n[FIRST], n[LAST], n[STRIDE]);
     return INV_OK;
@@ -319,6 +319,7 @@ inv_status cli_part_find(const char *given, cli_environment *get, const void *co
                          "inherited from one; " WRITE_PART,
                          by->rank, ranks.index, by->size, ranks.count, out->source);
     *out = (cli_part){.index = ranks.index, .count = ranks.count};
+    out->from = by == &launchers[STEP] ? CLI_PART_STEP : CLI_PART_ELSEWHERE;
     snprintf(out->source, sizeof out->source, "part %zu/%zu from %s=%zu (%s %zu)", ranks.index,
              ranks.count, by->rank, ranks.index, by->size, ranks.count);
     return INV_OK;
@@ -328,18 +329,19 @@ inv_status cli_part_find(const char *given, cli_environment *get, const void *co
 
 #define ANSWER_BYTES 65536 /* more than it says of one job */
 
-/* What `scontrol show job ID` says, with a NUL; false where it cannot be asked. */
-static bool ask_slurm(const char *job, char *answer)
+/* What `scontrol show WHAT ID` says, with a NUL: nothing where it cannot be asked. */
+static void ask_slurm(const char *what, const char *id, char *answer)
 {
-    static char program[] = "scontrol", show[] = "show", what[] = "job";
-    char *const words[] = {program, show, what, (char *)(uintptr_t)job, NULL};
+    static char program[] = "scontrol", show[] = "show";
+    char *const words[] = {program, show, (char *)(uintptr_t)what, (char *)(uintptr_t)id, NULL};
     posix_spawn_file_actions_t files;
-    int ends[2], state = 0;
+    int ends[2];
     pid_t pid = 0;
     size_t used = 0;
     ssize_t got = 1;
+    *answer = 0;
     if (pipe2(ends, O_CLOEXEC) != 0)
-        return false;
+        return;
     bool good = posix_spawn_file_actions_init(&files) == 0;
     if (good) {
         good = posix_spawn_file_actions_adddup2(&files, ends[1], STDOUT_FILENO) == 0 &&
@@ -355,24 +357,33 @@ static bool ask_slurm(const char *job, char *answer)
     }
     answer[used] = 0;
     close(ends[0]);
-    return good && waitpid(pid, &state, 0) == pid && WIFEXITED(state) && WEXITSTATUS(state) == 0;
+    if (good)
+        (void)waitpid(pid, NULL, 0);
 }
 
-/* A job that is submitted from a task of an array inherits the array's variables, and nothing in the
- * environment tells. */
-inv_status cli_part_check_array(const cli_part *part)
+/* Nothing in the environment tells a job that is submitted from a task of an array, or from a step. */
+inv_status cli_part_check_slurm(const cli_part *part)
 {
-    const char *job = getenv("SLURM_JOB_ID");
+    const char *job = getenv("SLURM_JOB_ID"), *step = getenv("SLURM_STEP_ID");
+    const bool of_step = part->from == CLI_PART_STEP;
+    char id[64];
     void *memory = NULL;
-    if (!part->from_array || !job)
+    if (part->from == CLI_PART_ELSEWHERE || !job || (of_step && !step))
         return INV_OK;
     inv_status status = inv_calloc(ANSWER_BYTES, 1, "scontrol", &memory);
-    if (status == INV_OK && ask_slurm(job, memory) && strstr(memory, "JobId=") &&
-        !strstr(memory, "ArrayTaskId="))
-        status = INV_ERROR(INV_EINVAL,
-                           "%s: but job %s is no task of an array (scontrol show job %s): the "
-                           "variables are inherited; " WRITE_PART,
-                           part->source, job, job);
+    if (status != INV_OK)
+        return status;
+    const char *answer = memory;
+    snprintf(id, sizeof id, "%.30s%s%.30s", job, of_step ? "." : "", of_step ? step : "");
+    ask_slurm(of_step ? "step" : "job", id, memory);
+    const bool inherited = of_step ? strstr(answer, "not found") != NULL
+                                   : strstr(answer, "JobId=") && !strstr(answer, "ArrayTaskId=");
     free(memory);
-    return status;
+    if (!inherited)
+        return INV_OK;
+    return INV_ERROR(INV_EINVAL,
+                     "%s: but job %s %s (scontrol show %s %s): the variables are "
+                     "inherited; " WRITE_PART,
+                     part->source, job, of_step ? "has no such step" : "is no task of an array",
+                     of_step ? "step" : "job", id);
 }

@@ -20,10 +20,13 @@
 typedef const char *cli_environment(const char *name, const void *context);
 cli_environment cli_environment_own; /* of this process */
 
+/* What SLURM can be asked about, as a job inherits the variables of the one that submitted it. */
+typedef enum cli_part_from { CLI_PART_ELSEWHERE, CLI_PART_ARRAY, CLI_PART_STEP } cli_part_from;
+
 typedef struct cli_part {
     size_t index, count; /* 0 of 1: all of it */
     bool given;          /* by --part, which no note in the folder overrules */
-    bool from_array;  /* of SLURM, whose variables a job inherits that is submitted from a task */
+    cli_part_from from;
     char source[256]; /* a line that tells where it is from; "": nothing said anything */
     char note[256];   /* what is odd; "": nothing */
 } cli_part;
@@ -36,8 +39,9 @@ INV_MUST_CHECK inv_status cli_part_find(const char *given, cli_environment *get,
 /* --part I/N alone, whatever is around it. INV_EINVAL where it is none. */
 INV_MUST_CHECK inv_status cli_part_read(const char *given, cli_part *out);
 
-/* INV_EINVAL where SLURM says that this job is no task of the array that its variables name. */
-INV_MUST_CHECK inv_status cli_part_check_array(const cli_part *part);
+/* INV_EINVAL where SLURM says that this job is no task of the array, or has not the step, of which its
+ * variables are. */
+INV_MUST_CHECK inv_status cli_part_check_slurm(const cli_part *part);
 
 /* How many processors this process may keep busy: the least of its affinity, its control group's quota
  * and what the environment says. */

@@ -303,6 +303,25 @@ static void run_all(runner *r)
     cli_progress_clear();
 }
 
+/* Of the runs that another process was at work on, those that it has ended since. */
+static inv_status count_others(runner *r)
+{
+    const size_t count = inv_sweep_count(r->sweep->items);
+    size_t seen[CLI_SWEEP_STATES] = {0};
+    if (r->counts[BUSY] == 0)
+        return INV_OK;
+    for (size_t item = r->part->index; item < count; item += r->part->count) {
+        cli_sweep_state state;
+        inv_status status = cli_sweep_look(r->sweep, item, &state);
+        if (status != INV_OK)
+            return status;
+        seen[state]++;
+    }
+    r->counts[BUSY] -= seen[CLI_SWEEP_DONE] - r->counts[DONE];
+    r->counts[DONE] = seen[CLI_SWEEP_DONE];
+    return INV_OK;
+}
+
 static inv_status conclude(const runner *r)
 {
     const size_t *n = r->counts;
@@ -365,6 +384,7 @@ inv_status cli_sweep_run(const cli_sweep *sweep, const cli_part *part, const cli
     cli_progress_open(&r.progress, sweep->options->quiet);
     INV_TRY(open_runner(&r));
     run_all(&r);
+    INV_TRY(count_others(&r));
     INV_TRY(conclude(&r));
     printf("%s: %zu of %zu runs done%s\n", sweep->out, r.counts[DONE], r.total,
            r.counts[FAILED] ? ", the others failed" : "");

@@ -219,44 +219,53 @@ END_TEST
 
 /* ---- asking SLURM ---- */
 
-/* A job that a task of an array submits inherits that array's variables; only SLURM knows. */
+/* A job that is submitted from a task of an array, or from a step, inherits their variables; only SLURM
+ * knows. */
+#define TASK    ARRAY("2", "0", "4", "1", "5")
+#define OF_STEP STEP("3", "1", "2")
 static const struct asked {
-    const char *scontrol; /* NULL: there is none */
+    const char *variables, *scontrol; /* NULL: there is none */
     inv_status status;
 } asked[] = {
-    {"echo JobId=8 ArrayJobId=7 ArrayTaskId=2 JobName=sweep", INV_OK},
-    {"echo JobId=8 JobName=sweep", INV_EINVAL},
-    {"test \"$*\" = 'show job 8' && echo JobId=8", INV_EINVAL},
-    {"test \"$*\" != 'show job 8' && echo JobId=8", INV_OK}, /* no answer says nothing */
-    {"echo slurm_load_jobs error: Unable to contact slurm controller >&2; exit 1", INV_OK},
-    {"echo JobId=8; exit 1", INV_OK},
-    {"echo No jobs in the system", INV_OK},
-    {NULL, INV_OK},
+    {TASK, "echo JobId=8 ArrayJobId=7 ArrayTaskId=2 JobName=sweep", INV_OK},
+    {TASK, "echo JobId=8 JobName=sweep", INV_EINVAL},
+    {TASK, "test \"$*\" = 'show job 8' && echo JobId=8", INV_EINVAL},
+    {TASK, "test \"$*\" = 'show job 8' || echo JobId=8", INV_OK}, /* no answer says nothing */
+    {TASK, "echo slurm_load_jobs error: Unable to contact slurm controller >&2; exit 1", INV_OK},
+    {TASK, "echo Invalid job id specified; exit 1", INV_OK},
+    {TASK, NULL, INV_OK},
+    {OF_STEP, "echo StepId=8.3 UserId=0", INV_OK},
+    {OF_STEP, "echo Job step 8.3 not found; exit 1", INV_EINVAL},
+    {OF_STEP, "test \"$*\" = 'show step 8.3' && echo Job step 8.3 not found; exit 1", INV_EINVAL},
+    {OF_STEP, "test \"$*\" = 'show step 8.3' || echo Job step 8.3 not found; exit 1", INV_OK},
+    {OF_STEP, NULL, INV_OK},
 };
 
 START_TEST(slurm_tells_what_is_inherited)
 {
-    const char *script = asked[_i].scontrol;
+    const struct asked *a = &asked[_i];
     char *folder = support_folder(), text[256];
     const char *path = support_at(folder, "scontrol");
     cli_part part;
-    if (script) {
-        snprintf(text, sizeof text, "#!/bin/sh\n%s\n", script);
+    if (a->scontrol) {
+        snprintf(text, sizeof text, "#!/bin/sh\n%s\n", a->scontrol);
         support_write(path, text, strlen(text));
         ck_assert_int_eq(chmod(path, 0755), 0);
     }
     setenv("PATH", folder, 1);
     setenv("SLURM_JOB_ID", "8", 1);
-    ck_assert_status(cli_part_find(NULL, look_up, ARRAY("2", "0", "4", "1", "5"), false, &part),
-                     INV_OK);
-    ck_assert_status(cli_part_check_array(&part), asked[_i].status);
-    if (asked[_i].status != INV_OK) {
-        ck_assert_message_has("part 2/5 from SLURM_ARRAY_TASK_ID=2");
-        ck_assert_message_has("job 8 is no task of an array (scontrol show job 8)");
+    setenv("SLURM_STEP_ID", "3", 1);
+    ck_assert_status(cli_part_find(NULL, look_up, a->variables, false, &part), INV_OK);
+    ck_assert_status(cli_part_check_slurm(&part), a->status);
+    if (a->status != INV_OK) {
+        ck_assert_message_has(part.source);
+        ck_assert_message_has(strcmp(a->variables, TASK) == 0
+                                  ? "job 8 is no task of an array (scontrol show job 8)"
+                                  : "job 8 has no such step (scontrol show step 8.3)");
         ck_assert_message_has("--part ");
     }
-    ck_assert_status(cli_part_find("2/5", look_up, "", false, &part), INV_OK);
-    ck_assert_status(cli_part_check_array(&part), INV_OK); /* --part is not asked about */
+    ck_assert_status(cli_part_find("2/5", look_up, a->variables, false, &part), INV_OK);
+    ck_assert_status(cli_part_check_slurm(&part), INV_OK); /* --part is not asked about */
     support_remove(folder);
 }
 END_TEST

@@ -25,6 +25,7 @@ stop_all() {
     rm -rf "$place"
 }
 trap stop_all EXIT
+trap 'exit 1' INT TERM
 
 # The job scripts call invproj without options: it has the data, and is the program.
 mkdir "$place/bin"
@@ -261,6 +262,16 @@ if wanted slurm sbatch && has slurmctld slurm && has munged slurm; then
         wait_for_queue
         must_say inherited.out 'is no task of an array'
         [ ! -e inherited ] || { echo 'inherited: began'; failed=1; }
+        # likewise one that is submitted from a step
+        printf '#!/bin/sh\nexec invproj sweep "$@" -q\n' >alone
+        cat >submit <<EOF
+#!/bin/sh
+srun sh -c '[ \$SLURM_PROCID = 0 ] || exec sbatch --ntasks=1 --output=$place/from-step.out alone $sweep -o from-step'
+EOF
+        sbatch -W --ntasks=2 --output="$place/submit.step" submit >/dev/null || :
+        wait_for_queue
+        must_say from-step.out 'has no such step'
+        [ ! -e from-step ] || { echo 'from-step: began'; failed=1; }
         # the script is the program: it is warned, and saves
         sbatch --array=0-1 --output="$place/cancelled.%a" "$clusters/slurm-array.sh" "$sweep" cancelled >/dev/null
         await_run cancelled
