@@ -108,7 +108,7 @@ SUBMAKE = $(MAKE) --no-print-directory $(PARALLEL)
 
 .DELETE_ON_ERROR:
 .PHONY: all reproduce check deps deps-lint data install uninstall format format-check lint coverage bench bench-kernels bench-onnx \
-  bench-torch clean help missing missing-check check-programs run-check check-clusters check-kills fuzz fuzz-programs check-readers check-interop check-report torture run-torture mutate
+  bench-torch clean help missing missing-check check-programs run-check check-clusters check-kills fuzz fuzz-programs check-readers check-interop check-report picture torture run-torture mutate
 
 all: $(MADE) ## build the program, the library (.a and .so), the man page, completions, invproj.pc
 	@:
@@ -313,6 +313,11 @@ check-interop: all ## nets to and from Keras, PyTorch, ONNX Runtime, fetched int
 check-report: all ## look at pages of runs with Chromium and Firefox, where they must do what they are to do; see tests/browser/check.py
 	@sh .ci/deps.sh browser
 	@$(PYTHON3) -B tests/browser/check.py $B/invproj $B/report; code=$$?; [ $$code = 77 ] || exit $$code
+
+picture: all ## take the README's picture with Chromium, from a page of RUN=out/r2rt/run.h5
+	@sh .ci/deps.sh browser
+	@$(PYTHON3) -B tests/browser/picture.py $B/invproj '$(or $(RUN),out/r2rt/run.h5)' experiments/pictures/page.png; \
+	  code=$$?; [ $$code = 77 ] || exit $$code
 
 check-clusters: all ## run a sweep by GNU parallel, Open MPI, MPICH, SLURM and Grid Engine, those installed, against a plain one (ONLY=slurm: one)
 	@sh tests/clusters/run.sh $B/invproj '$(or $(MNIST_FOUND),data/mnist)' $(ONLY)

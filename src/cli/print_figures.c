@@ -75,11 +75,14 @@ static inv_status read_dead(const cli_file *file, const char *group, size_t n, u
     return status;
 }
 
-static bool has_confidences(const cli_file *file, const char *group)
+/* Whether the result is of generated images with the net's confidences; projections have those of their
+ * originals, which are no figure. */
+static bool has_confidences(const cli_file *file, const char *result)
 {
     char path[PATH_BYTES + INV_NAME_MAX];
-    snprintf(path, sizeof path, "%s/confidence", group);
-    return inv_run_has(file->run, path);
+    snprintf(path, sizeof path, "%s/confidence", result);
+    return strncmp(result, "/generated/", strlen("/generated/")) == 0 &&
+           inv_run_has(file->run, path);
 }
 
 static inv_status print_confidences(const cli_file *file, const inv_reference *reference,
@@ -114,7 +117,7 @@ done:
 
 static void print_heading(const inv_reference *reference)
 {
-    printf("%-40s  %-17s  %s\n", "figure (on the test images)", reference->source, "this run");
+    printf("%-40s  %-17s  %s\n", "figure", reference->source, "this run");
 }
 
 /* Several inverses, side by side. */

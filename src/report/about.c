@@ -7,7 +7,10 @@
 
 #include "base/json.h"
 #include "base/plural.h"
+#include "invproj/model.h"
 #include "taken.h"
+
+#define WIDTHS 8 /* of a net's layers that are told, beside the last */
 
 /* ---- numbers in words ---- */
 
@@ -26,15 +29,53 @@ static const char *grouped(uint64_t n, char text[32])
     return text;
 }
 
-/* "784-100-100-10": what goes in, each layer with parameters, by what comes out of it. */
-static void describe_widths(const inv_net *net, char *text, size_t size)
+/* Whether what comes out of a layer is one of the widths that are told. */
+static bool is_told(const inv_layer *layer)
 {
-    int used = snprintf(text, size, "%zu", inv_net_units(net, 0));
-    for (size_t i = 0; i < inv_net_depth(net) && used > 0 && (size_t)used < size; i++) {
-        const inv_layer *layer = inv_net_layer(net, i);
-        if (layer->block_count > 0 && strcmp(layer->type->name, "batch_norm") != 0)
-            used += snprintf(text + used, size - (size_t)used, "-%zu", inv_shape_size(layer->out));
+    return layer->block_count > 0 && strcmp(layer->type->name, "batch_norm") != 0;
+}
+
+static bool is_spatial(inv_shape shape)
+{
+    return shape.height * shape.width > 1;
+}
+
+static void write_width(FILE *to, const char *before, inv_shape shape, bool spatial)
+{
+    if (spatial && is_spatial(shape))
+        fprintf(to, "%s%zu x %zu x %zu", before, shape.height, shape.width, shape.channels);
+    else
+        fprintf(to, "%s%zu", before, inv_shape_size(shape));
+}
+
+/* "784-100-100-10": what goes in, each layer with parameters, by what comes out of it; where such a layer
+ * has channels of more than a pixel "28 x 28 x 1 - 26 x 26 x 32 - 128 - 10"; of deep nets the first WIDTHS and the
+ * last. The caller frees; NULL: no memory. */
+static char *describe_widths(const inv_net *net)
+{
+    char *text = NULL;
+    size_t size = 0, told = 0, last = 0;
+    bool spatial = false;
+    FILE *to = open_memstream(&text, &size);
+    for (size_t i = 0; i < inv_net_depth(net); i++)
+        if (is_told(inv_net_layer(net, i))) {
+            spatial = spatial || is_spatial(inv_net_layer(net, i)->out);
+            last = i;
+        }
+    if (!to)
+        return NULL;
+    write_width(to, "", inv_net_shape(net, 0), spatial);
+    for (size_t i = 0; i <= last && i < inv_net_depth(net); i++) {
+        if (!is_told(inv_net_layer(net, i)) || (++told > WIDTHS && i != last))
+            continue;
+        fputs(told > WIDTHS + 1 ? " ..." : "", to);
+        write_width(to, spatial || told > WIDTHS + 1 ? " - " : "-", inv_net_layer(net, i)->out,
+                    spatial);
     }
+    if (fclose(to) == 0)
+        return text;
+    free(text);
+    return NULL;
 }
 
 /* The last of history/seconds: what all starts took. */
@@ -53,15 +94,14 @@ static double seconds_of(report_run *r, const char *path)
 
 static void tell_net(report_run *r, json_t *list)
 {
-    char widths[256];
     char parameters[32];
     char *dataset = report_attribute(r, "/", "dataset");
-    if (r->in.net) {
-        describe_widths(r->in.net, widths, sizeof widths);
+    char *widths = r->in.net ? describe_widths(r->in.net) : NULL;
+    if (widths)
         report_append_text(r, list, "A net of %s parameters, %s%s%s.",
                            grouped(inv_net_size(r->in.net), parameters), widths,
                            dataset ? ", for " : "", dataset ? dataset : "");
-    }
+    free(widths);
     free(dataset);
 }
 
@@ -116,20 +156,63 @@ static json_t *tell_inverse(report_run *r, const char *path)
     return text;
 }
 
-/* The sentences. */
-static json_t *summarise(report_run *r)
+static json_t *tell_generator(report_run *r, const char *path)
 {
-    json_t *list = report_list(r), *inverses = report_each(r, "/inverse", tell_inverse),
-           *one = NULL;
+    uint64_t latent = 0;
+    json_t *text = NULL;
+    char *kind = report_attribute(r, path, "kind");
+    if (kind && report_size(r, path, "latent", &latent)) {
+        text = report_object(r);
+        report_give_text(r, text, "text",
+                         "The generator %s, of kind %s, draws images from a class and %" PRIu64
+                         " random numbers.",
+                         strrchr(path, '/') + 1, kind, latent);
+    }
+    free(kind);
+    return text;
+}
+
+/* Who made it, of what seed, and whether it can be made again. */
+static void tell_made(report_run *r, json_t *list)
+{
+    uint64_t seed = 0;
+    char *version = report_attribute(r, "/", "program_version");
+    char *format = report_attribute(r, "/source", "format");
+    if (format)
+        report_append_text(r, list, "The net was imported, from a file of %s.", format);
+    else if (version && report_size(r, "/", "seed", &seed) &&
+             inv_run_has_attribute(r->in.run, "/", "experiment"))
+        report_append_text(r, list,
+                           "Made by invproj %s with seed %" PRIu64
+                           "; the experiment in the file makes the same again: "
+                           "invproj run experiment.cfg --seed %" PRIu64 " -o FOLDER.",
+                           version, seed, seed);
+    free(format);
+    free(version);
+}
+
+/* Adds the `text` of each, which it lets go. */
+static void append_texts(report_run *r, json_t *list, json_t *told)
+{
+    const json_t *one = NULL;
     size_t i = 0;
-    tell_net(r, list);
-    tell_training(r, list);
-    tell_accuracy(r, list);
-    json_array_foreach(inverses, i, one)
+    json_array_foreach(told, i, one)
     {
         report_append(r, list, json_incref(json_object_get(one, "text")));
     }
-    json_decref(inverses);
+    json_decref(told);
+}
+
+/* The sentences. */
+static json_t *summarise(report_run *r)
+{
+    json_t *list = report_list(r);
+    tell_net(r, list);
+    tell_training(r, list);
+    tell_accuracy(r, list);
+    append_texts(r, list, report_each(r, "/inverse", tell_inverse));
+    append_texts(r, list, report_each(r, "/generator", tell_generator));
+    tell_made(r, list);
     return list;
 }
 
@@ -225,13 +308,31 @@ static json_t *take_start(report_run *r, const char *path)
     return report_unless_empty(one);
 }
 
+/* What was noted when the net was imported. */
+static json_t *take_notes(report_run *r)
+{
+    char *notes[INV_MODEL_NOTES_MAX] = {NULL};
+    uint64_t count = 0;
+    json_t *list = report_list(r);
+    if (report_size(r, "/source", "note_count", &count) && count <= INV_MODEL_NOTES_MAX &&
+        inv_run_has_attribute(r->in.run, "/source", "notes") &&
+        report_got(r, inv_run_texts(r->in.run, "/source", "notes", notes, count)))
+        for (size_t i = 0; i < count; i++)
+            report_append(r, list, inv_json_text(notes[i]));
+    for (size_t i = 0; i < INV_MODEL_NOTES_MAX; i++)
+        free(notes[i]);
+    return report_unless_empty(list);
+}
+
 /* Where the net came from, of an imported one. */
 static json_t *take_source(report_run *r)
 {
     static const char *const texts[] = {"format", "version", "file", "sha256", NULL};
-    json_t *one = report_object(r);
+    json_t *one = report_object(r), *notes = take_notes(r);
     for (const char *const *name = texts; *name; name++)
         report_take_text(r, "/source", *name, one);
+    if (notes)
+        report_give(r, one, "notes", notes);
     return report_unless_empty(one);
 }
 

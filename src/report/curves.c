@@ -22,6 +22,12 @@ static const struct chart {
     {"Learning rate", "rate", INV_FLOAT32, "the optimiser's rate at each step"},
     {"Images kept", "kept", INV_UINT64,
      "images of each batch that the net is sure enough of to learn from"},
+    {"Reconstruction", "reconstruction", INV_FLOAT32,
+     "loss of the images drawn from their own codes, over each step's batch"},
+    {"Divergence", "divergence", INV_FLOAT32,
+     "how far the codes are from the numbers that are drawn, over each step's batch"},
+    {"Student's agreement", "agreement", INV_FLOAT32,
+     "part of each step's images that the student takes for what the net does"},
 };
 
 /* The value of row i. */
@@ -88,26 +94,31 @@ static void take_charts(report_run *r, const char *path, const char *stage, json
     }
 }
 
-static json_t *take_inverse(report_run *r, const char *path)
+/* Of a result, "/inverse/NAME": the stage is "inverse NAME". */
+static json_t *take_result(report_run *r, const char *path)
 {
     char stage[REPORT_PATH];
     json_t *list = report_list(r);
-    snprintf(stage, sizeof stage, "inverse %s", strrchr(path, '/') + 1);
+    const char *name = strrchr(path, '/');
+    snprintf(stage, sizeof stage, "%.*s %s", (int)(name - path) - 1, path + 1, name + 1);
     take_charts(r, path, stage, list);
     return report_unless_empty(list);
 }
 
 json_t *report_curves(report_run *r)
 {
-    json_t *list = report_list(r), *inverses = report_each(r, "/inverse", take_inverse),
-           *one = NULL;
+    static const char *const groups[] = {"/inverse", "/generator", NULL};
+    json_t *list = report_list(r), *one = NULL;
     size_t i = 0;
     take_charts(r, "/training", "training", list);
-    json_array_foreach(inverses, i, one)
-    {
-        if (json_array_extend(list, one) != 0)
-            report_append(r, list, NULL); /* which puts down that memory was short */
+    for (const char *const *group = groups; *group; group++) {
+        json_t *results = report_each(r, *group, take_result);
+        json_array_foreach(results, i, one)
+        {
+            if (json_array_extend(list, one) != 0)
+                report_append(r, list, NULL); /* which puts down that memory was short */
+        }
+        json_decref(results);
     }
-    json_decref(inverses);
     return report_unless_empty(list);
 }

@@ -54,7 +54,18 @@ static void write_figures(FILE *to, const json_t *figures)
     }
 }
 
-/* Beside each other; a file's name may have blanks and brackets. */
+/* As the destination of a link, within < and >: a line's end and what else steers are written as of a URL, and so
+ * is the sign that this is done by. */
+static void write_link(FILE *to, const char *file)
+{
+    for (const char *c = file; *c; c++)
+        if ((unsigned char)*c < ' ' || *c == '%')
+            fprintf(to, "%%%02X", (unsigned)(unsigned char)*c);
+        else
+            fprintf(to, strchr("<>\\", *c) ? "\\%c" : "%c", *c);
+}
+
+/* Beside each other. */
 static void write_sheets(FILE *to, const json_t *sheets)
 {
     const json_t *one = NULL;
@@ -64,8 +75,7 @@ static void write_sheets(FILE *to, const json_t *sheets)
         fputs(i ? " ![" : "\n![", to);
         write_plain(to, text_of(one, "alt"));
         fputs("](<", to);
-        for (const char *c = text_of(one, "file"); *c; c++)
-            fprintf(to, strchr("<>\\", *c) ? "\\%c" : "%c", *c);
+        write_link(to, text_of(one, "file"));
         fputs(">)", to);
     }
     fputs(json_array_size(sheets) > 0 ? "\n" : "", to);

@@ -44,7 +44,9 @@ const Page = (() => {
         links.append(
           h('button', { type: 'button', onclick: () => { viewer.close(); take(picture, image); } }, label),
         );
-    viewer.replaceChildren(
+    const content = h(
+      'div',
+      null,
       h('h2', { id: 'viewer-title' }, picture.caption || 'Picture'),
       image,
       facts([
@@ -53,9 +55,13 @@ const Page = (() => {
         ['in the file', `${picture.array}[${picture.index}]`],
       ]),
       links,
+      picture.exemplars
+        ? [h('h3', null, 'What excites it most'), gallery(picture.exemplars, 'small')]
+        : null,
       h('form', { method: 'dialog' }, h('button', { autofocus: true }, 'Close')),
     );
-    viewer.showModal();
+    viewer.replaceChildren(content);
+    if (!viewer.open) viewer.showModal();
   }
 
   function picture(p, caption = p.caption) {
@@ -282,12 +288,20 @@ const Page = (() => {
   const pictures = (list) =>
     results(list, (result) => [gallery(result.pictures), partly(result, result.pictures.length)]);
 
+  const layerOf = (result) => (result.layer ?? result.at ?? result.settings?.layer)?.split('.')[0];
+
+  // Feature and exemplars of the same unit belong together.
+  function withExemplars(run, result) {
+    const rows = (run.exemplars ?? []).filter((one) => one.settings?.layer?.split('.')[0] === layerOf(result)).flatMap((one) => one.rows);
+    return result.pictures.map((p) => ({ ...p, exemplars: rows.find((row) => row.caption === `unit ${p.unit}`)?.pictures }));
+  }
+
   function features(run) {
     return results(run.features, (result) => [
       result.answers
         ? h('p', { class: 'origin' }, 'Under each unit the two classes that it answers to most: those with the highest mean there.')
         : null,
-      gallery(result.pictures),
+      gallery(withExemplars(run, result)),
       result.low ? [h('h4', null, 'Low'), gallery(result.low)] : null,
       result.difference ? [h('h4', null, 'Difference, grey where there is none'), gallery(result.difference)] : null,
       partly(result, result.pictures.length),
@@ -389,7 +403,13 @@ const Page = (() => {
   function environment(run) {
     const e = run.environment;
     return [
-      e.source ? [h('h3', null, 'Where the net comes from'), facts(Object.entries(e.source))] : null,
+      e.source
+        ? [
+            h('h3', null, 'Where the net comes from'),
+            facts(Object.entries(e.source).filter(([key]) => key !== 'notes')),
+            e.source.notes ? h('ul', null, e.source.notes.map((note) => h('li', null, note))) : null,
+          ]
+        : null,
       e.first ? facts(Object.entries(e.first)) : null,
       (e.later ?? []).map((start, i) => [h('h3', null, `Start ${i + 2}`), facts(Object.entries(start))]),
     ];
@@ -558,7 +578,14 @@ const Page = (() => {
     const parts = comparisons
       .filter((s) => !ids || ids.includes(s.id))
       .map((s) => ({ id: s.id, title: s.title, drawn: s.draw(content, names) }));
-    parts.push({ id: 'runs', title: 'Each run', drawn: content.runs.map((run, i) => wholeRun(run, i, files[i])) });
+    parts.push({
+      id: 'runs',
+      title: 'Each run',
+      drawn: [
+        h('p', { class: 'origin' }, 'What one can draw and move is on the page of one run alone, which invproj report makes: several nets would make this one too large.'),
+        content.runs.map((run, i) => wholeRun(run, i, files[i])),
+      ],
+    });
     return asSections(parts);
   }
 

@@ -8,7 +8,7 @@
 const Play = (() => {
   const { h, number } = Dom;
   const PAD = 280; // pixels of a side of the pad, about
-  const UNITS = 200; // sliders at most
+  const UNITS = 200; // sliders at most, but for those that are asked for
   const SPREAD = 4; // deviations from the mean that a slider reaches
   const FRAMES = 9; // of a walk
   const LISTED = 10; // classes shown, the most probable first
@@ -44,7 +44,7 @@ const Play = (() => {
         let variance = g.rest;
         for (let k = 0; k < g.components; k++) variance += (axes[k * units + u] * along[k]) ** 2;
         mean[u] = all[u];
-        deviation[u] = Math.sqrt(variance);
+        deviation[u] = Math.sqrt(variance) || 1;
       }
       return { mean, deviation, axes, along, rest: g.rest, means: g.means.map(Net.floats) };
     }
@@ -392,22 +392,45 @@ const Play = (() => {
       ),
     );
 
-  function tileOf(run, inverse, unit) {
+  // What a slider moves: { name, units, tile }. One unit or, where a point has channels of many pixels, one channel.
+  function unitHandle(run, inverse, shape, unit) {
+    const [, width, channels] = shape;
     const made = run.features?.find((f) => f.at === inverse.at);
-    return made?.pictures.find((p) => p.unit === unit);
+    const pixel = Math.floor(unit / channels);
+    const name =
+      pixelsOf(shape) === 1
+        ? `unit ${unit}`
+        : `channel ${unit % channels}, row ${Math.floor(pixel / width)}, column ${pixel % width}`;
+    return { name, units: [unit], tile: made?.pictures.find((p) => p.unit === unit) };
   }
 
-  // One unit: its tile, which may be dragged, and its slider.
-  function unitControl(run, inverse, unit, s, moved) {
-    const low = s.mean[unit] - SPREAD * s.deviation[unit];
-    const high = s.mean[unit] + SPREAD * s.deviation[unit];
+  function channelHandle(run, inverse, shape, channel) {
+    const [layer] = inverse.at.split('.');
+    const made = run.features?.find((f) => f.layer?.split('.')[0] === layer);
+    const units = Array.from({ length: pixelsOf(shape) }, (_, i) => i * shape[2] + channel);
+    return { name: `channel ${channel}`, units, tile: made?.pictures.find((p) => p.unit === channel) };
+  }
+
+  const pointShape = (nets, inverse) => (inverse.point ? nets.net.layers[inverse.point - 1].out : nets.shape);
+  const pixelsOf = ([height, width]) => height * width;
+
+  // The handles that vary most, in order; all where they are not too many.
+  function handlesOf(run, inverse, shape, s) {
+    const of = pixelsOf(shape) === 1 ? unitHandle : channelHandle;
+    const spread = (one) => one.units.reduce((sum, u) => sum + s.deviation[u] ** 2, 0);
+    const all = Array.from({ length: shape[2] }, (_, i) => of(run, inverse, shape, i));
+    if (all.length <= UNITS) return all;
+    return all.map((one) => [spread(one), one]).sort(([a], [b]) => b - a).slice(0, UNITS).map(([, one]) => one);
+  }
+
+  // A handle's tile, which may be dragged, and its slider, which counts deviations from the mean.
+  function unitControl(handle, moved) {
     const slider = h('input', {
-      type: 'range', min: low, max: high, step: (high - low) / 200, 'aria-label': `unit ${unit}`,
-      oninput: () => moved(unit, slider.valueAsNumber),
+      type: 'range', min: -SPREAD, max: SPREAD, step: SPREAD / 100, 'aria-label': handle.name,
+      oninput: () => moved(handle, slider.valueAsNumber),
     });
-    const tile = tileOf(run, inverse, unit);
-    const image = tile
-      ? h('img', { src: tile.png, alt: '', draggable: 'false', class: 'tile' })
+    const image = handle.tile
+      ? h('img', { src: handle.tile.png, alt: '', draggable: 'false', class: 'tile' })
       : null;
     let from = null;
     image?.addEventListener('pointerdown', (event) => {
@@ -416,21 +439,45 @@ const Play = (() => {
     });
     image?.addEventListener('pointermove', (event) => {
       if (!from) return;
-      slider.value = from.value + ((event.clientX - from.x) / 150) * (high - low);
-      moved(unit, slider.valueAsNumber);
+      slider.value = from.value + ((event.clientX - from.x) / 75) * SPREAD;
+      moved(handle, slider.valueAsNumber);
     });
     for (const name of ['pointerup', 'pointercancel'])
       image?.addEventListener(name, () => { from = null; });
+    const short = handle.name.replace(/^unit /, '');
     return {
+      handle,
       slider,
-      element: h('li', null, image, h('span', { class: 'note', 'aria-hidden': 'true' }, unit), slider),
+      element: h('li', null, image, h('span', { class: 'note', 'aria-hidden': 'true' }, short), slider),
     };
   }
 
+  // Fields for the unit that one wants, and a button that calls take(unit).
+  function unitSearch(shape, take) {
+    const fields =
+      pixelsOf(shape) === 1
+        ? [['unit', shape[2]]]
+        : [['channel', shape[2]], ['row', shape[0]], ['column', shape[1]]];
+    const inputs = fields.map(([name, size]) =>
+      h('input', { type: 'number', min: 0, max: size - 1, value: 0, required: true, name }));
+    function find(event) {
+      event.preventDefault();
+      const [channel, row = 0, column = 0] = inputs.map((input) => input.valueAsNumber);
+      take((row * shape[1] + column) * shape[2] + channel);
+    }
+    return h(
+      'form',
+      { class: 'search', onsubmit: find },
+      fields.map(([name, size], i) => h('label', null, `${name} (0 to ${size - 1}) `, inputs[i])),
+      h('button', { type: 'submit' }, 'Add its slider'),
+    );
+  }
+
+  const sum = (list, of) => list.reduce((total, one) => total + of(one), 0);
+
   function unitsPart(run, nets, inverse, s, starts, names, state) {
-    const units = s.mean.length;
-    const order = Array.from({ length: units }, (_, u) => u);
-    if (units > UNITS) order.sort((a, b) => s.deviation[b] - s.deviation[a]);
+    const shape = pointShape(nets, inverse);
+    const shown = handlesOf(run, inverse, shape, s);
     const canvas = screen(nets.shape, 'what the inverse makes of the hidden units');
     const told = h('p', { class: 'verdict', role: 'status' });
     let values = Float32Array.from(s.mean);
@@ -445,21 +492,40 @@ const Play = (() => {
       Object.assign(state, { hidden: values, made: y, moved: performance.now() - start });
     }
 
-    const controls = order.slice(0, UNITS).map((unit) =>
-      unitControl(run, inverse, unit, s, (u, value) => {
-        values[u] = value;
-        show();
-      }),
-    );
+    // Where a handle is: the mean over its units of how many deviations each is from its mean.
+    const placeOf = ({ units }) => sum(units, (u) => (values[u] - s.mean[u]) / s.deviation[u]) / units.length;
+    function moved(handle, place) {
+      const by = place - placeOf(handle);
+      for (const u of handle.units) values[u] += by * s.deviation[u];
+      show();
+    }
+    const controls = shown.map((handle) => unitControl(handle, moved));
+    const list = h('ul', { class: 'units' }, controls.map((control) => control.element));
+    const place = (control) => { control.slider.value = placeOf(control.handle); };
 
     function set(next) {
       values = next;
-      controls.forEach((control, i) => { control.slider.value = values[order[i]]; });
+      controls.forEach(place);
       show();
     }
+
+    function add(unit) {
+      const handle = unitHandle(run, inverse, shape, unit);
+      let control = controls.find((one) => one.handle.name === handle.name);
+      if (!control) {
+        control = unitControl(handle, moved);
+        controls.push(control);
+        place(control);
+      }
+      list.prepend(control.element);
+      control.slider.focus();
+    }
+
     const start = async (i) => set(await starts[i].values());
     const chosen = s.means.length ? 1 : starts.findIndex((one) => one.name === 'the mean of all');
     start(chosen);
+    const [kind, total] = pixelsOf(shape) === 1 ? ['units', shape[2]] : ['channels', shape[2]];
+    const all = total <= UNITS && pixelsOf(shape) === 1;
     return h(
       'div',
       { class: 'units-part' },
@@ -473,10 +539,13 @@ const Play = (() => {
           ? h('button', { type: 'button', onclick: () => set(sample(s)) }, 'Random sample of the Gaussian')
           : null,
       ),
-      h('ul', { class: 'units' }, controls.map((control) => control.element)),
-      units > UNITS
-        ? h('p', { class: 'origin' }, `The ${UNITS} of ${units} units that vary most.`)
-        : null,
+      h(
+        'div',
+        null,
+        total > UNITS ? h('p', { class: 'origin' }, `The ${UNITS} of ${total} ${kind} that vary most.`) : null,
+        all ? null : unitSearch(shape, add),
+        list,
+      ),
     );
   }
 
@@ -529,6 +598,9 @@ const Play = (() => {
 
   // ---- the section ----
 
+  const slid = (nets, inverse) =>
+    pixelsOf(pointShape(nets, inverse)) === 1 ? 'one unit' : 'one channel, all of its pixels together';
+
   function hiddenParts(run, nets, names, state) {
     if (nets.inverses.length === 0) return null;
     const place = h('div');
@@ -539,7 +611,7 @@ const Play = (() => {
         const starts = startsOf(run, nets, inverse, s, names, state);
         place.replaceChildren(
           h('h3', null, `Move the units of ${inverse.at}`),
-          h('p', { class: 'origin' }, `Each slider is one unit; dragging its tile moves it too. The inverse ${inverse.name} makes an image of them all.`),
+          h('p', { class: 'origin' }, `Each slider is ${slid(nets, inverse)}, from ${SPREAD} deviations below its mean to ${SPREAD} above; dragging its tile moves it too. The inverse ${inverse.name} makes an image of them all.`),
           unitsPart(run, nets, inverse, s, starts, names, state),
           h('h3', null, 'Walk from one to another'),
           walkPart(run, nets, inverse, starts, names),

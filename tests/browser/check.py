@@ -4,12 +4,14 @@ keeps what is made.
 Exit code 77: there is no browser, or a package of Python is missing. SPDX-License-Identifier: GPL-3.0-or-later
 """
 import base64
+import concurrent.futures
 import json
 import os
 import pathlib
 import shutil
 import subprocess
 import sys
+import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from browser import installed  # noqa: E402
@@ -17,10 +19,12 @@ from browser import installed  # noqa: E402
 AXE = "axe-core@4.10.3"
 HOSTILE = """<img src=x onerror="hacked=1"></script><script>hacked=1</script><!-- '&amp;{{script}}"""
 TOLERANCE = 1e-4
+AT_ONCE = min(4, os.cpu_count() or 1)
 invproj, work = str(pathlib.Path(sys.argv[1]).resolve()), pathlib.Path(sys.argv[2]).resolve()
 root = pathlib.Path(__file__).parents[2]
 bad = []
-pages = set()  # that are made
+printed = threading.Lock()
+told = threading.local()  # .lines: what a thread has to say, for when it is through
 
 
 def skip(why):
@@ -37,10 +41,20 @@ if not installed():
     skip("neither chromium with chromedriver nor firefox-esr")
 
 
+def say(line):
+    told.lines.append(line)
+
+
 def check(what, good, seen=""):
-    print(f"  {'ok' if good else 'WRONG'}    {what}{'' if good else f': {seen}'}", flush=True)
+    say(f"  {'ok' if good else 'WRONG'}    {what}{'' if good else f': {seen}'}")
     if not good:
         bad.append(what)
+
+
+def beside(*tasks):
+    """Does them, a few at a time, each a function and its arguments; the results, in their order."""
+    with concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
+        return [one.result() for one in [pool.submit(*task) for task in tasks]]
 
 
 def program(*arguments):
@@ -79,22 +93,28 @@ def write_data(folder, channels=1):
                 file.write(array.astype("u1").tobytes())
 
 
-def make_runs():
-    data = work / "data"
-    write_data(data)
+def make_r2rt():
     sets = ["data.validation=50", "training.steps=200", "training.batch=100", "inverse.steps=150", "inverse.batch=100",
             "inverse.confidence=0.0", "project.images=20", "generate.classes=[0,1,2,3,4]", "generate.steps=60",
             "network.layers.2.units=0", f"title={json.dumps(HOSTILE)}"]
-    program("run", "experiments/r2rt.cfg", "--data", data, "-o", work / "r2rt", "-q", "--force", *[w for s in sets for w in ("--set", s)])
+    program("run", "experiments/r2rt.cfg", "--data", work / "data", "-o", work / "r2rt", "-q", "--force", *[w for s in sets for w in ("--set", s)])
+    return work / "r2rt" / "run.h5"
+
+
+def make_cnn():
     short = ["training.epochs=0", "training.steps=20", "network.layers.6.units=0"]
     cnn = work / "cnn.h5"
-    program("train", "experiments/fashion-cnn.cfg", "--data", data, "-o", cnn, "-q", "--force", *[w for s in short for w in ("--set", s)])
-    for name, at in (("hidden", "hidden"), ("norm", "norm")):
-        program("invert", cnn, "-q", "--kind", "mirror", "--at", at, "--name", name, "--set", "inverse.steps=5", "--set", "inverse.batch=20")
-        program("project", cnn, "-q", "--inverse", name, "--name", name, "--set", "project.images=10")
-    program("train", "experiments/r2rt.cfg", "--data", data, "-o", work / "bare.h5", "-q", "--force", "--set", "training.steps=5",
+    program("train", "experiments/fashion-cnn.cfg", "--data", work / "data", "-o", cnn, "-q", "--force", *[w for s in short for w in ("--set", s)])
+    for at in ("pool", "hidden", "norm"):
+        program("invert", cnn, "-q", "--kind", "mirror", "--at", at, "--name", at, "--set", "inverse.steps=5", "--set", "inverse.batch=20")
+        program("project", cnn, "-q", "--inverse", at, "--name", at, "--set", "project.images=10")
+    return cnn
+
+
+def make_bare():
+    program("train", "experiments/r2rt.cfg", "--data", work / "data", "-o", work / "bare.h5", "-q", "--force", "--set", "training.steps=5",
             "--set", "training.batch=50", "--set", "data.validation=0", "--set", "network.layers.2.units=0")
-    return work / "r2rt" / "run.h5", cnn, work / "bare.h5"
+    return work / "bare.h5"
 
 
 def make_sweep():
@@ -113,9 +133,6 @@ def make_sweep():
 
 def make_page(*runs, name, more=()):
     page = work / f"{name}.html"
-    if page in pages:
-        return page
-    pages.add(page)
     program("report", *runs, "-o", page, "--force", "-q", *more)
     return page
 
@@ -141,8 +158,9 @@ def agree(b, run, projection, inverse):
     with h5py.File(run) as file:
         group = file[f"projections/{projection}"]
         images, wanted = group["original"][()], group["image"][()]
-    np.save(work / "images.npy", images.reshape(-1, 28, 28, 1))
-    lines = program("predict", "--outputs", "--at", "output.pre", run, work / "images.npy").splitlines()
+    given = work / f"images-{inverse}.npy"
+    np.save(given, images.reshape(-1, 28, 28, 1))
+    lines = program("predict", "--outputs", "--at", "output.pre", run, given).splitlines()
     logits = np.array([json.loads(line)["outputs"] for line in lines])
     seen = b.run(FORWARD, [image.ravel().tolist() for image in images.astype(float)], inverse)
     off = np.abs(np.array([one[0] for one in seen]) - logits).max()
@@ -169,11 +187,10 @@ def draw(b, run, kind):
             return { p: Array.from(s.probabilities), png: s.pad.canvas.toDataURL(), said: document.querySelector('#net .verdict').textContent }""")
         picture = work / "pad.png"
         picture.write_bytes(base64.b64decode(seen["png"].split(",")[1]))
-        told = json.loads(program("predict", "--centre", "--json", "--top", "1", run, picture))["images"][0]["classes"][0]
-        wanted, sure = told["class"], told["probability"]
+        wanted = json.loads(program("predict", "--centre", "--json", "--top", "1", run, picture))["images"][0]["classes"][0]
         p = np.array(seen["p"])
-        check(f"{name}, by {kind}, is of the class that predict gives", int(p.argmax()) == wanted and f" {wanted}," in seen["said"], (seen["said"], told))
-        check(f"{name}, by {kind}, with its confidence", abs(p.max() - sure) < 1e-3, (p.max(), sure))
+        check(f"{name}, by {kind}, is of the class that predict gives", int(p.argmax()) == wanted["class"] and f" {wanted['class']}," in seen["said"], (seen["said"], wanted))
+        check(f"{name}, by {kind}, with its confidence", abs(p.max() - wanted["probability"]) < 1e-3, (p.max(), wanted))
 
 
 # ---- the page as a page ------------------------------------------------------------------------------------
@@ -202,27 +219,26 @@ def schemes(b):
 
 
 def fetch_axe():
-    """axe-core's script, by npm; None where it cannot be had."""
+    """axe-core's script, by npm; "" where it cannot be had."""
     script = work / "package" / "axe.min.js"
     if not script.exists() and shutil.which("npm"):
         subprocess.run(["npm", "pack", "--silent", AXE], cwd=work, capture_output=True, timeout=60, check=False)
         archive = work / f"{AXE.replace('@', '-')}.tgz"
         if archive.exists():
             shutil.unpack_archive(archive, work, filter="data") if sys.version_info >= (3, 12) else shutil.unpack_archive(archive, work)
-    return script.read_text() if script.exists() else None
+    return script.read_text() if script.exists() else ""
 
 
-def accessible(b, page):
-    axe = fetch_axe()
+def accessible(b, page, axe):
     if not axe:
-        print(f"  skipped  {AXE} cannot be had")
+        say(f"  skipped  {AXE} cannot be had")
         return
     b.run(axe + "; window.axe = axe;")
-    for name in ("light", "dark"):
+    for name, rules in (("light", {}), ("dark", {"runOnly": ["color-contrast"]})):  # the others see no colours
         b.scheme(name)
         found = b.run("""for (const one of document.querySelectorAll('details:not(.run)')) one.open = true;
-            const found = await window.axe.run(document);
-            return found.violations.map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(' | ')}`)""")
+            const found = await window.axe.run(document, arguments[0]);
+            return found.violations.map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(' | ')}`)""", rules)
         check(f"{page.name}, {name}: axe-core finds nothing", not found, "\n           ".join(found))
     b.scheme("light")
 
@@ -246,6 +262,60 @@ def units(b):
     check("dragging a tile moves its slider", b.run(value) != before)
     frames = "return [...document.querySelectorAll('.frames canvas')].map((one) => one.toDataURL())"
     check("a walk has different steps", len(set(b.run(frames))) > 5)
+
+
+CHOOSE = """const select = document.querySelector(arguments[0]);
+    select.value = [...select.options].findIndex((one) => one.text.startsWith(arguments[1]));
+    select.dispatchEvent(new Event('change'));
+    await new Promise((done) => setTimeout(done, 300));"""
+
+
+def starts(b):
+    before = b.run(PIXELS)
+    press(b, "Random sample of the Gaussian")
+    sample = b.run(PIXELS)
+    b.run(CHOOSE, ".units-part select", "image 3")
+    image = b.run(PIXELS)
+    b.run(CHOOSE, ".units-part select", "the mean of class 2")
+    check("sliders start from a sample, an image, a class's mean", len({before, sample, image, b.run(PIXELS)}) == 4)
+
+
+def channels(b):
+    """A point of 13 x 13 x 32 values: a slider for each channel, and for any of the 5,408 units that is asked for."""
+    b.run(CHOOSE, "#net select", "pool")
+    count = "return document.querySelectorAll('.units input').length"
+    check("a point of many units has a slider a channel", b.run(count) == 32, b.run(count))
+    before = b.run(PIXELS)
+    b.keys(".units input", "\ue014" * 30)
+    check("a channel's slider changes the image", b.run(PIXELS) != before)
+    b.run("""document.querySelectorAll('.search input').forEach((one, i) => { one.value = [31, 6, 7][i]; });
+        document.querySelector('.search').requestSubmit();""")
+    first = b.run("return document.querySelector('.units input').getAttribute('aria-label')")
+    check("a slider of any unit can be had", b.run(count) == 33 and first == "channel 31, row 6, column 7", first)
+    value = "return window.invproj.Play.state.hidden[(6 * 13 + 7) * 32 + 31]"
+    before = b.run(value)
+    b.keys(".units input", "\ue014" * 30)
+    check("and moves it", b.run(value) > before, b.run(value))
+
+
+def drop(b):
+    """A picture of what was drawn, dropped, is what was drawn."""
+    press(b, "Clear")
+    b.pointer(".pad", SCRIBBLES["a bar"])
+    seen = b.run("""const { pad } = window.invproj.Play.state;
+        const wait = () => new Promise((done) => setTimeout(done, 300));
+        await wait();
+        const before = Array.from(window.invproj.Play.state.probabilities);
+        const bytes = Uint8Array.from(atob(pad.canvas.toDataURL().split(',')[1]), (c) => c.charCodeAt(0));
+        const data = new DataTransfer();
+        data.items.add(new File([bytes], 'drawn.png', { type: 'image/png' }));
+        pad.clear();
+        await wait();
+        pad.canvas.dispatchEvent(new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }));
+        for (let i = 0; i < 50 && pad.isEmpty(); i++) await wait();
+        await wait();
+        return [before, Array.from(window.invproj.Play.state.probabilities)]""")
+    check("a PNG that is dropped is classified as what it shows", np.abs(np.subtract(*seen)).max() < 1e-3, seen)
 
 
 def undo(b):
@@ -282,61 +352,87 @@ def sweep_page(b):
 def times(b, page):
     first = b.run("return performance.getEntriesByName('first-contentful-paint')[0]?.startTime")
     stroke = b.run("return window.invproj.Play.state.milliseconds")
-    print(f"           {page.name}: {page.stat().st_size / 1e6:.2f} MB, first paint after {first or 0:.0f} ms, {stroke or 0:.0f} ms a stroke")
+    say(f"           {page.name}: {page.stat().st_size / 1e6:.2f} MB, first paint after {first or 0:.0f} ms, {stroke or 0:.0f} ms a stroke")
 
 
+def play(b, page, run):
+    b.open(page)
+    hostile(b)
+    schemes(b)
+    b.scheme("light")
+    for pointer in ("mouse", "touch"):
+        draw(b, run, pointer)
+    undo(b)
+    drop(b)
+    units(b)
+    starts(b)
+    dialog(b)
+    agree(b, run, "r2rt", "r2rt")
+    times(b, page)
 
-def look(kind, run, cnn, bare, sweep):
-    print(f"{kind.name}:")
+
+def read(b, page, axe):
+    b.open(page)
+    fits(b, page)
+    accessible(b, page, axe)
+
+
+def convolve(b, page, cnn):
+    b.open(page)
+    for name in ("hidden", "norm"):
+        agree(b, cnn, name, name)
+    channels(b)
+    fits(b, page)
+    times(b, page)
+
+
+def compare(b, page, axe):
+    b.open(page)
+    check("several runs are compared", b.run("return document.querySelectorAll('#settings tbody tr').length") > 3)
+    b.run("for (const one of document.querySelectorAll('details.run')) one.open = true")
+    check("and each can be opened", b.run("await new Promise((done) => setTimeout(done, 200)); return document.querySelectorAll('details.run section').length") > 5)
+    fits(b, page)
+    accessible(b, page, axe)
+
+
+def sort(b, page, axe):
+    b.open(page)
+    sweep_page(b)
+    fits(b, page)
+    accessible(b, page, axe)
+
+
+def open_only(b, page):
+    b.open(page)
+    check(f"{page.name} is drawn", b.run("return document.querySelectorAll('section').length") > 3)
+
+
+def look(kind, views):
+    """At those of the views that no other browser has taken: each a function, a page and what else it wants."""
     with kind() as b:
         b.width(1200)
-        page = make_page(run, name="r2rt")
-        b.open(page)
-        hostile(b)
-        schemes(b)
-        b.scheme("light")
-        for pointer in ("mouse", "touch"):
-            draw(b, run, pointer)
-        undo(b)
-        units(b)
-        dialog(b)
-        agree(b, run, "r2rt", "r2rt")
-        times(b, page)
-        fits(b, page)
-        accessible(b, page)
-        quiet(b, page)
-        page = make_page(cnn, name="cnn")
-        b.open(page)
-        agree(b, cnn, "hidden", "hidden")
-        agree(b, cnn, "norm", "norm")
-        fits(b, page)
-        times(b, page)
-        quiet(b, page)
-        page = make_page(run, bare, name="several")
-        b.open(page)
-        check("several runs are compared", b.run("return document.querySelectorAll('#settings tbody tr').length") > 3)
-        b.run("for (const one of document.querySelectorAll('details.run')) one.open = true")
-        check("and each can be opened", b.run("await new Promise((done) => setTimeout(done, 200)); return document.querySelectorAll('details.run section').length") > 5)
-        fits(b, page)
-        accessible(b, page)
-        quiet(b, page)
-        b.open(sweep)
-        sweep_page(b)
-        fits(b, sweep)
-        accessible(b, sweep)
-        quiet(b, sweep)
-        for name, more in (("bare", []), ("without-net", ["--no-net"])):
-            page = make_page(bare, name=name, more=more)
-            b.open(page)
-            check(f"{page.name} is drawn", b.run("return document.querySelectorAll('section').length") > 3)
-            quiet(b, page)
+        while views:
+            see, page, *more = views.pop(0)
+            told.lines = [f"{kind.name}, {page.name}:"]
+            try:
+                see(b, page, *more)
+                quiet(b, page)
+            finally:
+                with printed:
+                    print(*told.lines, sep="\n", flush=True)
 
 
 def main():
     work.mkdir(parents=True, exist_ok=True)
-    made = *make_runs(), make_sweep()
+    write_data(work / "data")
+    axe, run, cnn, bare, sweep = beside((fetch_axe,), (make_r2rt,), (make_cnn,), (make_bare,), (make_sweep,))
+    page = make_page(run, name="r2rt")
+    views = [(play, page, run), (read, page, axe), (compare, make_page(run, bare, name="several"), axe), (sort, sweep, axe),
+             (convolve, make_page(cnn, name="cnn"), cnn), (open_only, make_page(bare, name="bare")),
+             (open_only, make_page(bare, name="without-net", more=["--no-net"]))]
     for kind in installed():
-        look(kind, *made)
+        left = list(views)
+        beside(*[(look, kind, left)] * AT_ONCE)
     print(f"check-report: {'WRONG: ' + '; '.join(bad) if bad else 'all is right'}")
     return 1 if bad else 0
 

@@ -92,6 +92,12 @@ START_TEST(run_learns_a_generator_and_draws)
     ck_assert_program(p, 0);
     ck_assert_ptr_nonnull(strstr(p->out, "\ngenerator/generator,200,"));
     program_free(p);
+    p = ask("report run/run.h5 --json");
+    ck_assert_program(p, 0);
+    ck_assert_ptr_nonnull(strstr(p->out, "draws images from a class and 3 random numbers."));
+    ck_assert_ptr_nonnull(strstr(p->out, "\"stage\": \"generator generator\""));
+    ck_assert_ptr_nonnull(strstr(p->out, "\"array\": \"divergence\""));
+    program_free(p);
 }
 END_TEST
 

@@ -243,6 +243,34 @@ END_TEST
 
 /* ---- images of every kind ---- */
 
+enum { MANY = 600, ONE_EACH = 5 * 4 * 3 }; /* classes, and bytes of a picture */
+
+/* A picture in three channels of each class, to train and to test on, as an archive. */
+static void write_many(const char *path)
+{
+    unsigned char images[MANY * ONE_EACH], labels[2 * MANY];
+    for (size_t i = 0; i < sizeof images; i++)
+        images[i] = (unsigned char)((i * 37 + i / ONE_EACH) % 251);
+    for (size_t i = 0; i < MANY; i++) {
+        labels[2 * i] = (unsigned char)(i % 256);
+        labels[2 * i + 1] = (unsigned char)(i / 256);
+    }
+    support_member members[] = {{.name = "x_train.npy"},
+                                {.name = "y_train.npy"},
+                                {.name = "x_test.npy"},
+                                {.name = "y_test.npy"}};
+    for (size_t i = 0; i < LEN(members); i++)
+        members[i].bytes =
+            i % 2
+                ? support_npy("{'descr': '<u2', 'fortran_order': False, 'shape': (600,), }", labels,
+                              sizeof labels, &members[i].size)
+                : support_npy("{'descr': '|u1', 'fortran_order': False, 'shape': (600, 5, 4, 3), }",
+                              images, sizeof images, &members[i].size);
+    support_write_zip(path, members, LEN(members), 1);
+    for (size_t i = 0; i < LEN(members); i++)
+        free((void *)(uintptr_t)members[i].bytes);
+}
+
 START_TEST(many_classes_and_colours_have_pages)
 {
     static const char cfg[] =
@@ -251,12 +279,43 @@ START_TEST(many_classes_and_colours_have_pages)
         "training = { steps = 3; batch = 50; };"
         "generate = { at = \"input\"; steps = 2; classes = [0, 1]; };";
     support_write(support_at(place, "many.cfg"), cfg, sizeof cfg - 1);
-    ck_assert_int_eq(mkdir(support_at(place, "many"), 0755), 0);
-    support_write_dataset(support_at(place, "many"), 700, 600, 5, 4, 250, 3);
-    program_must_work(run_here("run many.cfg --threads 1 -q --data many -o manyrun"));
+    write_many(support_at(place, "many.npz"));
+    program_must_work(run_here("run many.cfg --threads 1 -q --data many.npz -o manyrun"));
     program_must_work(run_here("report manyrun/run.h5 -o many.html -q"));
     json_t *document = read_document("manyrun/run.h5");
-    ck_assert_uint_eq(json_array_size(find(run_of(document), "data.images_per_class")), 250);
+    const json_t *run = run_of(document);
+    ck_assert_uint_eq(json_array_size(find(run, "data.images_per_class")), MANY);
+    ck_assert_double_eq(real_at(run, "architecture.input.2"), 3.0);
+    ck_assert_ptr_null(find(run, "confusion.counts")); /* a matrix of so many nobody reads */
+    json_decref(document);
+}
+END_TEST
+
+/* Layers with channels are told by their shapes, and of a deep net the first eight and the last. */
+START_TEST(shapes_are_told)
+{
+    static const char start[] = "training = { steps = 1; batch = 50; };\nnetwork = { layers = (\n"
+                                "{ name = \"c\"; type = \"conv2d\"; filters = 3; size = 2; },\n"
+                                "{ name = \"p\"; type = \"max_pool\"; size = 2; },\n";
+    char cfg[2048];
+    size_t used = (size_t)snprintf(cfg, sizeof cfg, "%s", start);
+    for (int i = 0; i < 9; i++)
+        used += (size_t)snprintf(cfg + used, sizeof cfg - used,
+                                 "{ name = \"d%d\"; type = \"dense\"; units = %d; },\n", i, 11 + i);
+    used += (size_t)snprintf(
+        cfg + used, sizeof cfg - used,
+        "{ name = \"o\"; type = \"dense\"; units = 5; activation = \"softmax\"; }); };\n");
+    support_write(support_at(place, "deep.cfg"), cfg, used);
+    program_must_work(run_here("train deep.cfg --threads 1 -q --data data -o deep.h5"));
+    json_t *document = read_document("deep.h5");
+    const char *told = text_at(run_of(document), "about.summary.0");
+    ck_assert_msg(
+        strstr(told, ", 9 x 7 x 1 - 8 x 6 x 3 - 11 - 12 - 13 - 14 - 15 - 16 - 17 ... - 5, for"),
+        "%s", told);
+    json_decref(document);
+    document = read_document("bare.h5");
+    ck_assert_ptr_nonnull(
+        strstr(text_at(run_of(document), "about.summary.0"), ", 63-13-11-5, for"));
     json_decref(document);
 }
 END_TEST
@@ -349,7 +408,21 @@ START_TEST(markdown_tells_the_figures)
     ck_assert_ptr_nonnull(strstr(p->out, "\n| test accuracy | "));
     ck_assert_ptr_nonnull(strstr(p->out, "\n| inverse r2rt: L1 per pixel | 0."));
     ck_assert_ptr_null(strstr(p->out, "data:"));
+    ck_assert_ptr_nonnull(strstr(p->out, "with seed 1; the experiment in the file makes the same"));
     program_free(p);
+}
+END_TEST
+
+/* A link's destination is one line, whatever the file's name. */
+START_TEST(markdown_links_to_any_name)
+{
+    program_must_work(program_run(&(program_how){.folder = place},
+                                  "report run/run.h5 --markdown -q -o %s", "a\nb 5%.md"));
+    char *text = read_text("a\nb 5%.md");
+    ck_assert_uint_eq(
+        times(text, "](<a%0Ab 5%25-projections.png>) ![generated](<a%0Ab 5%25-generated.png>)\n"),
+        1);
+    free(text);
 }
 END_TEST
 
@@ -486,11 +559,13 @@ Suite *cli_report_suite(void)
     tcase_add_test(tests, too_large_a_net_is_left_out_with_a_word);
     tcase_add_test(tests, seeds_are_one_column);
     tcase_add_test(tests, many_classes_and_colours_have_pages);
+    tcase_add_test(tests, shapes_are_told);
     tcase_add_test(tests, the_same_run_gives_the_same_page);
     tcase_add_test(tests, a_run_makes_a_page_unless_told);
     tcase_add_test(tests, a_title_is_only_text);
     tcase_add_test(tests, units_answer_to_their_own_classes);
     tcase_add_test(tests, markdown_tells_the_figures);
+    tcase_add_test(tests, markdown_links_to_any_name);
     tcase_add_test(tests, markdown_has_sheets_beside_it);
     tcase_add_test(tests, a_page_is_written_over_by_force_alone);
     tcase_add_loop_test(tests, what_cannot_be_is_refused, 0, LEN(refusals));

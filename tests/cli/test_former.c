@@ -108,6 +108,8 @@ START_TEST(an_older_run_keeps_its_own)
     write_experiment(k->optimiser, 40);
     train("old.h5", "--resume");
     ck_assert(difference("old.h5", "then.h5") == 0.0);
+    program_must_work(program_run(NULL, "report %s -q --force -o %s", support_at(place, "old.h5"),
+                                  support_at(place, "old.html")));
     write_experiment(k->optimiser, 15);
     train("new.h5", "");
     write_experiment(k->optimiser, 40);
