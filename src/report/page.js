@@ -113,7 +113,7 @@ const Page = (() => {
       : null;
   }
 
-  // One result after the other, each with a heading where there are several.
+  // One result after the other, each with a heading where there are several; draw is given the level below.
   function results(list, draw) {
     return list.map((result) =>
       h(
@@ -122,7 +122,7 @@ const Page = (() => {
         list.length > 1 ? h('h3', null, result.name) : null,
         origin(result),
         stale(result),
-        draw(result),
+        draw(result, list.length > 1 ? 'h4' : 'h3'),
         settings(result),
       ),
     );
@@ -297,21 +297,21 @@ const Page = (() => {
   }
 
   function features(run) {
-    return results(run.features, (result) => [
+    return results(run.features, (result, head) => [
       result.answers
         ? h('p', { class: 'origin' }, 'Under each unit the two classes that it answers to most: those with the highest mean there.')
         : null,
       gallery(withExemplars(run, result)),
-      result.low ? [h('h4', null, 'Low'), gallery(result.low)] : null,
-      result.difference ? [h('h4', null, 'Difference, grey where there is none'), gallery(result.difference)] : null,
+      result.low ? [h(head, null, 'Low'), gallery(result.low)] : null,
+      result.difference ? [h(head, null, 'Difference, grey where there is none'), gallery(result.difference)] : null,
       partly(result, result.pictures.length),
     ]);
   }
 
   function exemplars(run) {
-    return results(run.exemplars, (result) =>
+    return results(run.exemplars, (result, head) =>
       result.rows.map((row) =>
-        h('div', { class: 'row' }, h('h4', null, row.caption), gallery(row.pictures, 'small')),
+        h('div', { class: 'row' }, h(head, null, row.caption), gallery(row.pictures, 'small')),
       ),
     );
   }
@@ -325,7 +325,7 @@ const Page = (() => {
   // from each to those that read it.
   function architecture(run) {
     const a = run.architecture;
-    const [step, box, middle, widest] = [44, 26, 110, 180];
+    const [step, box, middle, widest] = [46, 28, 66, 116];
     const points = [{ name: 'image', type: 'input', out: a.input, inputs: [], parameters: 0 }, ...a.layers];
     const sizes = points.map((p) => Math.log2(1 + Net.sizeOf(p.out)));
     const most = Math.max(...sizes);
@@ -340,7 +340,7 @@ const Page = (() => {
     );
     const drawing = svg(
       'svg',
-      { class: 'net', viewBox: `0 0 620 ${height}`, role: 'img', 'aria-label': `The net: ${points.map((p) => `${p.name}, ${p.type}, ${shapeText(p.out)}`).join('; ')}` },
+      { class: 'net', viewBox: `0 0 360 ${height}`, role: 'img', 'aria-label': `The net: ${points.map((p) => `${p.name}, ${p.type}, ${shapeText(p.out)}`).join('; ')}` },
       lines,
       points.map((p, i) => {
         const width = Math.max(24, (widest * sizes[i]) / most);
@@ -349,11 +349,9 @@ const Page = (() => {
           'g',
           null,
           svg('rect', { class: `box ${kind}`, x: middle - width / 2, y: top(i), width, height: box, rx: 4 }),
-          svg('text', { class: 'shape', x: middle, y: top(i) + 17, 'text-anchor': 'middle' }, shapeText(p.out)),
-          svg('text', { class: 'name', x: 220, y: top(i) + 17 }, `${p.name} \u00b7 ${p.type}`),
-          p.parameters > 0
-            ? svg('text', { class: 'tick', x: 612, y: top(i) + 17, 'text-anchor': 'end' }, count(p.parameters))
-            : null,
+          svg('text', { class: 'shape', x: middle, y: top(i) + 18, 'text-anchor': 'middle' }, shapeText(p.out)),
+          svg('text', { class: 'name', x: 138, y: top(i) + 11 }, p.name),
+          svg('text', { class: 'tick', x: 138, y: top(i) + 26 }, p.parameters > 0 ? `${p.type} \u00b7 ${count(p.parameters)} parameters` : p.type),
         );
       }),
     );
@@ -370,7 +368,7 @@ const Page = (() => {
       ),
     );
     return [
-      h('p', { class: 'origin' }, `${count(a.parameters)} parameters in all; on the right those of each layer.`),
+      h('p', { class: 'origin' }, `${count(a.parameters)} parameters in all.`),
       drawing,
       h(
         'details',

@@ -98,7 +98,9 @@ def make_r2rt():
             "inverse.confidence=0.0", "project.images=20", "generate.classes=[0,1,2,3,4]", "generate.steps=60",
             "network.layers.2.units=0", f"title={json.dumps(HOSTILE)}"]
     program("run", "experiments/r2rt.cfg", "--data", work / "data", "-o", work / "r2rt", "-q", "--force", *[w for s in sets for w in ("--set", s)])
-    return work / "r2rt" / "run.h5"
+    run = work / "r2rt" / "run.h5"
+    program("exemplars", run, "--data", work / "data", "-q", "--layer", "hidden2", "--units", "0-3", "--count", "3")
+    return run
 
 
 def make_cnn():
@@ -337,6 +339,17 @@ def dialog(b):
     check("escape closes it, and the focus is back", b.run("return !document.querySelector('.viewer').open && document.activeElement.className === 'picture'"))
 
 
+def exemplars(b):
+    b.run("document.querySelector('#features .picture').click()")
+    seen = b.run("return [...document.querySelectorAll('.viewer .gallery .picture img')].map((one) => one.src)")
+    row = b.run("return [...document.querySelectorAll('#exemplars .row')].find((one) => one.querySelector('h3').textContent === 'unit 0').innerHTML")
+    check("a unit's picture opens with the images that excite it", len(seen) == 3 and all(one in row for one in seen), len(seen))
+    b.run("document.querySelector('.viewer .gallery .picture').click()")
+    title = b.run("return document.querySelector('.viewer').open && document.querySelector('.viewer').textContent")
+    check("which open themselves", "/exemplars/exemplars/image[0]" in title, title)
+    b.press_key("\ue00c")
+
+
 def sweep_page(b):
     rates = "return [...document.querySelectorAll('#settings tbody th')].map((one) => one.textContent)"
     check("a sweep's settings are there, in their order", b.run(rates) == ["0.01", "0.003", "0.1"], b.run(rates))
@@ -367,6 +380,7 @@ def play(b, page, run):
     units(b)
     starts(b)
     dialog(b)
+    exemplars(b)
     agree(b, run, "r2rt", "r2rt")
     times(b, page)
 
