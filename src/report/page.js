@@ -288,11 +288,12 @@ const Page = (() => {
   const pictures = (list) =>
     results(list, (result) => [gallery(result.pictures), partly(result, result.pictures.length)]);
 
+  // Of exemplars only their settings say which.
   const layerOf = (result) => (result.layer ?? result.at ?? result.settings?.layer)?.split('.')[0];
 
   // Feature and exemplars of the same unit belong together.
   function withExemplars(run, result) {
-    const rows = (run.exemplars ?? []).filter((one) => one.settings?.layer?.split('.')[0] === layerOf(result)).flatMap((one) => one.rows);
+    const rows = (run.exemplars ?? []).filter((one) => layerOf(one) === layerOf(result)).flatMap((one) => one.rows);
     return result.pictures.map((p) => ({ ...p, exemplars: rows.find((row) => row.caption === `unit ${p.unit}`)?.pictures }));
   }
 

@@ -494,9 +494,10 @@ const Play = (() => {
 
     // Where a handle is: the mean over its units of how many deviations each is from its mean.
     const placeOf = ({ units }) => sum(units, (u) => (values[u] - s.mean[u]) / s.deviation[u]) / units.length;
-    function moved(handle, place) {
-      const by = place - placeOf(handle);
+    function moved(handle, to) {
+      const by = to - placeOf(handle);
       for (const u of handle.units) values[u] += by * s.deviation[u];
+      if (pixelsOf(shape) > 1) controls.filter((one) => one.handle !== handle).forEach(place); // a channel's units, and theirs
       show();
     }
     const controls = shown.map((handle) => unitControl(handle, moved));
