@@ -80,8 +80,8 @@ typedef struct inv_sparse_product {
     const uint64_t *bits; /* [in]: of nonzero_rows */
     const float *x;       /* [at most INV_SPARSE_ROWS, in] */
     size_t x_row;
-    size_t stride; /* of y and of dy, the next multiple of INV_LANES_MAX: whole vectors are read
-                      and written */
+    size_t stride; /* of y and of dy, a multiple of INV_LANES_MAX: whole vectors are read and
+                      written */
 } inv_sparse_product;
 
 /* c = a b, plus what c held before, or plus the bias; a [m, k], b [k, n], c [m, n].

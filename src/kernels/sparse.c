@@ -5,9 +5,9 @@
 
 #include "kernels/kernels.h"
 
-#define DENSITY_MOST 0.45 /* up to which skipping zeros pays, measured */
-#define ROWS_LEAST   32   /* below which turning them into bits does not */
-#define SAMPLE       8    /* one row of so many is looked at */
+#define DENSITY_MOST 0.3 /* up to which skipping zeros pays, measured for 32 to 4,096 columns */
+#define ROWS_LEAST   32  /* below which turning them into bits does not */
+#define SAMPLE       8   /* one row of so many is looked at */
 #define TILE         ((size_t)INV_SPARSE_ROWS)
 /* Columns of x that a thread takes at a time in the product with dy; even. */
 #define BLOCK ((size_t)64)
@@ -15,7 +15,7 @@
 struct inv_sparse {
     bool pays; /* with the newest x */
     size_t in, out;
-    size_t stride;  /* floats of a row of `out` in whole vectors */
+    size_t stride;  /* floats from row to row of `rows` */
     uint64_t *bits; /* [tiles, in]: where x is not 0 */
     float *rows;    /* forward, y, and backward, dy: [tiles TILE, stride] */
 };
@@ -32,17 +32,24 @@ static size_t minimum(size_t a, size_t b)
 
 /* ---- memory ---- */
 
+/* Whole vectors, of an odd number: the rows of a tile are read and written side by side, and those of
+ * 1,024 or 4,096 values would all fall into the same few sets of the cache. */
+static size_t stride_of(size_t out)
+{
+    return (inv_whole_vectors(out) / INV_LANES_MAX | 1) * INV_LANES_MAX;
+}
+
 size_t inv_sparse_size(size_t rows, size_t in, size_t out)
 {
     const size_t tiles = parts(rows, TILE);
     return sizeof(inv_sparse) + INV_VECTOR_BYTES +
-           tiles * (TILE * inv_whole_vectors(out) * sizeof(float) + in * sizeof(uint64_t));
+           tiles * (TILE * stride_of(out) * sizeof(float) + in * sizeof(uint64_t));
 }
 
 static void lay_out(inv_sparse *s, size_t rows, size_t in, size_t out)
 {
     s->in = in, s->out = out;
-    s->stride = inv_whole_vectors(out);
+    s->stride = stride_of(out);
     s->rows = inv_vector_start(s + 1);
     s->bits = (void *)(s->rows + parts(rows, TILE) * TILE * s->stride);
 }
