@@ -108,7 +108,7 @@ SUBMAKE = $(MAKE) --no-print-directory $(PARALLEL)
 
 .DELETE_ON_ERROR:
 .PHONY: all reproduce check deps deps-lint data install uninstall format format-check lint coverage bench bench-kernels bench-onnx \
-  bench-torch clean help missing missing-check check-programs run-check check-clusters check-kills fuzz fuzz-programs check-readers check-interop check-report picture torture run-torture mutate
+  bench-scale bench-torch clean help missing missing-check check-programs run-check check-clusters check-kills fuzz fuzz-programs check-readers check-interop check-report picture torture run-torture mutate
 
 all: $(MADE) ## build the program, the library (.a and .so), the man page, completions, invproj.pc
 	@:
@@ -337,6 +337,9 @@ bench: all $B/bench ## time each phase of the experiment beside its dense produc
 
 bench-kernels: $B/bench ## time products and convolutions beside sgemm, one thread, in GFLOP/s
 	@$B/bench --kernels
+
+bench-scale: all ## time steps of training as images, units, channels and classes grow, into build/bench-scale.json
+	@$(PYTHON3) tests/bench/scale_bench.py $B '$(MNIST_FOUND)'
 
 bench-onnx: all $B/bench ## classify 10,000 images in onnxruntime and here, in turn, into build/bench-onnx.json
 	@[ -x $B/bench-onnx/bin/python ] || $(PYTHON3) -m venv $B/bench-onnx || exit; \
