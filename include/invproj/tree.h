@@ -1,8 +1,8 @@
-/* tree.h - what a model file holds, in memory: arrays and attributes by their paths, as a stream
- * told them (stream.h).
+/* tree.h - what a file holds, in memory: arrays and attributes by their paths, as a stream told them
+ * (stream.h).
  *
  * The reading process sends a model file of any format as one stream; the program keeps it here, and
- * an importer takes from it what it needs. Sizes are those that the stream was checked for; values
+ * an importer takes from it what it needs. So does who wants no more than attributes of a run file. Sizes are those that the stream was checked for; values
  * are whatever the file's maker wrote.
  *
  *     inv_tree *tree = NULL;

@@ -56,13 +56,29 @@ static void list_unbegun(const cli_file *file, char keys[INV_INVERSES_MAX][INV_N
     }
 }
 
+/* What the experiments say at the path, of a run that `is` what it is. */
+static inv_status tell_difference(const cli_file *file, const inv_config *kept, const char *path,
+                                  const char *is, const char *advice)
+{
+    char *before = NULL, *now = NULL;
+    inv_status status = INV_OK;
+    INV_TRY(inv_config_print(kept, path, &before));
+    INV_TRY(inv_config_print(file->config, path, &now));
+    INV_FAIL(INV_EINVAL,
+             "%s: --resume: the run %s another experiment: %s was %.100s, is now %.100s%s",
+             file->path, is, path, before, now, advice);
+done:
+    free(before);
+    free(now);
+    return status;
+}
+
 static inv_status check_same(const cli_file *file, const inv_config *kept)
 {
     const char *besides[STAGES_MAX + INV_INVERSES_MAX + 3] = {"seed"}; /* --seed may replace it */
     char keys[INV_INVERSES_MAX][INV_NAME_MAX];
     size_t count = 1;
-    char path[INV_TEXT_MAX], *before = NULL, *now = NULL;
-    inv_status status = INV_OK;
+    char path[INV_TEXT_MAX];
     for (const cli_stage *const *stage = cli_stages; *stage && count <= STAGES_MAX; stage++)
         if (!has_begun(*stage) && *stage != &cli_stage_invert &&
             !(*stage == &cli_stage_generator && has_begun_generator(file)))
@@ -70,36 +86,17 @@ static inv_status check_same(const cli_file *file, const inv_config *kept)
     list_unbegun(file, keys, besides, count);
     if (!inv_experiment_differs(kept, file->config, false, besides, path))
         return INV_OK;
-    INV_TRY(inv_config_print(kept, path, &before));
-    INV_TRY(inv_config_print(file->config, path, &now));
-    INV_FAIL(INV_EINVAL,
-             "%s: --resume: the run was made with another experiment: %s was %.100s, is now %.100s",
-             file->path, path, before, now);
-done:
-    free(before);
-    free(now);
-    return status;
+    return tell_difference(file, kept, path, "was made with", "");
 }
 
 /* Of a run that is done, all that decides a result is to be the same: nothing is made again. */
 static inv_status check_all_same(const cli_file *file, const inv_config *kept)
 {
     static const char *const besides[] = {"seed", NULL}; /* --seed may replace it */
-    char path[INV_TEXT_MAX], *before = NULL, *now = NULL;
-    inv_status status = INV_OK;
+    char path[INV_TEXT_MAX];
     if (!inv_experiment_differs(kept, file->config, true, besides, path))
         return INV_OK;
-    INV_TRY(inv_config_print(kept, path, &before));
-    INV_TRY(inv_config_print(file->config, path, &now));
-    INV_FAIL(
-        INV_EINVAL,
-        "%s: --resume: the run is done, with another experiment: %s was %.100s, is now %.100s; "
-        "choose another name",
-        file->path, path, before, now);
-done:
-    free(before);
-    free(now);
-    return status;
+    return tell_difference(file, kept, path, "is done, with", "; choose another name");
 }
 
 static inv_status check_length(const cli_file *file, const char *key, size_t before, size_t now)
