@@ -61,6 +61,7 @@ static inv_status add_matmul(onnx_importing *im, const json_t *node, const onnx_
         if (x->rank == 0 || x->dims[axis] != inv_shape_size(x->place.shape) ||
             in[0].known.rank != 2)
             return WRONG("a product of values by values is not known");
+        INV_TRY(onnx_check_axis(im, node, x, axis));
         status = onnx_add_dense(im, node, &in[0].known, true, 1.0, x, out);
         out->dims[axis] = in[0].known.dims[0];
         return status;
@@ -69,6 +70,7 @@ static inv_status add_matmul(onnx_importing *im, const json_t *node, const onnx_
     const inv_onnx_tensor *w = &in[1].known;
     if (w->rank != 2 || x->rank == 0 || x->dims[x->rank - 1] != w->dims[0])
         return WRONG("weights that do not fit what comes in");
+    INV_TRY(onnx_check_axis(im, node, x, x->rank - 1));
     const size_t n = onnx_long_axes(x->place.shape, x->order, axes);
     if (inv_shape_size(x->place.shape) == w->dims[0])
         status = onnx_add_dense(im, node, w, false, 1.0, x, out);
@@ -97,10 +99,12 @@ static inv_status add_gemm(onnx_importing *im, const json_t *node, const onnx_va
     if (count < 2 || in[0].is_known || !in[1].is_known || in[0].rank != 2 ||
         in[0].dims[trans_a ? 1 : 0] != 1)
         return WRONG("takes rows of values and constant weights");
+    INV_TRY(onnx_check_axis(im, node, &in[0], trans_a ? 0 : 1));
     INV_TRY(onnx_add_dense(im, node, &in[1].known, trans_b, inv_onnx_number(node, "alpha", 1.0),
                            &in[0], out));
     out->dims[0] = 1;
     out->dims[1] = out->place.shape.channels;
+    out->batch = in[0].batch == ONNX_NO_BATCH ? ONNX_NO_BATCH : 0;
     if (onnx_is_given(in, count, 2)) {
         if (!in[2].is_known)
             INV_RAISE(WRONG("its input 3 is no constant"));
@@ -116,7 +120,7 @@ done:
 /* ---- the table ---- */
 
 const onnx_operator onnx_dense_operators[] = {
-    {"Gemm", add_gemm, false},
-    {"MatMul", add_matmul, true},
-    {NULL, NULL, false},
+    {"Gemm", add_gemm, false, "alpha beta broadcast transA transB"},
+    {"MatMul", add_matmul, true, NULL},
+    {NULL, NULL, false, NULL},
 };

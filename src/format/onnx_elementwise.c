@@ -108,7 +108,11 @@ static inv_status add_prelu(onnx_importing *im, const json_t *node, const onnx_v
     inv_status status = INV_OK;
     if (count < 2 || !in[1].is_known)
         return WRONG("its slopes are no constants");
-    INV_TRY(onnx_spread(im, node, &in[1].known, v, &slopes));
+    inv_onnx_tensor known = in[1].known;
+    if (im->graph.opset < 7 && known.rank == 1) /* one of each channel */
+        while (known.rank + 1 < v->rank)
+            known.dims[known.rank++] = 1;
+    INV_TRY(onnx_spread(im, node, &known, v, &slopes));
     const bool one = onnx_repeats(slopes, size, 1), few = onnx_repeats(slopes, size, channels);
     INV_TRY(onnx_add_layer(im, node, "",
                            json_pack("{ss sb sb sb}", "type", "prelu", "share_height", few,
@@ -173,8 +177,12 @@ static inv_status add_softmax(onnx_importing *im, const json_t *node, const onnx
     *v = in[0];
     if (!inv_onnx_axis(inv_onnx_whole(node, "axis", is_old ? 1 : -1), v->rank, &axis))
         return WRONG("is over an axis that is not there");
-    for (size_t i = axis; i < (is_old ? v->rank : axis + 1); i++)
+    for (size_t i = axis; i < (is_old ? v->rank : axis + 1); i++) {
+        inv_status status = onnx_check_axis(im, node, v, i);
+        if (status != INV_OK)
+            return status;
         over *= v->dims[i];
+    }
     if (over != inv_shape_size(v->place.shape) && over == v->dims[axis])
         return add_softmax_along(im, node, json_pack("{ss ss}", "type", type, "over", "channels"),
                                  axis, v);
@@ -262,6 +270,22 @@ done:
     return status;
 }
 
+/* Before opset 7 the attribute `axis` says which of the image's axes the constant's first is, where it is not
+ * that its last is the last: as many axes of size 1 then follow. */
+static inv_status align_old(onnx_importing *im, const json_t *node, size_t rank,
+                            inv_onnx_tensor *constant)
+{
+    size_t axis = 0;
+    if (im->graph.opset > 6 || !inv_onnx_attribute(node, "axis"))
+        return INV_OK;
+    if (!inv_onnx_axis(inv_onnx_whole(node, "axis", 0), rank, &axis) ||
+        axis + constant->rank > rank)
+        return WRONG("is along an axis that is not there");
+    while (axis + constant->rank < rank)
+        constant->dims[constant->rank++] = 1;
+    return INV_OK;
+}
+
 /* A constant with an image. */
 static inv_status add_constant(onnx_importing *im, const json_t *node, const onnx_value *v,
                                const onnx_value *constant, bool constant_first, onnx_value *out)
@@ -271,13 +295,12 @@ static inv_status add_constant(onnx_importing *im, const json_t *node, const onn
     double *number = NULL, *scale = NULL, *offset = NULL;
     void *memory = NULL, *more = NULL;
     inv_status status = INV_OK;
+    inv_onnx_tensor known = constant->known;
     onnx_value wide = *v; /* a constant of more axes, all of 1 before the image's */
-    while (wide.rank < constant->known.rank && wide.rank < ONNX_RANK_MAX) {
-        memmove(wide.dims + 1, wide.dims, wide.rank * sizeof *wide.dims);
-        wide.dims[0] = 1;
-        wide.rank++;
-    }
-    INV_TRY(onnx_spread(im, node, &constant->known, &wide, &number));
+    INV_TRY(align_old(im, node, v->rank, &known));
+    while (wide.rank < known.rank && wide.rank < ONNX_RANK_MAX)
+        onnx_add_axis(&wide);
+    INV_TRY(onnx_spread(im, node, &known, &wide, &number));
     INV_TRY(inv_calloc(size, sizeof *scale, "constants", &memory));
     INV_TRY(inv_calloc(size, sizeof *offset, "constants", &more));
     scale = memory;
@@ -341,11 +364,8 @@ static bool level(onnx_value *v, size_t count)
     for (size_t i = 0; i < count; i++)
         rank = v[i].rank > rank ? v[i].rank : rank;
     for (size_t i = 0; i < count; i++)
-        while (v[i].rank < rank) {
-            memmove(v[i].dims + 1, v[i].dims, v[i].rank * sizeof *v[i].dims);
-            v[i].dims[0] = 1;
-            v[i].rank++;
-        }
+        while (v[i].rank < rank)
+            onnx_add_axis(&v[i]);
     return rank > 0;
 }
 
@@ -373,7 +393,9 @@ inv_status onnx_join_values(onnx_importing *im, const json_t *node, const char *
 {
     const char *layout = NULL;
     bool alike = level(v, count);
-    inv_status status = INV_OK;
+    inv_status status = onnx_check_alike(im, node, v, count);
+    if (status != INV_OK)
+        return status;
     for (size_t i = 1; i < count; i++)
         alike = alike && same_dims(&v[0], &v[i]);
     for (size_t i = 1; alike && i < count; i++)
@@ -441,6 +463,8 @@ static inv_status add_concat(onnx_importing *im, const json_t *node, const onnx_
         *out = in[0];
         return INV_OK;
     }
+    INV_TRY(onnx_check_alike(im, node, v, count));
+    INV_TRY(onnx_check_axis(im, node, &v[0], axis));
     INV_TRY(lay_alike(im, node, v, count, &layout));
     if (axis == 0)
         INV_RAISE(WRONG("puts images together into a batch, which is not known"));
@@ -469,43 +493,43 @@ static inv_status add_negative(onnx_importing *im, const json_t *node, const onn
 /* ---- the table ---- */
 
 const onnx_operator onnx_elementwise_operators[] = {
-    {"Relu", add_formula, false},
-    {"Sigmoid", add_formula, false},
-    {"Tanh", add_formula, false},
-    {"Softsign", add_formula, false},
-    {"Mish", add_formula, false},
-    {"HardSwish", add_formula, false},
-    {"Erf", add_formula, false},
-    {"Exp", add_formula, false},
-    {"Log", add_formula, false},
-    {"Sqrt", add_formula, false},
-    {"Abs", add_formula, false},
-    {"LeakyRelu", add_formula, false},
-    {"Elu", add_formula, false},
-    {"Celu", add_formula, false},
-    {"Selu", add_formula, false},
-    {"HardSigmoid", add_formula, false},
-    {"Softplus", add_formula, false},
-    {"Swish", add_formula, false},
-    {"ThresholdedRelu", add_formula, false},
-    {"Gelu", add_gelu, false},
-    {"Clip", add_clip, false},
-    {"PRelu", add_prelu, false},
-    {"Shrink", add_shrink, false},
-    {"Softmax", add_softmax, false},
-    {"LogSoftmax", add_softmax, false},
-    {"Dropout", add_dropout, false},
-    {"Concat", add_concat, false},
-    {"Neg", add_negative, false},
-    {"Reciprocal", add_reciprocal, false},
-    {"Add", add_arithmetic, true},
-    {"Sub", add_arithmetic, true},
-    {"Mul", add_arithmetic, true},
-    {"Div", add_arithmetic, true},
-    {"Pow", add_arithmetic, true},
-    {"Sum", add_arithmetic, true},
-    {"Mean", add_arithmetic, true},
-    {"Max", add_arithmetic, true},
-    {"Min", add_arithmetic, true},
-    {NULL, NULL, false},
+    {"Relu", add_formula, false, NULL},
+    {"Sigmoid", add_formula, false, NULL},
+    {"Tanh", add_formula, false, NULL},
+    {"Softsign", add_formula, false, NULL},
+    {"Mish", add_formula, false, NULL},
+    {"HardSwish", add_formula, false, NULL},
+    {"Erf", add_formula, false, NULL},
+    {"Exp", add_formula, false, NULL},
+    {"Log", add_formula, false, NULL},
+    {"Sqrt", add_formula, false, NULL},
+    {"Abs", add_formula, false, NULL},
+    {"LeakyRelu", add_formula, false, "alpha"},
+    {"Elu", add_formula, false, "alpha"},
+    {"Celu", add_formula, false, "alpha"},
+    {"Selu", add_formula, false, "alpha gamma"},
+    {"HardSigmoid", add_formula, false, "alpha beta"},
+    {"Softplus", add_formula, false, "beta"},
+    {"Swish", add_formula, false, "alpha"},
+    {"ThresholdedRelu", add_formula, false, "alpha"},
+    {"Gelu", add_gelu, false, "approximate"},
+    {"Clip", add_clip, false, "max min"},
+    {"PRelu", add_prelu, false, NULL},
+    {"Shrink", add_shrink, false, "bias lambd"},
+    {"Softmax", add_softmax, false, "axis"},
+    {"LogSoftmax", add_softmax, false, "axis"},
+    {"Dropout", add_dropout, false, "is_test ratio seed"},
+    {"Concat", add_concat, false, "axis"},
+    {"Neg", add_negative, false, NULL},
+    {"Reciprocal", add_reciprocal, false, NULL},
+    {"Add", add_arithmetic, true, "axis broadcast"},
+    {"Sub", add_arithmetic, true, "axis broadcast"},
+    {"Mul", add_arithmetic, true, "axis broadcast"},
+    {"Div", add_arithmetic, true, "axis broadcast"},
+    {"Pow", add_arithmetic, true, "axis broadcast"},
+    {"Sum", add_arithmetic, true, NULL},
+    {"Mean", add_arithmetic, true, NULL},
+    {"Max", add_arithmetic, true, NULL},
+    {"Min", add_arithmetic, true, NULL},
+    {NULL, NULL, false, NULL},
 };

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/words.h"
+
 enum { OPEN = 1, DONE };
 
 /* ---- the operators ---- */
@@ -182,6 +184,21 @@ static inv_status add_known(onnx_importing *im, const json_t *node, const onnx_v
     return INV_OK;
 }
 
+/* An attribute that is not read might change what comes out; the oldest opsets give all one that does not. */
+static inv_status check_attributes(onnx_importing *im, const json_t *node,
+                                   const onnx_operator *type)
+{
+    const char *name = NULL;
+    json_t *attribute = NULL;
+    json_object_foreach(json_object_get(node, "attributes"), name, attribute)
+    {
+        if (strcmp(name, "consumed_inputs") != 0 &&
+            inv_word_place(type->attributes, name) == SIZE_MAX)
+            return WRONG("its attribute %.40s is not known", name);
+    }
+    return INV_OK;
+}
+
 static inv_status add_node(onnx_importing *im, size_t number)
 {
     const json_t *node = json_array_get(im->graph.nodes, number);
@@ -213,6 +230,9 @@ static inv_status add_node(onnx_importing *im, size_t number)
         return WRONG("has no input");
     if (in[0].is_known && !type->takes_constant)
         return WRONG("of a constant is not known");
+    status = check_attributes(im, node, type);
+    if (status != INV_OK)
+        return status;
     status = type->add(im, node, in, count, out);
     out->is_there = true;
     if (json_integer_value(
@@ -400,6 +420,7 @@ static inv_status read_input(onnx_importing *im, const inv_import *how)
             d[rank++] = v->dims[i];
     }
     im->batch = batch ? v->dims[0] : 1;
+    v->batch = batch && json_integer_value(json_array_get(dims, 0)) != 1 ? 0 : ONNX_NO_BATCH;
     if (batch)
         v->dims[0] = 1;
     if (rank == 0)

@@ -5,11 +5,12 @@
  * "chw" after a convolution, "hwc" after a Transpose of what came out of one. So a Transpose is but
  * another order, a Reshape other sizes, and kernels, the first dense layer behind a Flatten, and
  * constants are turned as they are read. Only where an operator wants the axes in other places is a
- * permute layer put before it. What batch there is counts as 1.
+ * permute layer put before it. What batch there is counts as 1; of each value its axis is kept, so that an
+ * operator that takes the images of a batch together is refused (onnx_batch.c).
  *
  * onnx_import.c goes from node to node, onnx_pattern.c makes one of several that belong together, and
  * a family of operators is a file (onnx_dense.c, onnx_window.c ...) that ends in its table. All stand
- * on onnx_value.c and onnx_number.c. A new operator is a function and a row.
+ * on onnx_value.c, onnx_batch.c and onnx_number.c. A new operator is a function and a row.
  *
  * Source of each operator's arithmetic: the ONNX specification, opsets 7 to 28.
  * SPDX-License-Identifier: GPL-3.0-or-later */
@@ -21,6 +22,7 @@
 
 #define ONNX_INPUTS_MAX 64 /* of a node */
 #define ONNX_RANK_MAX   INV_ONNX_RANK_MAX
+#define ONNX_NO_BATCH   SIZE_MAX
 
 typedef struct onnx_value {
     bool is_there;
@@ -28,7 +30,9 @@ typedef struct onnx_value {
     inv_onnx_tensor known;
     inv_place place;
     size_t rank, dims[ONNX_RANK_MAX]; /* in the graph */
-    char order[4];                    /* the graph's order of the image's axes */
+    size_t
+        batch; /* the axis along which the graph has other images; ONNX_NO_BATCH: it has but one */
+    char order[4]; /* the graph's order of the image's axes */
     float *bias; /* of the layer that it comes from, to which more may be added, since nothing else
                     sees the value; NULL: there is none */
 } onnx_value;
@@ -39,7 +43,7 @@ typedef struct onnx_importing {
     inv_sketch *sketch;
     const char *input;  /* its name */
     onnx_value image;   /* what that is */
-    size_t batch;       /* as the file has it */
+    size_t batch;       /* as the file has it; 1 where it leaves that open */
     onnx_value *values; /* of each node */
     char *states;       /* of each node, as onnx_import.c says */
 } onnx_importing;
@@ -49,7 +53,8 @@ typedef struct onnx_operator {
     const char *op;
     inv_status (*add)(onnx_importing *im, const json_t *node, const onnx_value *in, size_t count,
                       onnx_value *out);
-    bool takes_constant; /* as its first input, beside an image */
+    bool takes_constant;    /* as its first input, beside an image */
+    const char *attributes; /* that it reads, or that change nothing here; NULL: it has none */
 } onnx_operator;
 
 extern const onnx_operator onnx_dense_operators[], onnx_window_operators[], onnx_shape_operators[],
@@ -105,6 +110,23 @@ bool onnx_split_axes(const onnx_value *v, char axes[4], size_t first[ONNX_RANK_M
 bool onnx_find_letters(const onnx_value *v, char letters[ONNX_RANK_MAX]);
 /* Takes the sizes in the graph from the image, after an operator over [1, channels, height, width]. */
 void onnx_set_image_sizes(onnx_value *v);
+
+/* ---- onnx_batch.c ---- */
+
+/* An error where an operator works along the batch. */
+INV_MUST_CHECK inv_status onnx_check_axis(const onnx_importing *im, const json_t *node,
+                                          const onnx_value *v, size_t axis);
+/* An error where the batch is another axis than the first, as most operators have it. */
+INV_MUST_CHECK inv_status onnx_check_first(const onnx_importing *im, const json_t *node,
+                                           const onnx_value *v);
+/* An error where values that are joined have their batches along other axes. */
+INV_MUST_CHECK inv_status onnx_check_alike(const onnx_importing *im, const json_t *node,
+                                           const onnx_value *v, size_t count);
+/* One more axis before the others, of size 1. */
+void onnx_add_axis(onnx_value *v);
+/* Where the batch of `old` is once its values have the sizes of `v`. */
+INV_MUST_CHECK inv_status onnx_follow_sizes(const onnx_importing *im, const json_t *node,
+                                            const onnx_value *old, onnx_value *v);
 
 /* ---- onnx_number.c ---- */
 

@@ -25,6 +25,7 @@ static inv_status add_batch_norm(onnx_importing *im, const json_t *node, const o
         return WRONG("is in training mode: export the net in inference mode (eval)");
     if (n == 0 || inv_onnx_whole(node, "spatial", 1) == 0)
         return WRONG("takes batch x channels and more");
+    INV_TRY(onnx_check_first(im, node, v));
     if (onnx_is_laid(v, "chw") || onnx_is_laid(v, "c")) {
         INV_TRY(onnx_add_layer(
             im, node, "", json_pack("{ss sf}", "type", "batch_norm", "epsilon", epsilon), v, out));
@@ -101,6 +102,9 @@ static inv_status add_instance_norm(onnx_importing *im, const json_t *node, cons
     const onnx_value *v = &in[0];
     const inv_shape s = v->place.shape;
     const size_t groups = v->rank > 1 ? v->dims[1] : 0;
+    inv_status status = onnx_check_first(im, node, v);
+    if (status != INV_OK)
+        return status;
     if (groups == 0 || v->dims[0] != 1 || s.channels % groups ||
         !onnx_same_order(s, v->order, "chw"))
         return WRONG("is over axes that are not those of an image");
@@ -152,8 +156,10 @@ static inv_status add_layer_norm(onnx_importing *im, const json_t *node, const o
     if (!inv_onnx_axis(inv_onnx_whole(node, "axis", -1), v->rank, &axis) ||
         !onnx_is_given(in, count, 1))
         return WRONG("has no scale, or is over an axis that is not there");
-    for (size_t i = axis; i < v->rank; i++)
+    for (size_t i = axis; i < v->rank; i++) {
+        INV_TRY(onnx_check_axis(im, node, v, i));
         over *= v->dims[i];
+    }
     const size_t n = onnx_long_axes(v->place.shape, v->order, axes);
     const bool all = over == inv_shape_size(v->place.shape);
     if (!all && !(n > 0 && axes[n - 1] == 'c' && over == v->place.shape.channels))
@@ -196,11 +202,11 @@ static inv_status add_lrn(onnx_importing *im, const json_t *node, const onnx_val
 /* ---- the table ---- */
 
 const onnx_operator onnx_norm_operators[] = {
-    {"BatchNormalization", add_batch_norm, false},
-    {"InstanceNormalization", add_instance_norm, false},
-    {"GroupNormalization", add_group_norm, false},
-    {"LayerNormalization", add_layer_norm, false},
-    {"RMSNormalization", add_layer_norm, false},
-    {"LRN", add_lrn, false},
-    {NULL, NULL, false},
+    {"BatchNormalization", add_batch_norm, false, "epsilon is_test momentum spatial training_mode"},
+    {"InstanceNormalization", add_instance_norm, false, "epsilon"},
+    {"GroupNormalization", add_group_norm, false, "epsilon num_groups stash_type"},
+    {"LayerNormalization", add_layer_norm, false, "axis epsilon stash_type"},
+    {"RMSNormalization", add_layer_norm, false, "axis epsilon stash_type"},
+    {"LRN", add_lrn, false, "alpha before beta bias size"},
+    {NULL, NULL, false, NULL},
 };

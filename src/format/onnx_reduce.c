@@ -81,6 +81,7 @@ static inv_status to_rows(onnx_importing *im, const json_t *node, const bool *go
 static inv_status pool_axes(onnx_importing *im, const json_t *node, const bool *gone, bool is_max,
                             onnx_value *v)
 {
+    const size_t batch = v->batch;
     bool high = false, wide = false;
     size_t dims[ONNX_RANK_MAX];
     inv_status status = INV_OK;
@@ -103,6 +104,7 @@ static inv_status pool_axes(onnx_importing *im, const json_t *node, const bool *
                                          "stride", 1),
                                v, v));
     memcpy(v->dims, dims, sizeof dims);
+    v->batch = batch;
 done:
     return status;
 }
@@ -113,8 +115,11 @@ static inv_status reduce(onnx_importing *im, const json_t *node, const bool *gon
     const struct reduction *r = reduction_of(node);
     size_t count = 1;
     inv_status status = INV_OK;
-    for (size_t i = 0; i < v->rank; i++)
+    for (size_t i = 0; i < v->rank; i++) {
+        if (gone[i])
+            INV_TRY(onnx_check_axis(im, node, v, i));
         count *= gone[i] ? v->dims[i] : 1;
+    }
     INV_TRY(add_each(im, node, r->before, v));
     INV_TRY(pool_axes(im, node, gone, r->is_max, v));
     if (r->is_sum && count > 1)
@@ -147,9 +152,13 @@ static inv_status add_reduce(onnx_importing *im, const json_t *node, const onnx_
         gone[axis] = true;
     }
     status = reduce(im, node, gone, out);
-    for (size_t i = 0; i < out->rank; i++)
+    const size_t batch = out->batch;
+    for (size_t i = 0; i < out->rank; i++) {
+        if (i == batch)
+            out->batch = rank;
         if (keeps || !gone[i])
             out->dims[rank++] = out->dims[i];
+    }
     out->rank = rank;
     return status;
 }
@@ -174,15 +183,15 @@ static inv_status add_lp_norm(onnx_importing *im, const json_t *node, const onnx
 /* ---- the table ---- */
 
 const onnx_operator onnx_reduce_operators[] = {
-    {"ReduceMean", add_reduce, false},
-    {"ReduceSum", add_reduce, false},
-    {"ReduceMax", add_reduce, false},
-    {"ReduceMin", add_reduce, false},
-    {"ReduceL1", add_reduce, false},
-    {"ReduceL2", add_reduce, false},
-    {"ReduceSumSquare", add_reduce, false},
-    {"ReduceLogSum", add_reduce, false},
-    {"ReduceLogSumExp", add_reduce, false},
-    {"LpNormalization", add_lp_norm, false},
-    {NULL, NULL, false},
+    {"ReduceMean", add_reduce, false, "axes keepdims noop_with_empty_axes"},
+    {"ReduceSum", add_reduce, false, "axes keepdims noop_with_empty_axes"},
+    {"ReduceMax", add_reduce, false, "axes keepdims noop_with_empty_axes"},
+    {"ReduceMin", add_reduce, false, "axes keepdims noop_with_empty_axes"},
+    {"ReduceL1", add_reduce, false, "axes keepdims noop_with_empty_axes"},
+    {"ReduceL2", add_reduce, false, "axes keepdims noop_with_empty_axes"},
+    {"ReduceSumSquare", add_reduce, false, "axes keepdims noop_with_empty_axes"},
+    {"ReduceLogSum", add_reduce, false, "axes keepdims noop_with_empty_axes"},
+    {"ReduceLogSumExp", add_reduce, false, "axes keepdims noop_with_empty_axes"},
+    {"LpNormalization", add_lp_norm, false, "axis p"},
+    {NULL, NULL, false, NULL},
 };

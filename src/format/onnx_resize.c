@@ -224,9 +224,11 @@ done:
 /* ---- the table ---- */
 
 const onnx_operator onnx_resize_operators[] = {
-    {"Resize", add_resize, false},
-    {"Upsample", add_resize, false},
-    {"DepthToSpace", add_blocks, false},
-    {"SpaceToDepth", add_blocks, false},
-    {NULL, NULL, false},
+    {"Resize", add_resize, false,
+     "antialias axes coordinate_transformation_mode exclude_outside extrapolation_value "
+     "keep_aspect_ratio_policy mode nearest_mode"},
+    {"Upsample", add_resize, false, "mode scales"},
+    {"DepthToSpace", add_blocks, false, "blocksize mode"},
+    {"SpaceToDepth", add_blocks, false, "blocksize mode"},
+    {NULL, NULL, false, NULL},
 };

@@ -69,6 +69,19 @@ static inv_status add_nothing(onnx_importing *im, const json_t *node, const onnx
     return INV_OK;
 }
 
+/* To other numbers of the same value: floats, of whatever size. Whole numbers would lose their fractions. */
+static inv_status add_cast(onnx_importing *im, const json_t *node, const onnx_value *in,
+                           size_t count, onnx_value *out)
+{
+    static const int64_t floats[] = {1, 10, 11, 16}; /* FLOAT, FLOAT16, DOUBLE, BFLOAT16 */
+    const int64_t to = inv_onnx_whole(node, "to", 0);
+    bool is_float = count > 1 && in[1].is_known && !in[1].known.is_whole;
+    for (size_t i = 0; i < sizeof floats / sizeof *floats; i++)
+        is_float = is_float || (count == 1 && to == floats[i]);
+    *out = in[0];
+    return is_float ? INV_OK : WRONG("to whole numbers is not known, but of sizes");
+}
+
 /* A file that was made for batches of several images may name that number. */
 static inv_status without_batch(onnx_importing *im, const onnx_value *v, inv_onnx_tensor *target)
 {
@@ -89,13 +102,55 @@ static inv_status without_batch(onnx_importing *im, const onnx_value *v, inv_onn
     return status;
 }
 
+/* A Squeeze of all axes of size 1, but for the batch, which has more images elsewhere. */
+static void squeeze_all(onnx_value *v)
+{
+    const size_t batch = v->batch;
+    size_t rank = 0;
+    for (size_t i = 0; i < v->rank; i++) {
+        if (i == batch)
+            v->batch = rank;
+        if (i == batch || v->dims[i] != 1)
+            v->dims[rank++] = v->dims[i];
+    }
+    v->rank = rank;
+}
+
+/* Where the batch is behind a Squeeze or an Unsqueeze of `count` axes. A Squeeze that leaves it out takes
+ * batches of one image alone. */
+static void follow_axes(const onnx_value *old, const int64_t *axes, size_t count, bool adds,
+                        onnx_value *v)
+{
+    bool listed[ONNX_RANK_MAX] = {false};
+    size_t axis = 0, at = 0;
+    for (size_t i = 0; i < count; i++)
+        if (inv_onnx_axis(axes[i], adds ? v->rank : old->rank, &axis))
+            listed[axis] = true;
+    v->batch = ONNX_NO_BATCH;
+    for (size_t i = 0; i < (adds ? v->rank : old->rank); i++) {
+        if (!listed[i] && (adds ? at : i) == old->batch)
+            v->batch = adds ? i : at;
+        at += !listed[i];
+    }
+}
+
 static inv_status add_shape(onnx_importing *im, const json_t *node, const onnx_value *in,
                             size_t count, onnx_value *out)
 {
     static const inv_tree_array no_values = {0};
+    const bool reshapes = strcmp(inv_onnx_op(node), "Reshape") == 0;
+    const bool adds = strcmp(inv_onnx_op(node), "Unsqueeze") == 0;
     inv_onnx_tensor tensors[2] = {{0}}, result = {0};
+    int64_t axes[2 * ONNX_RANK_MAX];
+    size_t listed = 0;
     inv_status status = INV_OK;
     *out = in[0];
+    if (!reshapes)
+        INV_TRY(onnx_whole_numbers(im, node, in, count, 1, "axes", axes, &listed));
+    if (listed == SIZE_MAX && !adds) {
+        squeeze_all(out);
+        return INV_OK;
+    }
     tensors[0].rank = in[0].rank;
     memcpy(tensors[0].dims, in[0].dims, sizeof in[0].dims);
     tensors[0].array = &no_values;
@@ -103,12 +158,16 @@ static inv_status add_shape(onnx_importing *im, const json_t *node, const onnx_v
         if (!in[1].is_known)
             return WRONG("sizes that are not constant");
         tensors[1] = in[1].known;
-        if (strcmp(inv_onnx_op(node), "Reshape") == 0)
+        if (reshapes)
             INV_TRY(without_batch(im, &in[0], &tensors[1]));
     }
     INV_TRY(inv_onnx_fold(&im->graph, im->sketch, node, tensors, count > 1 ? 2 : 1, &result));
     out->rank = result.rank;
     memcpy(out->dims, result.dims, sizeof out->dims);
+    if (reshapes)
+        INV_RAISE(onnx_follow_sizes(im, node, &in[0], out));
+    if (listed != SIZE_MAX)
+        follow_axes(&in[0], axes, listed, adds, out);
 done:
     return status;
 }
@@ -126,7 +185,12 @@ static inv_status add_flatten(onnx_importing *im, const json_t *node, const onnx
     out->dims[0] = out->dims[1] = 1;
     for (size_t i = 0; i < in[0].rank; i++)
         out->dims[(int64_t)i >= axis] *= in[0].dims[i];
-    return INV_OK;
+    if (in[0].batch == ONNX_NO_BATCH)
+        return INV_OK;
+    out->batch = axis <= (int64_t)in[0].batch;
+    return in[0].batch == 0 || (int64_t)in[0].batch == axis
+               ? INV_OK
+               : onnx_check_axis(im, node, &in[0], in[0].batch);
 }
 
 /* Of axes longer than 1, those that come out behind the one that they follow already. */
@@ -183,8 +247,11 @@ inv_status onnx_move_axes(onnx_importing *im, const json_t *node, const size_t *
     for (const char *a = onnx_axes_here; *a; a++)
         if (!strchr(order, *a))
             order[at++] = *a;
-    for (size_t i = 0; i < v->rank; i++)
+    const size_t batch = v->batch;
+    for (size_t i = 0; i < v->rank; i++) {
         dims[i] = v->dims[from[i]];
+        v->batch = from[i] == batch ? i : v->batch;
+    }
     memcpy(v->dims, dims, v->rank * sizeof *dims);
     memcpy(v->order, order, sizeof order);
     return INV_OK;
@@ -209,9 +276,14 @@ static inv_status add_transpose(onnx_importing *im, const json_t *node, const on
 /* ---- the table ---- */
 
 const onnx_operator onnx_shape_operators[] = {
-    {"Identity", add_nothing, false}, {"Cast", add_nothing, false},
-    {"CastLike", add_nothing, false}, {"Reshape", add_shape, false},
-    {"Squeeze", add_shape, false},    {"Unsqueeze", add_shape, false},
-    {"Flatten", add_flatten, false},  {"Transpose", add_transpose, false},
-    {"Pad", add_pad, false},          {NULL, NULL, false},
+    {"Identity", add_nothing, false, NULL},
+    {"Cast", add_cast, false, "round_mode saturate to"},
+    {"CastLike", add_cast, false, "round_mode saturate"},
+    {"Reshape", add_shape, false, "allowzero shape"},
+    {"Squeeze", add_shape, false, "axes"},
+    {"Unsqueeze", add_shape, false, "axes"},
+    {"Flatten", add_flatten, false, "axis"},
+    {"Transpose", add_transpose, false, "perm"},
+    {"Pad", add_pad, false, "mode paddings pads value"},
+    {NULL, NULL, false, NULL},
 };

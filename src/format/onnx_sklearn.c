@@ -180,9 +180,10 @@ void onnx_find_class_names(onnx_importing *im, size_t outputs)
 /* ---- the table ---- */
 
 const onnx_operator onnx_sklearn_operators[] = {
-    {"Scaler", add_scaler, false},
-    {"LinearClassifier", add_linear_classifier, false},
-    {"Normalizer", add_normalizer, false},
-    {"ZipMap", add_zip_map, false},
-    {NULL, NULL, false},
+    {"Scaler", add_scaler, false, "offset scale"},
+    {"LinearClassifier", add_linear_classifier, false,
+     "classlabels_ints classlabels_strings coefficients intercepts multi_class post_transform"},
+    {"Normalizer", add_normalizer, false, "norm"},
+    {"ZipMap", add_zip_map, false, "classlabels_int64s classlabels_strings"},
+    {NULL, NULL, false, NULL},
 };

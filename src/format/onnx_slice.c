@@ -47,6 +47,7 @@ static inv_status take(onnx_importing *im, const json_t *node, onnx_value *v, si
     inv_status status = INV_OK;
     if (count == 0 || first >= n)
         return WRONG("takes nothing");
+    INV_TRY(onnx_check_axis(im, node, v, axis));
     if (first == 0 && count == n && (step == 1 || n == 1))
         return INV_OK;
     INV_TRY(letter_of(im, node, v, axis, &letter));
@@ -62,6 +63,13 @@ static inv_status take(onnx_importing *im, const json_t *node, onnx_value *v, si
     v->dims[axis] = count;
 done:
     return status;
+}
+
+/* Whether a Slice takes all images, whatever their number. */
+static bool takes_batch(const onnx_importing *im, int64_t start, int64_t end, int64_t step)
+{
+    const int64_t all = im->batch > 1 ? (int64_t)im->batch : (int64_t)1 << 24;
+    return start == 0 && step == 1 && end >= all;
 }
 
 static inv_status add_slice(onnx_importing *im, const json_t *node, const onnx_value *in,
@@ -84,6 +92,8 @@ static inv_status add_slice(onnx_importing *im, const json_t *node, const onnx_v
         if (!inv_onnx_axis(others[1] == SIZE_MAX ? (int64_t)i : axes[i], out->rank, &axis) ||
             !inv_onnx_slice(out->dims[axis], starts[i], ends[i], step, &first, &taken))
             INV_RAISE(WRONG("its inputs do not fit"));
+        if (axis == out->batch && takes_batch(im, starts[i], ends[i], step))
+            continue;
         INV_TRY(take(im, node, out, axis, first, taken, step));
     }
 done:
@@ -105,6 +115,8 @@ static inv_status add_split(onnx_importing *im, const json_t *node, const onnx_v
     if (!inv_onnx_axis(inv_onnx_whole(node, "axis", 0), out->rank, &axis) ||
         (n != SIZE_MAX && n != parts))
         return WRONG("its inputs do not fit");
+    if (parts == 1 && axis == out->batch)
+        return INV_OK;
     const size_t length = out->dims[axis];
     const size_t each = (length + parts - 1) / parts;
     size_t size = each < length - part * each ? each : length - part * each;
@@ -143,6 +155,7 @@ static inv_status add_gather(onnx_importing *im, const json_t *node, const onnx_
     const double first = n == 0 ? 0.0 : numbers[0] < 0.0 ? numbers[0] + length : numbers[0];
     INV_TRY(take(im, node, out, axis, (size_t)first, n, (int64_t)step));
     if (t->rank == 0) {
+        out->batch -= out->batch != ONNX_NO_BATCH && out->batch > axis;
         out->rank--;
         memmove(out->dims + axis, out->dims + axis + 1, (out->rank - axis) * sizeof *out->dims);
     }
@@ -162,7 +175,9 @@ static inv_status repeat(onnx_importing *im, const json_t *node, onnx_value *v, 
     if (times == 0 || times > COPIES_MAX)
         return WRONG("repeats an axis %zu times, which is not known", times);
     const size_t n = v->dims[axis];
-    inv_status status = letter_of(im, node, v, axis, &letter);
+    inv_status status = onnx_check_axis(im, node, v, axis);
+    if (status == INV_OK)
+        status = letter_of(im, node, v, axis, &letter);
     for (size_t i = 0; i < times; i++)
         copies[i] = *v;
     if (status == INV_OK)
@@ -192,16 +207,6 @@ static bool is_only_for_arithmetic(const onnx_importing *im, const char *name)
     return true;
 }
 
-/* More axes before the others, all of size 1. */
-static void widen(onnx_value *v, size_t rank)
-{
-    while (v->rank < rank) {
-        memmove(v->dims + 1, v->dims, v->rank * sizeof *v->dims);
-        v->dims[0] = 1;
-        v->rank++;
-    }
-}
-
 static inv_status add_expand(onnx_importing *im, const json_t *node, const onnx_value *in,
                              size_t count, onnx_value *out)
 {
@@ -213,14 +218,16 @@ static inv_status add_expand(onnx_importing *im, const json_t *node, const onnx_
         return status;
     if (n == SIZE_MAX || n > ONNX_RANK_MAX)
         return WRONG("its sizes are not known");
-    widen(out, n);
+    while (out->rank < n)
+        onnx_add_axis(out);
     const bool stays = is_only_for_arithmetic(im, inv_onnx_output(node, 0));
     for (size_t i = 0; status == INV_OK && i < n; i++) {
         const size_t axis = out->rank - n + i;
         if (sizes[i] < 1 ||
             (out->dims[axis] != 1 && sizes[i] != 1 && (size_t)sizes[i] != out->dims[axis]))
             return WRONG("its sizes do not fit");
-        if (!stays && out->dims[axis] == 1)
+        const bool is_whole = axis == out->batch && (size_t)sizes[i] == im->batch;
+        if (!stays && !is_whole && out->dims[axis] == 1)
             status = repeat(im, node, out, axis, (size_t)sizes[i]);
     }
     return status;
@@ -283,6 +290,10 @@ inv_status onnx_part_outputs(onnx_importing *im)
 /* ---- the table ---- */
 
 const onnx_operator onnx_slice_operators[] = {
-    {"Slice", add_slice, false},   {"Split", add_split, false}, {"Gather", add_gather, false},
-    {"Expand", add_expand, false}, {"Tile", add_tile, false},   {NULL, NULL, false},
+    {"Slice", add_slice, false, "axes ends starts"},
+    {"Split", add_split, false, "axis num_outputs part parts split"},
+    {"Gather", add_gather, false, "axis"},
+    {"Expand", add_expand, false, NULL},
+    {"Tile", add_tile, false, NULL},
+    {NULL, NULL, false, NULL},
 };

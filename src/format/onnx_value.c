@@ -142,7 +142,8 @@ inv_status onnx_as_image(onnx_importing *im, const json_t *node, onnx_value *v)
     if ((v->rank != 4 && v->rank != 3) || v->dims[0] != 1)
         return WRONG("takes images, as batch x channels x height x width");
     const inv_shape shape = {v->rank == 4 ? v->dims[2] : 1, v->dims[v->rank - 1], v->dims[1]};
-    return onnx_rearrange(im, node, shape, "chw", v);
+    inv_status status = onnx_check_first(im, node, v);
+    return status == INV_OK ? onnx_rearrange(im, node, shape, "chw", v) : status;
 }
 
 /* Of each axis of the graph, the image's axes that make it up: first[i] up to first[i + 1] of `axes`,

@@ -250,11 +250,14 @@ done:
 /* ---- the table ---- */
 
 const onnx_operator onnx_window_operators[] = {
-    {"Conv", add_conv, false},
-    {"ConvTranspose", add_conv_transpose, false},
-    {"MaxPool", add_pool, false},
-    {"AveragePool", add_pool, false},
-    {"GlobalAveragePool", add_global_pool, false},
-    {"GlobalMaxPool", add_global_pool, false},
-    {NULL, NULL, false},
+    {"Conv", add_conv, false, "auto_pad dilations group kernel_shape pads strides"},
+    {"ConvTranspose", add_conv_transpose, false,
+     "auto_pad dilations group kernel_shape output_padding output_shape pads strides"},
+    {"MaxPool", add_pool, false,
+     "auto_pad ceil_mode dilations kernel_shape pads storage_order strides"},
+    {"AveragePool", add_pool, false,
+     "auto_pad ceil_mode count_include_pad dilations kernel_shape pads strides"},
+    {"GlobalAveragePool", add_global_pool, false, NULL},
+    {"GlobalMaxPool", add_global_pool, false, NULL},
+    {NULL, NULL, false, NULL},
 };

@@ -80,7 +80,10 @@ static inv_status add_rrelu(torch_importing *im, const inv_arch_module *m, const
 static inv_status add_gelu(torch_importing *im, const inv_arch_module *m, const torch_value *in,
                            torch_value *out)
 {
-    const bool approximate = strcmp(torch_text(m, 0, "approximate", "none"), "tanh") == 0;
+    const char *how = torch_text(m, 0, "approximate", "none");
+    const bool approximate = strcmp(how, "tanh") == 0;
+    if (!approximate && strcmp(how, "none") != 0)
+        return WRONG("approximate is 'none' or 'tanh'");
     return torch_add_layer(
         im, m, "", json_pack("{ss sb}", "type", "gelu", "approximate", approximate), in, out);
 }
@@ -115,7 +118,10 @@ static inv_status add_softmax(torch_importing *im, const inv_arch_module *m, con
                               torch_value *out)
 {
     const bool is_row = torch_is_flat(in), is_image = strcmp(m->type, "Softmax2d") == 0;
+    const inv_arch_arg *dim = inv_arch_find(m, 0, "dim");
     torch_value v = *in;
+    if (!is_image && in->is_line && (!dim || dim->count == 0))
+        return WRONG("without its dim is over the batch, where values have three axes; say dim=1");
     if (!is_image && !is_channels(m, in, "dim", 1.0))
         return WRONG("along another axis than the classes or channels is not known");
     if (strcmp(m->type, "Softmin") == 0) {
@@ -143,35 +149,35 @@ static inv_status add_glu(torch_importing *im, const inv_arch_module *m, const t
 }
 
 const torch_type torch_activation_types[] = {
-    {"ReLU", NULL, add_formula},
-    {"Sigmoid", NULL, add_formula},
-    {"Tanh", NULL, add_formula},
-    {"SELU", NULL, add_formula},
-    {"SiLU", NULL, add_formula},
-    {"Mish", NULL, add_formula},
-    {"Softsign", NULL, add_formula},
-    {"Hardswish", NULL, add_formula},
-    {"Hardsigmoid", NULL, add_formula},
-    {"LogSigmoid", NULL, add_formula},
-    {"Tanhshrink", NULL, add_formula},
-    {"LeakyReLU", NULL, add_formula},
-    {"ELU", NULL, add_formula},
-    {"CELU", NULL, add_formula},
-    {"Softshrink", NULL, add_formula},
-    {"Hardshrink", NULL, add_formula},
-    {"Hardtanh", NULL, add_formula},
-    {"Threshold", NULL, add_formula},
-    {"ReLU6", NULL, add_formula},
-    {"Softplus", NULL, add_softplus},
-    {"RReLU", NULL, add_rrelu},
-    {"GELU", NULL, add_gelu},
-    {"GLU", NULL, add_glu},
-    {"PReLU", "weight", add_prelu},
-    {"Softmax", NULL, add_softmax},
-    {"Softmax2d", NULL, add_softmax},
-    {"Softmin", NULL, add_softmax},
-    {"LogSoftmax", NULL, add_softmax},
-    {NULL, NULL, NULL},
+    {"ReLU", NULL, add_formula, "inplace"},
+    {"Sigmoid", NULL, add_formula, NULL},
+    {"Tanh", NULL, add_formula, NULL},
+    {"SELU", NULL, add_formula, "inplace"},
+    {"SiLU", NULL, add_formula, "inplace"},
+    {"Mish", NULL, add_formula, "inplace"},
+    {"Softsign", NULL, add_formula, NULL},
+    {"Hardswish", NULL, add_formula, "inplace"},
+    {"Hardsigmoid", NULL, add_formula, "inplace"},
+    {"LogSigmoid", NULL, add_formula, NULL},
+    {"Tanhshrink", NULL, add_formula, NULL},
+    {"LeakyReLU", NULL, add_formula, "negative_slope inplace"},
+    {"ELU", NULL, add_formula, "alpha inplace"},
+    {"CELU", NULL, add_formula, "alpha inplace"},
+    {"Softshrink", NULL, add_formula, "lambd"},
+    {"Hardshrink", NULL, add_formula, "lambd"},
+    {"Hardtanh", NULL, add_formula, "min_val max_val inplace"},
+    {"Threshold", NULL, add_formula, "threshold value inplace"},
+    {"ReLU6", NULL, add_formula, "inplace"},
+    {"Softplus", NULL, add_softplus, "beta threshold"},
+    {"RReLU", NULL, add_rrelu, "lower upper inplace"},
+    {"GELU", NULL, add_gelu, "approximate"},
+    {"GLU", NULL, add_glu, "dim"},
+    {"PReLU", "weight", add_prelu, "num_parameters init"},
+    {"Softmax", NULL, add_softmax, "dim"},
+    {"Softmax2d", NULL, add_softmax, NULL},
+    {"Softmin", NULL, add_softmax, "dim"},
+    {"LogSoftmax", NULL, add_softmax, "dim"},
+    {NULL, NULL, NULL, NULL},
 };
 
 bool torch_is_activation(const char *type)

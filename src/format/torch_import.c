@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "format/torch.h"
+#include "format/words.h"
 
 /* ---- where modules meet ---- */
 
@@ -66,6 +67,24 @@ static inv_status add_join(torch_importing *im, const inv_arch_module *m, const 
                           places, count, &out->place);
 }
 
+/* An argument that is not read, as one that is misspelt, might change what comes out. */
+static inv_status check_arguments(const torch_importing *im, const inv_arch_module *m,
+                                  const char *arguments)
+{
+    static const char harmless[] = "inplace device dtype";
+    for (size_t i = 0; arguments && i < m->arg_count; i++) {
+        const char *key = m->args[i].key;
+        if (!*key && i >= inv_word_count(arguments))
+            return WRONG("%s takes %zu arguments at most: %s", m->type, inv_word_count(arguments),
+                         *arguments ? arguments : "none");
+        if (*key && inv_word_place(arguments, key) == SIZE_MAX &&
+            inv_word_place(harmless, key) == SIZE_MAX)
+            return WRONG("%s has no argument '%s'; it has: %s", m->type, key,
+                         *arguments ? arguments : "none");
+    }
+    return INV_OK;
+}
+
 static inv_status add_module(torch_importing *im, size_t i, const torch_value *input)
 {
     const inv_arch_module *m = &im->arch->modules[i];
@@ -83,13 +102,17 @@ static inv_status add_module(torch_importing *im, size_t i, const torch_value *i
         if (strcmp(joins[k][0], m->type) == 0) {
             if (count < 2)
                 return WRONG("joins what '<-' names, as in '%s <- fc1, input: Add()'", m->name);
-            return add_join(im, m, joins[k][1], in, count, &im->values[i]);
+            inv_status status = check_arguments(im, m, joins[k][0][0] == 'C' ? "dim" : "");
+            return status == INV_OK ? add_join(im, m, joins[k][1], in, count, &im->values[i])
+                                    : status;
         }
     if (!torch_find_type(m->type, &type))
         return WRONG("the module %s is not known", m->type);
     if (count > 1)
         return WRONG("%s takes one input", m->type);
-    inv_status status = type.add(im, m, &in[0], &im->values[i]);
+    inv_status status = check_arguments(im, m, type.arguments);
+    if (status == INV_OK)
+        status = type.add(im, m, &in[0], &im->values[i]);
     if (torch_has_parameters(m, &parameter) && im->by_order)
         im->next_stem++;
     return status;

@@ -47,6 +47,7 @@ typedef struct torch_type {
     const char *parameters; /* one that it must have, or may: "weight"; NULL: none */
     inv_status (*add)(torch_importing *im, const inv_arch_module *m, const torch_value *in,
                       torch_value *out);
+    const char *arguments; /* their names, in PyTorch's order; NULL: any, none of which matters */
 } torch_type;
 
 /* The tables end in a row without a name. */

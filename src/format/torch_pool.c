@@ -82,6 +82,26 @@ static inv_status add_max_pool(torch_importing *im, const inv_arch_module *m, co
                             : status;
 }
 
+/* What print(model) does not show of an AvgPool, where it would matter. */
+static void note_average(torch_importing *im, const inv_arch_module *m, const torch_value *in,
+                         const pooling *p)
+{
+    const size_t n[2] = {in->place.shape.height, in->place.shape.width};
+    bool rest = false;
+    if (!im->arch->is_printed || m->arg_count > 3)
+        return;
+    for (size_t i = 0; i < 2; i++)
+        rest = rest || reach_beyond(n[i], p->size[i], p->stride[i], p->pad[i], true) > 0;
+    if (p->pad[0] + p->pad[1] > 0)
+        inv_model_note(im->model,
+                       "%s: print(model) does not show count_include_pad; it is taken to be True",
+                       m->name);
+    if (rest)
+        inv_model_note(im->model,
+                       "%s: print(model) does not show ceil_mode; it is taken to be False",
+                       m->name);
+}
+
 /* With a divisor of its own it is the sum over that, zeros around counted. */
 static inv_status add_avg_pool(torch_importing *im, const inv_arch_module *m, const torch_value *in,
                                torch_value *out)
@@ -91,10 +111,7 @@ static inv_status add_avg_pool(torch_importing *im, const inv_arch_module *m, co
     torch_value padded = *in;
     inv_status status = INV_OK;
     INV_TRY(read_pool(im, m, 0, in, &p));
-    if (im->arch->is_printed && p.pad[0] + p.pad[1] > 0 && m->arg_count < 4)
-        inv_model_note(im->model,
-                       "%s: print(model) does not show count_include_pad; it is taken to be True",
-                       m->name);
+    note_average(im, m, in, &p);
     if (divisor > 0.0 || torch_yes(m, 4, "count_include_pad", true))
         INV_TRY(pad_zeros(im, m, &p, divisor > 0.0, in, &padded));
     INV_TRY(torch_add_layer(im, m, "", pool_keys("avg_pool", &p), &padded, out));
@@ -162,15 +179,18 @@ static inv_status add_adaptive(torch_importing *im, const inv_arch_module *m, co
 }
 
 const torch_type torch_pool_types[] = {
-    {"MaxPool2d", NULL, add_max_pool},
-    {"MaxPool1d", NULL, add_max_pool},
-    {"AvgPool2d", NULL, add_avg_pool},
-    {"AvgPool1d", NULL, add_avg_pool},
-    {"LPPool2d", NULL, add_power_pool},
-    {"LPPool1d", NULL, add_power_pool},
-    {"AdaptiveAvgPool2d", NULL, add_adaptive},
-    {"AdaptiveAvgPool1d", NULL, add_adaptive},
-    {"AdaptiveMaxPool2d", NULL, add_adaptive},
-    {"AdaptiveMaxPool1d", NULL, add_adaptive},
-    {NULL, NULL, NULL},
+    {"MaxPool2d", NULL, add_max_pool,
+     "kernel_size stride padding dilation return_indices ceil_mode"},
+    {"MaxPool1d", NULL, add_max_pool,
+     "kernel_size stride padding dilation return_indices ceil_mode"},
+    {"AvgPool2d", NULL, add_avg_pool,
+     "kernel_size stride padding ceil_mode count_include_pad divisor_override"},
+    {"AvgPool1d", NULL, add_avg_pool, "kernel_size stride padding ceil_mode count_include_pad"},
+    {"LPPool2d", NULL, add_power_pool, "norm_type kernel_size stride ceil_mode"},
+    {"LPPool1d", NULL, add_power_pool, "norm_type kernel_size stride ceil_mode"},
+    {"AdaptiveAvgPool2d", NULL, add_adaptive, "output_size"},
+    {"AdaptiveAvgPool1d", NULL, add_adaptive, "output_size"},
+    {"AdaptiveMaxPool2d", NULL, add_adaptive, "output_size return_indices"},
+    {"AdaptiveMaxPool1d", NULL, add_adaptive, "output_size return_indices"},
+    {NULL, NULL, NULL, NULL},
 };

@@ -78,8 +78,11 @@ static inv_status add_unflatten(torch_importing *im, const inv_arch_module *m,
                                 const torch_value *in, torch_value *out)
 {
     size_t sizes[3];
+    const double dim = inv_arch_number(m, 0, "dim", 0, 1);
     torch_value v;
     inv_status status = INV_OK;
+    if (fabs(dim - 1.0) > 0.0 && fabs(dim + 1.0) > 0.0)
+        return WRONG("an Unflatten along another axis than 1 is not known");
     if (!torch_is_flat(in) || !find_sizes(m, inv_shape_size(in->place.shape), sizes))
         return WRONG("an Unflatten is of values, into two or three sizes, as in 'Unflatten(1, (8, "
                      "7, 7))'");
@@ -160,7 +163,8 @@ static size_t resize(const inv_arch_module *m, const char *mode, size_t axis, si
     *step = 0.0;
     if (out == 0)
         return 0;
-    if (!given && fabs((double)n * factor - length) > 1e-9)
+    const bool by_sizes = torch_yes(m, 4, "recompute_scale_factor", false);
+    if (!given && !by_sizes && fabs((double)n * factor - length) > 1e-9)
         *step = 1.0 / factor;
     else if (strcmp(mode, "nearest") == 0 && !is_exact(n, out))
         *step = (double)((float)n / (float)out);
@@ -239,25 +243,25 @@ done:
 }
 
 const torch_type torch_shape_types[] = {
-    {"Identity", NULL, add_nothing},
-    {"Dropout", NULL, add_nothing},
-    {"Dropout1d", NULL, add_nothing},
-    {"Dropout2d", NULL, add_nothing},
-    {"Dropout3d", NULL, add_nothing},
-    {"AlphaDropout", NULL, add_nothing},
-    {"FeatureAlphaDropout", NULL, add_nothing},
-    {"Flatten", NULL, add_flatten},
-    {"Unflatten", NULL, add_unflatten},
-    {"ZeroPad2d", NULL, add_pad},
-    {"ConstantPad2d", NULL, add_pad},
-    {"ReflectionPad2d", NULL, add_pad},
-    {"ReplicationPad2d", NULL, add_pad},
-    {"CircularPad2d", NULL, add_pad},
-    {"Upsample", NULL, add_upsample},
-    {"UpsamplingNearest2d", NULL, add_upsample},
-    {"UpsamplingBilinear2d", NULL, add_upsample},
-    {"PixelShuffle", NULL, add_pixel_shuffle},
-    {"PixelUnshuffle", NULL, add_pixel_shuffle},
-    {"ChannelShuffle", NULL, add_channel_shuffle},
-    {NULL, NULL, NULL},
+    {"Identity", NULL, add_nothing, NULL},
+    {"Dropout", NULL, add_nothing, "p inplace"},
+    {"Dropout1d", NULL, add_nothing, "p inplace"},
+    {"Dropout2d", NULL, add_nothing, "p inplace"},
+    {"Dropout3d", NULL, add_nothing, "p inplace"},
+    {"AlphaDropout", NULL, add_nothing, "p inplace"},
+    {"FeatureAlphaDropout", NULL, add_nothing, "p inplace"},
+    {"Flatten", NULL, add_flatten, "start_dim end_dim"},
+    {"Unflatten", NULL, add_unflatten, "dim unflattened_size"},
+    {"ZeroPad2d", NULL, add_pad, "padding"},
+    {"ConstantPad2d", NULL, add_pad, "padding value"},
+    {"ReflectionPad2d", NULL, add_pad, "padding"},
+    {"ReplicationPad2d", NULL, add_pad, "padding"},
+    {"CircularPad2d", NULL, add_pad, "padding"},
+    {"Upsample", NULL, add_upsample, "size scale_factor mode align_corners recompute_scale_factor"},
+    {"UpsamplingNearest2d", NULL, add_upsample, "size scale_factor mode"},
+    {"UpsamplingBilinear2d", NULL, add_upsample, "size scale_factor mode"},
+    {"PixelShuffle", NULL, add_pixel_shuffle, "upscale_factor"},
+    {"PixelUnshuffle", NULL, add_pixel_shuffle, "downscale_factor"},
+    {"ChannelShuffle", NULL, add_channel_shuffle, "groups"},
+    {NULL, NULL, NULL, NULL},
 };

@@ -168,7 +168,8 @@ static inv_status add_conv_transpose(torch_importing *im, const inv_arch_module 
     torch_sizes(m, 3, "stride", 1, 1, stride);
     torch_sizes(m, 5, "output_padding", 0, 0, more);
     torch_sizes(m, 8, "dilation", 1, 1, dilation);
-    if (!groups || !size[0] || !size[1] || !find_pads(m, 4, size, dilation, pads))
+    if (!groups || !size[0] || !size[1] || !find_pads(m, 4, size, dilation, pads) ||
+        strcmp(torch_text(m, 9, "padding_mode", "zeros"), "zeros") != 0)
         return WRONG("arguments that a %s cannot have", m->type);
     INV_TRY(torch_check_channels(im, m, in, from));
     INV_TRY(take_kernel(im, m, from, to / groups, size, &weight, &how));
@@ -184,10 +185,16 @@ done:
 /* ---- the tables ---- */
 
 const torch_type torch_window_types[] = {
-    {"Linear", "weight", add_linear},
-    {"Conv2d", "weight", add_conv},
-    {"Conv1d", "weight", add_conv},
-    {"ConvTranspose2d", "weight", add_conv_transpose},
-    {"ConvTranspose1d", "weight", add_conv_transpose},
-    {NULL, NULL, NULL},
+    {"Linear", "weight", add_linear, "in_features out_features bias"},
+    {"Conv2d", "weight", add_conv,
+     "in_channels out_channels kernel_size stride padding dilation groups bias padding_mode"},
+    {"Conv1d", "weight", add_conv,
+     "in_channels out_channels kernel_size stride padding dilation groups bias padding_mode"},
+    {"ConvTranspose2d", "weight", add_conv_transpose,
+     "in_channels out_channels kernel_size stride padding output_padding groups bias dilation "
+     "padding_mode"},
+    {"ConvTranspose1d", "weight", add_conv_transpose,
+     "in_channels out_channels kernel_size stride padding output_padding groups bias dilation "
+     "padding_mode"},
+    {NULL, NULL, NULL, NULL},
 };

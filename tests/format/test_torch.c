@@ -285,6 +285,13 @@ static const struct {
     {"input: 2x0x6\nconv: Conv2d(2, 4, 3)", "a.txt:1: an input is"},
     {"output: words\nconv: Conv2d(2, 4, 3)", "a.txt:1: an output is"},
     {"input: 2x7x6\nrnn: LSTM(2, 4)", "a.txt:2: rnn: the module LSTM is not known"},
+    {"input: 2x7x6\np: MaxPool2d(2, ceil_mod=True)", "MaxPool2d has no argument 'ceil_mod'"},
+    {"input: 2x7x6\nh: Hardtanh(min_value=-2)", "Hardtanh has no argument 'min_value'"},
+    {"input: 2x7x6\na: AdaptiveAvgPool2d(2, 2)", "AdaptiveAvgPool2d takes 1 arguments at most"},
+    {"input: 2x7x6\nr: ReLU()\na <- r, input: Add(alpha=2)", "Add has no argument 'alpha'"},
+    {"input: 2x7x6\nf: Flatten()\nu: Unflatten(0, (2, 7, 6))", "along another axis than 1"},
+    {"input: 2x7\np: MaxPool1d(2)\ns: Softmax()", "without its dim is over the batch"},
+    {"input: 2x7x6\ng: GELU(approximate='sigmoid')", "approximate is 'none' or 'tanh'"},
     {"conv: Conv2d(2, 4, (3, 2), bias=False)", "add 'input: 1x28x28'"},
     {"input: 2x7x6\n" MLP, "a.txt:2: fc1: takes 24 values, but 2 x 7 x 6 come in"},
     {"input: 2x4x3\n" MLP, "a.txt:2: fc1: takes 24 values, but 2 x 4 x 3 come in: say 'flat: "

@@ -12,6 +12,7 @@ SPDX-License-Identifier: GPL-3.0-or-later
 import struct
 
 import numpy as np
+import onnx
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
@@ -692,6 +693,101 @@ def refused_parts():
     refuse("keep the aspect ratio", one("Resize", None, "", "", np.array([5, 9], np.int64), axes=[2, 3], keep_aspect_ratio_policy="not_larger"))
 
 
+def batch_cases():
+    """What leaves each image to itself, however the batch's axis lies."""
+    g = Graph()
+    g.add("Slice", None, g.whole(0, 1), g.whole(2**31 - 1, 4), g.whole(0, 2))
+    g.end("batch_sliced_whole")
+    g = Graph((3, 2, 6, 5))
+    g.add("Slice", None, g.whole(0, 1), g.whole(3, 2), g.whole(0, 1))
+    g.add("Squeeze")
+    g.add("Softmax", axis=1)
+    g.end("batch_squeezed")
+    g = Graph()
+    g.add("Flatten")
+    g.add("Transpose", perm=[1, 0])
+    g.add("MatMul", numbers(7, 60) / 8, None)
+    g.add("ReduceMean", None, g.whole(0), keepdims=1)
+    g.add("Sub", "v3", None)
+    g.add("Transpose", perm=[1, 0])
+    g.end("batch_as_columns")
+    g = Graph()
+    g.add("Transpose", perm=[2, 1, 0, 3])
+    g.add("ReduceMax", None, g.whole(0), keepdims=0)
+    g.add("Transpose", perm=[1, 0, 2])
+    g.end("batch_among_axes")
+    g = Graph()
+    g.add("Unsqueeze", None, g.whole(0))
+    g.add("ReduceSum", None, g.whole(3), keepdims=0)
+    g.add("Squeeze", None, g.whole(0))
+    g.end("batch_behind_an_axis")
+    g = Graph((1, 2, 6, 5))
+    g.add("ReduceMean", None, g.whole(0, 2), keepdims=1)
+    g.add("Sub", "x", None)
+    g.end("batch_of_one_reduced")
+    bias = numbers(2)
+    g = Graph(opset=7)
+    g.add("Add", None, bias.reshape(2, 1, 1))
+    g.end("old_axis_of_a_bias")
+    name, model, want = cases.pop()
+    cases.append((name, as_opset_6(onnx.load_from_string(model), bias), want))
+
+
+def as_opset_6(model, bias):
+    """The same with the attributes by which arithmetic was broadcast before opset 7."""
+    model.opset_import[0].version = 6
+    tensors = model.graph.initializer
+    tensors[0].CopyFrom(numpy_helper.from_array(bias, tensors[0].name))
+    tensors.append(numpy_helper.from_array(np.zeros(3, np.float32), "none"))
+    for node in model.graph.node:
+        if node.op_type == "Gemm":
+            node.input.append("none")
+        if node.op_type in ("Add", "Gemm"):
+            node.attribute.append(helper.make_attribute("broadcast", 1))
+        if node.op_type == "Add":
+            node.attribute.append(helper.make_attribute("axis", 1))
+    return model.SerializeToString()
+
+
+def refused_batches():
+    def one(op, *inputs, dims=(None, 2, 6, 5), then=(), **keys):
+        g = Graph(dims)
+        g.add(op, *inputs, **keys)
+        for name, more in then:
+            g.add(name, **more)
+        return g
+    along, zero = "works along the batch", np.array([0], np.int64)
+    for dims in ((None, 2, 6, 5), (3, 2, 6, 5)):
+        refuse(along, one("ReduceMean", None, zero, dims=dims))
+        refuse(along, one("ReduceMax", dims=dims))
+        refuse(along, one("Slice", None, zero, np.array([1], np.int64), dims=dims))
+        refuse(along, one("Slice", None, zero - 1, zero - 2**31, zero, zero - 1, dims=dims))
+        refuse(along, one("Gather", None, np.array(0, np.int64), dims=dims))
+        refuse(along, one("Tile", None, np.array([2, 1, 1, 1], np.int64), dims=dims))
+        refuse(along, one("Concat", None, None, axis=0, dims=dims))
+    refuse(along, one("Softmax", axis=0))
+    refuse(along, one("LpNormalization", axis=0))
+    refuse(along, one("LayerNormalization", None, numbers(1, 2, 6, 5), axis=0))
+    refuse(along, one("Split", None, np.array([1, 2], np.int64), axis=0, outputs=2, dims=(3, 2, 6, 5)))
+    refuse(along, one("Transpose", perm=[1, 2, 3, 0], then=[("Softmax", {"axis": -1})]))
+    refuse(along, one("Flatten", axis=0, then=[("Softmax", {"axis": 1})]))
+    refuse("takes axis 1 for the batch", one("Transpose", perm=[1, 0, 2, 3], dims=(None, 1, 10, 6), then=[("GlobalAveragePool", {})]))
+    refuse("lays the images of a batch among one another", mixed())
+    g = one("Transpose", perm=[1, 0, 2, 3], dims=(None, 3, 6, 5))
+    g.add("Sub", "x", None)
+    refuse("joins the images of a batch with one another", g)
+    refuse("its attribute size_of_it is not known", one("Relu", size_of_it=3))
+    refuse("to whole numbers is not known", one("Cast", to=TensorProto.INT32))
+
+
+def mixed():
+    """[2, batch, 6, 5] as [3, ...]: no axis begins behind two values."""
+    g = Graph()
+    g.add("Transpose", perm=[1, 0, 2, 3])
+    g.add("Reshape", None, g.whole(3, -1))
+    return g
+
+
 def write(name, records):
     with open(name, "wb") as file:
         for words, model, want in records:
@@ -712,6 +808,8 @@ many_axes_cases()
 sizes_cases()
 part_cases()
 refused_parts()
+batch_cases()
+refused_batches()
 np.save("onnx-images.npy", images)
 write("onnx-cases.bin", cases)
 write("onnx-refused.bin", refused)
