@@ -9,6 +9,7 @@
 #include "invproj/config.h"
 
 #define SIDE_MAX    256
+#define TRIES_MAX   ((size_t)2048) /* nets built to find the shape of an experiment's images */
 #define CLASSES     10 /* the usual number, of a last layer that does not say its units */
 #define CLASSES_MAX 1000
 #define CONFIG_MAX  ((size_t)1 << 26)
@@ -16,44 +17,61 @@
 
 /* ---- the shape of images ---- */
 
-/* The sides that fit on so many channels: how many, and one of them, a usual one where there is. */
-static inv_status find_side(inv_try_shape *fits, void *context, size_t channels, size_t *count,
-                            size_t *side, bool *is_usual)
+static const size_t usual_sides[] = {28, 32, 64, 224}, usual_channels[] = {1, 3};
+
+static bool is_usual(size_t side)
 {
-    static const size_t usual[] = {28, 32, 64, 224};
-    size_t rank = SIZE_MAX;
-    for (size_t n = 2; n <= SIDE_MAX; n++) {
+    for (size_t i = 0; i < sizeof usual_sides / sizeof *usual_sides; i++)
+        if (usual_sides[i] == side)
+            return true;
+    return false;
+}
+
+/* The first usual side that fits on so many channels; 0: none. */
+static inv_status find_usual(inv_try_shape *fits, void *context, size_t channels, size_t *side)
+{
+    *side = 0;
+    for (size_t i = 0; i < sizeof usual_sides / sizeof *usual_sides && *side == 0; i++) {
+        const size_t n = usual_sides[i];
         bool good = false;
         inv_status status = fits(context, (inv_shape){n, n, channels}, &good);
         if (status != INV_OK)
             return status;
-        size_t own = 0;
-        while (own < sizeof usual / sizeof *usual && usual[own] != n)
-            own++;
-        *count += good;
-        if (good && (rank == SIZE_MAX || own < rank)) {
-            *side = n;
-            rank = own;
-        }
+        *side = good ? n : 0;
     }
-    *is_usual = rank < sizeof usual / sizeof *usual;
     return INV_OK;
 }
 
-inv_status inv_find_shape(const char *file, inv_try_shape *fits, void *context, inv_shape *out)
+/* The other sides that fit: how many, up to two, and the first. */
+static inv_status find_others(inv_try_shape *fits, void *context, size_t channels, size_t *count,
+                              size_t *side)
 {
-    static const size_t channels[] = {1, 3};
-    for (size_t c = 0; c < sizeof channels / sizeof *channels; c++) {
-        size_t count = 0, side = 0;
-        bool is_usual = false;
-        inv_status status = find_side(fits, context, channels[c], &count, &side, &is_usual);
+    *count = *side = 0;
+    for (size_t n = 2; n <= SIDE_MAX && *count < 2; n++) {
+        bool good = false;
+        inv_status status =
+            is_usual(n) ? INV_OK : fits(context, (inv_shape){n, n, channels}, &good);
         if (status != INV_OK)
             return status;
-        *out = (inv_shape){side, side, channels[c]};
-        if (count == 1 || is_usual)
-            return INV_OK;
-        if (count > 1)
-            break;
+        *side = good && *count == 0 ? n : *side;
+        *count += good;
+    }
+    return INV_OK;
+}
+
+inv_status inv_find_shape(const char *file, inv_try_shape *fits, void *context, size_t tries,
+                          inv_shape *out)
+{
+    const size_t kinds = sizeof usual_channels / sizeof *usual_channels;
+    size_t count = 0, side = 0;
+    for (size_t c = 0; c < kinds && count < 2; c++) {
+        inv_status status = find_usual(fits, context, usual_channels[c], &side);
+        count = side > 0;
+        if (status == INV_OK && count == 0 && tries >= kinds * SIDE_MAX)
+            status = find_others(fits, context, usual_channels[c], &count, &side);
+        *out = (inv_shape){side, side, usual_channels[c]};
+        if (status != INV_OK || count == 1)
+            return status;
     }
     return INV_ERROR(
         INV_EFORMAT,
@@ -77,6 +95,8 @@ typedef struct trial {
     const inv_config *config;
     const char *layers; /* where they are in it */
     size_t classes;     /* of a last layer that does not say its units */
+    size_t values;      /* of all arrays of the file, which the net cannot have more of */
+    size_t tries;       /* how many more may be built */
 } trial;
 
 /* Arrays of the file of so many values; blocks of the net. */
@@ -102,9 +122,11 @@ static size_t count_blocks(const inv_net *net, size_t size)
 /* Whether the file has an array of as many values for each block of the net. */
 static inv_status try_experiment(void *context, inv_shape shape, bool *fits)
 {
-    const trial *t = context;
+    trial *t = context;
     inv_net *net = NULL;
-    *fits = inv_net_build(t->config, t->layers, shape, t->classes, &net) == INV_OK;
+    t->tries -= t->tries > 0;
+    *fits =
+        inv_net_build_within(t->config, t->layers, shape, t->classes, t->values, &net) == INV_OK;
     for (size_t i = 0; *fits && i < inv_net_depth(net); i++) {
         const inv_layer *layer = inv_net_layer(net, i);
         for (size_t b = 0; *fits && b < layer->block_count; b++)
@@ -163,7 +185,7 @@ static inv_status find_for_classes(const inv_import *how, trial *t, inv_shape *o
     const size_t *d = how->input_dims;
     bool fits = false;
     if (how->input_rank == 0)
-        return inv_find_shape(inv_tree_name(t->tree), try_experiment, t, out);
+        return inv_find_shape(inv_tree_name(t->tree), try_experiment, t, t->tries, out);
     *out = how->input_rank == 3   ? (inv_shape){d[0], d[1], d[2]}
            : how->input_rank == 2 ? (inv_shape){d[0], d[1], 1}
                                   : (inv_shape){1, 1, d[0]};
@@ -174,14 +196,39 @@ static inv_status find_for_classes(const inv_import *how, trial *t, inv_shape *o
                            inv_tree_name(t->tree), how->arch_name ? how->arch_name : "--arch");
 }
 
-/* Ten classes, or as many as some array has values, which may be the last layer's bias. */
+static size_t count_values(const inv_tree *tree)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < inv_tree_count(tree); i++) {
+        const inv_tree_array *array = inv_tree_find(tree, inv_tree_path(tree, i));
+        count += array && array->kind != 0 ? array->count : 0;
+    }
+    return count;
+}
+
+/* Whether an array before that one has as many values. */
+static bool is_repeated(const inv_tree *tree, size_t number, size_t count)
+{
+    for (size_t i = 0; i < number; i++) {
+        const inv_tree_array *array = inv_tree_find(tree, inv_tree_path(tree, i));
+        if (array && array->kind != 0 && array->count == count)
+            return true;
+    }
+    return false;
+}
+
+/* Ten classes, or as many as some array has values, which may be the last layer's bias. A file may have any
+ * number of arrays: nets are built up to TRIES_MAX times, behind which none is taken to fit. */
 static inv_status find_fit(const inv_import *how, trial *t, inv_shape *out)
 {
     t->classes = CLASSES;
+    t->tries = TRIES_MAX;
+    t->values = count_values(t->tree);
     inv_status status = find_for_classes(how, t, out);
-    for (size_t i = 0; i < inv_tree_count(t->tree) && status != INV_OK; i++) {
+    for (size_t i = 0; i < inv_tree_count(t->tree) && status != INV_OK && t->tries > 0; i++) {
         const inv_tree_array *array = inv_tree_find(t->tree, inv_tree_path(t->tree, i));
-        if (!array || array->kind == 0 || array->count < 2 || array->count > CLASSES_MAX)
+        if (!array || array->kind == 0 || array->count < 2 || array->count > CLASSES_MAX ||
+            array->count == CLASSES || is_repeated(t->tree, i, array->count))
             continue;
         t->classes = array->count;
         status = find_for_classes(how, t, out);

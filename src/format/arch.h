@@ -14,10 +14,11 @@
 /* Whether a net fits on images of that shape. */
 typedef inv_status inv_try_shape(void *context, inv_shape shape, bool *fits);
 
-/* The square images of one channel, or else three, that fit: those of one size, or else of a usual one.
- * INV_EFORMAT: none do, or several. */
+/* The square images of one channel, or else three, that fit: those of a usual size, or else of the only
+ * one. `tries` is how often it may be tried: where that is less than all sizes take, the usual ones are.
+ * INV_EFORMAT: none fit, or several. */
 INV_MUST_CHECK inv_status inv_find_shape(const char *file, inv_try_shape *fits, void *context,
-                                         inv_shape *out);
+                                         size_t tries, inv_shape *out);
 /* Tells the model's owner. */
 void inv_note_shape(inv_model *model, inv_shape shape);
 

@@ -17,6 +17,10 @@
 #include "format/hdf5.h"
 #include "format/keras_export.h"
 
+/* To try one shape: a unit a byte of the architecture, and so many an object of the file. */
+#define OBJECT_WORK ((size_t)64)
+#define WORK_MAX    ((size_t)1 << 25) /* for all shapes that are tried: about a second */
+
 #define MEMBER_MAX ((size_t)1 << 32)
 
 /* ---- the process that reads ---- */
@@ -303,6 +307,8 @@ static inv_status import_as(keras *k)
     INV_TRY(read_architecture(k->tree, k->how, &arch));
     INV_TRY(import_architecture(k, arch));
 done:
+    if (k->lacks_shape)
+        k->work = json_dumpb(arch, NULL, 0, JSON_COMPACT) + OBJECT_WORK * inv_tree_count(k->tree);
     json_decref(k->weighted);
     json_decref(map);
     json_decref(arch);
@@ -346,7 +352,7 @@ static inv_status import_keras(const inv_tree *tree, const inv_import *how, inv_
     inv_status status = import_as(&k);
     if (!k.lacks_shape)
         return status;
-    status = inv_find_shape(k.file, try_shape, &k, &shape);
+    status = inv_find_shape(k.file, try_shape, &k, WORK_MAX / (k.work + 1), &shape);
     if (status != INV_OK)
         return status;
     inv_note_shape(model, shape);

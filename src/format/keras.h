@@ -45,6 +45,7 @@ typedef struct keras {
     size_t uses;             /* of all layers so far */
     bool told_precision;     /* that Keras computes with fewer digits */
     bool lacks_shape;        /* nothing says of what shape the input is */
+    size_t work;             /* to try one, as keras.c counts it */
     bool is_tried;           /* whether the layers fit is all that is asked */
 } keras;
 

@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "data/zip.h"
+#include "format/arch.h"
 #include "format/torch_arch.h"
 #include "invproj/mat.h"
 #include "invproj/model.h"
@@ -386,6 +387,73 @@ START_TEST(a_model_without_a_shape_takes_the_images_that_fit)
 }
 END_TEST
 
+/* What fits, and how often it was asked. */
+typedef struct asked {
+    size_t side, count;
+} asked;
+
+static inv_status fits_one(void *context, inv_shape shape, bool *fits)
+{
+    asked *a = context;
+    a->count++;
+    *fits = shape.height == a->side && shape.width == a->side && shape.channels == 1;
+    return INV_OK;
+}
+
+/* Usual sizes first; the others only where there are tries enough for all of them. */
+START_TEST(a_shape_is_searched_for_so_many_times)
+{
+    static const struct {
+        size_t side, tries, asked;
+        bool is_found;
+    } cases[] = {{28, 0, 1, true},       {224, 0, 4, true},  {9, 511, 8, false},
+                 {9, 512, 255, true},    {0, 511, 8, false}, {0, 512, 510, false},
+                 {300, 9999, 510, false}};
+    for (size_t i = 0; i < LEN(cases); i++) {
+        asked a = {.side = cases[i].side};
+        inv_shape shape;
+        ck_assert_status(inv_find_shape("f", fits_one, &a, cases[i].tries, &shape),
+                         cases[i].is_found ? INV_OK : INV_EFORMAT);
+        ck_assert_uint_eq(a.count, cases[i].asked);
+        ck_assert(!cases[i].is_found || shape.height == cases[i].side);
+    }
+}
+END_TEST
+
+/* Of a description that is long, only the usual sizes are tried, since each try reads it. */
+START_TEST(a_long_description_is_tried_on_usual_images_alone)
+{
+    static const char arch[] =
+        "{\"class_name\": \"Sequential\", \"config\": {\"name\": \"%s\", \"layers\": ["
+        "{\"class_name\": \"Conv2D\", \"config\": {\"name\": \"c\", \"filters\": 6, "
+        "\"kernel_size\": [3, 3], \"use_bias\": true}},"
+        "{\"class_name\": \"Flatten\", \"config\": {\"name\": \"f\"}},"
+        "{\"class_name\": \"Dense\", \"config\": {\"name\": \"output\", \"units\": 4, "
+        "\"activation\": \"softmax\", \"use_bias\": true}}]}}";
+    static const size_t sides[] = {9, 28}, lengths[] = {9, 100000};
+    for (size_t i = 0; i < 4; i++) {
+        const size_t side = sides[i % 2], length = lengths[i / 2];
+        inv_net *net = small_net_for(CONV("c", "") ", { name = \"f\"; type = \"flatten\"; }," OUT,
+                                     (inv_shape){side, side, 1}, 4);
+        const inv_export what = export_of(net);
+        const written w = write_net(&what, "keras-h5");
+        char *name = malloc(length + 1), *text = NULL;
+        memset(name, 'n', length);
+        name[length] = 0;
+        ck_assert_int_gt(asprintf(&text, arch, name), 0);
+        const inv_import how = {.arch = text, .arch_name = "a.json"};
+        inv_model *model = NULL;
+        ck_assert_status(import(w.bytes, w.size, &how, &model), i == 2 ? INV_EFORMAT : INV_OK);
+        ck_assert(i != 2 || support_message_has("say it with --input"));
+        inv_model_free(model);
+        free(name);
+        free(text);
+        free_written(&w);
+        inv_net_free(net);
+    }
+}
+END_TEST
+
 /* A file is believed for what it holds: one changed number is that number, whatever the metadata say. */
 START_TEST(a_number_changed_in_the_file_is_changed_in_the_net)
 {
@@ -689,6 +757,8 @@ Suite *export_suite(void)
     tcase_add_loop_test(tests, what_is_exported_means_the_same_without_the_metadata, 0, LEN(nets));
     tcase_add_test(tests, an_experiment_is_an_architecture);
     tcase_add_test(tests, a_model_without_a_shape_takes_the_images_that_fit);
+    tcase_add_test(tests, a_shape_is_searched_for_so_many_times);
+    tcase_add_test(tests, a_long_description_is_tried_on_usual_images_alone);
     tcase_add_test(tests, an_experiments_images_are_those_that_fit);
     tcase_add_test(tests, a_number_changed_in_the_file_is_changed_in_the_net);
     tcase_add_test(tests, a_description_too_large_is_not_believed);

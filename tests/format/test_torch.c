@@ -116,6 +116,32 @@ START_TEST(the_same_net_from_each_format)
 }
 END_TEST
 
+/* The same as an experiment's network, by the names of its layers. */
+START_TEST(the_same_net_by_an_experiment)
+{
+    static const char arch[] =
+        "network = { layers = ("
+        "{ name = \"conv\"; type = \"conv2d\"; height = 3; width = 2; filters = 4; stride_height = "
+        "2;"
+        "  stride_width = 1; padding = \"explicit\"; top = 1; bottom = 1; use_bias = false; },"
+        "{ name = \"norm\"; type = \"batch_norm\"; epsilon = 0.001; activation = \"relu\"; },"
+        "{ name = \"same\"; type = \"conv2d\"; size = 3; filters = 6; padding = \"same\";"
+        "  groups = 2; },"
+        "{ name = \"pool\"; type = \"max_pool\"; size = 2; },"
+        "{ name = \"flat\"; type = \"flatten\"; },"
+        "{ name = \"fc1\"; type = \"dense\"; units = 5; activation = \"tanh\"; },"
+        "{ name = \"fc2\"; type = \"dense\"; units = 5; activation = \"sigmoid\"; },"
+        "{ name = \"fc3\"; type = \"dense\"; units = 5; activation = \"sigmoid\"; },"
+        "{ name = \"out\"; type = \"dense\"; units = 3; } ); };";
+    const inv_import how = {
+        .arch = arch, .arch_name = "net.cfg", .input_rank = 3, .input_dims = {7, 6, 2}};
+    inv_model *model = NULL;
+    ck_assert_status(import_file(same_net[_i], &how, &model), INV_OK);
+    assert_outputs(model, 1e-6);
+    inv_model_free(model);
+}
+END_TEST
+
 /* ---- modules, and ways of keeping parameters ---- */
 
 #define CASE_CLASSES 3
@@ -602,6 +628,7 @@ Suite *torch_suite(void)
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, modules_give_what_pytorch_gives);
     tcase_add_loop_test(tests, the_same_net_from_each_format, 0, LEN(same_net));
+    tcase_add_loop_test(tests, the_same_net_by_an_experiment, 0, LEN(same_net));
     tcase_add_test(tests, names_that_do_not_fit_are_taken_in_order_and_said);
     tcase_add_loop_test(tests, damaged_files_are_refused, 0, LEN(same_net));
     tcase_add_loop_test(tests, programs_are_never_run, 0, LEN(refused));
