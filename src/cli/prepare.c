@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "prepare.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,7 +51,8 @@ static void prepare(const preparation *p, gsl_matrix_float *x)
         }
 }
 
-static double accuracy(const trial *t, const preparation *p)
+/* Which images are classified right, and what part of them that is. */
+static double accuracy(const trial *t, const preparation *p, bool *rights)
 {
     size_t right = 0;
     for (size_t first = 0; first < t->images; first += ROWS) {
@@ -59,8 +61,11 @@ static double accuracy(const trial *t, const preparation *p)
         inv_part_rows(t->part, first, n, &x);
         prepare(p, &x);
         const gsl_matrix_float *y = inv_net_forward(t->net, t->pass, &x);
-        for (size_t i = 0; i < n; i++)
-            right += inv_argmax(y->data + i * y->tda, y->size2) == t->part->labels[first + i];
+        for (size_t i = 0; i < n; i++) {
+            rights[first + i] =
+                inv_argmax(y->data + i * y->tda, y->size2) == t->part->labels[first + i];
+            right += rights[first + i];
+        }
     }
     return (double)right / (double)t->images;
 }
@@ -68,6 +73,7 @@ static double accuracy(const trial *t, const preparation *p)
 typedef struct outcome {
     const preparation *preparation;
     double right;
+    bool rights[IMAGES];
 } outcome;
 
 /* The best first; of two that are equal, the usual one. */
@@ -79,29 +85,64 @@ static int compare(const void *a, const void *b)
     return p->preparation < q->preparation ? -1 : p->preparation > q->preparation;
 }
 
-static void say(const outcome *list, char note[INV_TEXT_MAX])
+/* Whether what one has more right than another may be chance: McNemar's test, the difference of the images
+ * that only one of them has right within two deviations, the root of their number. */
+static bool is_noise(const outcome *best, const outcome *other, size_t images)
+{
+    double more = 0.0, less = 0.0;
+    for (size_t i = 0; i < images; i++) {
+        more += best->rights[i] && !other->rights[i];
+        less += !best->rights[i] && other->rights[i];
+    }
+    return more - less <= 2.0 * sqrt(more + less);
+}
+
+/* The most usual of those that differ from the best by chance alone. */
+static const outcome *choose(const outcome *list, size_t images)
+{
+    const outcome *chosen = &list[0];
+    for (size_t k = 1; k < PREPARATIONS; k++)
+        if (list[k].preparation < chosen->preparation && is_noise(&list[0], &list[k], images))
+            chosen = &list[k];
+    return chosen;
+}
+
+static void say(const outcome *list, const outcome *chosen, char note[INV_TEXT_MAX])
 {
     size_t used = 0;
     for (size_t k = 0; k < TOLD && used < INV_TEXT_MAX; k++)
         used += (size_t)snprintf(note + used, INV_TEXT_MAX - used, "%s%.3f %s", k ? "; " : "",
                                  list[k].right, list[k].preparation->what);
+    if (chosen != &list[0] && used < INV_TEXT_MAX)
+        snprintf(note + used, INV_TEXT_MAX - used,
+                 "; taken %s, the most usual where the difference is chance",
+                 chosen->preparation->what);
 }
 
-/* Tries each, and puts the best into *how. */
-static void try_all(const trial *t, inv_import *how, char note[INV_TEXT_MAX])
+/* Tries each, and puts one into *how. */
+static inv_status try_all(const trial *t, inv_import *how, char note[INV_TEXT_MAX])
 {
-    outcome list[PREPARATIONS];
-    for (size_t k = 0; k < PREPARATIONS; k++)
-        list[k] = (outcome){&preparations[k], accuracy(t, &preparations[k])};
+    void *memory = NULL;
+    inv_status status = inv_calloc(PREPARATIONS, sizeof(outcome), "preparations", &memory);
+    outcome *list = memory;
+    if (status != INV_OK)
+        return status;
+    for (size_t k = 0; k < PREPARATIONS; k++) {
+        list[k].preparation = &preparations[k];
+        list[k].right = accuracy(t, &preparations[k], list[k].rights);
+    }
     qsort(list, PREPARATIONS, sizeof *list, compare);
-    say(list, note);
-    if (list[0].right < SUFFICING)
-        return;
-    const preparation *best = list[0].preparation;
-    how->scale = best->scale;
-    how->invert = best->invert;
-    how->mean = (inv_reals){best->mean > 0.0, {best->mean}};
-    how->std = (inv_reals){best->mean > 0.0, {best->std}};
+    const outcome *chosen = choose(list, t->images);
+    say(list, chosen, note);
+    if (list[0].right >= SUFFICING) {
+        const preparation *p = chosen->preparation;
+        how->scale = p->scale;
+        how->invert = p->invert;
+        how->mean = (inv_reals){p->mean > 0.0, {p->mean}};
+        how->std = (inv_reals){p->mean > 0.0, {p->std}};
+    }
+    free(memory);
+    return INV_OK;
 }
 
 static bool is_fit(const inv_dataset *data, const inv_net *net)
@@ -125,7 +166,7 @@ inv_status cli_prepare(const char *folder, const inv_model *model, inv_import *h
     t.images = data->test.count < IMAGES ? data->test.count : IMAGES;
     INV_TRY(inv_mat_alloc(ROWS, inv_net_units(t.net, 0), "images", &t.rows));
     INV_TRY(inv_pass_alloc(t.net, 0, inv_net_logits(t.net), ROWS, INV_PASS_FORWARD, &t.pass));
-    try_all(&t, how, note);
+    INV_TRY(try_all(&t, how, note));
 done:
     inv_pass_free(t.pass);
     inv_mat_free(t.rows);

@@ -291,7 +291,6 @@ static inv_status add_constant(onnx_importing *im, const json_t *node, const onn
                                const onnx_value *constant, bool constant_first, onnx_value *out)
 {
     const char *op = inv_onnx_op(node);
-    const size_t size = inv_shape_size(v->place.shape);
     double *number = NULL, *scale = NULL, *offset = NULL;
     void *memory = NULL, *more = NULL;
     inv_status status = INV_OK;
@@ -300,6 +299,12 @@ static inv_status add_constant(onnx_importing *im, const json_t *node, const onn
     INV_TRY(align_old(im, node, v->rank, &known));
     while (wide.rank < known.rank && wide.rank < ONNX_RANK_MAX)
         onnx_add_axis(&wide);
+    for (size_t k = 0; k < known.rank; k++) {
+        const size_t axis = wide.rank - known.rank + k;
+        if (wide.dims[axis] == 1 && known.dims[k] > 1)
+            INV_TRY(onnx_repeat(im, node, &wide, axis, known.dims[k]));
+    }
+    const size_t size = inv_shape_size(wide.place.shape);
     INV_TRY(onnx_spread(im, node, &known, &wide, &number));
     INV_TRY(inv_calloc(size, sizeof *scale, "constants", &memory));
     INV_TRY(inv_calloc(size, sizeof *offset, "constants", &more));

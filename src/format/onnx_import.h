@@ -193,6 +193,10 @@ INV_MUST_CHECK inv_status onnx_move_axes(onnx_importing *im, const json_t *node,
 
 /* ---- onnx_slice.c ---- */
 
+/* The axis so many times over. */
+INV_MUST_CHECK inv_status onnx_repeat(onnx_importing *im, const json_t *node, onnx_value *v,
+                                      size_t axis, size_t times);
+
 /* Makes of each output of a node that parts a value a node of its own; before any node is taken. */
 INV_MUST_CHECK inv_status onnx_part_outputs(onnx_importing *im);
 

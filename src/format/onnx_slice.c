@@ -164,9 +164,8 @@ done:
     return status;
 }
 
-/* The axis so many times over. */
-static inv_status repeat(onnx_importing *im, const json_t *node, onnx_value *v, size_t axis,
-                         size_t times)
+inv_status onnx_repeat(onnx_importing *im, const json_t *node, onnx_value *v, size_t axis,
+                       size_t times)
 {
     onnx_value copies[COPIES_MAX];
     char letter = 0;
@@ -228,7 +227,7 @@ static inv_status add_expand(onnx_importing *im, const json_t *node, const onnx_
             return WRONG("its sizes do not fit");
         const bool is_whole = axis == out->batch && (size_t)sizes[i] == im->batch;
         if (!stays && !is_whole && out->dims[axis] == 1)
-            status = repeat(im, node, out, axis, (size_t)sizes[i]);
+            status = onnx_repeat(im, node, out, axis, (size_t)sizes[i]);
     }
     return status;
 }
@@ -243,7 +242,7 @@ static inv_status add_tile(onnx_importing *im, const json_t *node, const onnx_va
     if (status == INV_OK && n != out->rank)
         return WRONG("repeats other axes than there are");
     for (size_t i = 0; status == INV_OK && i < n; i++)
-        status = repeat(im, node, out, i, times[i] < 0 ? 0 : (size_t)times[i]);
+        status = onnx_repeat(im, node, out, i, times[i] < 0 ? 0 : (size_t)times[i]);
     return status;
 }
 

@@ -18,22 +18,22 @@
 inv_status inv_inverse_refuse(const inv_layer *layer)
 {
     const char *why = layer->type->loses;
-    return INV_ERROR(INV_ECONFIG,
-                     "inverse.at: %s is a %s layer, which has no inverse by weights%s%s%s; make "
-                     "images by optimisation instead: generate or features with at = \"input\"",
-                     layer->name, layer->type->name, why ? " (" : "", why ? why : "",
-                     why ? ")" : "");
+    return INV_ERROR(
+        INV_ECONFIG,
+        "inverse.at: %s is a %s layer, which has no inverse by weights%s%s%s; make one "
+        "that learns from images, by kind = \"decoder\" (--kind decoder)",
+        layer->name, layer->type->name, why ? " (" : "", why ? why : "", why ? ")" : "");
 }
 
 inv_status inv_parts_check_chain(const inv_net *net, size_t point)
 {
     if (inv_net_is_chain(net, 0, point))
         return INV_OK;
-    return INV_ERROR(INV_ECONFIG,
-                     "inverse.at: below %s the net branches, and the inverse of a net that "
-                     "branches is not known; make images by optimisation instead: generate or "
-                     "features with at = \"input\"",
-                     inv_net_point_name(net, point));
+    return INV_ERROR(
+        INV_ECONFIG,
+        "inverse.at: below %s the net branches, and has no inverse by weights; make one "
+        "that learns from images, by kind = \"decoder\" (--kind decoder)",
+        inv_net_point_name(net, point));
 }
 
 inv_status inv_parts_check_steps(const json_t *list, const inv_net *net, size_t point)

@@ -236,11 +236,11 @@ START_TEST(refusals_say_why_and_what_instead)
     } refused[] = {
         {"{ name = \"a\"; type = \"conv2d\"; filters = 2; size = 3; activation = \"relu\"; }", "b",
          "inverse.at: a.pre is a conv2d layer, which has no inverse by weights (it mixes the "
-         "pixels of windows that overlap); make images by optimisation instead: generate or "
-         "features with at = \"input\""},
+         "pixels of windows that overlap); make one that learns from images, by kind = "
+         "\"decoder\" (--kind decoder)"},
         {"{ name = \"a\"; type = \"max_pool\"; }", "b",
          "a is a max_pool layer, which has no inverse by weights (it keeps only the largest value "
-         "of each window); make images by optimisation"},
+         "of each window); make one that learns from images"},
         {"{ name = \"a\"; type = \"avg_pool\"; }", "b", "(it keeps only the mean of each window)"},
         {"{ name = \"a\"; type = \"softmax\"; }", "b", "(it keeps only ratios)"},
         {"{ name = \"a\"; type = \"square\"; }", "b", "(it keeps no signs)"},

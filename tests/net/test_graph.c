@@ -428,8 +428,8 @@ START_TEST(no_inverse_of_a_net_that_branches)
     inv_net *net = build(9), *inverse = NULL;
     snprintf(spec.at, sizeof spec.at, "output.pre");
     ck_assert_status(inv_inverse_build(&spec, net, &inverse), INV_ECONFIG);
-    ck_assert_message_has("inverse.at: below output.pre the net branches, and the inverse of a net "
-                          "that branches is not known");
+    ck_assert_message_has("inverse.at: below output.pre the net branches, and has no inverse by "
+                          "weights; make one that learns from images");
     ck_assert_ptr_null(inverse);
     inv_net_free(net);
 }

@@ -123,8 +123,8 @@ static inv_status rescale_mirror(const inv_layer *layer, const inv_mirror *how, 
     if (layer->block_count || (s->scale < 1e-30 && s->scale > -1e-30))
         return INV_ERROR(INV_ECONFIG,
                          "inverse.at: %s rescales by more than one number, or by 0, which has no "
-                         "inverse by weights; make images by optimisation instead: generate or "
-                         "features with at = \"input\"",
+                         "inverse by weights; make one that learns from images, by kind = "
+                         "\"decoder\" (--kind decoder)",
                          layer->name);
     return inv_mirror_add(layers, layer, ".undo",
                           json_pack("{ss sf sf}", "type", "rescale", "scale", 1.0 / s->scale,

@@ -725,6 +725,10 @@ def batch_cases():
     g.add("ReduceMean", None, g.whole(0, 2), keepdims=1)
     g.add("Sub", "x", None)
     g.end("batch_of_one_reduced")
+    g = Graph()
+    mean = g.add("ReduceMean", "x", g.whole(1), keepdims=1)  # a constant of more channels than the values
+    g.add("Sub", "x", g.add("Add", g.add("Mul", mean, numbers(1, 2, 1, 1)), numbers(2, 1, 1)))
+    g.end("constant_wider_than_the_values")
     bias = numbers(2)
     g = Graph(opset=7)
     g.add("Add", None, bias.reshape(2, 1, 1))
