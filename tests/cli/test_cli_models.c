@@ -154,6 +154,73 @@ START_TEST(a_run_file_is_not_imported)
 }
 END_TEST
 
+/* ---- how pixels were prepared ---- */
+
+#define SEEN 40
+
+static void write_idx(const char *folder, const char *name, const unsigned char *head, size_t size,
+                      const unsigned char *values, size_t count)
+{
+    unsigned char bytes[16 + SEEN * 4];
+    memcpy(bytes, head, size);
+    memcpy(bytes + size, values, count);
+    support_write(support_at(folder, name), (const char *)bytes, size + count);
+}
+
+/* Images of 2 x 2 whose first pixel is 220 in class 0 and 30 in class 1, but 150 in `between` of those. */
+static void write_two_classes(const char *folder, size_t between)
+{
+    static const unsigned char images[] = {0, 0, 8, 3, 0, 0, 0, SEEN, 0, 0, 0, 2, 0, 0, 0, 2};
+    static const unsigned char labels[] = {0, 0, 8, 1, 0, 0, 0, SEEN};
+    unsigned char pixels[SEEN * 4] = {0}, classes[SEEN];
+    for (size_t i = 0; i < SEEN; i++) {
+        classes[i] = i % 2;
+        pixels[4 * i] = i % 2 == 0 ? 220 : i / 2 < between ? 150 : 30;
+    }
+    write_idx(folder, "train-images-idx3-ubyte", images, sizeof images, pixels, sizeof pixels);
+    write_idx(folder, "train-labels-idx1-ubyte", labels, sizeof labels, classes, sizeof classes);
+    write_idx(folder, "t10k-images-idx3-ubyte", images, sizeof images, pixels, sizeof pixels);
+    write_idx(folder, "t10k-labels-idx1-ubyte", labels, sizeof labels, classes, sizeof classes);
+}
+
+/* Class 0 where the first pixel is over a half: of 255, or of 2 x / 255 - 1, which is 191. */
+static void write_half(const char *path)
+{
+    static const char head[] =
+        "{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,4],\"data_offsets\":[0,32]},"
+        "\"fc.bias\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[32,40]}}";
+    const float values[10] = {[0] = 1.0f, [9] = 0.5f};
+    const uint64_t length = sizeof head - 1;
+    char bytes[8 + sizeof head + sizeof values];
+    memcpy(bytes, &length, 8);
+    memcpy(bytes + 8, head, length);
+    memcpy(bytes + 8 + length, values, sizeof values);
+    support_write(path, bytes, 8 + length + sizeof values);
+}
+
+/* One image of 40 may be chance; ten are not. */
+START_TEST(of_preparations_that_differ_by_chance_the_usual_one_is_taken)
+{
+    static const size_t between[] = {1, 10};
+    char *folder = support_folder();
+    static const char arch[] = "input: 1x2x2\nf: Flatten()\nfc: Linear(4, 2)\n";
+    support_write(support_at(place, "half.txt"), arch, sizeof arch - 1);
+    write_half(support_at(place, "half.safetensors"));
+    for (size_t i = 0; i < sizeof between / sizeof *between; i++) {
+        write_two_classes(folder, between[i]);
+        char words[256];
+        snprintf(words, sizeof words,
+                 "import half.safetensors --arch half.txt --force -o half.h5 --data %s", folder);
+        program *p = run_here(words);
+        ck_assert_int_eq(p->code, 0);
+        ck_assert(strstr(p->err, i ? "0.750 with pixels / 255" : "0.975 with pixels / 255"));
+        ck_assert_int_eq(strstr(p->err, "; taken with pixels / 255") != NULL, i == 0);
+        program_free(p);
+    }
+    support_remove(folder);
+}
+END_TEST
+
 Suite *cli_models_suite(void)
 {
     Suite *suite = suite_create("cli_models");
@@ -168,6 +235,7 @@ Suite *cli_models_suite(void)
     tcase_add_test(tests, a_folder_is_a_model_too);
     tcase_add_test(tests, what_is_no_model_is_named);
     tcase_add_test(tests, a_run_file_is_not_imported);
+    tcase_add_test(tests, of_preparations_that_differ_by_chance_the_usual_one_is_taken);
     suite_add_tcase(suite, tests);
     return suite;
 }
