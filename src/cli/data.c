@@ -115,7 +115,8 @@ static bool is_recorded(const inv_run *run)
 
 bool cli_data_is_known(const cli_file *file)
 {
-    return file->options->data || !file->run || is_recorded(file->run);
+    return file->options->data || !file->run || is_recorded(file->run) ||
+           inv_run_has_attribute(file->run, "/environment", "data_folder");
 }
 
 inv_status cli_data_adopt(inv_run *run, const inv_dataset *data)

@@ -469,6 +469,16 @@ done:
     return status;
 }
 
+/* Where the data are that it was imported with: commands that come later look there. */
+static inv_status put_data_folder(inv_run *run, const char *data)
+{
+    char *real = realpath(data, NULL);
+    inv_status status = real ? inv_run_set_text(run, "/environment", "data_folder", real)
+                             : INV_ERROR(INV_EIO, "%s: %s", data, strerror(errno));
+    free(real);
+    return status;
+}
+
 inv_status cli_model_run(const cli_options *options, const char *path, inv_run **out)
 {
     inv_model *model = NULL;
@@ -480,6 +490,8 @@ inv_status cli_model_run(const cli_options *options, const char *path, inv_run *
     INV_TRY(put_experiment(run, model, path));
     INV_TRY(put_data(run, model));
     INV_TRY(put_source(run, model, options, path));
+    if (options && options->data)
+        INV_TRY(put_data_folder(run, options->data));
     INV_TRY(inv_run_put_net(run, "/network", model->net));
     if (model->class_count > 0)
         INV_TRY(inv_run_set_texts(run, "/", "class_names", (const char *const *)model->class_names,

@@ -160,6 +160,10 @@ inv_status cli_prepare(const char *folder, const inv_model *model, inv_import *h
     inv_status status = INV_OK;
     *note = 0;
     INV_TRY(inv_dataset_open(folder, 1.0, &data));
+    if (data->test.pixels != inv_net_units(model->net, 0))
+        INV_FAIL(INV_EDATA, "%s: images of %zu x %zu x %zu values; the model takes %zu values",
+                 folder, data->shape.height, data->shape.width, data->shape.channels,
+                 inv_net_units(model->net, 0));
     if (!is_fit(data, model->net))
         goto done;
     t.part = &data->test;

@@ -221,6 +221,31 @@ START_TEST(of_preparations_that_differ_by_chance_the_usual_one_is_taken)
 }
 END_TEST
 
+/* The data of an import are those of later commands; images of another size are no data of it. */
+START_TEST(an_import_remembers_its_data)
+{
+    static const unsigned char one[] = {0, 0, 8, 3, 0, 0, 0, SEEN, 0, 0, 0, 1, 0, 0, 0, 1};
+    static const char arch[] = "input: 1x2x2\nf: Flatten()\nfc: Linear(4, 2)\n";
+    const unsigned char pixels[SEEN] = {0, 200, 31};
+    char *folder = support_folder(), import[256];
+    support_write(support_at(place, "half.txt"), arch, sizeof arch - 1);
+    write_half(support_at(place, "half.safetensors"));
+    write_two_classes(folder, 1);
+    snprintf(import, sizeof import,
+             "import half.safetensors --arch half.txt --force -o known.h5 --data %s", folder);
+    program_free(run_here(import));
+    program *p = run_here("exemplars known.h5 --classes 0 --count 2 -q");
+    ck_assert_msg(p->code == 0, "%s", p->err);
+    program_free(p);
+    write_idx(folder, "train-images-idx3-ubyte", one, sizeof one, pixels, SEEN);
+    write_idx(folder, "t10k-images-idx3-ubyte", one, sizeof one, pixels, SEEN);
+    p = run_here(import);
+    ck_assert_fails(p, 1, "images of 1 x 1 x 1 values; the model takes 4 values");
+    program_free(p);
+    support_remove(folder);
+}
+END_TEST
+
 Suite *cli_models_suite(void)
 {
     Suite *suite = suite_create("cli_models");
@@ -236,6 +261,7 @@ Suite *cli_models_suite(void)
     tcase_add_test(tests, what_is_no_model_is_named);
     tcase_add_test(tests, a_run_file_is_not_imported);
     tcase_add_test(tests, of_preparations_that_differ_by_chance_the_usual_one_is_taken);
+    tcase_add_test(tests, an_import_remembers_its_data);
     suite_add_tcase(suite, tests);
     return suite;
 }
