@@ -412,13 +412,35 @@ static void print_figures_of(const char *group, const json_t *object)
     }
 }
 
+/* "128", "32, 3 x 3", "2 x 2": how many units or channels, and the window, of those that have them. */
+static void print_size_of_layer(const json_t *layer)
+{
+    const char *count = json_object_get(layer, "units") ? "units" : "filters";
+    double height = whole_of(layer, "size"), width = height;
+    const bool has_count = json_object_get(layer, count) != NULL;
+    if (has_count)
+        printf(" %.0f", whole_of(layer, count));
+    if (!json_object_get(layer, "size"))
+        return;
+    if (whole_of(layer, "height") > 0)
+        height = whole_of(layer, "height");
+    if (whole_of(layer, "width") > 0)
+        width = whole_of(layer, "width");
+    if (height > 0 && width > 0)
+        printf("%s %.0f x %.0f", has_count ? "," : "", height, width);
+}
+
 static void print_layers(const json_t *layers)
 {
+    int widest = 10;
+    for (size_t i = 0; i < json_array_size(layers); i++) {
+        const int length = (int)strlen(text_of(json_array_get(layers, i), "name"));
+        widest = length > widest && length <= 40 ? length : widest;
+    }
     for (size_t i = 0; i < json_array_size(layers); i++) {
         const json_t *layer = json_array_get(layers, i);
-        printf("  %-10s %s", text_of(layer, "name"), text_of(layer, "type"));
-        if (json_object_get(layer, "units"))
-            printf(" %.0f", whole_of(layer, "units"));
+        printf("  %-*s %s", widest, text_of(layer, "name"), text_of(layer, "type"));
+        print_size_of_layer(layer);
         printf("%s%s\n", *text_of(layer, "activation") ? ", " : "", text_of(layer, "activation"));
     }
 }

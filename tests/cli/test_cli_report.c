@@ -313,6 +313,10 @@ START_TEST(shapes_are_told)
         strstr(told, ", 9 x 7 x 1 - 8 x 6 x 3 - 11 - 12 - 13 - 14 - 15 - 16 - 17 ... - 5, for"),
         "%s", told);
     json_decref(document);
+    program *info = run_here("info deep.h5");
+    ck_assert_ptr_nonnull(strstr(info->out, "\n  c          conv2d 3, 2 x 2\n"));
+    ck_assert_ptr_nonnull(strstr(info->out, "\n  p          max_pool 2 x 2\n"));
+    program_free(info);
     document = read_document("bare.h5");
     ck_assert_ptr_nonnull(
         strstr(text_at(run_of(document), "about.summary.0"), ", 63-13-11-5, for"));
