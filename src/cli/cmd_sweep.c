@@ -131,7 +131,7 @@ static inv_status check(const cli_options *options)
     printf("%zu of %zu done, %zu begun, %zu failed, %zu not begun\n", counts[CLI_SWEEP_DONE], count,
            counts[CLI_SWEEP_RUNNING], counts[CLI_SWEEP_FAILING], counts[CLI_SWEEP_MISSING]);
     if (counts[CLI_SWEEP_DONE] < count)
-        INV_FAIL(INV_EDATA, "%s: %zu of %zu runs are missing", sweep.out,
+        INV_FAIL(INV_EDATA, "%s: %zu of %zu runs are not done", sweep.out,
                  count - counts[CLI_SWEEP_DONE], count);
 done:
     cli_sweep_close(&sweep);

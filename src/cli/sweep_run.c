@@ -327,8 +327,11 @@ static inv_status conclude(const runner *r)
     const size_t *n = r->counts;
     const size_t left = r->total - n[DONE] - n[FAILED];
     if (cli_signal()) {
-        cli_note(&r->progress, "sweep: stopped; %zu of %zu done; the same command goes on", n[DONE],
-                 r->total);
+        char failed[64] = "";
+        if (n[FAILED] > 0)
+            snprintf(failed, sizeof failed, ", %zu failed (--retry)", n[FAILED]);
+        cli_note(&r->progress, "sweep: stopped; %zu of %zu done%s; the same command goes on",
+                 n[DONE], r->total, failed);
         return CLI_STOPPED;
     }
     if (*r->halt)

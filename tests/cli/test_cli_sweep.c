@@ -183,7 +183,7 @@ START_TEST(what_is_missing_is_counted_and_run)
     program *p = run_here("sweep --check gap");
     ck_assert_int_eq(p->code, 1);
     ck_assert_str_eq(p->out, "2 of 6 done, 0 begun, 0 failed, 4 not begun\n");
-    ck_assert_str_eq(p->err, "invproj: gap: 4 of 6 runs are missing\n");
+    ck_assert_str_eq(p->err, "invproj: gap: 4 of 6 runs are not done\n");
     program_free(p);
     program_must_work(run_here("sweep s.cfg -o gap --part 0/1 -q"));
     p = run_here("sweep --check gap");
@@ -655,6 +655,25 @@ START_TEST(a_signal_stops_the_runs_which_go_on_later)
 }
 END_TEST
 
+/* Those that failed do not go on with the others. */
+START_TEST(a_stopped_sweep_tells_of_failures)
+{
+    const program_how how = {.folder = place};
+    write_here("bad.cfg", "experiment = \"quick.cfg\"; grid = ( { key = \"training.batch\"; "
+                          "values = [ 5000, 5001, 50 ]; } );");
+    program *p = program_start(&how,
+                               "sweep bad.cfg --jobs 1 --set training.steps=10000000 "
+                               "--set checkpoint.steps=100 -o %s",
+                               "told");
+    wait_for_parts("told");
+    kill(p->child, SIGINT);
+    program_wait(p);
+    ck_assert_program(p, 128 + SIGINT);
+    ck_assert_ptr_nonnull(strstr(p->err, "sweep: stopped; 0 of 3 done, 2 failed (--retry); "));
+    program_free(p);
+}
+END_TEST
+
 /* Whoever ends the sweep, its runs end too, and save. */
 START_TEST(runs_end_with_their_sweep)
 {
@@ -724,6 +743,7 @@ Suite *cli_sweep_suite(void)
     tcase_add_test(tests, gather_writes_over_nothing_but_its_own);
     tcase_add_test(tests, one_file_has_links_to_all_and_their_table);
     tcase_add_loop_test(tests, a_signal_stops_the_runs_which_go_on_later, 0, 3);
+    tcase_add_test(tests, a_stopped_sweep_tells_of_failures);
     tcase_add_test(tests, runs_end_with_their_sweep);
     tcase_add_test(tests, two_at_once_in_a_folder_do_no_harm);
     suite_add_tcase(suite, tests);
