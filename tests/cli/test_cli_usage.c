@@ -216,6 +216,14 @@ START_TEST(help_lists_the_commands)
 }
 END_TEST
 
+START_TEST(help_says_where_numbers_of_units_begin)
+{
+    program *p = run_well("features --help");
+    ck_assert_ptr_nonnull(strstr(p->out, "numbers of units or channels, from 0,"));
+    program_free(p);
+}
+END_TEST
+
 /* Whether the option stands at the start of a line, after its letter if it has one. */
 static bool has_option(const char *help, const char *name)
 {
@@ -433,6 +441,7 @@ Suite *cli_usage_suite(void)
     tcase_add_loop_test(tests, a_message_is_one_line_whatever_is_in_it, 0, 4);
     tcase_add_test(tests, a_long_word_does_no_harm);
     tcase_add_loop_test(tests, help_lists_the_commands, 0, 3);
+    tcase_add_test(tests, help_says_where_numbers_of_units_begin);
     tcase_add_loop_test(tests, help_lists_the_options_of_a_command, 0, LEN(commands));
     tcase_add_test(tests, help_lists_what_an_option_may_be);
     tcase_add_loop_test(tests, help_explains_topics, 0, LEN(topics));
