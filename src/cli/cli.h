@@ -175,6 +175,9 @@ void cli_session_close(cli_session *session);
 INV_MUST_CHECK inv_status cli_data_open(const cli_file *file, cli_materials *materials);
 /* Whether there are any for the run: an imported net has none until some are given once. */
 bool cli_data_is_known(const cli_file *file);
+#define CLI_NO_DATA /* for which there are none */                                                 \
+    "%s: is of a network that was imported without data, and this needs some; name their folder "  \
+    "with --data DIR"
 /* Of an imported net: puts down which data it was given, the first time. */
 INV_MUST_CHECK inv_status cli_data_adopt(inv_run *run, const inv_dataset *data);
 /* Puts down in the run file where they are and, of a new start, where its experiment file is. */

@@ -180,10 +180,7 @@ done:
 inv_status cli_data_open(const cli_file *file, cli_materials *materials)
 {
     if (!cli_data_is_known(file))
-        return INV_ERROR(INV_EDATA,
-                         "%s: is of a network that was imported without data, and this needs some; "
-                         "name their folder with --data DIR",
-                         file->path);
+        return INV_ERROR(INV_EDATA, CLI_NO_DATA, file->path);
     char why[INV_MESSAGE_MAX] = "";
     places p = {0};
     bool missing = false;

@@ -33,12 +33,28 @@ static inv_status drive_open(const cli_file *file, const inv_net *net, cli_makin
     return status == INV_OK ? cli_making_check(file, net, m) : status;
 }
 
+/* Where an image is whitened by data that are not there, waves would do without any. */
+static inv_status check_data(const cli_file *file)
+{
+    const inv_features_spec *spec = &file->experiment->features;
+    inv_optimise_spec waves = spec->optimise;
+    strcpy(waves.parametrisation.type, "waves");
+    if (cli_data_is_known(file) || inv_run_has(file->run, "/gaussian/input") ||
+        strcmp(spec->driven, "input") != 0 || !inv_optimise_needs_gaussians(&spec->optimise) ||
+        inv_optimise_needs_gaussians(&waves))
+        return INV_OK;
+    return INV_ERROR(INV_EDATA,
+                     CLI_NO_DATA ", or do without: --set features.parametrisation.type=waves",
+                     file->path);
+}
+
 static inv_status drive(cli_session *session)
 {
     cli_making m = {0};
     inv_status status = INV_OK;
     INV_TRY(cli_load_net(&session->file, &session->materials));
     INV_TRY(drive_open(&session->file, session->materials.net, &m));
+    INV_TRY(check_data(&session->file));
     INV_TRY(cli_make(session, &m));
 done:
     free((void *)m.spec);

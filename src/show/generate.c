@@ -167,7 +167,7 @@ bool inv_generate_is_by_class(const inv_generate_spec *spec)
     return !inv_generate_is_by_unit(spec) && spec->targets.count == 0 && spec->mix.count == 0;
 }
 
-/* The units, or the channels, of the point `of`. */
+/* The units, or the channels, of the point `of`; those that are asked for must be among them. */
 static inv_status count_units(const inv_generate_spec *spec, const inv_net *net, const char *stage,
                               size_t *count)
 {
@@ -178,10 +178,15 @@ static inv_status count_units(const inv_generate_spec *spec, const inv_net *net,
         return INV_ERROR(INV_ECONFIG, "%s.of: %s needs a point, as in hidden1.pre", stage,
                          spec->objective);
     status = inv_net_point(net, spec->of, &point);
-    if (status == INV_OK && !is(spec->objective, "energy"))
-        *count = is(spec->objective, "unit") ? inv_net_units(net, point)
-                                             : inv_net_shape(net, point).channels;
-    return status;
+    if (status != INV_OK || is(spec->objective, "energy"))
+        return status;
+    *count = is(spec->objective, "unit") ? inv_net_units(net, point)
+                                         : inv_net_shape(net, point).channels;
+    for (size_t i = 0; i < spec->units.count; i++)
+        if (spec->units.values[i] >= *count)
+            return INV_ERROR(INV_ECONFIG, "%s.units: %s %zu does not exist at %s (0 to %zu)", stage,
+                             spec->objective, spec->units.values[i], spec->of, *count - 1);
+    return INV_OK;
 }
 
 static size_t kinds(const inv_generate_spec *spec, size_t classes)

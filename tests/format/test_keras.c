@@ -174,7 +174,18 @@ START_TEST(results_of_a_model)
     program_free(p);
     p = program_run(&here, "exemplars cnn.run.h5 --classes 1");
     ck_assert_fails(p, 1, "imported without data", "--data DIR");
+    ck_assert_ptr_null(strstr(p->err, "waves"));
     program_free(p);
+    p = program_run(&here, "features cnn.run.h5 --layer %s --units 999", "zeta");
+    ck_assert_fails(p, 2, "features.units: channel 999 does not exist at zeta (0 to 3)");
+    program_free(p);
+    p = program_run(&here, "features cnn.run.h5 --layer %s --units 0 --steps 2", "zeta");
+    ck_assert_fails(p, 1, "imported without data", "--set features.parametrisation.type=waves");
+    program_free(p);
+    program_must_work(program_run(&here,
+                                  "features cnn.run.h5 --layer %s --units 0 --steps 2 -q "
+                                  "--set features.parametrisation.type=waves",
+                                  "zeta"));
     free(model);
     free(other);
 }
