@@ -166,6 +166,10 @@ INV_MUST_CHECK inv_status cli_session_open(const cli_options *options, const cha
 /* Opens a run file only to read it: nobody is kept from it, and there need be no experiment. */
 INV_MUST_CHECK inv_status cli_session_read(const cli_options *options, const char *path,
                                            cli_session *session);
+/* The same for its results; those of a model of another program are in its run file in the current
+ * folder, as `command` makes it. */
+INV_MUST_CHECK inv_status cli_session_results(const cli_options *options, const char *path,
+                                              const char *command, cli_session *session);
 void cli_session_close(cli_session *session);
 
 /* Opens the data: those of --data; else those of the run file where its newest start had them; else

@@ -266,7 +266,7 @@ static inv_status add_run(comparison *c, const char *path)
     char(*names)[INV_NAME_MAX] = NULL;
     size_t all = 0, before = c->table->column_count;
     inv_status status = INV_OK;
-    INV_TRY(cli_session_read(c->options, path, &session));
+    INV_TRY(cli_session_results(c->options, path, "invert", &session));
     if (c->given->out)
         INV_TRY(open_images(c, &session));
     if (inv_run_has(session.file.run, "/inverse"))

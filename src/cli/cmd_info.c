@@ -23,6 +23,7 @@ typedef struct gathering {
     const inv_run *run;
     bool plain;    /* each text is to stand in a line with others */
     bool is_model; /* of another program, and no run file */
+    char *results; /* of a model: its run file; NULL: there is none */
     inv_status status;
 } gathering;
 
@@ -303,6 +304,8 @@ static json_t *gather(gathering *g)
     take_size(g, "/", "format_version", all);
     if (!g->is_model)
         give(g, all, "sealed", json_boolean(inv_run_is_sealed(g->run)));
+    if (g->results)
+        give(g, all, "run_file", text_value(g, g->results));
     give(g, all, "sections", gather_sections(g));
     take_text(g, "/", "program_version", all);
     take_text(g, "/", "created", all);
@@ -616,6 +619,8 @@ static void print_all(gathering *g, const json_t *all)
            *text_of(all, "dataset") ? text_of(all, "dataset") : "none");
     print_data(json_object_get(all, "data"));
     print_source(json_object_get(all, "source"));
+    if (g->results)
+        printf("results     in %s\n", text_of(all, "run_file"));
     if (!g->is_model)
         printf("made        %s by invproj %s, seed %.0f\n", text_of(all, "created"),
                text_of(all, "program_version"), whole_of(all, "seed"));
@@ -668,12 +673,14 @@ static inv_status run(const cli_options *options)
         return status;
     }
     g.run = run;
+    g.status = cli_model_results(options->operands[0], &g.results);
     json_t *all = gather(&g);
     if (g.status == INV_OK && options->json)
         print_json(&g, all);
     else if (g.status == INV_OK)
         print_all(&g, all);
     json_decref(all);
+    free(g.results);
     inv_run_free(run);
     return g.status;
 }

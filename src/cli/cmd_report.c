@@ -7,7 +7,6 @@
 
 #include "base/json.h"
 #include "invproj/file.h"
-#include "model.h"
 #include "page.h"
 #include "report/report.h"
 
@@ -29,15 +28,8 @@ static const cli_option own_options[] = {
 
 inv_status cli_page_open(const cli_options *options, const char *path, cli_session *session)
 {
-    bool is_model = false;
     inv_status status = INV_OK;
-    INV_TRY(cli_model_is(path, &is_model));
-    status = cli_session_read(options, path, session);
-    if (is_model && status != INV_EFORMAT) /* which is damaged: that is told first */
-        INV_FAIL(INV_EINVAL,
-                 "%s: is a model of another program; invproj import makes a run file of it", path);
-    if (status != INV_OK)
-        goto done;
+    INV_TRY(cli_session_results(options, path, "generate", session));
     if (inv_run_has(session->file.run, "/network"))
         INV_TRY(cli_load_net(&session->file, &session->materials));
 done:

@@ -594,29 +594,41 @@ done:
     return status;
 }
 
-/* The run file that is there must be of this very model. */
-static inv_status check_place(const cli_options *options, const char *path, const char *place)
+/* Whether a run was made of this very model. */
+static inv_status is_of_model(const inv_run *run, const char *path, const char *place, bool *out)
 {
-    inv_run *run = NULL;
     char sha256[INV_SHA256_TEXT], *recorded = NULL, **beside = NULL;
     size_t count = 0;
     inv_status status = INV_OK;
-    INV_TRY(cli_read_run(place, CLI_READ_ATTRIBUTES, &run));
+    *out = false;
     if (inv_run_has_attribute(run, "/source", "sha256"))
         INV_TRY(inv_run_text(run, "/source", "sha256", &recorded));
     INV_TRY(read_beside(run, place, &beside, &count));
     INV_TRY(model_sha256(path, beside, count, sha256));
-    if (!recorded || strcmp(recorded, sha256) != 0)
+    *out = recorded && strcmp(recorded, sha256) == 0;
+done:
+    for (size_t i = 0; i < count; i++)
+        free(beside[i]);
+    free(beside);
+    free(recorded);
+    return status;
+}
+
+/* The run file that is there must be of this very model. */
+static inv_status check_place(const cli_options *options, const char *path, const char *place)
+{
+    inv_run *run = NULL;
+    bool is_same = false;
+    inv_status status = INV_OK;
+    INV_TRY(cli_read_run(place, CLI_READ_ATTRIBUTES, &run));
+    INV_TRY(is_of_model(run, path, place, &is_same));
+    if (!is_same)
         INV_FAIL(INV_EINVAL,
                  "%s: is there already and is not of this model; import it under another name: "
                  "invproj import %s -o NAME.h5",
                  place, path);
     INV_TRY(check_told(run, options, path, place));
 done:
-    for (size_t i = 0; i < count; i++)
-        free(beside[i]);
-    free(beside);
-    free(recorded);
     inv_run_free(run);
     return status;
 }
@@ -652,6 +664,33 @@ inv_status cli_model_place(const cli_options *options, const cli_progress *progr
     *run_path = place;
     place = NULL;
 done:
+    free(place);
+    return status;
+}
+
+inv_status cli_model_results(const char *path, char **run_path)
+{
+    bool is_model = false, is_same = false;
+    char *place = NULL;
+    inv_run *run = NULL;
+    inv_status status = INV_OK;
+    *run_path = NULL;
+    INV_TRY(cli_model_is(path, &is_model));
+    if (!is_model)
+        return INV_OK;
+    INV_TRY(run_name(path, &place));
+    if (access(place, F_OK) == 0)
+        status = cli_read_run(place, CLI_READ_ATTRIBUTES, &run);
+    if (run)
+        status = is_of_model(run, path, place, &is_same);
+    if (status != INV_ENOMEM) /* what else is wrong with that file is told by who works in it */
+        status = INV_OK;
+    if (is_same) {
+        *run_path = place;
+        place = NULL;
+    }
+done:
+    inv_run_free(run);
     free(place);
     return status;
 }

@@ -32,6 +32,10 @@ INV_MUST_CHECK inv_status cli_model_run(const cli_options *options, const char *
 INV_MUST_CHECK inv_status cli_model_place(const cli_options *options, const cli_progress *progress,
                                           const char *path, char **run_path);
 
+/* For a command that shows results: that run file, where it is there and of this very model, else
+ * NULL. The caller frees it. */
+INV_MUST_CHECK inv_status cli_model_results(const char *path, char **run_path);
+
 /* What there is to know of the model that a run was made of: *count texts, each the caller's to
  * free. */
 INV_MUST_CHECK inv_status cli_notes(const inv_run *run, char *notes[INV_MODEL_NOTES_MAX],

@@ -207,6 +207,26 @@ done:
     return status;
 }
 
+inv_status cli_session_results(const cli_options *options, const char *path, const char *command,
+                               cli_session *session)
+{
+    bool is_model = false;
+    char *place = NULL;
+    inv_status status = INV_OK;
+    *session = (cli_session){0};
+    INV_TRY(cli_model_is(path, &is_model));
+    INV_TRY(cli_model_results(path, &place));
+    status = cli_session_read(options, place ? place : path, session);
+    if (is_model && !place && status != INV_EFORMAT) /* which is damaged: that is told first */
+        INV_FAIL(INV_EINVAL,
+                 "%s: is a model of another program, and no run file of it is here; make one with: "
+                 "invproj %s %s",
+                 path, command, path);
+done:
+    free(place);
+    return status;
+}
+
 /* What a new run file says of itself. */
 static inv_status describe_run(cli_file *file, const inv_dataset *data)
 {

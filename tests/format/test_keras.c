@@ -149,13 +149,42 @@ static char *absolute(const char *path)
     return full;
 }
 
+/* Commands that show results find those of the model, and of no other that is called so. */
+static void must_show_results(const program_how *here, const char *model, const char *other)
+{
+    program *p = program_run(here, "info %s", model);
+    ck_assert_program(p, 0);
+    ck_assert_ptr_nonnull(strstr(p->out, "\nresults     in cnn.run.h5\n"));
+    program_free(p);
+    p = program_run(here, "info %s", other);
+    ck_assert_program(p, 0);
+    ck_assert_ptr_null(strstr(p->out, "\nresults "));
+    program_free(p);
+    p = program_run(here, "report %s --markdown", model);
+    ck_assert_program(p, 0);
+    ck_assert_ptr_nonnull(strstr(p->out, "cnn.run.h5, made by invproj"));
+    program_free(p);
+    p = program_run(here, "report %s --markdown", other);
+    ck_assert_fails(p, 2, "no run file of it is here");
+    program_free(p);
+    p = program_run(here, "compare %s", model);
+    ck_assert_fails(p, 1, "cnn.run.h5: holds no finished inverse");
+    program_free(p);
+}
+
 /* A command that makes results writes a run file in the current folder, and goes on in it; that of
  * another model is refused. */
 START_TEST(results_of_a_model)
 {
     char *model = absolute(OWN "/cnn.keras"), *other = absolute(OWN "/cnn.h5");
     const program_how here = {.folder = place};
-    program *p = program_run(&here, "generate %s --classes 1 --steps 5", model);
+    program *p = program_run(&here, "report %s --markdown", model);
+    ck_assert_fails(p, 2, "no run file of it is here", "invproj generate");
+    program_free(p);
+    p = program_run(&here, "compare %s", model);
+    ck_assert_fails(p, 2, "no run file of it is here", "invproj invert");
+    program_free(p);
+    p = program_run(&here, "generate %s --classes 1 --steps 5", model);
     ck_assert_program(p, 0);
     ck_assert_ptr_nonnull(strstr(p->err, "is in cnn.run.h5 now"));
     program_free(p);
@@ -172,6 +201,7 @@ START_TEST(results_of_a_model)
     p = program_run(&here, "generate %s --classes 1", other);
     ck_assert_fails(p, 2, "cnn.run.h5", "not of this model");
     program_free(p);
+    must_show_results(&here, model, other);
     p = program_run(&here, "exemplars cnn.run.h5 --classes 1");
     ck_assert_fails(p, 1, "imported without data", "--data DIR");
     ck_assert_ptr_null(strstr(p->err, "waves"));
