@@ -72,6 +72,7 @@ typedef struct cli_file {
     const cli_options *options;
     char *path;
     bool starts; /* a run, from an experiment file */
+    bool holds;  /* it is on the disk, as far as it was saved: --resume goes on from there */
     bool alone;  /* no pictures are drawn beside it */
     cli_lock *lock;
     inv_run *run;

@@ -275,6 +275,7 @@ static inv_status resume_run(cli_session *session)
     session->file.experiment = NULL;
     INV_TRY(inv_experiment_read(session->file.config, &session->file.experiment));
     INV_TRY(cli_resume_check(&session->file));
+    session->file.holds = true;
     INV_TRY(cli_data_open(&session->file, &session->materials));
 done:
     return status;
@@ -332,6 +333,9 @@ inv_status cli_file_save(cli_file *file)
         status = inv_run_save(file->run, file->path);
     file->saved = cli_seconds();
     file->cost = file->saved - start;
+    if (status == INV_EIO && file->starts && file->holds)
+        return INV_ERROR(status, "%s; the same command with --resume goes on", inv_error_message());
+    file->holds = file->holds || status == INV_OK;
     return status;
 }
 

@@ -112,6 +112,7 @@ static void run_limited(size_t bytes)
     ck_assert_fails(p, 1, "run/", ": File too large", "ulimit -f");
     ck_assert_ptr_null(strstr(p->err, ".tmp"));
     const bool at_run_file = strstr(p->err, "run/run.h5: ") != NULL;
+    const bool goes_on = strstr(p->err, "; the same command with --resume goes on\n") != NULL;
     program_free(p);
     char *after = program_snapshot(support_at(place, "run"));
     ck_assert_msg((strcmp(before, after) != 0) == (bytes > 3 * run_size / 8),
@@ -119,6 +120,9 @@ static void run_limited(size_t bytes)
     program_must_work(
         program_run_in(place, "info run/run.h5")); /* what was, or what the first stages made */
     ck_assert(at_run_file || bytes > run_size / 8);
+    ck_assert(goes_on == (at_run_file && strcmp(before, after) != 0));
+    if (goes_on)
+        program_must_work(program_run_in(place, "run " GOOD " -o run --resume"));
     ck_assert_uint_eq(support_entries(support_at(place, "run")), 6);
     free(before);
     free(after);
