@@ -38,12 +38,27 @@ static inv_status check_sets(const cli_options *options, const cli_stage *stage)
     return INV_OK;
 }
 
+/* A net whose training was stopped can be looked at, by those who know that it was. */
+static void warn_of_unfinished(const cli_file *file)
+{
+    uint64_t done = 1, step = 0;
+    if (!inv_run_has_attribute(file->run, "/training", "done") ||
+        inv_run_size(file->run, "/training", "done", &done) != INV_OK || done ||
+        inv_run_size(file->run, "/training", "step", &step) != INV_OK)
+        return;
+    cli_warn("note      the training of %s is not done: the net is that of step %zu; train, or "
+             "run, with "
+             "--resume goes on",
+             file->path, (size_t)step);
+}
+
 inv_status cli_stage_on_run_file(const cli_stage *stage, bool data, const cli_options *options)
 {
     cli_session session = {0};
     inv_status status = INV_OK;
     INV_TRY(check_sets(options, stage));
     INV_TRY(cli_session_open(options, options->operands[0], data, &session));
+    warn_of_unfinished(&session.file);
     if (options->has_seed)
         session.file.seed = options->seed;
     if (stage->learns)

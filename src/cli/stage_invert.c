@@ -299,6 +299,15 @@ done:
     return status;
 }
 
+/* What is learned, and what it takes before the first step: the net makes of each image what it is learned from. */
+static void note_beginning(const cli_session *session, const inv_inverse_spec *spec, size_t point)
+{
+    const bool is_net = inv_inverse_is_net(spec->kind);
+    cli_note(&session->progress, "inverse   '%s', of kind %s, from %s%s", spec->name, spec->kind,
+             inv_net_point_name(session->materials.net, point),
+             is_net ? "; first all training images go through the net" : "");
+}
+
 static inv_status invert_one(cli_session *session, const inv_inverse_spec *spec)
 {
     cli_learning l = {.file = &session->file, .progress = &session->progress, .stage = "inverse"};
@@ -312,11 +321,13 @@ static inv_status invert_one(cli_session *session, const inv_inverse_spec *spec)
     if (inv_inverse_is_net(spec->kind))
         INV_TRY(make_inverse(session, spec));
     INV_TRY(describe_inverse(session, spec, l.path, point));
+    note_beginning(session, spec, point);
     if (inv_inverse_learns(spec->kind))
         INV_TRY(learn(session, spec, &l));
     else
         INV_TRY(inv_inverse_is_net(spec->kind) ? fit(session, spec, l.path)
                                                : search(session, spec, l.path));
+    cli_progress_text(&session->progress, "inverse   means and figures");
     INV_TRY(keep_gaussian(session, point));
     INV_TRY(measure_inverse(session, l.path, point));
 done:
