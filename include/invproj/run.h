@@ -64,6 +64,10 @@ typedef enum inv_run_section {
     INV_RUN_UNSIGNED    /* nothing there carries a checksum */
 } inv_run_section;
 
+/* The attribute of those that another program has changed, once the program has taken them as they are and
+ * given them a checksum anew. */
+#define INV_RUN_MARK "changed"
+
 /* Which of them the group `path` is: "/network", "/inverse/r2rt", ... */
 INV_MUST_CHECK inv_status inv_run_check(const inv_run *run, const char *path, inv_run_section *out);
 

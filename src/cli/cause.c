@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "invproj/figure.h"
 #include "stage.h"
 
 #define PATH_BYTES CLI_PATH_BYTES
@@ -53,6 +54,66 @@ inv_status cli_cause_put(inv_run *run, const char *path, cli_cause which, const 
         INV_TRY(inv_run_set_text(run, path, cause->record, checksum));
     if (cause->name)
         INV_TRY(inv_run_set_text(run, path, cause->name, name));
+done:
+    return status;
+}
+
+/* ---- what another program changed ---- */
+
+/* What was measured of the section as it was: its figures, and where the net was wrong. */
+static inv_status forget_figures(inv_run *run, const char *path)
+{
+    const size_t length = strcspn(path + 1, "/");
+    inv_status status = INV_OK;
+    for (const inv_figure *f = inv_figures; f->attribute && status == INV_OK; f++)
+        if (strlen(f->group) == length && strncmp(f->group, path + 1, length) == 0)
+            status = inv_run_unset(run, path, f->attribute);
+    if (status == INV_OK && strcmp(path, "/network") == 0)
+        status = inv_run_remove(run, "/network/confusion");
+    if (status == INV_OK && strcmp(path, "/network") == 0)
+        status = inv_run_remove(run, "/network/mistakes");
+    return status;
+}
+
+/* Where the section is not what its checksum says, that goes, and a mark comes that stays. */
+static inv_status adopt(inv_run *run, const char *path, char *list, size_t size)
+{
+    inv_run_section section = INV_RUN_UNSIGNED;
+    const size_t used = strlen(list);
+    inv_status status = inv_run_check(run, path, &section);
+    if (status != INV_OK || section != INV_RUN_CHANGED)
+        return status;
+    INV_TRY(inv_run_unset(run, path, "sha256"));
+    INV_TRY(inv_run_set_text(run, path, INV_RUN_MARK, "by another program"));
+    INV_TRY(forget_figures(run, path));
+    snprintf(list + used, size - used, "%s%s", used ? ", " : "", path + 1);
+done:
+    return status;
+}
+
+static inv_status adopt_each(inv_run *run, const char *group, char *list, size_t size)
+{
+    char(*names)[INV_NAME_MAX] = NULL, path[PATH_BYTES];
+    size_t count = 0;
+    inv_status status = cli_group_names(run, group, &names, &count);
+    for (size_t i = 0; i < count && status == INV_OK; i++) {
+        snprintf(path, sizeof path, "%s/%s", group, names[i]);
+        status = adopt(run, path, list, size);
+    }
+    free(names);
+    return status;
+}
+
+inv_status cli_cause_adopt(inv_run *run, char *list, size_t size)
+{
+    inv_status status = INV_OK;
+    *list = 0;
+    INV_TRY(adopt(run, "/network", list, size));
+    INV_TRY(adopt_each(run, "/gaussian", list, size));
+    for (const char *const *group = inv_run_results; *group; group++)
+        INV_TRY(adopt_each(run, *group, list, size));
+    if (*list)
+        INV_TRY(cli_cause_mark(run));
 done:
     return status;
 }

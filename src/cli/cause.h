@@ -6,6 +6,9 @@
  * @stale, with the reason; a mark goes when it is true again. The data need no such record: a run
  * file is of one set of data, and of those a result is made of nothing else.
  *
+ * What another program changed is found where a file is opened without its seal: it gets a checksum of
+ * its own, so that what was made from it before is out of date, and a mark that stays, INV_RUN_MARK.
+ *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef INVPROJ_CLI_CAUSE_H
 #define INVPROJ_CLI_CAUSE_H
@@ -23,6 +26,10 @@ typedef enum cli_cause {
  * inverse's or the generator's, or the path of the result that it is beside; NULL for the network. */
 INV_MUST_CHECK inv_status cli_cause_put(inv_run *run, const char *path, cli_cause cause,
                                         const char *name);
+
+/* Of a run without its seal: each section that is not what its checksum says is marked, loses its
+ * figures and gets its checksum anew. `list` has their names, or as many as there is room for. */
+INV_MUST_CHECK inv_status cli_cause_adopt(inv_run *run, char *list, size_t size);
 
 /* Why the group `path` is out of date, for a message ("made from another network"); NULL where it
  * is not, or is older than these records. */

@@ -269,8 +269,11 @@ static void take_section(gathering *g, const char *path, json_t *to)
                                          [INV_RUN_CHANGED] = "changed",
                                          [INV_RUN_UNSIGNED] = NULL};
     inv_run_section section = INV_RUN_UNSIGNED;
-    if (is_got(g, inv_run_check(g->run, path, &section)) && states[section])
-        give(g, to, path, json_string(states[section]));
+    if (!is_got(g, inv_run_check(g->run, path, &section)) || !states[section])
+        return;
+    if (inv_run_has_attribute(g->run, path, INV_RUN_MARK))
+        section = INV_RUN_CHANGED;
+    give(g, to, path, json_string(states[section]));
 }
 
 static void take_sections(gathering *g, const char *group, json_t *to)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include <string.h>
 
+#include "cause.h"
 #include "cli.h"
 #include "invproj/stream.h"
 #include "model.h"
@@ -48,10 +49,21 @@ inv_status cli_open_run(const cli_options *options, const cli_progress *progress
         status = cli_check_no_experiment(path);
     if (status == INV_OK)
         status = cli_read_run(path, how, out);
-    if (status != INV_OK || !progress)
+    char changed[256] = "";
+    if (status == INV_OK && !inv_run_is_sealed(*out))
+        status = cli_cause_adopt(*out, changed, sizeof changed);
+    if (status != INV_OK) {
+        inv_run_free(*out);
+        *out = NULL;
         return status;
+    }
+    if (!progress)
+        return INV_OK;
     if (!inv_run_is_sealed(*out))
         cli_note(progress, "%s: " CLI_UNSEALED, path);
+    if (*changed)
+        cli_warn("%s: another program has changed %s; what was made from it before is out of date",
+                 path, changed);
     if (how == CLI_READ_TO_SAVE && inv_run_left_out(*out))
         cli_warn("%s: data that another program added will be lost when it is saved: %s", path,
                  inv_run_left_out(*out));

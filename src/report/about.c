@@ -180,6 +180,8 @@ static void tell_made(report_run *r, json_t *list)
     char *format = report_attribute(r, "/source", "format");
     if (format)
         report_append_text(r, list, "The net was imported, from a file of %s.", format);
+    else if (inv_run_has_attribute(r->in.run, "/network", INV_RUN_MARK))
+        report_append_text(r, list, "Another program has changed the net since it was trained.");
     else if (version && report_size(r, "/", "seed", &seed) &&
              inv_run_has_attribute(r->in.run, "/", "experiment"))
         report_append_text(r, list,
@@ -228,6 +230,13 @@ static void tell_how_again(report_run *r, json_t *to)
             r, to, "again",
             "The net was imported, so this run cannot be made again from an experiment "
             "alone: import the same model, then give the same commands.");
+        return;
+    }
+    if (inv_run_has_attribute(r->in.run, "/network", INV_RUN_MARK)) {
+        report_give_text(
+            r, to, "again",
+            "Another program has changed the net after it was trained, so this run cannot be "
+            "made again from its experiment.");
         return;
     }
     if (!inv_run_has_attribute(r->in.run, "/", "experiment") || !report_size(r, "/", "seed", &seed))

@@ -51,11 +51,12 @@ static void open_and_close(void)
     ck_assert_int_ge(H5Fclose(file), 0);
 }
 
-static void change_inverse(void)
+/* A kernel of as many values, of the net or of its inverse. */
+static void change(const char *kernel)
 {
     float values[HIDDEN2 * HIDDEN1] = {0.25f};
     hid_t file = H5Fopen(copy, H5F_ACC_RDWR, H5P_DEFAULT);
-    hid_t array = H5Dopen2(file, "/inverse/r2rt/hidden2/kernel", H5P_DEFAULT);
+    hid_t array = H5Dopen2(file, kernel, H5P_DEFAULT);
     ck_assert_int_ge(H5Dwrite(array, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values), 0);
     H5Dclose(array);
     H5Fclose(file);
@@ -88,7 +89,7 @@ START_TEST(info_tells_of_the_seal)
                     "            generated/r2rt: as invproj wrote it\n"
                     "            features/r2rt: as invproj wrote it\n"
                     "experiment ");
-    change_inverse();
+    change("/inverse/r2rt/hidden2/kernel");
     info_must_begin("file        " UNSEALED "\n"
                     "            network: as invproj wrote it\n"
                     "            gaussian/hidden2.pre: as invproj wrote it\n"
@@ -159,11 +160,47 @@ END_TEST
 START_TEST(a_changed_section_stays_told)
 {
     take_copy();
-    change_inverse();
+    change("/inverse/r2rt/hidden2/kernel");
     program_must_work(program_run(NULL, "features %s --name again -q", copy));
     info_must_begin("file        sealed: its bytes are as invproj wrote them\n"
                     "            inverse/r2rt: changed since by another program\n"
                     "experiment ");
+}
+END_TEST
+
+/* Another program's net is another net: what was made from the one before is out of date, and the figures of
+ * it are gone, before and after the file is sealed again. */
+START_TEST(a_changed_net_makes_results_stale)
+{
+    take_copy();
+    change("/network/hidden2/kernel");
+    for (int sealed = 0; sealed < 2; sealed++) {
+        program *p = program_run(NULL, "info --json %s", copy);
+        json_t *info = json_loads(p->out, 0, NULL), *network = json_object_get(info, "network");
+        ck_assert_int_eq(json_is_true(json_object_get(info, "sealed")), sealed);
+        ck_assert_str_eq(section_of(info, "/network"), "changed");
+        ck_assert_ptr_nonnull(json_object_get(network, "layers"));
+        ck_assert_ptr_null(json_object_get(network, "accuracy"));
+        ck_assert_str_eq(json_string_value(json_object_get(
+                             json_object_get(json_object_get(info, "inverse"), "r2rt"), "stale")),
+                         "made from another network");
+        json_decref(info);
+        program_free(p);
+        p = program_run(NULL, "project %s --name new -q", copy);
+        ck_assert_program(p, 1);
+        ck_assert_ptr_nonnull(
+            strstr(p->err, "'r2rt' belongs to a network that is no longer there"));
+        program_free(p);
+        p = program_run(NULL, "report %s --markdown", copy);
+        ck_assert_ptr_nonnull(
+            strstr(p->out, "Another program has changed the net since it was trained."));
+        program_free(p);
+        p = program_run(NULL, "filters %s --name %s -q", copy, sealed ? "later" : "first");
+        ck_assert_program(p, 0);
+        ck_assert_int_eq(strstr(p->err, ": another program has changed network; ") != NULL,
+                         !sealed);
+        program_free(p);
+    }
 }
 END_TEST
 
@@ -209,6 +246,7 @@ Suite *cli_file_suite(void)
     tcase_add_test(tests, info_tells_of_the_seal);
     tcase_add_test(tests, an_unsealed_file_goes_on);
     tcase_add_test(tests, a_changed_section_stays_told);
+    tcase_add_test(tests, a_changed_net_makes_results_stale);
     tcase_add_test(tests, what_will_be_lost_is_said_quiet_or_not);
     tcase_add_test(tests, what_is_wrong_is_said_in_one_line);
     suite_add_tcase(suite, tests);

@@ -834,12 +834,18 @@ END_TEST
 
 /* ---- damaged files ---- */
 
-/* One line says what went wrong; before it, one may say what a save would lose. */
+/* Behind the first line, where that says so; else where it was. */
+static const char *behind(const char *err, const char *says)
+{
+    const char *said = strstr(err, says), *end = strchr(err, '\n');
+    return said && end && said < end ? end + 1 : err;
+}
+
+/* One line says what went wrong; before it, two may say what was changed and what a save would lose. */
 static bool is_one_error(const char *err)
 {
-    const char *lost = strstr(err, "will be lost when it is saved"), *end = strchr(err, '\n');
-    if (lost && end && lost < end)
-        err = end + 1;
+    err = behind(err, "what was made from it before is out of date");
+    err = behind(err, "will be lost when it is saved");
     return strncmp(err, "invproj: ", 9) == 0 && program_lines(err) == 1;
 }
 
@@ -884,14 +890,19 @@ static void try_mutant(const char *folder, unsigned n, const char *what, size_t 
             what, v->command, v->code, v->ended.processor, v->err);
 }
 
+/* Of ten thousand, so many tests each take their part: Check cannot say how long one took that takes over 35
+ * minutes, 2^31 microseconds, and calls that a failure. */
+enum { SLICES = 20 };
+
 /* $INVPROJ_MUTANTS: how many; $INVPROJ_MUTANTS_PART "1/2": every second, from number 1 on. */
 START_TEST(damaged_files_do_no_harm)
 {
     const char *number = getenv("INVPROJ_MUTANTS"), *part = getenv("INVPROJ_MUTANTS_PART");
     const unsigned maximum = number ? (unsigned)strtoul(number, NULL, 10) : count_of(150, 10000);
-    const unsigned first = part ? (unsigned)strtoul(part, NULL, 10) : 0;
-    const unsigned step =
+    const unsigned parts =
         part && strchr(part, '/') ? (unsigned)strtoul(strchr(part, '/') + 1, NULL, 10) : 1;
+    const unsigned first = (part ? (unsigned)strtoul(part, NULL, 10) : 0) + (unsigned)_i * parts;
+    const unsigned step = parts * (is_long() ? SLICES : 1);
     char *folder = in_place("mutant"), what[MUTANT_TEXT];
     char *file = strdup(support_at(folder, "run.h5"));
     tally t = {0};
@@ -913,7 +924,7 @@ START_TEST(damaged_files_do_no_harm)
     free(folder);
     free(file);
     ck_assert_msg(t.bad == 0, "%u of %u did harm", t.bad, t.files);
-    ck_assert_uint_gt(t.codes[0][1], t.files / 10); /* and were damaged */
+    ck_assert(t.codes[0][1] > t.files / 10 || t.files < 50); /* and were damaged */
 }
 END_TEST
 
@@ -952,7 +963,7 @@ Suite *survive_suite(void)
     tcase_add_test(others, two_on_one_folder);
     tcase_add_test(others, a_file_system_without_locks);
     tcase_add_test(others, a_lock_left_behind_does_not_block);
-    tcase_add_test(damaged, damaged_files_do_no_harm);
+    tcase_add_loop_test(damaged, damaged_files_do_no_harm, 0, is_long() ? SLICES : 1);
     suite_add_tcase(suite, killed);
     suite_add_tcase(suite, failed);
     suite_add_tcase(suite, memory);
