@@ -10,6 +10,7 @@
 #ifndef INVPROJ_TEXT_H
 #define INVPROJ_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,5 +18,9 @@
  * none. *point, which may be NULL, becomes its code point. RFC 3629, section 4: a character is
  * neither longer than need be, nor a surrogate, nor beyond U+10FFFF. */
 size_t inv_utf8(const char *text, size_t left, uint32_t *point);
+
+/* Whether a character is not shown but turns the direction of writing, of what stands behind it too, or
+ * begins a line: U+061C, U+200E, U+200F, U+2028 to U+202E, U+2066 to U+2069. */
+bool inv_turns_text(uint32_t point);
 
 #endif

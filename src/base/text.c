@@ -23,3 +23,9 @@ size_t inv_utf8(const char *text, size_t left, uint32_t *point)
         *point = value;
     return length;
 }
+
+bool inv_turns_text(uint32_t point)
+{
+    return point == 0x61c || point == 0x200e || point == 0x200f ||
+           (point >= 0x2028 && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069);
+}

@@ -29,8 +29,7 @@ static filter out_filter = {.file = STDOUT_FILENO}, error_filter = {.file = STDE
 static bool is_obeyed(uint32_t point)
 {
     return (point < 0x20 && point != '\n' && point != '\t') || (point >= 0x7f && point < 0xa0) ||
-           point == 0x61c || point == 0x200e || point == 0x200f ||
-           (point >= 0x2028 && point <= 0x202e) || (point >= 0x2066 && point <= 0x2069);
+           inv_turns_text(point);
 }
 
 static bool write_shown(filter *f)

@@ -13,13 +13,30 @@
 #include <nettle/sha2.h>
 
 #include "files.h"
+#include "invproj/text.h"
 #include "report.h"
+
+/* Where `text` begins with a character that turns the direction of writing, it is shown as \u202e, and its
+ * bytes are returned; else 0. */
+static size_t write_turning(FILE *to, const char *text, size_t left, const char *backslash)
+{
+    uint32_t point = 0;
+    const size_t length = (unsigned char)*text < 0x80 ? 0 : inv_utf8(text, left, &point);
+    if (length == 0 || !inv_turns_text(point))
+        return 0;
+    fprintf(to, "%su%04x", backslash, (unsigned)point);
+    return length;
+}
 
 /* Text of HTML, or of an attribute's value. */
 static void write_escaped(FILE *to, const char *text)
 {
-    for (const char *c = text; *c; c++) {
-        if (*c == '<')
+    const char *end = text + strlen(text);
+    for (const char *c = text; c < end; c++) {
+        const size_t turning = write_turning(to, c, (size_t)(end - c), "\\");
+        if (turning > 0)
+            c += turning - 1;
+        else if (*c == '<')
             fputs("&lt;", to);
         else if (*c == '>')
             fputs("&gt;", to);
@@ -75,11 +92,13 @@ static void write_script(const json_t *content, FILE *to)
 /* Outside of strings JSON has no '<'. */
 static int write_json(const char *text, size_t size, void *data)
 {
-    for (size_t i = 0; i < size; i++)
-        if (text[i] == '<')
+    for (size_t i = 0, turning; i < size; i += turning ? turning : 1) {
+        turning = write_turning(data, text + i, size - i, "\\\\");
+        if (turning == 0 && text[i] == '<')
             fputs("\\u003c", data);
-        else
+        else if (turning == 0)
             putc(text[i], data);
+    }
     return ferror((FILE *)data) ? -1 : 0;
 }
 

@@ -16,7 +16,7 @@
 #include "suites.h"
 
 #define LEN(array)    (sizeof(array) / sizeof *(array))
-#define HOSTILE_TITLE "</script><!--<b>&amp; 'x' {{script}}"
+#define HOSTILE_TITLE "</script><!--<b>&amp; 'x' {{script}} \xe2\x80\xae" /* ends right to left */
 
 static char *place; /* the folder of this suite, with run/run.h5 */
 
@@ -369,10 +369,14 @@ START_TEST(a_title_is_only_text)
     program_must_work(run_here("report run/run.h5 -o title.html -q"));
     char *page = read_text("title.html");
     ck_assert_uint_eq(times(page, "</script>"), 2);
+    ck_assert_uint_eq(times(page, "\xe2\x80\xae"), 0);
+    ck_assert_uint_ge(times(page, "\\\\u202e"), 2);
     ck_assert_uint_eq(times(page, "<!--"), 0);
     ck_assert_uint_eq(times(page, "<b>"), 0);
     ck_assert_uint_eq(
-        times(page, "<title>&lt;/script&gt;&lt;!--&lt;b&gt;&amp;amp; 'x' {{script}}</title>"), 1);
+        times(page,
+              "<title>&lt;/script&gt;&lt;!--&lt;b&gt;&amp;amp; 'x' {{script}} \\u202e</title>"),
+        1);
     ck_assert_uint_eq(times(page, "default-src 'none'; img-src data:; style-src 'sha256-"), 1);
     ck_assert_uint_eq(times(page, "http-equiv"), 1);
     ck_assert_uint_eq(times(page, "unsafe"), 0);
