@@ -187,7 +187,7 @@ static void tell_made(report_run *r, json_t *list)
         report_append_text(r, list,
                            "Made by invproj %s with seed %" PRIu64
                            "; the experiment in the file makes the same again: "
-                           "invproj run experiment.cfg --seed %" PRIu64 " -o FOLDER.",
+                           "invproj run experiment.cfg --data DATA --seed %" PRIu64 " -o FOLDER.",
                            version, seed, seed);
     free(format);
     free(version);
@@ -241,12 +241,14 @@ static void tell_how_again(report_run *r, json_t *to)
     }
     if (!inv_run_has_attribute(r->in.run, "/", "experiment") || !report_size(r, "/", "seed", &seed))
         return;
-    report_give_text(r, to, "command", "invproj run experiment.cfg --seed %" PRIu64 " -o FOLDER",
-                     seed);
+    report_give_text(r, to, "command",
+                     "invproj run experiment.cfg --data DATA --seed %" PRIu64 " -o FOLDER", seed);
     report_give_text(r, to, "again",
                      "The experiment and the seed, kept in the file, make this run again: the same "
                      "program with the same loops gives the same bits, for any number of threads. "
-                     "Save the experiment below as experiment.cfg and give the command.%s",
+                     "Save the experiment below as experiment.cfg and give the command, with DATA "
+                     "where the data "
+                     "are whose SHA-256 the file keeps.%s",
                      inv_run_is_sealed(r->in.run)
                          ? ""
                          : " The file is unsealed: another program has opened it for writing, and "
