@@ -58,6 +58,67 @@ done:
     return status;
 }
 
+/* ---- out of date ---- */
+
+static bool is_true(const inv_run *run, const char *path, const struct cause *cause)
+{
+    char recorded[INV_SHA256_TEXT], now[INV_SHA256_TEXT], place[PATH_BYTES];
+    char *name = NULL;
+    if (read_checksum(run, path, cause->record, recorded) != INV_OK || !*recorded)
+        return true;
+    if (cause->name && inv_run_text(run, path, cause->name, &name) != INV_OK)
+        return true;
+    snprintf(place, sizeof place, "%s%s", cause->place, name ? name : "");
+    free(name);
+    /* what cannot be read now, for lack of memory perhaps, is not said to be another */
+    return read_checksum(run, place, "sha256", now) != INV_OK || strcmp(now, recorded) == 0;
+}
+
+const char *cli_cause_stale(const inv_run *run, const char *path)
+{
+    for (size_t i = 0; i < COUNT(causes); i++)
+        if (!is_true(run, path, &causes[i]))
+            return causes[i].stale;
+    return NULL;
+}
+
+/* Takes the mark from what is not out of date, too, where it is done `afresh`. */
+static inv_status mark(inv_run *run, const char *path, bool afresh)
+{
+    const char *why = cli_cause_stale(run, path);
+    if (why)
+        return inv_run_set_text(run, path, "stale", why);
+    return afresh ? inv_run_unset(run, path, "stale") : INV_OK;
+}
+
+/* Each group in `group`. */
+static inv_status mark_all(inv_run *run, const char *group, bool afresh)
+{
+    char(*names)[INV_NAME_MAX] = NULL, path[PATH_BYTES];
+    size_t count = 0;
+    inv_status status = cli_group_names(run, group, &names, &count);
+    for (size_t i = 0; i < count && status == INV_OK; i++) {
+        snprintf(path, sizeof path, "%s/%s", group, names[i]);
+        status = mark(run, path, afresh);
+    }
+    free(names);
+    return status;
+}
+
+static inv_status mark_results(inv_run *run, bool afresh)
+{
+    inv_status status = inv_run_sign(run);
+    for (const cli_stage *const *stage = cli_stages; *stage && status == INV_OK; stage++)
+        if ((*stage)->group)
+            status = mark_all(run, (*stage)->group, afresh);
+    return status == INV_OK ? mark_all(run, "/gaussian", afresh) : status;
+}
+
+inv_status cli_cause_mark(inv_run *run)
+{
+    return mark_results(run, true);
+}
+
 /* ---- what another program changed ---- */
 
 /* What was measured of the section as it was: its figures, and where the net was wrong. */
@@ -113,62 +174,7 @@ inv_status cli_cause_adopt(inv_run *run, char *list, size_t size)
     for (const char *const *group = inv_run_results; *group; group++)
         INV_TRY(adopt_each(run, *group, list, size));
     if (*list)
-        INV_TRY(cli_cause_mark(run));
+        INV_TRY(mark_results(run, false));
 done:
     return status;
-}
-
-/* ---- out of date ---- */
-
-static bool is_true(const inv_run *run, const char *path, const struct cause *cause)
-{
-    char recorded[INV_SHA256_TEXT], now[INV_SHA256_TEXT], place[PATH_BYTES];
-    char *name = NULL;
-    if (read_checksum(run, path, cause->record, recorded) != INV_OK || !*recorded)
-        return true;
-    if (cause->name && inv_run_text(run, path, cause->name, &name) != INV_OK)
-        return true;
-    snprintf(place, sizeof place, "%s%s", cause->place, name ? name : "");
-    free(name);
-    /* what cannot be read now, for lack of memory perhaps, is not said to be another */
-    return read_checksum(run, place, "sha256", now) != INV_OK || strcmp(now, recorded) == 0;
-}
-
-const char *cli_cause_stale(const inv_run *run, const char *path)
-{
-    for (size_t i = 0; i < COUNT(causes); i++)
-        if (!is_true(run, path, &causes[i]))
-            return causes[i].stale;
-    return NULL;
-}
-
-static inv_status mark(inv_run *run, const char *path)
-{
-    const char *why = cli_cause_stale(run, path);
-    if (why)
-        return inv_run_set_text(run, path, "stale", why);
-    return inv_run_unset(run, path, "stale");
-}
-
-/* Each group in `group`. */
-static inv_status mark_all(inv_run *run, const char *group)
-{
-    char(*names)[INV_NAME_MAX] = NULL, path[PATH_BYTES];
-    size_t count = 0;
-    inv_status status = cli_group_names(run, group, &names, &count);
-    for (size_t i = 0; i < count && status == INV_OK; i++) {
-        snprintf(path, sizeof path, "%s/%s", group, names[i]);
-        status = mark(run, path);
-    }
-    free(names);
-    return status;
-}
-
-inv_status cli_cause_mark(inv_run *run)
-{
-    inv_status status = inv_run_sign(run);
-    for (const cli_stage *const *stage = cli_stages; *stage && status == INV_OK; stage++)
-        if ((*stage)->group)
-            status = mark_all(run, (*stage)->group);
-    return status == INV_OK ? mark_all(run, "/gaussian") : status;
 }
