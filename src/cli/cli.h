@@ -186,6 +186,8 @@ bool cli_data_is_known(const cli_file *file);
 /* Of an imported net: puts down which data it was given, the first time. */
 INV_MUST_CHECK inv_status cli_data_adopt(inv_run *run, const inv_dataset *data);
 /* Puts down in the run file where they are and, of a new start, where its experiment file is. */
+/* Whether two names lead to one file. */
+bool cli_is_same_file(const char *a, const char *b);
 INV_MUST_CHECK inv_status cli_data_remember(const cli_file *file, const char *data_folder);
 /* Puts down in the run file, and tells the user, how they were read. */
 INV_MUST_CHECK inv_status cli_data_describe(inv_run *run, const inv_dataset *data);

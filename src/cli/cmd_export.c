@@ -99,6 +99,10 @@ static inv_status check_out(const cli_options *options)
                          "%s: is there already and is %s, so it is not overwritten; choose another "
                          "name",
                          options->out, is_run ? "a run file" : "no model file");
+    if (cli_is_same_file(options->out, options->operands[0]))
+        return INV_ERROR(INV_EINVAL,
+                         "%s: is the model itself, which is never written to; choose another name",
+                         options->out);
     return options->force
                ? INV_OK
                : INV_ERROR(INV_EINVAL, "%s: is there already; --force overwrites it", options->out);

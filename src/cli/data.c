@@ -24,7 +24,7 @@ static void places_close(places *p)
         free(p->of[i]);
 }
 
-static bool is_same(const char *a, const char *b)
+bool cli_is_same_file(const char *a, const char *b)
 {
     struct stat first, second;
     return strcmp(a, b) == 0 || (stat(a, &first) == 0 && stat(b, &second) == 0 &&
@@ -38,7 +38,7 @@ static inv_status add_place(places *p, char *path)
         return INV_ERROR(INV_ENOMEM, "data: no memory for a folder's name");
     bool is_new = true;
     for (size_t i = 0; i < p->count; i++)
-        is_new = is_new && !is_same(path, p->of[i]);
+        is_new = is_new && !cli_is_same_file(path, p->of[i]);
     if (is_new)
         p->of[p->count++] = path;
     else

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cause.h"
 #include "invproj/maker.h"
@@ -280,12 +279,6 @@ static bool is_set(const cli_options *options, const char *begin)
     return false;
 }
 
-static bool same_file(const char *a, const char *b)
-{
-    struct stat x, y;
-    return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
-}
-
 /* The run file of --with, and the net that it is about. */
 static inv_status open_other(const cli_session *session, char *path, cli_file *other,
                              cli_materials *materials)
@@ -328,7 +321,7 @@ inv_status cli_generate_with(cli_session *session)
     INV_TRY(cli_load_net(&session->file, &session->materials));
     INV_TRY(open_other(session, path, &other, &materials));
     INV_TRY(cli_generator_load(other.run, path, materials.net, &generator));
-    generator.own = same_file(path, session->file.path);
+    generator.own = cli_is_same_file(path, session->file.path);
     draws = draws_of(session, &generator);
     INV_TRY(cli_leave_out_empty(other.run, materials.net, "generate", &draws.classes));
     if (draws.walk)

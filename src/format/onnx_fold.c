@@ -30,6 +30,7 @@ inv_status inv_onnx_make(inv_sketch *sketch, const size_t *dims, size_t rank, bo
     for (size_t i = 0; i < rank; i++)
         if (__builtin_mul_overflow(count, dims[i], &count) || count > ONNX_FOLDED_MAX)
             return INV_ERROR(INV_EFORMAT, "a constant of more than %zu values", ONNX_FOLDED_MAX);
+    INV_TRY(inv_sketch_spend(sketch, count));
     *out = (inv_onnx_tensor){.rank = rank, .is_whole = whole};
     INV_TRY(inv_sketch_keep(sketch, 1, sizeof *array, &memory));
     array = memory;
@@ -422,6 +423,10 @@ static inv_status fold_matmul(const onnx_folding *f)
     const size_t rows = a->rank == 2 ? a->dims[0] : 1, inner = b->dims[0];
     const size_t columns = b->rank == 2 ? b->dims[1] : 1;
     const size_t dims[2] = {a->rank == 2 ? rows : columns, columns};
+    size_t work = 0;
+    if (__builtin_mul_overflow(rows * columns, inner, &work))
+        work = SIZE_MAX;
+    INV_TRY(inv_sketch_spend(f->sketch, work));
     INV_TRY(inv_onnx_values(a, &left));
     INV_TRY(inv_onnx_values(b, &right));
     INV_TRY(inv_onnx_make(f->sketch, dims, a->rank + b->rank - 2, a->is_whole, &to, f->out));
@@ -520,7 +525,13 @@ inv_status inv_onnx_fold(const inv_onnx_graph *graph, inv_sketch *sketch, const 
 {
     const onnx_folder *found = find(inv_onnx_op(node));
     const onnx_folding f = {graph, sketch, node, in, count, out};
+    inv_status status = INV_OK;
     if (!found || count == 0 || !in[0].array)
         return onnx_unfit(&f);
-    return found->fold(&f);
+    for (size_t i = 0; i < count; i++)
+        if (in[i].array)
+            INV_TRY(inv_sketch_spend(sketch, inv_onnx_count(&in[i])));
+    INV_TRY(found->fold(&f));
+done:
+    return status;
 }

@@ -9,6 +9,7 @@
 
 #define NAME_ROOM  (INV_NAME_MAX - 16) /* for a number and an ending */
 #define VALUES_MAX ((size_t)1 << 24)   /* of one image, at any point */
+#define WORK_MAX   ((size_t)1 << 28)   /* values read and made on the way to a net: seconds, 2 GB */
 
 /* Where a block of parameters comes from. */
 typedef struct origin {
@@ -27,6 +28,7 @@ struct inv_sketch {
     size_t origin_count, origin_room;
     void **kept;
     size_t kept_count;
+    size_t spent; /* of WORK_MAX */
 };
 
 static inv_status no_memory(const inv_sketch *s)
@@ -73,6 +75,16 @@ inv_status inv_sketch_keep(inv_sketch *sketch, size_t count, size_t size, void *
     if (status == INV_OK)
         sketch->kept[sketch->kept_count++] = *out;
     return status;
+}
+
+inv_status inv_sketch_spend(inv_sketch *sketch, size_t values)
+{
+    if (values > WORK_MAX - sketch->spent)
+        return INV_ERROR(INV_EFORMAT,
+                         "%s: its constants take more work than a model of images needs",
+                         sketch->file);
+    sketch->spent += values;
+    return INV_OK;
 }
 
 inv_place inv_sketch_input(inv_sketch *sketch, inv_shape shape)

@@ -29,6 +29,10 @@ typedef struct inv_place {
 INV_MUST_CHECK inv_status inv_sketch_alloc(const char *file, inv_sketch **out);
 void inv_sketch_free(inv_sketch *sketch);
 
+/* Counts values that are read and made while constants are worked out, all together: a small file can
+ * ask for any number of them. INV_EFORMAT: too many. */
+INV_MUST_CHECK inv_status inv_sketch_spend(inv_sketch *sketch, size_t values);
+
 /* Says the shape of the images; once, first. */
 inv_place inv_sketch_input(inv_sketch *sketch, inv_shape shape);
 

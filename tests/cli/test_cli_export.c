@@ -104,6 +104,7 @@ static const struct refusal {
     {"export run.h5 -o net.x --format torch", 2, {"--format: 'torch' is none", "safetensors"}},
     {"export none.h5 -o net.onnx", 1, {"none.h5", "No such file or directory"}},
     {"export run.h5 -o there.onnx", 2, {"there.onnx: is there already; --force overwrites it"}},
+    {"export there.onnx -o ./there.onnx --force", 2, {"./there.onnx: is the model itself"}},
     {"export run.h5 -o run.h5 --force", 2, {"run.h5: is there already and is a run file"}},
     {"export run.h5 -o notes.txt --format onnx --force",
      2,

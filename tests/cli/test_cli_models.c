@@ -202,16 +202,15 @@ static void write_half(const char *path)
 START_TEST(of_preparations_that_differ_by_chance_the_usual_one_is_taken)
 {
     static const size_t between[] = {1, 10};
-    char *folder = support_folder();
+    char *folder = strdup(support_at(place, "two"));
     static const char arch[] = "input: 1x2x2\nf: Flatten()\nfc: Linear(4, 2)\n";
     support_write(support_at(place, "half.txt"), arch, sizeof arch - 1);
     write_half(support_at(place, "half.safetensors"));
+    ck_assert_int_eq(mkdir(folder, 0700), 0);
     for (size_t i = 0; i < sizeof between / sizeof *between; i++) {
         write_two_classes(folder, between[i]);
-        char words[256];
-        snprintf(words, sizeof words,
-                 "import half.safetensors --arch half.txt --force -o half.h5 --data %s", folder);
-        program *p = run_here(words);
+        program *p =
+            run_here("import half.safetensors --arch half.txt --force -o half.h5 --data two");
         ck_assert_int_eq(p->code, 0);
         ck_assert(strstr(p->err, i ? "0.750 with pixels / 255" : "0.975 with pixels / 255"));
         ck_assert_int_eq(strstr(p->err, "; taken with pixels / 255") != NULL, i == 0);
@@ -227,13 +226,14 @@ START_TEST(an_import_remembers_its_data)
     static const unsigned char one[] = {0, 0, 8, 3, 0, 0, 0, SEEN, 0, 0, 0, 1, 0, 0, 0, 1};
     static const char arch[] = "input: 1x2x2\nf: Flatten()\nfc: Linear(4, 2)\n";
     const unsigned char pixels[SEEN] = {0, 200, 31};
-    char *folder = support_folder(), import[256];
+    static const char import[] =
+        "import half.safetensors --arch half.txt --force -o known.h5 --data two";
+    char *folder = strdup(support_at(place, "two"));
     support_write(support_at(place, "half.txt"), arch, sizeof arch - 1);
     write_half(support_at(place, "half.safetensors"));
+    ck_assert_int_eq(mkdir(folder, 0700), 0);
     write_two_classes(folder, 1);
-    snprintf(import, sizeof import,
-             "import half.safetensors --arch half.txt --force -o known.h5 --data %s", folder);
-    program_free(run_here(import));
+    program_must_work(run_here(import));
     program *p = run_here("exemplars known.h5 --classes 0 --count 2 -q");
     ck_assert_msg(p->code == 0, "%s", p->err);
     program_free(p);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <check.h>
 
@@ -252,7 +253,8 @@ START_TEST(slurm_tells_what_is_inherited)
         support_write(path, text, strlen(text));
         ck_assert_int_eq(chmod(path, 0755), 0);
     }
-    setenv("PATH", folder, 1);
+    ck_assert_int_eq(chdir(folder), 0);
+    setenv("PATH", ".", 1); /* in PATH a folder with a colon would be two */
     setenv("SLURM_JOB_ID", "8", 1);
     setenv("SLURM_STEP_ID", "3", 1);
     ck_assert_status(cli_part_find(NULL, look_up, a->variables, false, &part), INV_OK);
@@ -266,6 +268,7 @@ START_TEST(slurm_tells_what_is_inherited)
     }
     ck_assert_status(cli_part_find("2/5", look_up, a->variables, false, &part), INV_OK);
     ck_assert_status(cli_part_check_slurm(&part), INV_OK); /* --part is not asked about */
+    ck_assert_int_eq(chdir("/"), 0);
     support_remove(folder);
 }
 END_TEST

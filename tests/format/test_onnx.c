@@ -1,6 +1,7 @@
 /* ONNX graphs: those of tests/data/models/onnx-cases.bin, made by make_onnx.py there, give what ONNX's
  * own reference makes of two images; others are refused; and bytes that are damaged or made to do harm.
  * SPDX-License-Identifier: GPL-3.0-or-later */
+#include "format/sketch.h"
 #include "support.h"
 
 #include <math.h>
@@ -286,6 +287,20 @@ START_TEST(other_files_are_not_taken_for_it)
 }
 END_TEST
 
+/* A small file can ask for any number of constants. */
+START_TEST(constants_have_a_bound_on_their_work)
+{
+    inv_sketch *sketch = NULL;
+    ck_assert_status(inv_sketch_alloc("large.onnx", &sketch), INV_OK);
+    ck_assert_status(inv_sketch_spend(sketch, (size_t)1 << 27), INV_OK);
+    ck_assert_status(inv_sketch_spend(sketch, (size_t)1 << 27), INV_OK);
+    ck_assert_status(inv_sketch_spend(sketch, 1), INV_EFORMAT);
+    ck_assert_message_has("large.onnx: its constants take more work than a model of images needs");
+    ck_assert_status(inv_sketch_spend(sketch, SIZE_MAX), INV_EFORMAT);
+    inv_sketch_free(sketch);
+}
+END_TEST
+
 Suite *onnx_suite(void)
 {
     Suite *suite = suite_create("onnx");
@@ -296,6 +311,7 @@ Suite *onnx_suite(void)
     tcase_add_test(tests, what_is_no_such_net_is_refused_by_name);
     tcase_add_test(tests, data_beside_the_file_must_reach);
     tcase_add_test(tests, damaged_files_are_refused);
+    tcase_add_test(tests, constants_have_a_bound_on_their_work);
     tcase_add_loop_test(tests, files_made_to_do_harm_are_refused, 0, sizeof harm / sizeof *harm);
     tcase_add_loop_test(tests, other_files_are_not_taken_for_it, 0,
                         sizeof no_onnx / sizeof *no_onnx);
