@@ -215,6 +215,30 @@ static inv_status choose_group(torch_importing *im, const choice *fitting, const
                      inv_tree_name(im->tree), c->list);
 }
 
+static bool is_module(const inv_arch *arch, const char *name)
+{
+    for (size_t i = 0; i < arch->count; i++)
+        if (strcmp(arch->modules[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* What PyTorch would refuse: modules of the file that the architecture does not name. */
+static void note_left_out(torch_importing *im)
+{
+    char list[256] = "";
+    const size_t prefix = strlen(im->prefix);
+    for (size_t i = 0; i < im->stem_count; i++) {
+        const size_t used = strlen(list);
+        const bool has = strncmp(im->stems[i], im->prefix, prefix) == 0;
+        if (!is_module(im->arch, im->stems[i] + (has ? prefix : 0)))
+            snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", im->stems[i]);
+    }
+    if (*list)
+        inv_model_note(im->model, "left out, since %s does not name them: %s", im->arch->file,
+                       list);
+}
+
 inv_status torch_find_names(torch_importing *im, const char *wanted)
 {
     choice fitting = {0}, all = {0};
@@ -229,6 +253,13 @@ inv_status torch_find_names(torch_importing *im, const char *wanted)
     INV_TRY(wanted ? find_wanted(im, wanted, &all, &group)
                    : choose_group(im, &fitting, &all, &group));
     INV_TRY(take_group(im, group, &fit));
+    const choice *of = fitting.count > 0 ? &fitting : &all;
+    if (!wanted && of->count > 1)
+        inv_model_note(im->model,
+                       "of its sets of parameters (%s), %s was taken: --key takes another",
+                       of->list, *group ? group + 1 : "/");
+    if (fit)
+        note_left_out(im);
     im->by_order = !fit && im->stem_count >= modules;
     im->by_array = !fit && !im->by_order;
     INV_TRY(inv_calloc(im->order->count, sizeof *im->is_taken, "names", &memory));
