@@ -83,12 +83,31 @@ static bool show_held(filter *f, bool last)
     return true;
 }
 
+/* How many of the bytes are shown as they are, each a character: nearly all of what is printed. */
+static size_t plain_length(const char *bytes, size_t size)
+{
+    size_t n = 0;
+    while (n < size && ((bytes[n] >= ' ' && bytes[n] <= '~') || bytes[n] == '\n'))
+        n++;
+    return n;
+}
+
 /* As fopencookie(3) wants it: the bytes taken, or 0 where they cannot be written. */
 static ssize_t filter_write(void *cookie, const char *bytes, size_t size)
 {
     filter *f = cookie;
-    for (size_t i = 0; i < size; i++) {
-        f->held[f->held_count++] = bytes[i];
+    for (size_t i = 0; i < size;) {
+        size_t n = f->held_count > 0 ? 0 : plain_length(bytes + i, size - i);
+        if (n > sizeof f->shown - f->shown_count)
+            n = sizeof f->shown - f->shown_count;
+        memcpy(f->shown + f->shown_count, bytes + i, n);
+        f->shown_count += n;
+        i += n;
+        if (n > 0 && sizeof f->shown - f->shown_count < SHOWN_MAX && !write_shown(f))
+            return 0;
+        if (n > 0 || i == size)
+            continue;
+        f->held[f->held_count++] = bytes[i++];
         if (!show_held(f, false))
             return 0;
     }
