@@ -83,23 +83,26 @@ const char *cli_cause_stale(const inv_run *run, const char *path)
 }
 
 /* Takes the mark from what is not out of date, too, where it is done `afresh`. */
-static inv_status mark(inv_run *run, const char *path, bool afresh)
+static inv_status mark(inv_run *run, const char *path, void *context)
 {
+    const bool *afresh = context;
     const char *why = cli_cause_stale(run, path);
     if (why)
         return inv_run_set_text(run, path, "stale", why);
-    return afresh ? inv_run_unset(run, path, "stale") : INV_OK;
+    return *afresh ? inv_run_unset(run, path, "stale") : INV_OK;
 }
 
-/* Each group in `group`. */
-static inv_status mark_all(inv_run *run, const char *group, bool afresh)
+/* Calls `visit` for each group in `group`, until one fails. */
+static inv_status for_each(inv_run *run, const char *group,
+                           inv_status (*visit)(inv_run *run, const char *path, void *context),
+                           void *context)
 {
     char(*names)[INV_NAME_MAX] = NULL, path[PATH_BYTES];
     size_t count = 0;
     inv_status status = cli_group_names(run, group, &names, &count);
     for (size_t i = 0; i < count && status == INV_OK; i++) {
         snprintf(path, sizeof path, "%s/%s", group, names[i]);
-        status = mark(run, path, afresh);
+        status = visit(run, path, context);
     }
     free(names);
     return status;
@@ -110,8 +113,8 @@ static inv_status mark_results(inv_run *run, bool afresh)
     inv_status status = inv_run_sign(run);
     for (const cli_stage *const *stage = cli_stages; *stage && status == INV_OK; stage++)
         if ((*stage)->group)
-            status = mark_all(run, (*stage)->group, afresh);
-    return status == INV_OK ? mark_all(run, "/gaussian", afresh) : status;
+            status = for_each(run, (*stage)->group, mark, &afresh);
+    return status == INV_OK ? for_each(run, "/gaussian", mark, &afresh) : status;
 }
 
 inv_status cli_cause_mark(inv_run *run)
@@ -129,50 +132,44 @@ static inv_status forget_figures(inv_run *run, const char *path)
     for (const inv_figure *f = inv_figures; f->attribute && status == INV_OK; f++)
         if (strlen(f->group) == length && strncmp(f->group, path + 1, length) == 0)
             status = inv_run_unset(run, path, f->attribute);
-    if (status == INV_OK && strcmp(path, "/network") == 0)
-        status = inv_run_remove(run, "/network/confusion");
-    if (status == INV_OK && strcmp(path, "/network") == 0)
-        status = inv_run_remove(run, "/network/mistakes");
-    return status;
+    if (status != INV_OK || strcmp(path, "/network") != 0)
+        return status;
+    status = inv_run_remove(run, "/network/confusion");
+    return status == INV_OK ? inv_run_remove(run, "/network/mistakes") : status;
 }
 
+/* The names of what was changed. */
+struct told {
+    char *list;
+    size_t size;
+};
+
 /* Where the section is not what its checksum says, that goes, and a mark comes that stays. */
-static inv_status adopt(inv_run *run, const char *path, char *list, size_t size)
+static inv_status adopt(inv_run *run, const char *path, void *context)
 {
+    const struct told *told = context;
     inv_run_section section = INV_RUN_UNSIGNED;
-    const size_t used = strlen(list);
+    const size_t used = strlen(told->list);
     inv_status status = inv_run_check(run, path, &section);
     if (status != INV_OK || section != INV_RUN_CHANGED)
         return status;
     INV_TRY(inv_run_unset(run, path, "sha256"));
     INV_TRY(inv_run_set_text(run, path, INV_RUN_MARK, "by another program"));
     INV_TRY(forget_figures(run, path));
-    snprintf(list + used, size - used, "%s%s", used ? ", " : "", path + 1);
+    snprintf(told->list + used, told->size - used, "%s%s", used ? ", " : "", path + 1);
 done:
-    return status;
-}
-
-static inv_status adopt_each(inv_run *run, const char *group, char *list, size_t size)
-{
-    char(*names)[INV_NAME_MAX] = NULL, path[PATH_BYTES];
-    size_t count = 0;
-    inv_status status = cli_group_names(run, group, &names, &count);
-    for (size_t i = 0; i < count && status == INV_OK; i++) {
-        snprintf(path, sizeof path, "%s/%s", group, names[i]);
-        status = adopt(run, path, list, size);
-    }
-    free(names);
     return status;
 }
 
 inv_status cli_cause_adopt(inv_run *run, char *list, size_t size)
 {
+    struct told told = {list, size};
     inv_status status = INV_OK;
     *list = 0;
-    INV_TRY(adopt(run, "/network", list, size));
-    INV_TRY(adopt_each(run, "/gaussian", list, size));
+    INV_TRY(adopt(run, "/network", &told));
+    INV_TRY(for_each(run, "/gaussian", adopt, &told));
     for (const char *const *group = inv_run_results; *group; group++)
-        INV_TRY(adopt_each(run, *group, list, size));
+        INV_TRY(for_each(run, *group, adopt, &told));
     if (*list)
         INV_TRY(mark_results(run, false));
 done:

@@ -646,17 +646,24 @@ static inv_status make_place(const cli_options *options, const cli_progress *pro
     return status;
 }
 
+/* Where results of the model go; NULL where it is none. */
+static inv_status find_place(const char *path, char **place)
+{
+    bool is_model = false;
+    *place = NULL;
+    inv_status status = cli_model_is(path, &is_model);
+    return status == INV_OK && is_model ? run_name(path, place) : status;
+}
+
 inv_status cli_model_place(const cli_options *options, const cli_progress *progress,
                            const char *path, char **run_path)
 {
-    bool is_model = false;
     char *place = NULL;
     inv_status status = INV_OK;
     *run_path = NULL;
-    INV_TRY(cli_model_is(path, &is_model));
-    if (!is_model)
+    INV_TRY(find_place(path, &place));
+    if (!place)
         return INV_OK;
-    INV_TRY(run_name(path, &place));
     if (access(place, F_OK) == 0)
         INV_TRY(check_place(options, path, place));
     else
@@ -670,15 +677,14 @@ done:
 
 inv_status cli_model_results(const char *path, char **run_path)
 {
-    bool is_model = false, is_same = false;
+    bool is_same = false;
     char *place = NULL;
     inv_run *run = NULL;
     inv_status status = INV_OK;
     *run_path = NULL;
-    INV_TRY(cli_model_is(path, &is_model));
-    if (!is_model)
+    INV_TRY(find_place(path, &place));
+    if (!place)
         return INV_OK;
-    INV_TRY(run_name(path, &place));
     if (access(place, F_OK) == 0)
         status = cli_read_run(place, CLI_READ_ATTRIBUTES, &run);
     if (run)

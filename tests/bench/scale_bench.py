@@ -9,6 +9,7 @@ threads") by name. Written to BUILD-FOLDER/bench-scale.json.
 SPDX-License-Identifier: GPL-3.0-or-later
 """
 import collections
+import gzip
 import json
 import os
 import statistics
@@ -54,7 +55,7 @@ def classes(data):
 
 
 def images(data):
-    for n in (1000, 3000, 10000, 30000, 60000, 600000):
+    for n in (1000, 3000, 10000, 30000, 60000):
         yield Row(n, DENSE.format("hidden1", 256), 784 * 256 + 256 * 10, 500, 1, data.first(n))
 
 
@@ -70,7 +71,7 @@ SCALES = {"images": images, "units": units, "channels": channels, "classes": cla
 
 
 class Data:
-    """Folders of MNIST's images: some of them, some of them many times, with other labels."""
+    """Files of MNIST's images: some of them, with other labels."""
 
     def __init__(self, mnist, work):
         self.mnist, self.work = os.path.abspath(mnist), work
@@ -79,7 +80,6 @@ class Data:
     def read(self, name):
         path = os.path.join(self.mnist, name)
         if not os.path.exists(path):
-            import gzip
             with gzip.open(path + ".gz") as file:
                 raw = file.read()
         else:
@@ -97,7 +97,7 @@ class Data:
         return os.path.join(folder, "data.npz")
 
     def first(self, n):
-        pixels, labels = (numpy.resize(values, (n, *values.shape[1:])) for values in self.train)
+        pixels, labels = (values[:n] for values in self.train)
         return self.write(f"images{n}", pixels, labels)
 
     def classes(self, n):
@@ -110,7 +110,7 @@ class Bench:
         self.program, self.work = os.path.abspath(program), work
 
     def command(self, row, steps):
-        """Seconds on the clock, of the processor, and bytes of memory at most."""
+        """Seconds on the clock and of the processor."""
         config, out = os.path.join(self.work, "scale.cfg"), os.path.join(self.work, "scale.h5")
         with open(config, "w", encoding="utf-8") as file:
             file.write(EXPERIMENT.format(layers=row.layers, batch=row.batch))
@@ -120,14 +120,14 @@ class Bench:
         _, code, usage = os.wait4(child.pid, 0)
         if code != 0:
             sys.exit(f"bench: training of {row.name} ended with {code}")
-        return time.perf_counter() - start, usage.ru_utime + usage.ru_stime, 1024 * usage.ru_maxrss
+        return time.perf_counter() - start, usage.ru_utime + usage.ru_stime
 
     def measure(self, row):
-        """Seconds of a step on the clock and of the processor, and the memory."""
+        """Seconds of a step on the clock and of the processor."""
         few = 3
         many = few + max(4, round(SECONDS * RATE / (3 * row.work * row.batch)))
         before, after = self.command(row, few), self.command(row, many)
-        return [(b - a) / (many - few) for a, b in zip(before[:2], after[:2])] + [after[2]]
+        return [(b - a) / (many - few) for a, b in zip(before, after)]
 
 
 def table(name, rows, bench, report):
@@ -137,15 +137,14 @@ def table(name, rows, bench, report):
             taken[row.name].append(bench.measure(row))
     found = {}
     for row in rows:
-        clock, processor, memory = (statistics.median(values) for values in zip(*taken[row.name]))
-        found[row.name] = {"seconds": clock, "processor": processor, "memory": memory,
+        clock, processor = (statistics.median(values) for values in zip(*taken[row.name]))
+        found[row.name] = {"seconds": clock, "processor": processor,
                            "ns": 1e9 * (clock if name == "threads" else processor) / (3 * row.work * row.batch)}
     least = min(values["ns"] for values in found.values())
-    print(f"\n{name:>12} {'ms a step':>10} {'ns a 1000 multiply-adds':>24} {'x least':>8} {'memory, MB':>11}")
+    print(f"\n{name:>12} {'ms a step':>10} {'ns a 1000 multiply-adds':>24} {'x least':>8}")
     for row in rows:
         values = found[row.name]
-        print(f"{row.name:>12} {1e3 * values['seconds']:10.3g} {1e3 * values['ns']:24.3g} {values['ns'] / least:8.2f} "
-              f"{values['memory'] / 1e6:11.0f}", flush=True)
+        print(f"{row.name:>12} {1e3 * values['seconds']:10.3g} {1e3 * values['ns']:24.3g} {values['ns'] / least:8.2f}", flush=True)
     report[name] = found
 
 
