@@ -119,12 +119,10 @@ static const char *refusal(const char *global)
     for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++)
         if (starts_with(global, "torch ") && strcmp(global + 6, dtypes[i]) == 0)
             return NULL;
-    if (starts_with(global, "__main__ ") || starts_with(global, "torch.nn.modules.") ||
-        starts_with(global, "__torch__") || starts_with(global, "torchvision.models"))
-        return "this is a whole module, which only Python could run; save its parameters alone, "
-               "torch.save(model.state_dict(), \"net.pt\"), and give the architecture with --arch";
-    return "a file of parameters has no need of it; save them alone, "
-           "torch.save(model.state_dict(), \"net.pt\")";
+    return "this is a whole module, or more than parameters, which only Python could run; save its "
+           "parameters alone, torch.save(model.state_dict(), \"net.pt\"), and give the "
+           "architecture "
+           "with --arch";
 }
 
 /* ---- where the bytes of a storage are ---- */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define DEPTH_MAX    32
+#define NO_ARGUMENT  "an argument that is no number, tuple, text, True, False or None"
 #define PARAMETRIZED "Parametrized" /* before the type of a module whose weight is made of others */
 
 /* ---- one line ---- */
@@ -16,16 +17,18 @@
 typedef struct owner {
     inv_arch_block block;
     unsigned long index, copies; /* "(1-3): 3 x Sequential(" is 1, and 2 more */
+    size_t count;                /* of modules in it so far, which number those without a name */
     inv_arch_module whole;       /* of a parametrised module: itself; else without a type */
     bool is_read;                /* its arguments, which stand in the line behind */
 } owner;
 
+/* What is printed and what a program has are read alike, so lines of both may be mixed. */
 typedef struct reading {
     inv_arch *arch;
     size_t line;
     const char *at; /* in the line */
     owner owners[DEPTH_MAX];
-    size_t depth;
+    size_t depth, count; /* count: of modules that nothing holds */
 } reading;
 
 static inv_status wrong(const reading *r, const char *why)
@@ -72,15 +75,19 @@ static bool take_word(reading *r, const char *more, char *out, size_t size)
 
 /* ---- arguments ---- */
 
+/* 400, or as programs write it 16 * 5 * 5. */
 static bool take_number(reading *r, inv_arch_arg *arg)
 {
-    char *end = NULL;
-    skip_blanks(r);
-    const double value = strtod(r->at, &end);
-    if (end == r->at || arg->count == INV_ARCH_VALUES_MAX)
-        return false;
-    r->at = end;
-    arg->values[arg->count++] = value;
+    double product = 1.0;
+    do {
+        char *end = NULL;
+        skip_blanks(r);
+        product *= strtod(r->at, &end);
+        if (end == r->at || arg->count == INV_ARCH_VALUES_MAX)
+            return false;
+        r->at = end;
+    } while (take(r, "*"));
+    arg->values[arg->count++] = product;
     return true;
 }
 
@@ -147,6 +154,12 @@ static void take_key(reading *r, inv_arch_arg *arg)
     }
 }
 
+/* PyTorch before 0.4 printed "Linear (784 -> 100)". */
+static bool take_comma(reading *r)
+{
+    return take(r, ",") || take(r, "->");
+}
+
 /* Up to ')', or to the end of a line that has none. */
 static inv_status take_arguments(reading *r, bool is_closed, inv_arch_module *module)
 {
@@ -157,25 +170,30 @@ static inv_status take_arguments(reading *r, bool is_closed, inv_arch_module *mo
         skip_blanks(r);
         take_key(r, arg);
         if (!take_value(r, arg))
-            return wrong(r, "an argument that is no number, tuple, text, True, False or None");
-        if (!take(r, ",")) {
+            return wrong(r, NO_ARGUMENT);
+        if (!take_comma(r)) {
             skip_blanks(r);
+            if (*r->at == '(')
+                return wrong(r, NO_ARGUMENT);
             if (is_closed ? *r->at != ')' : !is_end(r))
                 return wrong(r, "')' is missing");
         }
     }
-    return is_end(r) ? INV_OK : wrong(r, "there is more behind the module");
+    return INV_OK;
 }
 
 /* ---- modules ---- */
 
-/* "Sequential()" holds nothing, and does nothing. */
+/* "Sequential()" holds nothing, and does nothing. PyTorch before 0.4 called a pool's kernel_size size. */
 static inv_status add(reading *r, const inv_arch_module *module)
 {
     inv_arch_module m = *module;
     m.line = r->line;
     if (strcmp(m.type, "Sequential") == 0 && m.arg_count == 0)
         snprintf(m.type, sizeof m.type, "Identity");
+    for (size_t i = 0; i < m.arg_count && strstr(m.type, "Pool"); i++)
+        if (strcmp(m.args[i].key, "size") == 0)
+            snprintf(m.args[i].key, sizeof m.args[i].key, "kernel_size");
     return inv_arch_add(r->arch, &m);
 }
 
@@ -249,7 +267,7 @@ static inv_status close_owner(reading *r)
         r->arch->count = block.first;
         return add(r, &o->whole);
     }
-    inv_status status = r->depth ? inv_arch_close(r->arch, &block) : INV_OK;
+    inv_status status = inv_arch_close(r->arch, &block);
     at = at ? at + 1 : block.path;
     for (unsigned long i = 1; i <= o->copies && status == INV_OK; i++) {
         char next[INV_ARCH_NAME_MAX + 24];
@@ -260,19 +278,75 @@ static inv_status close_owner(reading *r)
     return status;
 }
 
-/* A module behind its name: "Conv2d(1, 8, 5)", or "Sequential(" that goes on in the next lines. */
-static inv_status take_module(reading *r, const char *name, inv_arch_module *module)
+/* "nn.Conv2d" and "torch.nn.Conv2d" are Conv2d. */
+static bool take_type(reading *r, char *type, size_t size)
+{
+    (void)take(r, "torch.");
+    (void)take(r, "nn.");
+    return take_word(r, "_.", type, size);
+}
+
+/* Whether a module stands here, and no word: a layer may be called "input", or "output". */
+static bool is_module(reading *r)
+{
+    skip_blanks(r);
+    const char *c = r->at;
+    while (isalnum((unsigned char)*c) || *c == '_' || *c == '.')
+        c++;
+    return c > r->at && *c == '(' && !isdigit((unsigned char)*r->at);
+}
+
+/* "Net (", as PyTorch before 0.4 printed it. */
+static bool opens(reading *r)
+{
+    const char *start = r->at;
+    char word[INV_ARCH_NAME_MAX];
+    const bool is_open = take_word(r, "_.", word, sizeof word) && take(r, "(") && is_end(r);
+    r->at = start;
+    return is_open;
+}
+
+static size_t *count_of(reading *r)
+{
+    return r->depth ? &r->owners[r->depth - 1].count : &r->count;
+}
+
+/* A module behind its name: "Conv2d(1, 8, 5)", or "Sequential(" that others follow, of the name `whole`. */
+static inv_status take_module(reading *r, const char *name, const char *whole,
+                              inv_arch_module *module)
 {
     char times[16];
     const char *start = r->at;
     if (!(take_word(r, "", times, sizeof times) && take(r, "x ")))
         r->at = start;
-    if (!take_word(r, "_.", module->type, sizeof module->type) || !take(r, "("))
+    if (!take_type(r, module->type, sizeof module->type) || !take(r, "("))
         return wrong(r, "a module is missing, as in 'fc1: Linear(784, 100)'");
-    if (is_end(r))
-        return open_owner(r, name, module->type);
+    ++*count_of(r);
+    if (is_end(r) || (strcmp(module->type, "Sequential") == 0 && is_module(r)))
+        return open_owner(r, whole, module->type);
     inv_status status = take_arguments(r, true, module);
     return status == INV_OK ? repeat(r, name, module) : status;
+}
+
+/* Up to the end of the line: modules without names, as a Sequential in a program has them, whose numbers
+ * are their names, and what closes it. */
+static inv_status take_rest(reading *r)
+{
+    inv_status status = INV_OK;
+    (void)take(r, ",");
+    while (status == INV_OK && !is_end(r)) {
+        inv_arch_module module = {0};
+        char name[24];
+        snprintf(name, sizeof name, "%zu", *count_of(r));
+        if (r->depth > 0 && take(r, ")"))
+            status = close_owner(r);
+        else if (is_module(r) || opens(r))
+            status = take_module(r, name, r->depth ? name : "", &module);
+        else
+            return wrong(r, "there is more behind the module");
+        (void)take(r, ",");
+    }
+    return status;
 }
 
 static inv_status take_inputs(reading *r, inv_arch_module *module)
@@ -286,24 +360,28 @@ static inv_status take_inputs(reading *r, inv_arch_module *module)
     return INV_OK;
 }
 
-/* "1x28x28", "(1, 28, 28)", "784" */
+/* "1x28x28", "(1, 28, 28)", "784", and words behind it. */
 static inv_status take_input(reading *r)
 {
     inv_arch *a = r->arch;
-    const bool brackets = take(r, "(");
+    (void)(take(r, "(") || take(r, "["));
     do {
-        char word[16], *end = NULL;
-        if (a->rank == 3 || !take_word(r, "", word, sizeof word))
+        char *end = NULL;
+        skip_blanks(r);
+        if (!isdigit((unsigned char)*r->at))
             return wrong(r, "an input is 'CHANNELSxHEIGHTxWIDTH' or a number of values");
-        for (const char *part = word; *part; part = *end ? end + 1 : end) {
-            if (a->rank == 3)
-                return wrong(r, "an input has at most three sizes");
-            a->dims[a->rank] = strtoul(part, &end, 10);
-            if (end == part || (*end && *end != 'x') || a->dims[a->rank++] == 0)
-                return wrong(r, "an input is 'CHANNELSxHEIGHTxWIDTH' or a number of values");
-        }
-    } while (brackets && take(r, ","));
-    return INV_OK;
+        if (a->rank == 3)
+            return wrong(r, "an input has at most three sizes");
+        a->dims[a->rank] = strtoul(r->at, &end, 10);
+        r->at = end;
+        if (a->dims[a->rank++] == 0)
+            return wrong(r, "an input is 'CHANNELSxHEIGHTxWIDTH' or a number of values");
+    } while (take(r, "x") || take(r, "X") || take(r, ","));
+    (void)(take(r, ")") || take(r, "]"));
+    skip_blanks(r);
+    return *r->at == '(' || !r->at[strcspn(r->at, "0123456789")] || is_end(r)
+               ? INV_OK
+               : wrong(r, "an input is 'CHANNELSxHEIGHTxWIDTH' or a number of values");
 }
 
 static inv_status take_output(reading *r)
@@ -319,30 +397,22 @@ static inv_status take_output(reading *r)
     return wrong(r, "an output is 'logits', 'softmax' or 'log-softmax'");
 }
 
-/* Whether a module stands here, and no word: a layer may be called "output". */
-static bool is_module(reading *r)
+/* Whether the line begins as no line of modules does. */
+static bool is_program(const reading *r)
 {
-    skip_blanks(r);
-    const char *c = r->at;
-    while (isalnum((unsigned char)*c) || *c == '_' || *c == '.')
-        c++;
-    return c > r->at && *c == '(';
+    static const char *const words[] = {"class ", "def ", "import ", "from ", "return ", "super("};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strncmp(r->at, words[i], strlen(words[i])) == 0)
+            return true;
+    return false;
 }
 
-static inv_status take_line(reading *r)
+/* "conv1: Conv2d(1, 8, 5)", "(conv1): Conv2d(1, 8, 5)", "self.conv1 = nn.Conv2d(1, 8, 5)" */
+static inv_status take_named(reading *r)
 {
     inv_arch_module module = {0};
     char name[INV_ARCH_NAME_MAX] = "";
-    owner *o = r->depth ? &r->owners[r->depth - 1] : NULL;
-    if (is_end(r))
-        return INV_OK;
-    if (take(r, ")"))
-        return o ? close_owner(r) : wrong(r, "')' has no '('");
-    if (o && *o->whole.type && !o->is_read) {
-        o->is_read = true;
-        return take_arguments(r, false, &o->whole);
-    }
-    const bool brackets = take(r, "(");
+    const bool brackets = take(r, "("), is_own = !brackets && take(r, "self.");
     if (!take_word(r, "_.-", name, sizeof name))
         return wrong(r, "a line is 'name: Module(arguments)'");
     if (brackets && !take(r, ")"))
@@ -352,16 +422,36 @@ static inv_status take_line(reading *r)
         if (status != INV_OK)
             return status;
     }
-    if (take(r, ":")) {
-        if (!brackets && strcmp(name, "input") == 0)
-            return take_input(r);
-        if (!brackets && strcmp(name, "output") == 0 && !is_module(r))
-            return take_output(r);
-        return take_module(r, name, &module);
+    const bool is_assigned = take(r, "=");
+    if (!is_assigned && !take(r, ":"))
+        return wrong(r, "a line is 'name: Module(arguments)'");
+    if (!brackets && !is_module(r) && strcmp(name, "input") == 0)
+        return take_input(r);
+    if (!brackets && !is_module(r) && strcmp(name, "output") == 0)
+        return take_output(r);
+    if (is_own)
+        r->arch->is_printed = true;
+    const bool is_whole = is_assigned && !is_own && r->depth == 0; /* "net = nn.Sequential(" */
+    inv_status status = take_module(r, name, is_whole ? "" : name, &module);
+    return status == INV_OK ? take_rest(r) : status;
+}
+
+static inv_status take_line(reading *r)
+{
+    owner *o = r->depth ? &r->owners[r->depth - 1] : NULL;
+    if (is_end(r))
+        return INV_OK;
+    if (*r->at == ')')
+        return o ? take_rest(r) : wrong(r, "')' has no '('");
+    if (o && *o->whole.type && !o->is_read) {
+        o->is_read = true;
+        return take_arguments(r, false, &o->whole);
     }
-    if (take(r, "(") && is_end(r) && !brackets && module.input_count == 0)
-        return open_owner(r, "", name); /* print(model) begins with its class */
-    return wrong(r, "a line is 'name: Module(arguments)'");
+    if (is_program(r))
+        return wrong(r,
+                     "a program, which is not run; give its modules, one on a line, in the order "
+                     "that forward() has them in, or what print(model) says");
+    return is_module(r) || opens(r) ? take_rest(r) : take_named(r);
 }
 
 /* Of a file of Python that this program printed (torch_write.c), the lines that are for it. */
@@ -393,6 +483,8 @@ inv_status inv_arch_read(const char *file, const char *text, inv_arch **out)
     r.arch->file = strdup(file);
     if (!r.arch->file)
         INV_FAIL(INV_ENOMEM, "%s: no memory", file);
+    if (strncmp(text, "\xef\xbb\xbf", 3) == 0) /* as some editors mark UTF-8 */
+        text += 3;
     left = find_lines(&text, &r.line);
     for (const char *end = text + left; text < end;) {
         const size_t length = strcspn(text, "\n");

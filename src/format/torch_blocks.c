@@ -35,7 +35,16 @@ static const char *name_in(const inv_arch_block *block, const inv_arch_module *m
 static bool is_shortcut(const inv_arch_block *block, const inv_arch_module *m)
 {
     const char *name = name_in(block, m);
-    return strncmp(name, "downsample", 10) == 0 || strncmp(name, "shortcut", 8) == 0;
+    return strncmp(name, "downsample", 10) == 0 || strncmp(name, "shortcut", 8) == 0 ||
+           strncmp(name, "skip", 4) == 0 || strncmp(name, "residual", 8) == 0;
+}
+
+static bool has_shortcut(const inv_arch *arch, const inv_arch_block *block)
+{
+    for (size_t i = block->first; i < arch->count; i++)
+        if (is_shortcut(block, &arch->modules[i]))
+            return true;
+    return false;
 }
 
 /* conv1, bn1, conv2, bn2 ..., among them activations, behind them a shortcut: how many convolutions; 0
@@ -122,8 +131,9 @@ static bool is_one_of(const char *type, const char *const *list, bool anywhere)
 
 inv_status inv_arch_close(inv_arch *arch, const inv_arch_block *block)
 {
-    static const char *const in_order[] = {"Sequential", "ModuleList", "ModuleDict",
-                                           "ParametrizationList", NULL};
+    static const char *const in_order[] = {
+        "Sequential",      "ModuleList",   "ModuleDict", "ParametrizationList",
+        "OptimizedModule", "DataParallel", NULL};
     static const char *const residual[] = {"BasicBlock", "Bottleneck", NULL};
     static const char *const other[] = {"Res",     "BasicBlock", "Bottleneck", "Inception",
                                         "Dense",   "Fire",       "Squeeze",    "SEBlock",
@@ -134,6 +144,10 @@ inv_status inv_arch_close(inv_arch *arch, const inv_arch_block *block)
     void *memory = NULL;
     if (is_one_of(block->type, in_order, false) || count == 0)
         return INV_OK;
+    if (!*block->path) { /* the whole net, of whose class nothing is known */
+        snprintf(arch->unknown, sizeof arch->unknown, "%s", block->type);
+        return INV_OK;
+    }
     if (convs > 1) {
         inv_status status = inv_calloc(count + 1, sizeof *arch->modules, arch->file, &memory);
         inv_arch_module *given = memory;
@@ -147,7 +161,7 @@ inv_status inv_arch_close(inv_arch *arch, const inv_arch_block *block)
         free(memory);
         return status;
     }
-    if (is_one_of(block->type, other, true))
+    if (is_one_of(block->type, other, true) || has_shortcut(arch, block))
         return INV_ERROR(INV_ECONFIG,
                          "%s:%zu: %s: print(model) does not show how a %s joins its modules; write "
                          "its lines one by one, and where values meet 'sum <- NAME, NAME: Add()'",

@@ -107,7 +107,7 @@ static inv_status add_module(torch_importing *im, size_t i, const torch_value *i
                                     : status;
         }
     if (!torch_find_type(m->type, &type))
-        return WRONG("the module %s is not known", m->type);
+        return torch_refuse_type(im, m);
     if (count > 1)
         return WRONG("%s takes one input", m->type);
     inv_status status = check_arguments(im, m, type.arguments);
@@ -179,8 +179,8 @@ static void note_printed(torch_importing *im)
         return;
     if (*a->unknown)
         inv_model_note(im->model,
-                       "print(model) does not show what a %s does between its modules: they were "
-                       "taken one after the other",
+                       "print(model) does not show what %s does between its modules and behind "
+                       "them: they were taken one after the other",
                        a->unknown);
     for (size_t i = 0; i < a->count; i++) {
         const inv_arch_module *m = &a->modules[i];
@@ -223,10 +223,7 @@ inv_status inv_torch_import(const inv_tree *tree, const inv_import *how, inv_mod
     torch_value input = {0};
     inv_status status = INV_OK;
     if (!how->arch)
-        INV_FAIL(INV_ECONFIG,
-                 "%s: holds parameters alone; give the architecture with --arch FILE, a module on "
-                 "a line, as PyTorch's print(model) does",
-                 inv_tree_name(tree));
+        INV_RAISE(torch_ask_for_arch(&im));
     INV_TRY(inv_arch_read(how->arch_name, how->arch, &im.arch));
     INV_TRY(torch_find_names(&im, how->key));
     INV_TRY(inv_calloc(im.arch->count, sizeof *im.values, "modules", &memory));

@@ -68,6 +68,10 @@ INV_MUST_CHECK inv_status torch_find_names(torch_importing *im, const char *want
 void torch_note_order(torch_importing *im);
 /* The row of that module. */
 bool torch_find_type(const char *name, torch_type *out);
+/* An error, which says a module that is meant. */
+inv_status torch_refuse_type(const torch_importing *im, const inv_arch_module *m);
+/* An error, which says the modules whose parameters the file has. */
+inv_status torch_ask_for_arch(torch_importing *im);
 /* Whether the module has parameters in the file, and how one of them is called. */
 bool torch_has_parameters(const inv_arch_module *m, const char **parameter);
 
@@ -128,6 +132,8 @@ json_t *torch_window_keys(const char *type, const size_t size[2], const size_t s
 /* Settings of a `pad` layer. */
 json_t *torch_pad_keys(const char *mode, double value, const size_t pads[4]);
 void torch_dilate(json_t *settings, const size_t dilation[2]);
+/* "16 x 5 x 5", channels first, or "400". */
+void torch_say_shape(const torch_value *value, char text[80]);
 /* An error where other than images of so many channels come in. */
 INV_MUST_CHECK inv_status torch_check_channels(const torch_importing *im, const inv_arch_module *m,
                                                const torch_value *in, size_t channels);

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "format/torch_import.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,11 +12,11 @@
 
 /* ---- which modules have parameters ---- */
 
+static const torch_type *const tables[] = {torch_window_types, torch_pool_types, torch_norm_types,
+                                           torch_activation_types, torch_shape_types};
+
 bool torch_find_type(const char *name, torch_type *out)
 {
-    static const torch_type *const tables[] = {torch_window_types, torch_pool_types,
-                                               torch_norm_types, torch_activation_types,
-                                               torch_shape_types};
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
         for (const torch_type *type = tables[i]; type->name; type++)
             if (strcmp(type->name, name) == 0) {
@@ -23,6 +24,32 @@ bool torch_find_type(const char *name, torch_type *out)
                 return true;
             }
     return false;
+}
+
+/* Whether one is the other but for capitals and underscores: "max_pool2d" is MaxPool2d. */
+static bool is_alike(const char *a, const char *b)
+{
+    do {
+        a += strspn(a, "_");
+        b += strspn(b, "_");
+        if (tolower((unsigned char)*a) != tolower((unsigned char)*b))
+            return false;
+    } while (*a && *b++ && *++a);
+    return !*a && !b[strspn(b, "_")];
+}
+
+inv_status torch_refuse_type(const torch_importing *im, const inv_arch_module *m)
+{
+    const char *dot = strrchr(m->type, '.'), *name = dot ? dot + 1 : m->type;
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        for (const torch_type *type = tables[i]; type->name; type++)
+            if (is_alike(name, type->name))
+                return WRONG("the module %s is not known; %s is", m->type, type->name);
+    if (strcasestr(name, "view") || strcasestr(name, "reshape"))
+        return WRONG("the module %s is not known; what makes rows of images is 'Flatten()', and "
+                     "images of rows 'Unflatten(1, (8, 7, 7))'",
+                     m->type);
+    return WRONG("the module %s is not known", m->type);
 }
 
 /* Norms may be without: "affine=False". An InstanceNorm is, unless it says so. */
@@ -237,6 +264,45 @@ static void note_left_out(torch_importing *im)
     if (*list)
         inv_model_note(im->model, "left out, since %s does not name them: %s", im->arch->file,
                        list);
+}
+
+/* "conv1, conv2, fc1" */
+static void list_names(const torch_importing *im, char *list, size_t size)
+{
+    for (size_t i = 0; i < im->stem_count; i++) {
+        const size_t used = strlen(list);
+        const bool is_more = used + strlen(im->stems[i]) + strlen(", ...") + 3 > size;
+        snprintf(list + used, size - used, "%s%s", used ? ", " : "",
+                 is_more ? "..." : im->stems[i]);
+        if (is_more)
+            return;
+    }
+}
+
+inv_status torch_ask_for_arch(torch_importing *im)
+{
+    choice all = {0};
+    char list[200] = "";
+    for (size_t i = 0; i < inv_tree_count(im->tree); i++) {
+        const char *path = inv_tree_path(im->tree, i), *group = strcmp(path, "/") == 0 ? "" : path;
+        if (order_of(im->tree, group))
+            consider(&all, group);
+    }
+    if (all.count == 0)
+        return INV_ERROR(INV_EFORMAT,
+                         "%s: holds no parameters by name; save them with "
+                         "torch.save(model.state_dict(), \"net.pt\")",
+                         inv_tree_name(im->tree));
+    im->group = all.group;
+    im->order = order_of(im->tree, all.group);
+    inv_status status = list_stems(im);
+    if (status != INV_OK)
+        return status;
+    list_names(im, list, sizeof list);
+    return INV_ERROR(INV_ECONFIG,
+                     "%s: holds parameters alone%s%s%s; give the architecture with --arch FILE, a "
+                     "module on a line, as PyTorch's print(model) does",
+                     inv_tree_name(im->tree), *list ? " (" : "", list, *list ? ")" : "");
 }
 
 inv_status torch_find_names(torch_importing *im, const char *wanted)

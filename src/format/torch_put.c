@@ -188,16 +188,25 @@ void torch_dilate(json_t *settings, const size_t dilation[2])
     json_object_set_new(settings, "dilation_width", json_integer((json_int_t)dilation[1]));
 }
 
+void torch_say_shape(const torch_value *value, char text[80])
+{
+    const inv_shape s = value->place.shape;
+    if (torch_is_flat(value))
+        snprintf(text, 80, "%zu", inv_shape_size(s));
+    else
+        snprintf(text, 80, "%zu x %zu x %zu", s.channels, s.height, s.width);
+}
+
 inv_status torch_check_channels(const torch_importing *im, const inv_arch_module *m,
                                 const torch_value *in, size_t channels)
 {
-    const inv_shape s = in->place.shape;
+    char shape[80];
+    torch_say_shape(in, shape);
     if (torch_is_over_line(m) && !in->is_line)
-        return WRONG("takes channels and one axis, but %zu x %zu x %zu come in: say 'input: "
-                     "1x784', or 'Flatten(2)' before it",
-                     s.channels, s.height, s.width);
-    if (s.channels == channels && !in->order.channels)
+        return WRONG("takes channels and one axis, but %s come in: say 'input: 1x784', or "
+                     "'Flatten(2)' before it",
+                     shape);
+    if (in->place.shape.channels == channels && !in->order.channels)
         return INV_OK;
-    return WRONG("takes images of %zu channels, but %zu x %zu x %zu come in", channels, s.channels,
-                 s.height, s.width);
+    return WRONG("takes images of %zu channels, but %s come in", channels, shape);
 }

@@ -24,15 +24,16 @@ static inv_status add_linear(torch_importing *im, const inv_arch_module *m, cons
     const inv_shape s = in->place.shape, o = in->order;
     const inv_tree_array *weight = NULL;
     bool inputs_first = false;
+    char shape[80];
     inv_status status = INV_OK;
+    torch_say_shape(in, shape);
     if (inv_shape_size(s) != from)
-        return WRONG("takes %zu values, but %zu x %zu x %zu come in: say what is done to them "
-                     "before, as in 'pool1: MaxPool2d(2)'",
-                     from, s.channels, s.height, s.width);
+        return WRONG("takes %zu values, but %s come in: say what is done to them before, as in "
+                     "'pool1: MaxPool2d(2)'",
+                     from, shape);
     if (!torch_is_flat(in) && s.channels > 1)
-        return WRONG("takes %zu values, but %zu x %zu x %zu come in: say 'flat: Flatten()' before "
-                     "it",
-                     from, s.channels, s.height, s.width);
+        return WRONG("takes %zu values, but %s come in: say 'flat: Flatten()' before it", from,
+                     shape);
     INV_TRY(torch_take(im, m, "weight", (const size_t[4]){to, from}, 2, (const size_t[4]){from, to},
                        &inputs_first, &weight));
     INV_TRY(torch_add_layer(

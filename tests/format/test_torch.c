@@ -339,6 +339,16 @@ static const struct {
     {"input: 2x7x6\nu: Unflatten(1, (2, 3, 7))", "an Unflatten is of values"},
     {"input: 2x7x6\ns: Softmax(dim=2)", "along another axis than the classes or channels"},
     {"Net(\n(a): Residual(\n(conv): Conv2d(2, 4, 3)\n)\n)", "does not show how a Residual joins"},
+    {"Net(\n(a): Block(\n(conv): Conv2d(2, 4, 3)\n(shortcut): Sequential()\n)\n)",
+     "does not show how a Block joins"},
+    {"class Net(nn.Module):\n", "a.txt:1: a program, which is not run"},
+    {"input: 2 7 6\nconv: Conv2d(2, 4, 3)", "a.txt:1: an input is"},
+    {"input: 2x7x\nconv: Conv2d(2, 4, 3)", "a.txt:1: an input is"},
+    {"input: 2x7x6\nx = F.relu(self.conv(x))", "a.txt:2: an argument that is no number"},
+    {"input: 2x7x6\nr: F.max_pool2d(2)", "the module F.max_pool2d is not known; MaxPool2d is"},
+    {"input: 2x7x6\nv: View(-1, 84)", "the module View is not known; what makes rows of images"},
+    {"input: 2x7x6\nconv: Conv2d(2, 4, 3) 5", "a.txt:2: there is more behind the module"},
+    {"input: 2x7x6\nflat: Flatten()\n" MLP, "a.txt:3: fc1: takes 24 values, but 84 come in"},
     {"Net(\n(a): BasicBlock(\n(bn1): BatchNorm2d(2)\n(conv1): Conv2d(2, 4, 3)\n)\n)",
      "how a BasicBlock joins its modules"},
 };
@@ -360,6 +370,73 @@ START_TEST(without_an_architecture_it_is_asked_for)
     inv_model *model = NULL;
     ck_assert_status(import_file("torch-zip.pt", &how, &model), INV_ECONFIG);
     ck_assert_message_has("--arch FILE");
+    ck_assert_message_has("(conv, norm, same, fc1, fc2, fc3, out)");
+}
+END_TEST
+
+/* What a state_dict has is given in a program's own words: names behind "self.", modules behind "nn.",
+ * products, a Sequential in one go, and as PyTorch 0.3 printed it. */
+static const char *const same_words[] = {
+    "\xef\xbb\xbfinput: 1 x 28 x 28\n"
+    "    self.conv = nn.Conv2d(1, 16, 5, 2)\r\n"
+    "    self.pool = torch.nn.MaxPool2d(2)\n"
+    "    nn.Flatten(),\n"
+    "    self.fc = nn.Linear(16*6 * 6, 10)  # classes\n",
+    "input: [1, 28, 28]\n"
+    "self.conv = nn.Sequential(nn.Conv2d(1, 16, 5, 2), nn.MaxPool2d(2),\n"
+    "                          nn.Flatten())\n"
+    "fc = nn.Linear(576, 10),\n",
+    "input: (1,28,28)\n"
+    "net = nn.Sequential(\n"
+    "  nn.Conv2d(1, 16, 5, 2),\n"
+    "  nn.Sequential(nn.MaxPool2d(2), nn.Flatten()),\n"
+    "  nn.Linear(576, 10))\n",
+    "input: 1X28X28 (channels x height x width)\n"
+    "Net (\n"
+    "  (conv): Conv2d (1, 16, kernel_size=(5, 5), stride=(2, 2))\n"
+    "  (pool): MaxPool2d (size=(2, 2), stride=(2, 2), dilation=(1, 1))\n"
+    "  (flat): Flatten ()\n"
+    "  (fc): Linear (576 -> 10)\n"
+    ")\n",
+};
+
+static const char *const same_names[][4] = {{"conv", "pool", "2", "fc"},
+                                            {"conv.0", "conv.1", "conv.2", "fc"},
+                                            {"0", "1.0", "1.1", "2"},
+                                            {"conv", "pool", "flat", "fc"}};
+
+START_TEST(what_programs_say_is_read)
+{
+    static const char *const types[4] = {"Conv2d", "MaxPool2d", "Flatten", "Linear"};
+    inv_arch *arch = NULL;
+    const inv_status status = inv_arch_read("a.txt", same_words[_i], &arch);
+    ck_assert_msg(status == INV_OK, "%s", inv_error_message());
+    ck_assert_uint_eq(arch->count, 4);
+    for (size_t i = 0; i < 4; i++) {
+        ck_assert_str_eq(arch->modules[i].type, types[i]);
+        ck_assert_str_eq(arch->modules[i].name, same_names[_i][i]);
+    }
+    ck_assert_uint_eq(arch->rank, 3);
+    ck_assert_uint_eq(arch->dims[2], 28);
+    ck_assert_double_eq(inv_arch_number(&arch->modules[0], 3, "stride", 1, 0), 2);
+    ck_assert_double_eq(inv_arch_number(&arch->modules[1], 0, "kernel_size", 1, 0), 2);
+    ck_assert_double_eq(inv_arch_number(&arch->modules[3], 0, "in_features", 0, 0), 576);
+    ck_assert_double_eq(inv_arch_number(&arch->modules[3], 1, "out_features", 0, 0), 10);
+    inv_arch_free(arch);
+}
+END_TEST
+
+/* A class may do anything with the modules that it is printed with. */
+START_TEST(of_a_printed_class_it_is_said_what_is_not_known)
+{
+    static const char text[] = "%s(\n(conv): Conv2d(2, 4, 3, bias=False)\n)\n";
+    inv_arch *arch = NULL;
+    char one[128];
+    snprintf(one, sizeof one, text, _i ? "Sequential" : "LeNet");
+    ck_assert_status(inv_arch_read("a.txt", one, &arch), INV_OK);
+    ck_assert_str_eq(arch->unknown, _i ? "" : "LeNet");
+    ck_assert_int_eq(arch->is_printed, true);
+    inv_arch_free(arch);
 }
 END_TEST
 
@@ -539,6 +616,31 @@ static unsigned char *state_of_one(const char *storage, const void *values, size
     return support_read(path, size);
 }
 
+static const struct {
+    const char *pickle;
+    size_t size;
+    const char *says;
+} no_parameters[] = {
+    {BYTES("\x80\2K\1K\2\x86."), "holds no parameters by name"},
+    {BYTES("\x80\2ccore.models\nLeNet\n)R."), "'core.models LeNet': this is a whole module"},
+};
+
+START_TEST(a_file_without_parameters_is_refused_by_what_it_is)
+{
+    const support_member members[] = {
+        {"archive/data.pkl", no_parameters[_i].pickle, no_parameters[_i].size}};
+    const char *path = support_at(place, "made.pt");
+    const inv_import how = {0};
+    inv_model *model = NULL;
+    size_t size = 0;
+    support_write_zip(path, members, 1, 0);
+    unsigned char *bytes = support_read(path, &size);
+    ck_assert_status(import("made.pt", bytes, size, &how, &model), INV_EFORMAT);
+    ck_assert_message_has(no_parameters[_i].says);
+    free(bytes);
+}
+END_TEST
+
 /* A Linear's outputs for (1, 0) and (0, 1) are its kernel. */
 START_TEST(every_type_of_value_is_read)
 {
@@ -636,6 +738,10 @@ Suite *torch_suite(void)
                         LEN(bad_archs));
     tcase_add_test(tests, without_an_architecture_it_is_asked_for);
     tcase_add_test(tests, what_pytorch_prints_is_read);
+    tcase_add_loop_test(tests, what_programs_say_is_read, 0, LEN(same_words));
+    tcase_add_loop_test(tests, of_a_printed_class_it_is_said_what_is_not_known, 0, 2);
+    tcase_add_loop_test(tests, a_file_without_parameters_is_refused_by_what_it_is, 0,
+                        LEN(no_parameters));
     tcase_add_test(tests, values_are_those_of_python);
     tcase_add_loop_test(tests, a_pickle_that_cannot_be_is_refused, 0, LEN(bad_pickles));
     tcase_add_test(tests, loops_are_values);
