@@ -53,6 +53,9 @@ INV_MUST_CHECK inv_status inv_png_write_sheet(const char *path, const inv_sheet 
 INV_MUST_CHECK inv_status inv_png_check_sheet(const char *path, const inv_sheet *sheet,
                                               size_t count, inv_shape shape);
 
+/* The screen pixels that a caption is wide; what of it a tile has no room for is cut. */
+size_t inv_png_caption_width(const char *caption);
+
 /* One image in memory, a screen pixel a pixel, without any text: `scale` says how values become greys, and
  * all else of it counts for nothing. `path` is for messages. The caller frees *bytes. Fails as inv_png_write_sheet does. */
 INV_MUST_CHECK inv_status inv_png_tile(const char *path, const inv_sheet *scale, const float *image,

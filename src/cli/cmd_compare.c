@@ -9,7 +9,7 @@
 #include "quality.h"
 
 #define COUNT_DEFAULT 10
-#define TILE_LEAST    112 /* screen pixels of a tile's width, so that a caption has room */
+#define TILE_LEAST    112 /* screen pixels of a tile's width; more where a caption needs them */
 #define GAP           2
 #define CAPTION_MAX   96
 
@@ -51,10 +51,20 @@ static void sheet_close(sheet *s)
     free(s->captions);
 }
 
+static size_t tile_width(const sheet *s)
+{
+    size_t widest = TILE_LEAST;
+    for (size_t i = 0; i < s->rows * s->n; i++) {
+        const size_t width = inv_png_caption_width(s->captions[i]);
+        widest = width > widest ? width : widest;
+    }
+    return widest;
+}
+
 static inv_sheet layout_of(const sheet *s)
 {
     return (inv_sheet){.columns = s->n,
-                       .zoom = (TILE_LEAST + s->shape.width - 1) / s->shape.width,
+                       .zoom = (tile_width(s) + s->shape.width - 1) / s->shape.width,
                        .gap = GAP,
                        .scaling = INV_SCALING_FIXED,
                        .low = s->pixels.black,

@@ -232,6 +232,20 @@ static void draw_tile_row(const struct drawing *d, size_t tile, size_t row, unsi
     }
 }
 
+/* A character of several bytes has one mark. */
+static bool is_continued(char c)
+{
+    return ((unsigned char)c & 0xc0) == 0x80;
+}
+
+size_t inv_png_caption_width(const char *caption)
+{
+    size_t letters = 0;
+    for (; *caption; caption++)
+        letters += !is_continued(*caption);
+    return letters * LETTER_WIDTH;
+}
+
 /* One row of dots of what is written under a tile; what is too long for it is cut. */
 static void draw_caption_row(const struct drawing *d, const char *text, size_t row,
                              unsigned char *out)
@@ -240,8 +254,8 @@ static void draw_caption_row(const struct drawing *d, const char *text, size_t r
     if (row < 1 || row > INV_FONT_HEIGHT)
         return;
     for (size_t i = 0; *text && (i + 1) * LETTER_WIDTH <= width; text++) {
-        if (((unsigned char)*text & 0xc0) == 0x80)
-            continue; /* a character of several bytes has one mark */
+        if (is_continued(*text))
+            continue;
         for (size_t x = 0; x < INV_FONT_WIDTH; x++)
             if (inv_font_dot(*text, row - 1, x))
                 memset(out + (i * LETTER_WIDTH + x) * channels, CAPTION_GREY, channels);

@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "cli_short.h"
+#include "data/font.h"
 #include "hdf5_text.h"
 #include "invproj/png.h"
 #include "invproj/run.h"
@@ -170,6 +171,48 @@ START_TEST(compare_draws_a_row_each_inverse)
                 1.0 / 255.0);
         free(images);
     }
+    free(seen);
+}
+END_TEST
+
+/* The first of `letters` whose dots stand there, or 0; white is a dot. */
+static char letter_at(const float *sheet, size_t width, size_t top, size_t left,
+                      const char *letters)
+{
+    for (; *letters; letters++) {
+        bool same = true;
+        for (size_t row = 0; row < INV_FONT_HEIGHT; row++)
+            for (size_t x = 0; x < INV_FONT_WIDTH; x++)
+                same = same && (sheet[(top + row) * width + left + x] == 1.0f) ==
+                                   inv_font_dot(*letters, row, x);
+        if (same)
+            return *letters;
+    }
+    return 0;
+}
+
+/* Tiles are as wide as it takes. */
+START_TEST(a_long_name_leaves_its_figure)
+{
+    static const char name[] = "a-name-that-is-longer-than-a-tile-is-wide";
+    static const char digits[] = "0123456789";
+    static const char *const figure[] = {"0", ".", digits, digits, digits};
+    const size_t letter = INV_FONT_WIDTH + 1, caption = INV_FONT_HEIGHT + 3;
+    char words[160];
+    float *seen = NULL;
+    inv_shape shape = {0};
+    program_must_work(run_here("train " GOOD " -o long.h5"));
+    snprintf(words, sizeof words, "invert long.h5 --kind ridge -q --data data --name %s", name);
+    program_must_work(run_here(words));
+    program_must_work(run_here("compare long.h5 -o long.png --count 2 -q --data data"));
+    ck_assert_status(inv_png_read(support_at(place, "long.png"), 0.0f, &shape, &seen), INV_OK);
+    const size_t top = shape.height - caption - 2 + 1, left = 2; /* of the last row's captions */
+    for (size_t i = 0; name[i]; i++)
+        ck_assert_int_eq(letter_at(seen, shape.width, top, left + i * letter, name + i), name[i]);
+    for (size_t i = 0; i < 5; i++)
+        ck_assert_int_ne(
+            letter_at(seen, shape.width, top, left + (strlen(name) + 1 + i) * letter, figure[i]),
+            0);
     free(seen);
 }
 END_TEST
@@ -419,6 +462,7 @@ Suite *cli_inverses_suite(void)
     tcase_add_test(tests, compare_tells_what_the_files_hold);
     tcase_add_test(tests, compare_marks_the_best);
     tcase_add_test(tests, compare_draws_a_row_each_inverse);
+    tcase_add_test(tests, a_long_name_leaves_its_figure);
     tcase_add_loop_test(tests, compare_says_what_it_cannot_do, 0,
                         (int)(sizeof refusals / sizeof *refusals));
     tcase_add_test(tests, a_sheet_is_of_the_same_images);

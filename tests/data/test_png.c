@@ -604,6 +604,8 @@ START_TEST(a_character_has_one_mark)
                                               {"?", "\xe3\x81\x82"}};
     float image[30 * 12] = {0.5f};
     for (size_t k = 0; k < 2; k++) {
+        ck_assert_uint_eq(inv_png_caption_width(captions[k][1]),
+                          strlen(captions[k][0]) * (INV_FONT_WIDTH + 1));
         unsigned char *bytes[2];
         size_t sizes[2];
         for (size_t i = 0; i < 2; i++) {
