@@ -24,22 +24,31 @@ inv_image_loss inv_image_loss_at(const char *loss, size_t step, size_t steps)
 
 #define SUMS 16 /* partial sums: the order in which is added is written, and the same everywhere */
 
-static double one_row(const inv_image_loss *loss, size_t n, const float *restrict y,
-                      float *restrict dy)
+/* n <= SUMS pixels; where n is a constant, the compiler makes vectors of it. */
+static inline void some_pixels(const inv_image_loss *loss, size_t n, const float *restrict y,
+                               float *restrict dy, float *restrict sum)
+{
+    const float l1 = loss->l1, l2 = loss->l2, low = loss->low, high = loss->high;
+    for (size_t s = 0; s < n; s++) {
+        const float above = y[s] < low ? low : y[s];
+        const float e = (above > high ? high : above) - dy[s];
+        const float sign = (float)((e > 0.0f) - (e < 0.0f));
+        sum[s] += l1 * fabsf(e) + l2 * e * e;
+        dy[s] = l1 * sign + 2.0f * l2 * e;
+    }
+}
+
+static double one_row(const inv_image_loss *loss, size_t n, const float *y, float *dy)
 {
     const float low = loss->clips ? loss->low : -INFINITY,
                 high = loss->clips ? loss->high : INFINITY;
-    const float l1 = loss->l1, l2 = loss->l2;
+    const inv_image_loss within = {loss->l1, loss->l2, true, low, high};
     float sum[SUMS] = {0.0f};
     double total = 0.0;
-    for (size_t j = 0; j < n; j += SUMS)
-        for (size_t s = 0; s < SUMS && j + s < n; s++) {
-            const float value = y[j + s], above = value < low ? low : value;
-            const float e = (above > high ? high : above) - dy[j + s];
-            const float sign = (float)((e > 0.0f) - (e < 0.0f));
-            sum[s] += l1 * fabsf(e) + l2 * e * e;
-            dy[j + s] = l1 * sign + 2.0f * l2 * e;
-        }
+    size_t j = 0;
+    for (; j + SUMS <= n; j += SUMS)
+        some_pixels(&within, SUMS, y + j, dy + j, sum);
+    some_pixels(&within, n - j, y + j, dy + j, sum);
     for (size_t s = 0; s < SUMS; s++)
         total += sum[s];
     return total;
