@@ -45,6 +45,8 @@ typedef struct inv_inverse_spec {
     size_t validate; /* steps between measurements on the validation images; 0: an epoch */
     size_t patience; /* measurements without a gain after which it stops; 0: never */
     char layers[INV_JSON_MAX]; /* of a decoder */
+    char undo[INV_NAME_MAX];   /* of a decoder: the point down to which the net's layers are undone
+                                  first; empty: none are */
     double penalty;            /* of a ridge regression; 0: the best on the validation images */
     size_t iterations;         /* of a pseudo-inverse: of conjugate gradients, for a convolution */
     size_t images; /* of a search: test images that it is done for, and the weights and */

@@ -6,6 +6,7 @@
 
 #include "inverse/loss.h"
 #include "inverse/parts.h"
+#include "inverse/pinv.h"
 #include "invproj/encode.h"
 #include "learn/early.h"
 #include "learn/learner.h"
@@ -227,13 +228,17 @@ done:
 static inv_status draw(const inv_descent *d, size_t point)
 {
     gsl_rng *rng = NULL;
-    inv_status status = inv_rng_alloc(d->seed, "inverse", &rng);
-    if (status == INV_OK)
-        inv_net_init(d->inverse, rng);
+    size_t start = 0;
+    inv_status status = INV_OK;
+    INV_TRY(inv_rng_alloc(d->seed, "inverse", &rng));
+    inv_net_init(d->inverse, rng);
+    inv_parts_set_range(&d->pixels, d->inverse);
+    INV_TRY(inv_pinv_reach(&d->spec, d->net, point, &start));
+    INV_TRY(inv_pinv_fit(d->net, inv_parts_before_values(d->inverse), d->inverse));
+    INV_TRY(inv_parts_standardise(d->net, start, d->train, d->inverse));
+done:
     inv_rng_free(rng);
-    if (status == INV_OK)
-        inv_parts_set_range(&d->pixels, d->inverse);
-    return status == INV_OK ? inv_parts_standardise(d->net, point, d->train, d->inverse) : status;
+    return status;
 }
 
 inv_status inv_descent_alloc(const inv_inverse_spec *spec, const inv_net *net, size_t point,

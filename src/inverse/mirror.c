@@ -104,7 +104,7 @@ static inv_status build(const inv_inverse_spec *spec, const inv_net *net, size_t
     const bool skips = point > 1 && inv_net_layer(net, point - 1)->type->one_to_one;
     json_t *list = json_array();
     inv_status status = INV_OK;
-    INV_TRY(inv_parts_check_chain(net, point));
+    INV_TRY(inv_parts_check_chain(net, 0, point));
     INV_TRY(inv_parts_start(list, net, point));
     for (size_t p = skips ? point - 1 : point; p-- > 0;)
         INV_TRY(add_mirror(&how, inv_net_layer(net, p), p == 0, list));

@@ -25,9 +25,9 @@ inv_status inv_inverse_refuse(const inv_layer *layer)
         layer->name, layer->type->name, why ? " (" : "", why ? why : "", why ? ")" : "");
 }
 
-inv_status inv_parts_check_chain(const inv_net *net, size_t point)
+inv_status inv_parts_check_chain(const inv_net *net, size_t first, size_t point)
 {
-    if (inv_net_is_chain(net, 0, point))
+    if (inv_net_is_chain(net, first, point))
         return INV_OK;
     return INV_ERROR(
         INV_ECONFIG,
@@ -46,7 +46,7 @@ inv_status inv_parts_check_steps(const json_t *list, const inv_net *net, size_t 
 
 inv_status inv_parts_mirror(const inv_mirror *how, const inv_net *net, size_t point, json_t *list)
 {
-    inv_status status = inv_parts_check_chain(net, point);
+    inv_status status = inv_parts_check_chain(net, 0, point);
     for (size_t p = point; status == INV_OK && p-- > 0;) {
         const inv_layer *layer = inv_net_layer(net, p);
         status = layer->type->mirror ? layer->type->mirror(layer, how, p == 0, list)
@@ -55,9 +55,9 @@ inv_status inv_parts_mirror(const inv_mirror *how, const inv_net *net, size_t po
     return status == INV_OK ? inv_parts_check_steps(list, net, point) : status;
 }
 
-void inv_parts_copy_frozen(const inv_net *net, inv_net *inverse)
+void inv_parts_copy_frozen(const inv_net *net, size_t count, inv_net *inverse)
 {
-    for (size_t i = 0; i < inv_net_depth(inverse); i++) {
+    for (size_t i = 0; i < count; i++) {
         const inv_layer *layer = inv_net_layer(inverse, i);
         char owner[INV_NAME_MAX];
         inv_layer_owner(layer->name, owner);
@@ -144,6 +144,14 @@ inv_status inv_parts_start(json_t *layers, const inv_net *net, size_t point)
                                                  "width", (json_int_t)shape.width, "channels",
                                                  (json_int_t)shape.channels));
     return status;
+}
+
+size_t inv_parts_before_values(const inv_net *inverse)
+{
+    size_t count = 0;
+    while (strcmp(inv_net_layer(inverse, count)->name, "values") != 0)
+        count++;
+    return count;
 }
 
 static float *block_of(const inv_net *inverse, const char *layer, const char *name)

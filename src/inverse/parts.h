@@ -17,11 +17,11 @@ INV_MUST_CHECK inv_status inv_parts_mirror(const inv_mirror *how, const inv_net 
 /* INV_ECONFIG where the list is empty: nothing changes the image up to the point. */
 INV_MUST_CHECK inv_status inv_parts_check_steps(const struct json_t *list, const inv_net *net,
                                                 size_t point);
-/* Frozen blocks of the inverse become the net's own of the same name. */
-void inv_parts_copy_frozen(const inv_net *net, inv_net *inverse);
+/* Frozen blocks of the inverse's first `count` layers become the net's own of the same name. */
+void inv_parts_copy_frozen(const inv_net *net, size_t count, inv_net *inverse);
 
-/* INV_ECONFIG where the net branches below the point. */
-INV_MUST_CHECK inv_status inv_parts_check_chain(const inv_net *net, size_t point);
+/* INV_ECONFIG where the net branches between the points. */
+INV_MUST_CHECK inv_status inv_parts_check_chain(const inv_net *net, size_t first, size_t point);
 
 /* "inverse.at: conv1 is a conv2d layer, which has no inverse by weights (why); ...". INV_ECONFIG. */
 inv_status inv_inverse_refuse(const inv_layer *layer);
@@ -46,6 +46,8 @@ INV_MUST_CHECK inv_status inv_parts_make_image(const inv_layer *layer, inv_shape
  * put in by inv_parts_standardise. Then, where the values are an image, "place", which makes them
  * one again. */
 INV_MUST_CHECK inv_status inv_parts_start(struct json_t *layers, const inv_net *net, size_t point);
+/* How many layers stand before "values". */
+size_t inv_parts_before_values(const inv_net *inverse);
 INV_MUST_CHECK inv_status inv_parts_standardise(const inv_net *net, size_t point,
                                                 const inv_part *part, inv_net *inverse);
 

@@ -24,6 +24,7 @@
 
 #include "inverse/kind.h"
 #include "inverse/parts.h"
+#include "inverse/pinv.h"
 #include "kernels/eigen.h"
 #include "net/window.h"
 
@@ -147,18 +148,39 @@ static inv_status undo(const inv_inverse_spec *spec, const inv_layer *layer, boo
     return undo_by_mirror(&how, layer, last, list);
 }
 
+inv_status inv_pinv_reach(const inv_inverse_spec *spec, const inv_net *net, size_t from, size_t *to)
+{
+    *to = from;
+    if (!*spec->undo)
+        return INV_OK;
+    inv_status status = inv_net_point(net, spec->undo, to);
+    if (status == INV_OK && (*to == 0 || *to >= from))
+        status = INV_ERROR(INV_ECONFIG,
+                           "inverse.undo: %s is not between the image and %s, where the inverse "
+                           "starts; leave it out, and nothing is undone",
+                           spec->undo, inv_net_point_name(net, from));
+    return status;
+}
+
+inv_status inv_pinv_undo(const inv_inverse_spec *spec, const inv_net *net, size_t from, size_t to,
+                         json_t *list)
+{
+    inv_status status = inv_parts_check_chain(net, to, from);
+    for (size_t p = from; status == INV_OK && p-- > to;)
+        status = undo(spec, inv_net_layer(net, p), p == 0, list);
+    return status;
+}
+
 static inv_status build(const inv_inverse_spec *spec, const inv_net *net, size_t point,
                         inv_net **out)
 {
     json_t *list = json_array();
     inv_status status = INV_OK;
-    INV_TRY(inv_parts_check_chain(net, point));
-    for (size_t p = point; p-- > 0;)
-        INV_TRY(undo(spec, inv_net_layer(net, p), p == 0, list));
+    INV_TRY(inv_pinv_undo(spec, net, point, 0, list));
     INV_TRY(inv_parts_check_steps(list, net, point));
     INV_TRY(inv_parts_end(list));
     INV_TRY(inv_parts_build(list, (inv_shape){1, 1, inv_net_units(net, point)}, "inverse", out));
-    inv_parts_copy_frozen(net, *out);
+    inv_parts_copy_frozen(net, inv_net_depth(*out), *out);
 done:
     json_decref(list);
     return status;
@@ -236,13 +258,10 @@ done:
     return status;
 }
 
-static inv_status fit(const inv_inverse_spec *spec, const inv_net *net, size_t point,
-                      inv_net *inverse, const inv_dataset *data, uint64_t seed)
+inv_status inv_pinv_fit(const inv_net *net, size_t count, inv_net *inverse)
 {
     inv_status status = INV_OK;
-    (void)spec, (void)seed, (void)point;
-    inv_parts_set_range(&data->pixels, inverse);
-    for (size_t i = 0; i < inv_net_depth(inverse); i++) {
+    for (size_t i = 0; i < count; i++) {
         const inv_layer *layer = inv_net_layer(inverse, i);
         if (strcmp(layer->type->name, "inverse_dense") != 0)
             continue;
@@ -253,6 +272,14 @@ static inv_status fit(const inv_inverse_spec *spec, const inv_net *net, size_t p
     }
 done:
     return status;
+}
+
+static inv_status fit(const inv_inverse_spec *spec, const inv_net *net, size_t point,
+                      inv_net *inverse, const inv_dataset *data, uint64_t seed)
+{
+    (void)spec, (void)seed, (void)point;
+    inv_parts_set_range(&data->pixels, inverse);
+    return inv_pinv_fit(net, inv_net_depth(inverse), inverse);
 }
 
 static const inv_inverse_spec defaults = {

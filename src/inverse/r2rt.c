@@ -41,7 +41,7 @@ static inv_status build(const inv_inverse_spec *spec, const inv_net *net, size_t
     inv_status status = INV_OK;
     INV_TRY(inv_parts_mirror(&how, net, point, list));
     INV_TRY(inv_parts_build(list, (inv_shape){1, 1, inv_net_units(net, point)}, "inverse", out));
-    inv_parts_copy_frozen(net, *out);
+    inv_parts_copy_frozen(net, inv_net_depth(*out), *out);
 done:
     json_decref(list);
     return status;

@@ -569,6 +569,76 @@ START_TEST(leads_back_from_channels)
 }
 END_TEST
 
+/* Nothing is lost from few units to more: what is undone are the values of the units below, to which
+ * the decoder's layers are fitted, and it stays undone while those learn. */
+#define WIDENS                                                                                     \
+    SMALL_HIDDEN("hidden1", "7")                                                                   \
+    "," SMALL_HIDDEN("hidden2", "7") "," SMALL_HIDDEN("hidden3", "9") "," SMALL_ONE
+
+START_TEST(a_decoder_undoes_layers_first)
+{
+    inv_net *whole = net;
+    net = small_net(WIDENS);
+    inv_inverse_spec spec = spec_of("decoder", "hidden3.pre");
+    gsl_matrix_float *x = small_matrix(50, SMALL_PIXELS);
+    inv_pass *up = NULL, *back = NULL;
+    size_t from = 0, to = 0;
+    strcpy(spec.undo, "hidden1.pre");
+    inv_net *inverse = made(&spec, 3);
+    ck_assert_status(inv_net_point(net, spec.at, &from), INV_OK);
+    ck_assert_status(inv_net_point(net, spec.undo, &to), INV_OK);
+    inv_part_rows(&data->test, 0, 50, x);
+    ck_assert_status(inv_pass_alloc(net, 0, from, 50, INV_PASS_FORWARD, &up), INV_OK);
+    const gsl_matrix_float *values = inv_net_forward(net, up, x);
+    size_t own = 0;
+    ck_assert_status(inv_net_point(inverse, "values", &own), INV_OK);
+    ck_assert_status(inv_pass_alloc(inverse, 0, own, 50, INV_PASS_FORWARD, &back), INV_OK);
+    inv_net_forward(inverse, back, values);
+    const gsl_matrix_float undone = inv_mat_head(inv_pass_at(back, own - 1), 50);
+    const gsl_matrix_float right = inv_mat_head(inv_pass_at(up, to), 50);
+    ck_assert_uint_eq(undone.size2, 7);
+    for (size_t i = 0; i < 50; i++)
+        for (size_t j = 0; j < 7; j++)
+            ck_assert_float_eq_tol(gsl_matrix_float_get(&undone, i, j),
+                                   gsl_matrix_float_get(&right, i, j), 1e-3);
+    ck_assert_double_lt(l1_of(&spec, inverse), 0.23);
+    inv_pass_free(up), inv_pass_free(back);
+    inv_mat_free(x);
+    inv_net_free(inverse);
+    inv_net_free(net);
+    net = whole;
+}
+END_TEST
+
+START_TEST(what_cannot_be_undone_is_told)
+{
+    static const struct {
+        const char *undo, *says;
+    } bad[] = {
+        {"hidden3", "inverse.undo: hidden3 is not between the image and hidden2"},
+        {"hidden2", "inverse.undo: hidden2 is not between"},
+        {"input", "inverse.undo: input is not between"},
+        {"hiden1", "hiden1"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        inv_inverse_spec spec = spec_of("decoder", "hidden2");
+        inv_net *inverse = NULL;
+        strcpy(spec.undo, bad[i].undo);
+        ck_assert_status(inv_inverse_build(&spec, net, &inverse), INV_ECONFIG);
+        ck_assert_ptr_null(inverse);
+        ck_assert_message_has(bad[i].says);
+    }
+    inv_net *conv = small_net(CONVOLUTIONS);
+    inv_inverse_spec spec = spec_of("decoder", "hidden1");
+    inv_net *inverse = NULL;
+    strcpy(spec.undo, "conv"); /* the pool leaves a row out */
+    ck_assert_status(inv_inverse_build(&spec, conv, &inverse), INV_ECONFIG);
+    ck_assert_ptr_null(inverse);
+    ck_assert_message_has("inverse.undo: no pseudo-inverses lead from hidden1 down to conv");
+    inv_net_free(conv);
+}
+END_TEST
+
 START_TEST(layers_that_cannot_be_are_told)
 {
     static const struct {
@@ -743,6 +813,8 @@ Suite *kinds_suite(void)
     tcase_add_test(tests, values_are_standardised);
     tcase_add_test(tests, stops_early_and_keeps_the_best);
     tcase_add_test(tests, leads_back_from_channels);
+    tcase_add_test(tests, a_decoder_undoes_layers_first);
+    tcase_add_test(tests, what_cannot_be_undone_is_told);
     tcase_add_test(tests, layers_that_cannot_be_are_told);
     tcase_add_test(tests, what_does_not_fit_is_refused);
     tcase_add_test(tests, a_search_matches_the_values);
