@@ -151,12 +151,12 @@ static size_t parts(size_t n, size_t maximum)
 /* All rows of c, for one panel, shared out evenly: a tile of few rows would wait for its own sums.
  */
 #define PANEL(vectors, maximum)                                                                    \
-    static void panel_##vectors(const inv_product *p, const panel *b)                              \
+    static void panel_##vectors(const inv_product *p, const panel *b, size_t from, size_t rows)    \
     {                                                                                              \
         enum { VECTORS = vectors, MOST = maximum };                                                \
-        const size_t tiles = parts(p->m, MOST);                                                    \
+        const size_t tiles = parts(rows, MOST);                                                    \
         for (size_t t = 0; t < tiles; t++) {                                                       \
-            const size_t row = t * p->m / tiles, end = (t + 1) * p->m / tiles;                     \
+            const size_t row = from + t * rows / tiles, end = from + (t + 1) * rows / tiles;       \
             const tile_ends ends = ends_of(p, b, row);                                             \
             switch (end - row) {                                                                   \
                 EACH_ROWS(TILE_OF)                                                                 \
@@ -172,33 +172,45 @@ PANELS(PANEL)
 #undef PANEL
 #undef TILE_OF
 
-static void run_panel(const inv_product *p, const panel *b)
+static void run_panel(const inv_product *p, const panel *b, size_t from, size_t rows)
 {
     switch (b->vectors) {
 #define PANEL(vectors, maximum)                                                                    \
     case vectors:                                                                                  \
-        panel_##vectors(p, b);                                                                     \
+        panel_##vectors(p, b, from, rows);                                                         \
         break;
         PANELS(PANEL)
 #undef PANEL
     }
 }
 
+/* Of a c of so many values that no cache keeps it and that is gone through once, a gradient to a
+ * kernel, only so many rows at a time are written beside each other: their pages and lines are then
+ * still at hand for the next panel, and to copy that again costs little. Measured: bench --kernels. */
+#define LARGE_C    ((size_t)1 << 18)
+#define BLOCK_ROWS 112
+
+static size_t blocks_of(const inv_product *p, size_t depths)
+{
+    return depths == 1 && p->n > 0 && p->m > LARGE_C / p->n ? parts(p->m, BLOCK_ROWS) : 1;
+}
+
 static void product(const inv_product *p)
 {
     float values[DEPTH_MOST * PANEL_MOST * LANES] __attribute__((aligned(4 * LANES)));
-    const size_t depths = parts(p->k, DEPTH_MOST);
+    const size_t depths = parts(p->k, DEPTH_MOST), blocks = blocks_of(p, depths);
     const size_t vectors = parts(p->n, LANES), panels = parts(vectors, PANEL_MOST);
     for (size_t d = 0; d < depths; d++)
-        for (size_t v = 0; v < panels; v++) {
+        for (size_t v = 0; v < blocks * panels; v++) {
             panel b = {.from = d * p->k / depths, .values = NULL};
-            const size_t first = v * vectors / panels, end = (v + 1) * vectors / panels;
+            const size_t at = v % panels, row = v / panels * p->m / blocks;
+            const size_t first = at * vectors / panels, end = (at + 1) * vectors / panels;
             b.depth = (d + 1) * p->k / depths - b.from;
             b.vectors = end - first;
             b.first = first * LANES;
             b.columns = (end * LANES < p->n ? end * LANES : p->n) - b.first;
             b.values = values; // cppcheck-suppress legacyUninitvar
             copy_panel(p, &b);
-            run_panel(p, &b);
+            run_panel(p, &b, row, (v / panels + 1) * p->m / blocks - row);
         }
 }
