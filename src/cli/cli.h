@@ -60,6 +60,8 @@ void cli_signals_end_now(const char *words);
     "it\n"
 /* The lock file that is removed then; NULL: none. */
 void cli_signals_lock(const char *path);
+/* Between true and false no signal ends the program at once; what came in between does at the false. */
+void cli_signals_hold(bool hold);
 /* Processes that are killed when a second SIGINT ends the program; 0 in the list is none. */
 void cli_signals_children(volatile pid_t *list, size_t count);
 

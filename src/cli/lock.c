@@ -147,7 +147,8 @@ inv_status cli_lock_take(const char *path, cli_lock **out)
     lock = memory;
     lock->file = -1;
     INV_TRY(name_file(path, &lock->path));
-    do { /* again where the one who held it took the file away in between */
+    cli_signals_hold(true); /* until who ends the program knows what to take away */
+    do {                    /* again where the one who held it took the file away in between */
         if (lock->file >= 0)
             close(lock->file);
         INV_TRY(open_file(path, lock->path, &lock->file, &info));
@@ -155,9 +156,11 @@ inv_status cli_lock_take(const char *path, cli_lock **out)
     } while (lock->holds && !is_named(lock, &info));
     if (lock->holds)
         cli_signals_lock(lock->path);
+    cli_signals_hold(false);
     *out = lock;
     return INV_OK;
 done:
+    cli_signals_hold(false);
     if (lock && lock->file >= 0)
         close(lock->file);
     if (lock)
@@ -176,9 +179,11 @@ void cli_lock_free(cli_lock *lock)
     struct stat info;
     if (!lock)
         return;
-    cli_signals_lock(NULL);
+    cli_signals_hold(true);
     if (fstat(lock->file, &info) == 0 && is_named(lock, &info))
         unlink(lock->path);
+    cli_signals_lock(NULL);
+    cli_signals_hold(false);
     close(lock->file);
     free(lock->path);
     free(lock);

@@ -132,13 +132,13 @@ static FILE *open_filter(filter *f, int buffering)
 
 bool cli_printed_open(void)
 {
-    FILE *out = open_filter(&out_filter, isatty(STDOUT_FILENO) ? _IOLBF : _IOFBF);
     FILE *error = open_filter(&error_filter, _IONBF);
-    if (out)
+    FILE *out = error ? open_filter(&out_filter, isatty(STDOUT_FILENO) ? _IOLBF : _IOFBF) : NULL;
+    if (out) {
         stdout = out; /* with glibc they are variables */
-    if (error)
         stderr = error;
-    return out && error;
+    }
+    return out != NULL;
 }
 
 /* ---- texts of others ---- */

@@ -13,7 +13,7 @@ enum { EXIT_SIGNAL = 128 };
 static const int stopping[] = {SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU};
 
 /* All that a handler may look at. */
-static volatile sig_atomic_t stop_signal, interrupts, stop_code;
+static volatile sig_atomic_t stop_signal, interrupts, stop_code, held;
 static const char *volatile last_words; /* NULL: there is something to save first */
 static const char *volatile lock_file;  /* NULL: none is held */
 static volatile pid_t *volatile children;
@@ -33,6 +33,11 @@ static void end_now(int code)
     _exit(code);
 }
 
+static bool is_urgent(void)
+{
+    return interrupts > 1 || last_words;
+}
+
 /* The first one asks to stop. Others repeat it, as GNU parallel does with SIGTERM and the kernel and
  * the shell both with the SIGHUP of a terminal that closes; only a second Ctrl-C is impatience. */
 static void on_signal(int number)
@@ -40,7 +45,7 @@ static void on_signal(int number)
     if (!stop_signal)
         stop_signal = number;
     interrupts += number == SIGINT;
-    if (interrupts > 1 || last_words)
+    if (is_urgent() && !held)
         end_now(cli_signal_code());
 }
 
@@ -70,6 +75,13 @@ void cli_signals_end_now(const char *words)
 {
     last_words = words;
     if (words && stop_signal)
+        end_now(cli_signal_code());
+}
+
+void cli_signals_hold(bool hold)
+{
+    held = hold;
+    if (!hold && stop_signal && is_urgent())
         end_now(cli_signal_code());
 }
 

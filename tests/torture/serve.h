@@ -25,6 +25,7 @@ typedef enum torture_fault {
     TORTURE_FULL,   /* that and all later ones that would write, as on a full disk */
     TORTURE_SHORT,  /* the nth such call writes only half, where it is a write */
     TORTURE_KILL,   /* SIGKILL in the nth such call; half is written, where it is a write */
+    TORTURE_STOP,   /* SIGTERM right after the nth such call */
     TORTURE_MEMORY, /* the nth allocation fails */
     TORTURE_LOCKS   /* every lock fails with `code`, as on a file system that has none */
 } torture_fault;

@@ -118,6 +118,8 @@ static bool strikes(const void *caller, bool writes)
     return strike;
 }
 
+static bool signal_is_due;
+
 /* What becomes of a call that is struck and is no write: it fails, or the process dies. */
 static bool fails(const void *caller, bool writes)
 {
@@ -125,8 +127,23 @@ static bool fails(const void *caller, bool writes)
         return false;
     if (shared->request.fault == TORTURE_KILL)
         kill(getpid(), SIGKILL);
+    signal_is_due = shared->request.fault == TORTURE_STOP;
+    if (signal_is_due)
+        return false;
     errno = (int)shared->request.code;
     return true;
+}
+
+/* The call is done, and gave this. */
+static int after(long result)
+{
+    const int code = errno;
+    if (signal_is_due) {
+        signal_is_due = false;
+        kill(getpid(), SIGTERM);
+    }
+    errno = code;
+    return (int)result;
 }
 
 #define CALLER __builtin_return_address(0)
@@ -140,25 +157,28 @@ ssize_t write(int fd, const void *data, size_t size)
         return syscall(SYS_write, fd, data, size);
     const bool struck = strikes(CALLER, true);
     const uint32_t fault = struck ? shared->request.fault : TORTURE_NOTHING;
-    if (struck && fault != TORTURE_SHORT && fault != TORTURE_KILL) {
+    if (struck && (fault == TORTURE_FAIL || fault == TORTURE_FULL)) {
         errno = (int)shared->request.code;
         return -1;
     }
-    const ssize_t wrote = syscall(SYS_write, fd, data, struck && size > 1 ? size / 2 : size);
+    const bool half = struck && fault != TORTURE_STOP && size > 1;
+    const ssize_t wrote = syscall(SYS_write, fd, data, half ? size / 2 : size);
     if (fault == TORTURE_KILL)
         kill(getpid(), SIGKILL);
+    signal_is_due = fault == TORTURE_STOP;
+    after(0);
     return wrote;
 }
 
 int fsync(int fd)
 {
-    return fails(CALLER, true) ? -1 : (int)syscall(SYS_fsync, fd);
+    return fails(CALLER, true) ? -1 : after(syscall(SYS_fsync, fd));
 }
 
 int close(int fd)
 {
     const bool struck = fails(CALLER, false);
-    const int code = errno, result = (int)syscall(SYS_close, fd); /* Linux closes it even then */
+    const int code = errno, result = after(syscall(SYS_close, fd)); /* Linux closes it even then */
     if (!struck)
         return result;
     errno = code;
@@ -167,12 +187,13 @@ int close(int fd)
 
 int rename(const char *from, const char *to)
 {
-    return fails(CALLER, true) ? -1 : (int)syscall(SYS_renameat, AT_FDCWD, from, AT_FDCWD, to);
+    return fails(CALLER, true) ? -1 : after(syscall(SYS_renameat, AT_FDCWD, from, AT_FDCWD, to));
 }
 
 int renameat(int from_folder, const char *from, int to_folder, const char *to)
 {
-    return fails(CALLER, true) ? -1 : (int)syscall(SYS_renameat, from_folder, from, to_folder, to);
+    return fails(CALLER, true) ? -1
+                               : after(syscall(SYS_renameat, from_folder, from, to_folder, to));
 }
 
 static mode_t mode_of(int flags, va_list *arguments)
@@ -185,7 +206,8 @@ static mode_t mode_of(int flags, va_list *arguments)
     va_start(arguments, flags);                                                                    \
     const mode_t mode = mode_of(flags, &arguments);                                                \
     va_end(arguments);                                                                             \
-    return fails(CALLER, flags & O_CREAT) ? -1 : (int)syscall(SYS_openat, folder, path, flags, mode)
+    return fails(CALLER, flags & O_CREAT) ? -1                                                     \
+                                          : after(syscall(SYS_openat, folder, path, flags, mode))
 
 int open(const char *path, int flags, ...)
 {
