@@ -207,8 +207,7 @@ static inv_status real_noise(cli_session *session, double *noise)
 static void note_noise(cli_session *session, const char *stage, const cli_made *made, double noise)
 {
     double real = NAN;
-    if (session->progress.quiet || !(noise > NOISE_MOST) || !is_sure(made) ||
-        !cli_data_is_known(&session->file) || real_noise(session, &real) != INV_OK ||
+    if (!(noise > NOISE_MOST) || !is_sure(made) || real_noise(session, &real) != INV_OK ||
         !(noise > real + NOISE_MOST))
         return;
     cli_note(&session->progress,
@@ -216,6 +215,16 @@ static void note_noise(cli_session *session, const char *stage, const cli_made *
              "borders vary %.2f times as much as the whole, those of real images %.2f times; "
              "--preset recommended keeps to what real images are like",
              stage, noise, real);
+}
+
+static void note_unknown(const cli_session *session, const char *stage)
+{
+    if (!session->file.options->judge)
+        cli_note(&session->progress,
+                 "%-9s without data nothing says whether these images look like their classes to "
+                 "anyone but the net; --judge OTHER.h5 asks another net, --data DIR compares with "
+                 "real images",
+                 stage);
 }
 
 inv_status cli_made_put_noise(cli_session *session, const char *stage, const cli_made *made,
@@ -226,8 +235,12 @@ inv_status cli_made_put_noise(cli_session *session, const char *stage, const cli
         inv_measure_border(inv_net_shape(session->materials.net, 0), made->images, &noise);
     if (status != INV_OK || isnan(noise))
         return status;
-    if (made->of_classes)
-        note_noise(session, stage, made, noise);
+    if (made->of_classes && !session->progress.quiet) {
+        if (cli_data_is_known(&session->file))
+            note_noise(session, stage, made, noise);
+        else
+            note_unknown(session, stage);
+    }
     return inv_run_set_real(session->file.run, path, "border_noise", noise);
 }
 

@@ -79,6 +79,24 @@ START_TEST(a_model_is_all_its_files)
 }
 END_TEST
 
+/* What the net is sure of is not what others see; the tool says what would tell. */
+START_TEST(images_that_nothing_compares_are_said_to_be_so)
+{
+    static const char words[] = "generate net.safetensors --arch arch.txt --classes 1 --steps 2";
+    static const char note[] = "generate  without data nothing says whether these images look like";
+    const char *const more[] = {"", " -q"};
+    for (int i = 0; i < 2; i++) {
+        char line[256];
+        snprintf(line, sizeof line, "%s%s", words, more[i]);
+        program *p = run_here(line);
+        ck_assert_program(p, 0);
+        ck_assert_msg((strstr(p->err, note) != NULL) == (i == 0), "%s: %s", line, p->err);
+        program_free(p);
+    }
+    ck_assert_int_eq(unlink(support_at(place, "net.run.h5")), 0);
+}
+END_TEST
+
 START_TEST(an_architecture_is_the_one_that_the_run_was_made_with)
 {
     const char *words = "generate net.safetensors --arch arch.txt --classes 1 --steps 2 -q";
@@ -259,6 +277,7 @@ Suite *cli_models_suite(void)
     tcase_add_unchecked_fixture(tests, open_place, close_place);
     tcase_add_test(tests, a_part_that_is_missing_is_named_with_its_model);
     tcase_add_test(tests, a_model_is_all_its_files);
+    tcase_add_test(tests, images_that_nothing_compares_are_said_to_be_so);
     tcase_add_test(tests, an_architecture_is_the_one_that_the_run_was_made_with);
     tcase_add_loop_test(tests, an_experiment_is_no_model, 0,
                         sizeof no_experiments / sizeof *no_experiments);
