@@ -32,6 +32,7 @@ extern "C" {
 typedef struct inv_import {
     const char *arch;      /* text of an architecture, for a file that holds weights alone */
     const char *arch_name; /* where it came from, for messages */
+    bool arch_is_made;     /* `arch` is made of what stands there: its lines are others */
     size_t input_rank, input_dims[3]; /* the file's input, where it does not say: height, width and
                                          channels, height and width, or a number of values; 0: none */
     const char *key;     /* which of several sets of parameters; NULL: the only, or the usual */

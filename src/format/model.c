@@ -303,8 +303,10 @@ inv_status inv_model_import(const inv_tree *tree, const inv_import *how, inv_mod
         INV_TRY(inv_own_import(tree, format, model, &is_own));
     if (!is_own)
         INV_TRY(inv_arch_of_experiment(tree, format, how, model, &arch));
-    if (arch)
+    if (arch) {
         with.arch = arch;
+        with.arch_is_made = true;
+    }
     if (!is_own)
         INV_TRY(format->import(tree, &with, model, sketch));
     INV_TRY(check_outputs(tree, model->net));

@@ -51,7 +51,8 @@ static bool probe(const unsigned char *first, size_t size)
 
 static inv_status damaged(const file *f, const char *tensor, const char *why)
 {
-    return INV_ERROR(INV_EFORMAT, "%s: damaged: %s%s%s", f->name, tensor, *tensor ? ": " : "", why);
+    return INV_ERROR(INV_EFORMAT, "%s: damaged: %s%s%s; copy or save it again", f->name, tensor,
+                     *tensor ? ": " : "", why);
 }
 
 /* A whole number from 0 on. */
@@ -88,15 +89,20 @@ static bool read_type(const char *name, inv_value_head *head)
     return false;
 }
 
-static inv_status send_tensor(const file *f, const char *path, const json_t *entry)
+static bool read_place(const json_t *entry, uint64_t *begin, uint64_t *end)
 {
     const json_t *offsets = json_object_get(entry, "data_offsets");
+    return json_array_size(offsets) == 2 && natural(json_array_get(offsets, 0), begin) &&
+           natural(json_array_get(offsets, 1), end) && *begin <= *end;
+}
+
+static inv_status send_tensor(const file *f, const char *path, const json_t *entry)
+{
     inv_value_head head = {0};
     uint64_t count = 0, begin = 0, end = 0, bytes = 0;
     if (!json_is_string(json_object_get(entry, "dtype")) ||
         !read_shape(json_object_get(entry, "shape"), &head, &count) ||
-        json_array_size(offsets) != 2 || !natural(json_array_get(offsets, 0), &begin) ||
-        !natural(json_array_get(offsets, 1), &end) || begin > end || end > f->size)
+        !read_place(entry, &begin, &end) || end > f->size)
         return damaged(f, path + 1, "its type, sizes or place cannot be");
     if (!read_type(json_string_value(json_object_get(entry, "dtype")), &head))
         return inv_named_left_out(f->to, path, "a tensor of a kind that is not known");
@@ -133,6 +139,47 @@ static size_t list_names(const json_t *header, const char **names)
             names[count++] = name;
     }
     return count;
+}
+
+typedef struct place {
+    const char *name;
+    uint64_t begin, end;
+} place;
+
+static int by_begin(const void *a, const void *b)
+{
+    const place *x = a, *y = b;
+    if (x->begin != y->begin)
+        return x->begin < y->begin ? -1 : 1;
+    return (x->end > y->end) - (x->end < y->end);
+}
+
+/* The format has tensors one behind the other, and nothing between them, nor behind the last. */
+static inv_status check_places(const file *f, const json_t *header)
+{
+    void *memory = NULL;
+    const char *name = NULL;
+    json_t *entry = NULL;
+    size_t count = 0;
+    uint64_t at = 0;
+    inv_status status = inv_calloc(json_object_size(header) + 1, sizeof(place), f->name, &memory);
+    place *places = memory;
+    if (status != INV_OK)
+        return status;
+    json_object_foreach((json_t *)header, name, entry)
+    {
+        if (strcmp(name, METADATA) != 0 &&
+            read_place(entry, &places[count].begin, &places[count].end))
+            places[count++].name = name;
+    }
+    qsort(places, count, sizeof *places, by_begin);
+    for (size_t i = 0; i < count && status == INV_OK; at = places[i++].end)
+        if (places[i].begin != at)
+            status = damaged(f, places[i].name, "does not lie right behind the tensor before it");
+    if (status == INV_OK && at != f->size)
+        status = damaged(f, "", "its tensors end elsewhere than the file");
+    free(memory);
+    return status;
 }
 
 static inv_status send_all(const file *f, const json_t *header)
@@ -186,6 +233,8 @@ static inv_status send(const char *name, unsigned char *bytes, size_t size, uint
         return damaged(&f, "", "its header is not JSON as safetensors writes it");
     }
     inv_status status = send_all(&f, header);
+    if (status == INV_OK)
+        status = check_places(&f, header);
     if (status == INV_OK)
         status = send_metadata(&f, header);
     json_decref(header);

@@ -23,7 +23,8 @@ typedef struct origin {
 struct inv_sketch {
     char *file;
     inv_shape input;
-    json_t *layers;
+    char where[INV_TEXT_MAX]; /* in the user's text; "": nowhere */
+    json_t *layers, *called;  /* as the net has them; how the importer calls each */
     origin *origins;
     size_t origin_count, origin_room;
     void **kept;
@@ -45,7 +46,8 @@ inv_status inv_sketch_alloc(const char *file, inv_sketch **out)
         return status;
     (*out)->file = strdup(file);
     (*out)->layers = json_array();
-    if ((*out)->file && (*out)->layers)
+    (*out)->called = json_array();
+    if ((*out)->file && (*out)->layers && (*out)->called)
         return INV_OK;
     inv_sketch_free(*out);
     *out = NULL;
@@ -61,6 +63,7 @@ void inv_sketch_free(inv_sketch *sketch)
     free(sketch->kept);
     free(sketch->origins);
     json_decref(sketch->layers);
+    json_decref(sketch->called);
     free(sketch->file);
     free(sketch);
 }
@@ -87,6 +90,11 @@ inv_status inv_sketch_spend(inv_sketch *sketch, size_t values)
     return INV_OK;
 }
 
+void inv_sketch_at(inv_sketch *sketch, const char *where)
+{
+    snprintf(sketch->where, sizeof sketch->where, "%s", where);
+}
+
 inv_place inv_sketch_input(inv_sketch *sketch, inv_shape shape)
 {
     sketch->input = shape;
@@ -98,6 +106,13 @@ inv_place inv_sketch_input(inv_sketch *sketch, inv_shape shape)
 static const char *name_of(const inv_sketch *s, size_t i)
 {
     return json_string_value(json_object_get(json_array_get(s->layers, i), "name"));
+}
+
+/* As the user knows it. */
+static const char *called(const inv_sketch *s, size_t i)
+{
+    const char *text = json_string_value(json_array_get(s->called, i));
+    return text && *text ? text : name_of(s, i);
 }
 
 /* The layer of that name, or the number of all layers. */
@@ -197,14 +212,25 @@ static bool say_inputs(const inv_sketch *s, json_t *settings, const inv_place *f
     return json_object_set_new(settings, "inputs", inputs) == 0 && good;
 }
 
-/* What the net's builder says of settings, said of the file and the layer. */
-static inv_status unfit(const inv_sketch *s, const char *name, inv_status status)
+static const char *behind(const char *text, const char *start)
 {
-    const char *message = inv_error_message(),
-               *why = strncmp(message, "settings: ", 10) ? message : message + 10;
+    const size_t length = strlen(start);
+    return strncmp(text, start, length) == 0 ? text + length : text;
+}
+
+/* What the net's builder says of the settings, a list of one, said of the layer as the user knows it. */
+static inv_status unfit(const inv_sketch *s, const char *name, const char *wanted,
+                        inv_status status)
+{
+    char own[INV_NAME_MAX + 2];
+    const char *why = behind(behind(inv_error_message(), "settings: "), "0.");
     if (status != INV_ECONFIG && status != INV_EINVAL)
         return status;
-    return INV_ERROR(INV_EFORMAT, "%s: layer '%s': %s", s->file, name, why);
+    snprintf(own, sizeof own, "%s: ", name);
+    why = behind(behind(why, own), "0: ");
+    wanted = *wanted ? wanted : name;
+    return *s->where ? INV_ERROR(INV_EFORMAT, "%s: %s: %s", s->where, wanted, why)
+                     : INV_ERROR(INV_EFORMAT, "%s: layer '%s': %s", s->file, wanted, why);
 }
 
 inv_status inv_sketch_add(inv_sketch *s, const char *wanted, const char *ending, json_t *settings,
@@ -218,13 +244,14 @@ inv_status inv_sketch_add(inv_sketch *s, const char *wanted, const char *ending,
     if (json_array_size(s->layers) >= INV_LAYERS_MAX)
         INV_FAIL(INV_EFORMAT, "%s: more than %d layers", s->file, INV_LAYERS_MAX);
     if (count == 1)
-        INV_TRY(unfit(s, place.name, find_shape(s, settings, from->shape, &place.shape)));
+        INV_TRY(unfit(s, place.name, wanted, find_shape(s, settings, from->shape, &place.shape)));
     else
         place.shape = join_shape(settings, from, count);
     if (inv_shape_size(place.shape) > VALUES_MAX)
         INV_FAIL(INV_EFORMAT, "%s: layer '%s' gives %zu values for an image; at most %zu are taken",
-                 s->file, place.name, inv_shape_size(place.shape), VALUES_MAX);
-    if (!say_inputs(s, settings, from, count) || json_array_append(s->layers, settings) != 0)
+                 s->file, *wanted ? wanted : place.name, inv_shape_size(place.shape), VALUES_MAX);
+    if (!say_inputs(s, settings, from, count) || json_array_append(s->layers, settings) != 0 ||
+        json_array_append_new(s->called, json_string(wanted)) != 0)
         INV_RAISE(no_memory(s));
     *out = place;
 done:
@@ -253,8 +280,8 @@ inv_status inv_sketch_block(inv_sketch *s, const inv_place *at, const char *bloc
 
 static inv_status fill_block(const inv_sketch *s, const origin *o, inv_net *net, size_t *filled)
 {
-    const char *name = name_of(s, o->layer);
-    const inv_block *block = inv_net_block(net, name, o->block);
+    const char *name = called(s, o->layer);
+    const inv_block *block = inv_net_block(net, name_of(s, o->layer), o->block);
     if (!block)
         return INV_ERROR(INV_EFORMAT, "%s: layer '%s' has no %s", s->file, name, o->block);
     float *to = inv_net_params(net) + block->offset;
@@ -311,7 +338,7 @@ static bool name_output(inv_sketch *s, const inv_place *last)
     if (before && !json_object_get(before, "activation") && !is_activation(before) &&
         !strchr(name_of(s, at - 1), '.')) {
         bool good = json_object_set(before, "activation", json_object_get(element, "type")) == 0 &&
-                    json_array_remove(s->layers, at) == 0;
+                    json_array_remove(s->layers, at) == 0 && json_array_remove(s->called, at) == 0;
         if (!good)
             return false;
         element = before;
@@ -380,7 +407,7 @@ inv_status inv_sketch_fits(inv_sketch *s, const inv_place *last)
         const inv_block *block = inv_net_block(net, name_of(s, o->layer), o->block);
         if (!block || (o->array && o->array->count != block->size))
             status = INV_ERROR(INV_EFORMAT, "%s: %s: other than %zu values of %s", s->file,
-                               name_of(s, o->layer), block ? block->size : 0, o->block);
+                               called(s, o->layer), block ? block->size : 0, o->block);
     }
     inv_net_free(net);
     return status;

@@ -33,6 +33,10 @@ void inv_sketch_free(inv_sketch *sketch);
  * ask for any number of them. INV_EFORMAT: too many. */
 INV_MUST_CHECK inv_status inv_sketch_spend(inv_sketch *sketch, size_t values);
 
+/* Where the user says the layers that are added from now on, for messages: "net.arch.txt:3", in place of
+ * the file; "": nowhere. */
+void inv_sketch_at(inv_sketch *sketch, const char *where);
+
 /* Says the shape of the images; once, first. */
 inv_place inv_sketch_input(inv_sketch *sketch, inv_shape shape);
 

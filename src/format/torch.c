@@ -157,15 +157,22 @@ static inv_status broken(const source *s, const char *why)
     return INV_ERROR(INV_EFORMAT, "%s: damaged: %s", s->name, why);
 }
 
-static inv_status find_zipped(source *s, const char *key, const unsigned char **bytes,
-                              uint64_t *size)
+/* Of one tensor, or of the storage that it is in; PATH begins with '/'. */
+static inv_status broken_tensor(const source *s, const char *path, const char *why)
+{
+    return INV_ERROR(INV_EFORMAT, "%s: damaged: '%s' %s; copy or save the file again", s->name,
+                     path + 1, why);
+}
+
+static inv_status find_zipped(source *s, const char *path, const char *key,
+                              const unsigned char **bytes, uint64_t *size)
 {
     char name[2 * INV_RECORD_PATH_MAX];
     size_t member = 0;
     inv_status status = INV_OK;
     snprintf(name, sizeof name, "%s/data/%s", s->stem, key);
     if (!inv_zip_find(s->zip, name, &member))
-        return broken(s, "a tensor's values are missing");
+        return broken_tensor(s, path, "has no values: their record is missing");
     if (!s->unpacked || s->member != member) {
         free(s->unpacked);
         s->unpacked = NULL;
@@ -177,18 +184,18 @@ static inv_status find_zipped(source *s, const char *key, const unsigned char **
     return status;
 }
 
-static inv_status find_storage(source *s, const char *key, const unsigned char **bytes,
-                               uint64_t *size)
+static inv_status find_storage(source *s, const char *path, const char *key,
+                               const unsigned char **bytes, uint64_t *size)
 {
     if (s->zip)
-        return find_zipped(s, key, bytes, size);
+        return find_zipped(s, path, key, bytes, size);
     for (size_t i = 0; i < s->storage_count; i++)
         if (strcmp(s->storages[i].key, key) == 0) {
             *bytes = s->storages[i].bytes;
             *size = s->storages[i].size;
             return INV_OK;
         }
-    return broken(s, "a tensor's values are missing");
+    return broken_tensor(s, path, "has no values: their storage is missing");
 }
 
 /* ---- tensors ---- */
@@ -196,9 +203,11 @@ static inv_status find_storage(source *s, const char *key, const unsigned char *
 typedef struct tensor {
     const kind *kind;
     const char *key; /* of its storage */
+    uint64_t stored; /* bytes of that */
     uint64_t offset; /* in values */
     size_t rank;
     uint64_t dims[RANK_MAX], strides[RANK_MAX], count;
+    bool is_possible; /* its sizes, strides and offset are numbers from 0, and not too large */
 } tensor;
 
 /* A whole number that is no less than 0. */
@@ -257,18 +266,20 @@ static bool read_storage(const inv_pickle_value *persistent, tensor *t)
         return false;
     t->kind = find_kind(type->text);
     t->key = key->text;
+    if (!t->kind || !natural(item(id, 4), &t->stored) ||
+        __builtin_mul_overflow(t->stored, t->kind->size, &t->stored))
+        return false;
     if (view && view->kind == INV_PICKLE_TUPLE) {
         if (!natural(item(view, 1), &offset))
             return false;
         t->offset = offset;
     }
-    return t->kind && strlen(key->text) == key->length;
+    return strlen(key->text) == key->length;
 }
 
 static bool read_sizes(const inv_pickle_value *dims, const inv_pickle_value *strides, tensor *t)
 {
-    if (!dims || !strides || dims->kind != INV_PICKLE_TUPLE || strides->kind != INV_PICKLE_TUPLE ||
-        dims->count > RANK_MAX || dims->count != strides->count)
+    if (dims->count != strides->count)
         return false;
     t->rank = dims->count;
     t->count = 1;
@@ -285,21 +296,25 @@ static bool is_plain(const inv_pickle_value *metadata)
     return !metadata || metadata->kind != INV_PICKLE_DICT || metadata->count == 0;
 }
 
+/* False: of a kind that is not known. */
 static bool read_tensor(const inv_pickle_value *a, const char *how, tensor *t)
 {
     const bool third = strcmp(how, TENSOR_3) == 0;
+    const inv_pickle_value *dims = item(a, 2), *strides = item(a, 3);
     uint64_t offset = 0;
     *t = (tensor){0};
-    if (!read_storage(item(a, 0), t) || !natural(item(a, 1), &offset) ||
-        __builtin_add_overflow(t->offset, offset, &t->offset) ||
-        !read_sizes(item(a, 2), item(a, 3), t) || !is_plain(item(a, third ? 7 : 6)))
+    if (!read_storage(item(a, 0), t) || !is_plain(item(a, third ? 7 : 6)) || !dims || !strides ||
+        dims->kind != INV_PICKLE_TUPLE || strides->kind != INV_PICKLE_TUPLE ||
+        dims->count > RANK_MAX)
         return false;
+    t->is_possible = natural(item(a, 1), &offset) &&
+                     !__builtin_add_overflow(t->offset, offset, &t->offset) &&
+                     read_sizes(dims, strides, t);
     if (third) { /* an untyped storage, and the type beside it */
         const inv_pickle_value *type = item(a, 6);
         t->kind = type && type->kind == INV_PICKLE_GLOBAL ? find_kind(type->text) : NULL;
-        return t->kind;
     }
-    return true;
+    return t->kind && t->kind->kind;
 }
 
 /* Whether every value lies within `size` bytes of its storage. */
@@ -356,19 +371,20 @@ static inv_status send_tensor(source *s, const char *path, const inv_pickle_valu
     const unsigned char *from = NULL;
     uint64_t size = 0, bytes = 0;
     tensor t;
-    if (!read_tensor(arguments, how, &t) || !t.kind->kind)
+    if (!read_tensor(arguments, how, &t))
         return inv_named_left_out(s->to, path, "a tensor of a kind that is not known");
-    inv_status status = find_storage(s, t.key, &from, &size);
+    if (!t.is_possible)
+        return broken_tensor(s, path, "has sizes, strides or an offset that cannot be");
+    inv_status status = find_storage(s, path, t.key, &from, &size);
     if (status != INV_OK)
         return status;
+    if (size != t.stored)
+        return broken_tensor(s, path, "has a storage of another length than it says");
     if (!fits(&t, size))
-        return INV_ERROR(INV_EFORMAT, "%s: damaged: %s: has values beyond its storage", s->name,
-                         path);
+        return broken_tensor(s, path, "has values beyond its storage");
     if (__builtin_mul_overflow(t.count, t.kind->size, &bytes) ||
         __builtin_add_overflow(s->sent, bytes, &s->sent) || s->sent > s->sent_max)
-        return INV_ERROR(INV_EFORMAT,
-                         "%s: %s: its tensors claim to be many times as large as the file", s->name,
-                         path);
+        return broken_tensor(s, path, "and those before it claim many times the file's size");
     return bytes <= s->array_max ? put_values(s, path, &t, from) : INV_OK;
 }
 
@@ -522,6 +538,7 @@ static inv_status open_folder(source *s)
     return INV_OK;
 }
 
+/* PyTorch 2.1 and later say it. */
 static inv_status read_order_of_bytes(source *s)
 {
     size_t member = 0, size = 0;
@@ -529,8 +546,11 @@ static inv_status read_order_of_bytes(source *s)
     if (!find_member(s, "byteorder", &member))
         return INV_OK;
     inv_status status = inv_zip_read(s->zip, member, 64, &bytes, &size);
+    const bool is_little = status == INV_OK && size == 6 && memcmp(bytes, "little", 6) == 0;
     s->is_big_endian = status == INV_OK && size == 3 && memcmp(bytes, "big", 3) == 0;
     free(bytes);
+    if (status == INV_OK && !is_little && !s->is_big_endian)
+        status = broken(s, "its byteorder is neither 'little' nor 'big'; copy or save it again");
     return status;
 }
 

@@ -42,6 +42,9 @@ static inv_status add_formula(torch_importing *im, const inv_arch_module *m, con
     const formula *f = formulas;
     while (strcmp(f->module, m->type) != 0)
         f++;
+    if (strcmp(m->type, "Hardtanh") == 0 &&
+        inv_arch_number(m, 0, "min_val", 0, -1.0) >= inv_arch_number(m, 1, "max_val", 0, 1.0))
+        return WRONG("min_val must be less than max_val");
     json_t *settings = json_pack("{ss}", "type", f->layer);
     for (size_t i = 0; i < 2; i++)
         if (f->settings[i].key)
@@ -58,7 +61,7 @@ static inv_status add_softplus(torch_importing *im, const inv_arch_module *m, co
 {
     const double threshold = inv_arch_number(m, 1, "threshold", 0, 20.0);
     if (threshold <= 0.0)
-        return WRONG("a threshold that is not above 0 is not known");
+        return WRONG("threshold=%g: one that is not above 0 is not known", threshold);
     return torch_add_layer(im, m, "",
                            json_pack("{ss sf sf}", "type", "softplus", "beta",
                                      inv_arch_number(m, 0, "beta", 0, 1.0), "threshold",
@@ -72,6 +75,8 @@ static inv_status add_rrelu(torch_importing *im, const inv_arch_module *m, const
 {
     const double lower = inv_arch_number(m, 0, "lower", 0, 1.0 / 8.0);
     const double upper = inv_arch_number(m, 1, "upper", 0, 1.0 / 3.0);
+    if (lower > upper)
+        return WRONG("lower must not be more than upper");
     return torch_add_layer(
         im, m, "", json_pack("{ss sf}", "type", "leaky_relu", "alpha", 0.5 * (lower + upper)), in,
         out);
@@ -80,10 +85,7 @@ static inv_status add_rrelu(torch_importing *im, const inv_arch_module *m, const
 static inv_status add_gelu(torch_importing *im, const inv_arch_module *m, const torch_value *in,
                            torch_value *out)
 {
-    const char *how = torch_text(m, 0, "approximate", "none");
-    const bool approximate = strcmp(how, "tanh") == 0;
-    if (!approximate && strcmp(how, "none") != 0)
-        return WRONG("approximate is 'none' or 'tanh'");
+    const bool approximate = strcmp(torch_text(m, 0, "approximate", "none"), "tanh") == 0;
     return torch_add_layer(
         im, m, "", json_pack("{ss sb}", "type", "gelu", "approximate", approximate), in, out);
 }
@@ -150,16 +152,16 @@ static inv_status add_glu(torch_importing *im, const inv_arch_module *m, const t
 
 const torch_type torch_activation_types[] = {
     {"ReLU", NULL, add_formula, "inplace"},
-    {"Sigmoid", NULL, add_formula, NULL},
-    {"Tanh", NULL, add_formula, NULL},
+    {"Sigmoid", NULL, add_formula, ""},
+    {"Tanh", NULL, add_formula, ""},
     {"SELU", NULL, add_formula, "inplace"},
     {"SiLU", NULL, add_formula, "inplace"},
     {"Mish", NULL, add_formula, "inplace"},
-    {"Softsign", NULL, add_formula, NULL},
+    {"Softsign", NULL, add_formula, ""},
     {"Hardswish", NULL, add_formula, "inplace"},
     {"Hardsigmoid", NULL, add_formula, "inplace"},
-    {"LogSigmoid", NULL, add_formula, NULL},
-    {"Tanhshrink", NULL, add_formula, NULL},
+    {"LogSigmoid", NULL, add_formula, ""},
+    {"Tanhshrink", NULL, add_formula, ""},
     {"LeakyReLU", NULL, add_formula, "negative_slope inplace"},
     {"ELU", NULL, add_formula, "alpha inplace"},
     {"CELU", NULL, add_formula, "alpha inplace"},
@@ -174,7 +176,7 @@ const torch_type torch_activation_types[] = {
     {"GLU", NULL, add_glu, "dim"},
     {"PReLU", "weight", add_prelu, "num_parameters init"},
     {"Softmax", NULL, add_softmax, "dim"},
-    {"Softmax2d", NULL, add_softmax, NULL},
+    {"Softmax2d", NULL, add_softmax, ""},
     {"Softmin", NULL, add_softmax, "dim"},
     {"LogSoftmax", NULL, add_softmax, "dim"},
     {NULL, NULL, NULL, NULL},

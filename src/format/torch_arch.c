@@ -3,6 +3,7 @@
 #include "format/torch_arch.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,12 +105,12 @@ static bool take_quoted(reading *r, inv_arch_arg *arg)
     return true;
 }
 
-/* (3, 5), [3, 5]; None among them is -1. */
+/* (3, 5), [3, 5] */
 static bool take_tuple(reading *r, const char *end, inv_arch_arg *arg)
 {
     while (!take(r, end)) {
         if (take(r, "None") && arg->count < INV_ARCH_VALUES_MAX)
-            arg->values[arg->count++] = -1.0;
+            arg->values[arg->count++] = NAN;
         else if (!take_number(r, arg))
             return false;
         if (!take(r, ",")) {
@@ -176,7 +177,8 @@ static inv_status take_arguments(reading *r, bool is_closed, inv_arch_module *mo
             if (*r->at == '(')
                 return wrong(r, NO_ARGUMENT);
             if (is_closed ? *r->at != ')' : !is_end(r))
-                return wrong(r, "')' is missing");
+                return wrong(r, is_end(r) ? "')' is missing"
+                                          : "behind an argument stands neither ',' nor ')'");
         }
     }
     return INV_OK;

@@ -25,7 +25,7 @@
 typedef struct inv_arch_arg {
     char key[32];                       /* "": it is known by its place */
     char text[32];                      /* of a text in quotes or a word; "" for numbers */
-    double values[INV_ARCH_VALUES_MAX]; /* True is 1, False 0 */
+    double values[INV_ARCH_VALUES_MAX]; /* True is 1, False 0; None within a tuple is NaN */
     size_t count;                       /* of values; 0 for a text and for None */
     bool is_none;
 } inv_arch_arg;

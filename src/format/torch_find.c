@@ -157,6 +157,7 @@ static inv_status make(torch_importing *im, const inv_arch_module *m, const char
         if (parts[i]) {
             INV_TRY(inv_calloc(parts[i]->count + 1, sizeof(float), "parameters", &memory[i]));
             INV_TRY(inv_tree_floats(parts[i], memory[i]));
+            INV_TRY(torch_mark_taken(im, parts[i]));
         }
     INV_TRY(inv_sketch_keep(im->sketch, like->count + 1, sizeof(float), &kept));
     INV_TRY(inv_sketch_keep(im->sketch, 1, sizeof *like, &made));
@@ -194,19 +195,6 @@ static const char *stem_of(const torch_importing *im, const inv_arch_module *m,
     return stem;
 }
 
-/* Of arrays that are taken one by one there is what the architecture says. */
-bool torch_has(torch_importing *im, const inv_arch_module *m, const char *what)
-{
-    char stem[2 * INV_ARCH_NAME_MAX];
-    const bool is_statistic = strncmp(what, "running", 7) == 0;
-    if (im->by_array)
-        return is_statistic ? strstr(m->type, "BatchNorm") != NULL
-                            : torch_yes(m, SIZE_MAX, "affine", true) &&
-                                  torch_yes(m, SIZE_MAX, "elementwise_affine", true) &&
-                                  !(m->type[0] == 'R' && what[0] == 'b');
-    return torch_named(im, stem_of(im, m, stem), what);
-}
-
 static bool fits(const inv_tree_array *array, const size_t *dims, size_t rank)
 {
     size_t count = 1;
@@ -226,11 +214,10 @@ static const inv_tree_array *next_array(torch_importing *im, const inv_arch_modu
         const char *name = ((char *const *)im->order->values)[i];
         snprintf(path, sizeof path, "%s/%s", im->group, name);
         const inv_tree_array *array = inv_tree_find(im->tree, path);
-        if (im->is_taken[i] || !array ||
+        if (!array || torch_is_taken(im, array) ||
             (rank > 1 && array->rank != rank) || /* no row of numbers for a matrix of them */
             !(fits(array, dims, rank) || (other && fits(array, other, rank))))
             continue;
-        im->is_taken[i] = true;
         inv_model_note(im->model, "%s.%s: %s", m->name, what, name);
         return array;
     }
@@ -291,7 +278,9 @@ inv_status torch_take(torch_importing *im, const inv_arch_module *m, const char 
     inv_status status = INV_OK;
     stem_of(im, m, stem);
     *out = im->by_array ? next_array(im, m, what, dims, rank, other) : find(im, stem, what);
-    if (!*out && !im->by_array)
+    if (*out)
+        status = torch_mark_taken(im, *out);
+    else if (!im->by_array)
         status = make(im, m, stem, what, out);
     if (status != INV_OK)
         return status;

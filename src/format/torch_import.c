@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "format/torch.h"
-#include "format/words.h"
 
 /* ---- where modules meet ---- */
 
@@ -67,32 +66,17 @@ static inv_status add_join(torch_importing *im, const inv_arch_module *m, const 
                           places, count, &out->place);
 }
 
-/* An argument that is not read, as one that is misspelt, might change what comes out. */
-static inv_status check_arguments(const torch_importing *im, const inv_arch_module *m,
-                                  const char *arguments)
-{
-    static const char harmless[] = "inplace device dtype";
-    for (size_t i = 0; arguments && i < m->arg_count; i++) {
-        const char *key = m->args[i].key;
-        if (!*key && i >= inv_word_count(arguments))
-            return WRONG("%s takes %zu arguments at most: %s", m->type, inv_word_count(arguments),
-                         *arguments ? arguments : "none");
-        if (*key && inv_word_place(arguments, key) == SIZE_MAX &&
-            inv_word_place(harmless, key) == SIZE_MAX)
-            return WRONG("%s has no argument '%s'; it has: %s", m->type, key,
-                         *arguments ? arguments : "none");
-    }
-    return INV_OK;
-}
-
 static inv_status add_module(torch_importing *im, size_t i, const torch_value *input)
 {
     const inv_arch_module *m = &im->arch->modules[i];
+    char where[INV_TEXT_MAX];
     torch_value in[INV_ARCH_INPUTS_MAX];
     const char *parameter = NULL;
     const size_t count = m->input_count;
     torch_type type;
     in[0] = i > 0 ? im->values[i - 1] : *input;
+    torch_where(im, m, where, sizeof where);
+    inv_sketch_at(im->sketch, where);
     for (size_t k = 0; k < count; k++) {
         inv_status status = find_value(im, m, m->inputs[k], input, &in[k]);
         if (status != INV_OK)
@@ -102,7 +86,7 @@ static inv_status add_module(torch_importing *im, size_t i, const torch_value *i
         if (strcmp(joins[k][0], m->type) == 0) {
             if (count < 2)
                 return WRONG("joins what '<-' names, as in '%s <- fc1, input: Add()'", m->name);
-            inv_status status = check_arguments(im, m, joins[k][0][0] == 'C' ? "dim" : "");
+            inv_status status = torch_check_arguments(im, m, joins[k][0][0] == 'C' ? "dim" : "");
             return status == INV_OK ? add_join(im, m, joins[k][1], in, count, &im->values[i])
                                     : status;
         }
@@ -110,7 +94,7 @@ static inv_status add_module(torch_importing *im, size_t i, const torch_value *i
         return torch_refuse_type(im, m);
     if (count > 1)
         return WRONG("%s takes one input", m->type);
-    inv_status status = check_arguments(im, m, type.arguments);
+    inv_status status = torch_check_arguments(im, m, type.arguments);
     if (status == INV_OK)
         status = type.add(im, m, &in[0], &im->values[i]);
     if (torch_has_parameters(m, &parameter) && im->by_order)
@@ -217,7 +201,7 @@ static void describe(const torch_importing *im, inv_shape shape)
 inv_status inv_torch_import(const inv_tree *tree, const inv_import *how, inv_model *model,
                             inv_sketch *sketch)
 {
-    torch_importing im = {.tree = tree, .model = model, .sketch = sketch};
+    torch_importing im = {.tree = tree, .model = model, .sketch = sketch, .how = how};
     void *memory = NULL;
     inv_shape shape = {0};
     torch_value input = {0};
@@ -233,6 +217,8 @@ inv_status inv_torch_import(const inv_tree *tree, const inv_import *how, inv_mod
     input.is_line = im.arch->rank == 2 && starts_with_line(im.arch);
     for (size_t i = 0; i < im.arch->count; i++)
         INV_TRY(add_module(&im, i, &input));
+    inv_sketch_at(sketch, "");
+    INV_TRY(torch_check_left(&im));
     torch_note_order(&im);
     note_printed(&im);
     const torch_value *last = &im.values[im.arch->count - 1];
@@ -244,7 +230,7 @@ inv_status inv_torch_import(const inv_tree *tree, const inv_import *how, inv_mod
 done:
     free(im.values);
     free(im.stems);
-    free(im.is_taken);
+    free(im.taken);
     inv_arch_free(im.arch);
     return status;
 }

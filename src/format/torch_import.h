@@ -27,6 +27,7 @@ typedef struct torch_value {
 
 typedef struct torch_importing {
     const inv_tree *tree;
+    const inv_import *how;
     inv_model *model;
     inv_sketch *sketch;
     inv_arch *arch;
@@ -34,10 +35,11 @@ typedef struct torch_importing {
     const inv_tree_array *order; /* names of the file's arrays */
     char (*stems)[INV_ARCH_NAME_MAX]; /* "conv1" of "conv1.weight", in the file's order */
     size_t stem_count, next_stem;
-    char prefix[INV_ARCH_NAME_MAX];        /* before the names of the architecture */
-    bool by_order;                         /* no prefix makes them fit: stem by stem */
-    bool by_array;                         /* nor are there stems enough: array by array */
-    bool *is_taken;                        /* of each array, where they are taken so */
+    char prefix[INV_ARCH_NAME_MAX]; /* before the names of the architecture */
+    bool by_order;                  /* no prefix makes them fit: stem by stem */
+    bool by_array;                  /* nor are there stems enough: array by array */
+    const inv_tree_array **taken;   /* by modules, so far */
+    size_t taken_count, taken_room;
     size_t in_torch_order, in_other_order; /* weights so far whose sizes tell */
     torch_value *values;                   /* of each module */
 } torch_importing;
@@ -54,10 +56,18 @@ typedef struct torch_type {
 extern const torch_type torch_window_types[], torch_pool_types[], torch_norm_types[],
     torch_activation_types[], torch_shape_types[];
 
+/* Where a module stands: "net.arch.txt:3"; of an experiment's network, whose lines are others, the file. */
+void torch_where(const torch_importing *im, const inv_arch_module *m, char *where, size_t size);
 /* An error that names the line. */
 #define WRONG(...) torch_wrong(im, m, __VA_ARGS__)
 inv_status torch_wrong(const torch_importing *im, const inv_arch_module *m, const char *format, ...)
     INV_PRINTF(3, 4);
+
+/* ---- torch_arguments.c ---- */
+
+/* An error where an argument is not one of those, is given twice, is missing, or cannot be. */
+INV_MUST_CHECK inv_status torch_check_arguments(const torch_importing *im, const inv_arch_module *m,
+                                                const char *arguments);
 
 /* ---- torch_names.c ---- */
 
@@ -79,13 +89,27 @@ bool torch_has_parameters(const inv_arch_module *m, const char **parameter);
 
 /* Whether the file has "STEM.what", or what it is made of. */
 bool torch_named(const torch_importing *im, const char *stem, const char *what);
-bool torch_has(torch_importing *im, const inv_arch_module *m, const char *what);
 /* An array whose sizes, in PyTorch's order, are these; a size of 1 may be missing. Where `other` is not
  * NULL those are sizes that it may have instead, and *is_other says which it has. */
 INV_MUST_CHECK inv_status torch_take(torch_importing *im, const inv_arch_module *m,
                                      const char *what, const size_t dims[4], size_t rank,
                                      const size_t *other, bool *is_other,
                                      const inv_tree_array **out);
+
+/* ---- torch_left.c ---- */
+
+/* Whether a module has taken that array of the file; says that one does. */
+bool torch_is_taken(const torch_importing *im, const inv_tree_array *array);
+INV_MUST_CHECK inv_status torch_mark_taken(torch_importing *im, const inv_tree_array *array);
+/* An error where the file has parameters of a module that it does not have as the architecture says it; or,
+ * taken in order, some that no module takes. What belongs to no module is told. */
+INV_MUST_CHECK inv_status torch_check_left(torch_importing *im);
+
+/* ---- torch_norm.c ---- */
+
+/* Whether a norm has a weight; and whether it has running statistics. */
+bool torch_is_affine(const inv_arch_module *m);
+bool torch_tracks(const inv_arch_module *m);
 
 /* ---- torch_activation.c ---- */
 

@@ -52,21 +52,12 @@ inv_status torch_refuse_type(const torch_importing *im, const inv_arch_module *m
     return WRONG("the module %s is not known", m->type);
 }
 
-/* Norms may be without: "affine=False". An InstanceNorm is, unless it says so. */
+/* Norms may be without: "affine=False". */
 bool torch_has_parameters(const inv_arch_module *m, const char **parameter)
 {
     torch_type type;
     *parameter = torch_find_type(m->type, &type) ? type.parameters : NULL;
-    if (!*parameter)
-        return false;
-    const bool instance = strncmp(m->type, "Instance", 8) == 0;
-    const bool affine = strstr(m->type, "Batch") || instance ? torch_yes(m, 3, "affine", !instance)
-                        : strcmp(m->type, "GroupNorm") == 0
-                            ? torch_yes(m, 3, "affine", true)
-                            : torch_yes(m, 2, "elementwise_affine", true);
-    const bool tracks =
-        (strstr(m->type, "Batch") || instance) && torch_yes(m, 4, "track_running_stats", !instance);
-    return !strstr(m->type, "Norm") || affine || tracks;
+    return *parameter && (!strstr(m->type, "Norm") || torch_is_affine(m) || torch_tracks(m));
 }
 
 /* ---- prefixes ---- */
@@ -242,30 +233,6 @@ static inv_status choose_group(torch_importing *im, const choice *fitting, const
                      inv_tree_name(im->tree), c->list);
 }
 
-static bool is_module(const inv_arch *arch, const char *name)
-{
-    for (size_t i = 0; i < arch->count; i++)
-        if (strcmp(arch->modules[i].name, name) == 0)
-            return true;
-    return false;
-}
-
-/* What PyTorch would refuse: modules of the file that the architecture does not name. */
-static void note_left_out(torch_importing *im)
-{
-    char list[256] = "";
-    const size_t prefix = strlen(im->prefix);
-    for (size_t i = 0; i < im->stem_count; i++) {
-        const size_t used = strlen(list);
-        const bool has = strncmp(im->stems[i], im->prefix, prefix) == 0;
-        if (!is_module(im->arch, im->stems[i] + (has ? prefix : 0)))
-            snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", im->stems[i]);
-    }
-    if (*list)
-        inv_model_note(im->model, "left out, since %s does not name them: %s", im->arch->file,
-                       list);
-}
-
 /* "conv1, conv2, fc1" */
 static void list_names(const torch_importing *im, char *list, size_t size)
 {
@@ -311,7 +278,6 @@ inv_status torch_find_names(torch_importing *im, const char *wanted)
     const char *parameter = NULL, *group = NULL;
     size_t modules = 0;
     bool fit = false;
-    void *memory = NULL;
     inv_status status = INV_OK;
     for (size_t i = 0; i < im->arch->count; i++)
         modules += torch_has_parameters(&im->arch->modules[i], &parameter);
@@ -324,12 +290,8 @@ inv_status torch_find_names(torch_importing *im, const char *wanted)
         inv_model_note(im->model,
                        "of its sets of parameters (%s), %s was taken: --key takes another",
                        of->list, *group ? group + 1 : "/");
-    if (fit)
-        note_left_out(im);
     im->by_order = !fit && im->stem_count >= modules;
     im->by_array = !fit && !im->by_order;
-    INV_TRY(inv_calloc(im->order->count, sizeof *im->is_taken, "names", &memory));
-    im->is_taken = memory;
 done:
     return status;
 }

@@ -4,9 +4,33 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdint.h>
 #include <string.h>
 
-/* gamma and beta, where the file has them. */
+/* An InstanceNorm has neither, unless it says so. */
+bool torch_is_affine(const inv_arch_module *m)
+{
+    const bool instance = m->type[0] == 'I';
+    if (m->type[0] == 'L' || m->type[0] == 'R')
+        return torch_yes(m, 2, "elementwise_affine", true);
+    return torch_yes(m, 3, "affine", !instance);
+}
+
+bool torch_tracks(const inv_arch_module *m)
+{
+    const bool instance = m->type[0] == 'I';
+    return (instance || strstr(m->type, "Batch")) &&
+           torch_yes(m, 4, "track_running_stats", !instance);
+}
+
+/* By its name alone, but for a LayerNorm. */
+static bool has_beta(const inv_arch_module *m)
+{
+    return m->type[0] != 'R' && torch_is_affine(m) &&
+           torch_yes(m, m->type[0] == 'L' ? 3 : SIZE_MAX, "bias", true);
+}
+
+/* gamma and beta. */
 static inv_status put_affine(torch_importing *im, const inv_arch_module *m, inv_shape order,
                              size_t count, bool gamma, bool beta, const inv_place *at)
 {
@@ -24,12 +48,14 @@ static inv_status add_batch_norm(torch_importing *im, const inv_arch_module *m,
                                  const torch_value *in, torch_value *out)
 {
     const size_t n = torch_whole(m, 0, "num_features", 0, 0);
-    const bool gamma = torch_has(im, m, "weight"), beta = torch_has(im, m, "bias");
+    const bool gamma = torch_is_affine(m), beta = has_beta(m);
     inv_status status = INV_OK;
     if (in->place.shape.channels != n)
         return WRONG("takes %zu channels or values, but %zu come in", n, in->place.shape.channels);
-    if (!torch_has(im, m, "running_mean"))
-        return WRONG("has no running statistics: what it does depends on the batch");
+    if (!torch_tracks(m))
+        return WRONG("track_running_stats=False: what it does depends on the batch; where the file "
+                     "has '%s.running_mean', say True",
+                     m->name);
     INV_TRY(torch_add_layer(im, m, "",
                             json_pack("{ss sf sb sb}", "type", "batch_norm", "epsilon",
                                       inv_arch_number(m, 1, "eps", 0, 1e-5), "use_gamma", gamma,
@@ -37,9 +63,7 @@ static inv_status add_batch_norm(torch_importing *im, const inv_arch_module *m,
                             in, out));
     INV_TRY(put_affine(im, m, in->order, n, gamma, beta, &out->place));
     INV_TRY(torch_put_vector(im, m, &out->place, "running_mean", in->order, n, "mean"));
-    INV_TRY(torch_has(im, m, "running_var")
-                ? torch_put_vector(im, m, &out->place, "running_var", in->order, n, "variance")
-                : torch_put_constant(im, &out->place, "variance", 1.0));
+    INV_TRY(torch_put_vector(im, m, &out->place, "running_var", in->order, n, "variance"));
 done:
     return status;
 }
@@ -52,10 +76,10 @@ static inv_status add_group_norm(torch_importing *im, const inv_arch_module *m,
     const size_t n =
         torch_whole(m, instance ? 0 : 1, instance ? "num_features" : "num_channels", 0, 0);
     const size_t groups = instance ? n : torch_whole(m, 0, "num_groups", 0, 0);
-    const bool gamma = torch_has(im, m, "weight"), beta = torch_has(im, m, "bias");
+    const bool gamma = torch_is_affine(m), beta = has_beta(m);
     torch_value row;
     inv_status status = INV_OK;
-    if (instance && torch_has(im, m, "running_mean"))
+    if (torch_tracks(m))
         return add_batch_norm(im, m, in, out);
     INV_TRY(torch_straight(im, m, in, &row));
     INV_TRY(torch_check_channels(im, m, &row, n));
@@ -101,7 +125,7 @@ static inv_status add_layer_norm(torch_importing *im, const inv_arch_module *m,
 {
     const bool is_rms = m->type[0] == 'R';
     const inv_shape s = in->place.shape;
-    const bool gamma = torch_has(im, m, "weight"), beta = torch_has(im, m, "bias");
+    const bool gamma = torch_is_affine(m), beta = has_beta(m);
     bool over[3];
     inv_status status = INV_OK;
     if (!find_axes(m, in, over))

@@ -42,8 +42,9 @@ static inv_status read_pool(const torch_importing *im, const inv_arch_module *m,
     if (is_max)
         torch_sizes(m, 3, "dilation", 1, 1, p->dilation);
     for (size_t i = 0; i < 2; i++) {
-        if (!p->size[i] || !p->stride[i] || !p->dilation[i])
-            return WRONG("a pool with these arguments cannot be");
+        if (2 * p->pad[i] > p->size[i])
+            return WRONG("padding=%zu is more than half of a window of %zu, which PyTorch refuses",
+                         p->pad[i], p->size[i]);
         p->more[i] = reach_beyond(n[i], (p->size[i] - 1) * p->dilation[i] + 1, p->stride[i],
                                   p->pad[i], ceil_mode);
     }
@@ -82,24 +83,22 @@ static inv_status add_max_pool(torch_importing *im, const inv_arch_module *m, co
                             : status;
 }
 
-/* What print(model) does not show of an AvgPool, where it would matter. */
+/* What print(model) does not show of an AvgPool, where it would matter: a divisor always would. */
 static void note_average(torch_importing *im, const inv_arch_module *m, const torch_value *in,
                          const pooling *p)
 {
     const size_t n[2] = {in->place.shape.height, in->place.shape.width};
+    const bool padded = p->pad[0] + p->pad[1] > 0, divides = !torch_is_over_line(m);
     bool rest = false;
     if (!im->arch->is_printed || m->arg_count > 3)
         return;
     for (size_t i = 0; i < 2; i++)
         rest = rest || reach_beyond(n[i], p->size[i], p->stride[i], p->pad[i], true) > 0;
-    if (p->pad[0] + p->pad[1] > 0)
-        inv_model_note(im->model,
-                       "%s: print(model) does not show count_include_pad; it is taken to be True",
-                       m->name);
-    if (rest)
-        inv_model_note(im->model,
-                       "%s: print(model) does not show ceil_mode; it is taken to be False",
-                       m->name);
+    if (padded || rest || divides)
+        inv_model_note(im->model, "%s: print(model) does not show%s%s%s; taken to be%s%s%s",
+                       m->name, padded ? " count_include_pad" : "", rest ? " ceil_mode" : "",
+                       divides ? " divisor_override" : "", padded ? " True" : "",
+                       rest ? " False" : "", divides ? " None" : "");
 }
 
 /* With a divisor of its own it is the sum over that, zeros around counted. */
@@ -128,12 +127,9 @@ done:
 static inv_status add_power_pool(torch_importing *im, const inv_arch_module *m,
                                  const torch_value *in, torch_value *out)
 {
-    const double power = inv_arch_number(m, 0, "norm_type", 0, 0.0);
-    const bool is_square = fabs(power - 2.0) < 1e-9;
+    const bool is_square = torch_whole(m, 0, "norm_type", 0, 0) == 2;
     pooling p;
     inv_status status = INV_OK;
-    if (!is_square && fabs(power - 1.0) > 1e-9)
-        return WRONG("a %s of norm_type other than 1 and 2 is not known", m->type);
     INV_TRY(read_pool(im, m, 1, in, &p));
     *out = *in;
     if (is_square)

@@ -6,14 +6,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+void torch_where(const torch_importing *im, const inv_arch_module *m, char *where, size_t size)
+{
+    if (im->how->arch_is_made)
+        snprintf(where, size, "%s", im->arch->file);
+    else
+        snprintf(where, size, "%s:%zu", im->arch->file, m->line);
+}
+
 inv_status torch_wrong(const torch_importing *im, const inv_arch_module *m, const char *format, ...)
 {
-    char why[512];
+    char why[512], where[INV_TEXT_MAX];
     va_list list;
     va_start(list, format);
     vsnprintf(why, sizeof why, format, list);
     va_end(list);
-    return INV_ERROR(INV_ECONFIG, "%s:%zu: %s: %s", im->arch->file, m->line, m->name, why);
+    torch_where(im, m, where, sizeof where);
+    return INV_ERROR(INV_ECONFIG, "%s: %s: %s", where, m->name, why);
 }
 
 /* ---- parameters ---- */

@@ -171,6 +171,12 @@ static size_t resize(const inv_arch_module *m, const char *mode, size_t axis, si
     return out;
 }
 
+static bool is_given(const inv_arch_module *m, size_t place, const char *key)
+{
+    const inv_arch_arg *arg = inv_arch_find(m, place, key);
+    return arg && arg->count > 0;
+}
+
 static inv_status add_upsample(torch_importing *im, const inv_arch_module *m, const torch_value *in,
                                torch_value *out)
 {
@@ -183,8 +189,11 @@ static inv_status add_upsample(torch_importing *im, const inv_arch_module *m, co
                                                     : torch_text(m, 2, "mode", "nearest");
     const bool align = torch_yes(m, 3, "align_corners", strstr(m->type, "Bilinear") != NULL);
     const inv_shape s = in->place.shape;
-    const char *how = NULL;
+    const char *how = modes[0][1];
     double step[2] = {0.0, 0.0};
+    const bool given_size = is_given(m, 0, "size");
+    if (given_size == is_given(m, 1, "scale_factor"))
+        return WRONG("%s needs size or scale_factor, one of the two", m->type);
     const size_t high = resize(m, mode, 0, s.height, &step[0]);
     const size_t wide = in->is_line ? 1 : resize(m, mode, 1, s.width, &step[1]);
     if (high == 0 || wide == 0)
@@ -196,12 +205,18 @@ static inv_status add_upsample(torch_importing *im, const inv_arch_module *m, co
                                in, out);
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
         how = strcmp(mode, modes[i][0]) == 0 ? modes[i][1] : how;
-    if (!how)
-        return WRONG("mode '%s' is not known; nearest, nearest-exact, bilinear and area are", mode);
+    if (strcmp(mode, in->is_line ? "bilinear" : "linear") == 0)
+        return WRONG("mode='%s' is for %s", mode, in->is_line ? "images" : "values along one axis");
     if (im->arch->is_printed && strcmp(how, "bilinear") == 0 && !align)
         inv_model_note(im->model,
                        "%s: print(model) does not show align_corners; it is taken to be False",
                        m->name);
+    if (im->arch->is_printed && (step[0] > 0.0 || step[1] > 0.0) && !given_size &&
+        !is_given(m, 4, "recompute_scale_factor"))
+        inv_model_note(
+            im->model,
+            "%s: print(model) does not show recompute_scale_factor; it is taken to be False",
+            m->name);
     return torch_add_layer(im, m, "",
                            json_pack("{ss sI sI ss sb sf sf}", "type", "upsample", "height",
                                      (json_int_t)high, "width", (json_int_t)wide, "interpolation",

@@ -52,7 +52,7 @@ done:
 /* ---- convolutions ---- */
 
 /* top, bottom, left, right. "same" has the odd one below and on the right. */
-static bool find_pads(const inv_arch_module *m, size_t place, const size_t size[2],
+static void find_pads(const inv_arch_module *m, size_t place, const size_t size[2],
                       const size_t dilation[2], size_t pads[4])
 {
     const char *word = torch_text(m, place, "padding", "");
@@ -63,7 +63,15 @@ static bool find_pads(const inv_arch_module *m, size_t place, const size_t size[
         pads[2 * i] = all / 2;
         pads[2 * i + 1] = all - all / 2;
     }
-    return !*word || strcmp(word, "same") == 0 || strcmp(word, "valid") == 0;
+}
+
+static inv_status check_groups(const torch_importing *im, const inv_arch_module *m, size_t from,
+                               size_t to, size_t groups)
+{
+    return from % groups == 0 && to % groups == 0
+               ? INV_OK
+               : WRONG("groups=%zu must divide in_channels=%zu and out_channels=%zu", groups, from,
+                       to);
 }
 
 /* PyTorch pads with other than zeros before a convolution. */
@@ -141,8 +149,10 @@ static inv_status add_conv(torch_importing *im, const inv_arch_module *m, const 
     torch_sizes(m, 2, "kernel_size", 0, 1, size);
     torch_sizes(m, 3, "stride", 1, 1, stride);
     torch_sizes(m, 5, "dilation", 1, 1, dilation);
-    if (!groups || !size[0] || !size[1] || !find_pads(m, 4, size, dilation, pads))
-        return WRONG("arguments that a %s cannot have", m->type);
+    find_pads(m, 4, size, dilation, pads);
+    INV_TRY(check_groups(im, m, from, to, groups));
+    if (strcmp(torch_text(m, 4, "padding", ""), "same") == 0 && stride[0] * stride[1] > 1)
+        return WRONG("padding='same' is for stride=1 alone; say the padding in numbers");
     INV_TRY(torch_check_channels(im, m, in, from));
     INV_TRY(take_kernel(im, m, to, from / groups, size, &weight, &how));
     INV_TRY(pad_before(im, m, torch_text(m, 8, "padding_mode", "zeros"), pads, in, &padded));
@@ -169,9 +179,11 @@ static inv_status add_conv_transpose(torch_importing *im, const inv_arch_module 
     torch_sizes(m, 3, "stride", 1, 1, stride);
     torch_sizes(m, 5, "output_padding", 0, 0, more);
     torch_sizes(m, 8, "dilation", 1, 1, dilation);
-    if (!groups || !size[0] || !size[1] || !find_pads(m, 4, size, dilation, pads) ||
-        strcmp(torch_text(m, 9, "padding_mode", "zeros"), "zeros") != 0)
-        return WRONG("arguments that a %s cannot have", m->type);
+    find_pads(m, 4, size, dilation, pads);
+    INV_TRY(check_groups(im, m, from, to, groups));
+    for (size_t i = 0; i < 2; i++)
+        if (more[i] > 0 && more[i] >= stride[i] && more[i] >= dilation[i])
+            return WRONG("output_padding=%zu must be less than stride or dilation", more[i]);
     INV_TRY(torch_check_channels(im, m, in, from));
     INV_TRY(take_kernel(im, m, from, to / groups, size, &weight, &how));
     settings = conv_keys("conv2d_transpose", m, size, stride, pads, 8);

@@ -25,3 +25,17 @@ size_t inv_word_count(const char *list)
     }
     return count;
 }
+
+const char *inv_word_at(const char *list, size_t place)
+{
+    for (; place > 0; place--) {
+        list += strcspn(list, " ");
+        list += strspn(list, " ");
+    }
+    return list;
+}
+
+size_t inv_word_length(const char *list, size_t place)
+{
+    return strcspn(inv_word_at(list, place), " ");
+}

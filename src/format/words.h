@@ -11,5 +11,8 @@
 /* The word's place in the list, from 0; SIZE_MAX where it is not there. The list may be NULL. */
 size_t inv_word_place(const char *list, const char *word);
 size_t inv_word_count(const char *list);
+/* The word at that place, which there is, in the list, and its length. */
+const char *inv_word_at(const char *list, size_t place);
+size_t inv_word_length(const char *list, size_t place);
 
 #endif

@@ -16,7 +16,8 @@
 #include "stream_bytes.h"
 #include "suites.h"
 
-#define MODELS "tests/data/models/"
+#define MODELS     "tests/data/models/"
+#define LEN(array) (sizeof(array) / sizeof *(array))
 
 static char *place;
 
@@ -60,6 +61,19 @@ static inv_status import_file(const char *name, const inv_import *how, inv_model
     snprintf(path, sizeof path, MODELS "%s", name);
     unsigned char *bytes = support_read(path, &size);
     inv_status status = import(name, bytes, size, how, model);
+    free(bytes);
+    return status;
+}
+
+static inv_status import_safetensors(const char *header, size_t values, const inv_import *how,
+                                     inv_model **model)
+{
+    const size_t length = strlen(header), size = 8 + length + values;
+    unsigned char *bytes = calloc(1, size);
+    for (size_t i = 0; i < 8; i++)
+        bytes[i] = (unsigned char)((uint64_t)length >> (8 * i));
+    memcpy(bytes + 8, header, length);
+    inv_status status = import("s", bytes, size, how, model);
     free(bytes);
     return status;
 }
@@ -297,6 +311,7 @@ END_TEST
 /* ---- architectures ---- */
 
 #define MLP "fc1: Linear(24, 5)\n"
+#define IN  "input: 2x7x6\n"
 
 static const struct {
     const char *arch, *says;
@@ -317,7 +332,8 @@ static const struct {
     {"input: 2x7x6\nr: ReLU()\na <- r, input: Add(alpha=2)", "Add has no argument 'alpha'"},
     {"input: 2x7x6\nf: Flatten()\nu: Unflatten(0, (2, 7, 6))", "along another axis than 1"},
     {"input: 2x7\np: MaxPool1d(2)\ns: Softmax()", "without its dim is over the batch"},
-    {"input: 2x7x6\ng: GELU(approximate='sigmoid')", "approximate is 'none' or 'tanh'"},
+    {"input: 2x7x6\ng: GELU(approximate='sigmoid')",
+     "a.txt:2: g: approximate='sigmoid': must be one of 'none', 'tanh'"},
     {"conv: Conv2d(2, 4, (3, 2), bias=False)", "add 'input: 1x28x28'"},
     {"input: 2x7x6\n" MLP, "a.txt:2: fc1: takes 24 values, but 2 x 7 x 6 come in"},
     {"input: 2x4x3\n" MLP, "a.txt:2: fc1: takes 24 values, but 2 x 4 x 3 come in: say 'flat: "
@@ -330,14 +346,67 @@ static const struct {
      "a.txt:2: conv: takes images of 3 channels, but 2 x 7 x 6 come in"},
     {"input: 2x7x6\nsum <- a, b: Add()", "a.txt:2: sum: there is no 'a' before it"},
     {"input: 2x7x6\nflat: Flatten()", "ends with images that are flattened"},
-    {"input: 2x7x6\npool: MaxPool2d(9)", "layer 'pool'"},
-    {"input: 2x7x6\np: LPPool2d(3, 2)", "norm_type other than 1 and 2"},
-    {"input: 2x7x6\nu: Upsample(scale_factor=2, mode='bicubic')", "mode 'bicubic' is not known"},
+    {"input: 2x7x6\npool: MaxPool2d(9)", "a.txt:2: pool: a window of 9 x 9 does not fit"},
+    {"input: 2x7x6\np: LPPool2d(3, 2)", "norm_type=3: must be a whole number from 1 to 2"},
+    {"input: 2x7x6\nu: Upsample(scale_factor=2, mode='bicubic')",
+     "mode='bicubic': must be one of 'nearest'"},
     {"input: 2x7x6\nc: ChannelShuffle(3)", "2 channels are not in 3 groups"},
     {"input: 2x7x6\nc: Conv1d(2, 4, 3)", "takes channels and one axis, but 2 x 7 x 6 come in"},
     {"input: 2x7x6\nn: LayerNorm((7, 5))", "is over other sizes than the 2 x 7 x 6"},
     {"input: 2x7x6\nu: Unflatten(1, (2, 3, 7))", "an Unflatten is of values"},
     {"input: 2x7x6\ns: Softmax(dim=2)", "along another axis than the classes or channels"},
+    /* arguments that cannot be */
+    {IN "c: Conv2d(2, 4, 3, stride=0)",
+     "a.txt:2: c: stride=0: must be a whole number from 1 to 1024, or 2 of them"},
+    {IN "c: Conv2d(2, 4, 3, -2)", "c: stride=-2: must be a whole number from 1"},
+    {IN "c: Conv2d(2, 4, 3, 2.5)", "c: stride=2.5: must be a whole number from 1"},
+    {IN "c: Conv2d(2, 4, 3, 2147483648)", "c: stride=2.14748365e+09: must be a whole"},
+    {IN "c: Conv2d(2, 4, 3, (2, 2, 2))", "c: stride=(2, 2, 2): must be"},
+    {IN "c: Conv2d(2, 4, 3, (None, 2))", "c: stride=(None, 2): must be"},
+    {IN "c: Conv2d(2, 4, 3, ())", "c: stride=(): must be"},
+    {IN "c: Conv2d(2, 4, 3, None)", "c: stride=None: must be"},
+    {IN "c: Conv2d(2, 4, 3, 'a')", "c: stride='a': must be"},
+    {IN "c: Conv2d(2, 4, 3, padding=-1)", "c: padding=-1: must be a whole number from 0"},
+    {IN "c: Conv2d(2, 4, 3, padding='full')",
+     "c: padding='full': must be a whole number from 0 to 1024, or 2 of them, or one of 'valid'"},
+    {IN "c: Conv2d(2, 4, 3, 2, padding='same')", "padding='same' is for stride=1 alone"},
+    {IN "c: Conv2d(2, 4, 3, dilation=0)", "c: dilation=0: must be"},
+    {IN "c: Conv2d(2, 4, 0)", "c: kernel_size=0: must be"},
+    {IN "c: Conv2d(2, -3, 3)", "c: out_channels=-3: must be"},
+    {IN "c: Conv2d(2, 4, 3, groups=1.5)", "c: groups=1.5: must be"},
+    {IN "c: Conv2d(2, 3, 3, groups=2)", "groups=2 must divide in_channels=2 and out_channels=3"},
+    {IN "c: Conv2d(2, 4, 3, bias=Maybe)", "c: bias='Maybe': must be True or False"},
+    {IN "c: Conv2d(2, 4, 3, bias=None)", "c: bias=None: must be True or False"},
+    {IN "c: Conv2d(2, 4, 3, 1, stride=2)", "a.txt:2: c: stride is given twice"},
+    {IN "c: Conv2d(2, 4, 3, stride=1, stride=1)", "a.txt:2: c: stride is given twice"},
+    {IN "c: Conv2d(2, 4, kernel_size=3, 1)", "stands behind one that has one"},
+    {IN "c: Conv2d(2, 4)", "Conv2d needs kernel_size; it takes: in_channels"},
+    {IN "c: Conv2d(2, 4, 10**9)", "a.txt:2: an argument that is no number"},
+    {IN "c: ConvTranspose2d(2, 4, 3, 2, output_padding=2)", "must be less than stride"},
+    {IN "c: ConvTranspose2d(2, 4, 3, padding='same')", "c: padding='same': must be"},
+    {IN "n: BatchNorm2d(2, eps=-1)", "n: eps=-1: must be a number of at least 0"},
+    {IN "n: BatchNorm2d(2, eps=nan)", "n: eps='nan': must be a number of at least 0"},
+    {IN "n: BatchNorm2d(2, eps=-inf)", "n: eps=-inf: must be a number of at least 0"},
+    {IN "n: BatchNorm2d(2, 'a')", "n: eps='a': must be"},
+    {IN "r: LeakyReLU('a')", "r: negative_slope='a': must be a number"},
+    {IN "d: Dropout(2)", "d: p=2: must be a number from 0 to 1"},
+    {IN "h: Hardtanh(2, 1)", "min_val must be less than max_val"},
+    {IN "r: RReLU(0.5, 0.1)", "lower must not be more than upper"},
+    {IN "t: Threshold(0.1)", "Threshold needs value; it takes: threshold value"},
+    {IN "s: Sigmoid(3)", "Sigmoid takes 0 arguments at most: none"},
+    {IN "p: MaxPool2d(2, return_indices=True)", "p: return_indices=1: must be False"},
+    {IN "p: MaxPool2d(2, padding=2)", "padding=2 is more than half of a window of 2"},
+    {IN "p: AvgPool2d(2, divisor_override=-3)", "p: divisor_override=-3: must be"},
+    {IN "p: AdaptiveAvgPool2d(-1)", "p: output_size=-1: must be"},
+    {IN "u: Upsample()", "Upsample needs size or scale_factor, one of the two"},
+    {IN "u: Upsample(4, 2)", "Upsample needs size or scale_factor, one of the two"},
+    {IN "u: Upsample(scale_factor=0)", "u: scale_factor=0: must be"},
+    {IN "u: Upsample(4, mode='linear')", "mode='linear' is for values along one axis"},
+    {IN "p: ZeroPad2d((1, 2))",
+     "p: padding=(1, 2): must be a whole number from -1024 to 1024, or 4"},
+    {IN "s: Softmax(1.5)", "s: dim=1.5: must be"},
+    {IN "e: CELU(0)", "a.txt:2: e: alpha: 0 is not from"},
+    {IN "p: ReflectionPad2d(7)", "a.txt:2: p: more padding than there is image"},
     {"Net(\n(a): Residual(\n(conv): Conv2d(2, 4, 3)\n)\n)", "does not show how a Residual joins"},
     {"Net(\n(a): Block(\n(conv): Conv2d(2, 4, 3)\n(shortcut): Sequential()\n)\n)",
      "does not show how a Block joins"},
@@ -361,6 +430,78 @@ START_TEST(an_architecture_that_does_not_fit_is_refused_by_its_line)
     ck_assert_msg(status == INV_ECONFIG || status == INV_EFORMAT, "%d: %s", (int)status,
                   inv_error_message());
     ck_assert_message_has(bad_archs[_i].says);
+}
+END_TEST
+
+/* The architecture of the files with `from` of one line made `to`. */
+static char *changed_architecture(const char *from, const char *to)
+{
+    char *arch = architecture();
+    const char *at = strstr(arch, from);
+    const size_t size = strlen(arch) + strlen(to) + 1;
+    char *changed = malloc(size);
+    ck_assert_msg(at && changed, "%s", from);
+    snprintf(changed, size, "%.*s%s%s", (int)(at - arch), arch, to, at + strlen(from));
+    free(arch);
+    return changed;
+}
+
+/* Of all three ways to find parameters: by name, in order, array by array. */
+static const struct {
+    const char *file, *from, *to, *says;
+} denied[] = {
+    {"torch-zip.pt", "Linear(24, 5)", "Linear(24, 5, bias=False)",
+     "a.txt:9: fc1: torch-zip.pt holds 'fc1.bias', which Linear"},
+    {"torch-zip.pt", "padding=1, groups=2", "padding=1, groups=2, bias=False",
+     "a.txt:6: same: torch-zip.pt holds 'same.bias', which Conv2d"},
+    {"torch-zip.pt", "eps=0.001", "eps=0.001, affine=False", "holds 'norm.weight', which Batch"},
+    {"torch-zip.pt", "eps=0.001", "eps=0.001, bias=False", "holds 'norm.bias', which BatchNorm2d"},
+    {"torch-zip.pt", "eps=0.001", "eps=0.001, track_running_stats=False",
+     "a.txt:4: norm: track_running_stats=False: what it does depends on the batch; where the file "
+     "has 'norm.running_mean', say True"},
+    {"torch-zip.pt", "BatchNorm2d(4, eps=0.001)", "ReLU()", "'norm.weight', which ReLU with these"},
+    {"torch-zip.pt", "BatchNorm2d(4, eps=0.001)", "GroupNorm(2, 4)",
+     "'norm.running_mean', which GroupNorm"},
+    {"torch-zip.pt", "padding=(1, 0), bias=False", "padding=(1, 0)", "holds no 'conv.bias'"},
+    {"torch-renamed.pt", "Linear(24, 5)", "Linear(24, 5, bias=False)",
+     "a.txt:9: fc1: torch-renamed.pt holds 'layer3.bias', which Linear"},
+    {"torch-renamed.pt", "fc3: Linear(5, 5)\ns2: Sigmoid()\nout: Linear(5, 3)", "out: Linear(5, 5)",
+     "no module is left to take 'layer6.weight' of torch-renamed.pt"},
+    {"torch.npz", "Linear(24, 5)", "Linear(24, 5, bias=False)", "which Linear with these"},
+    {"torch.safetensors", "Linear(24, 5)", "Linear(24, 5, bias=False)", "which Linear with these"},
+};
+
+START_TEST(parameters_that_an_architecture_denies_are_refused)
+{
+    char *arch = changed_architecture(denied[_i].from, denied[_i].to);
+    const inv_import how = {.arch = arch, .arch_name = "a.txt"};
+    inv_model *model = NULL;
+    const inv_status status = import_file(denied[_i].file, &how, &model);
+    ck_assert_msg(status == INV_ECONFIG, "%s: %d", denied[_i].to, (int)status);
+    ck_assert_message_has(denied[_i].says);
+    free(arch);
+}
+END_TEST
+
+/* As an experiment's network, whose lines are its own. */
+START_TEST(an_experiment_that_denies_parameters_is_refused)
+{
+    static const char arch[] =
+        "layers = ( { name = \"fc\"; type = \"dense\"; units = 2; },"
+        "           { name = \"norm\"; type = \"batch_norm\"; use_gamma = false;"
+        "             use_beta = false; } );";
+    static const char header[] =
+        "{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]},"
+        "\"fc.bias\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[16,24]},"
+        "\"norm.weight\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[24,32]},"
+        "\"norm.bias\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[32,40]},"
+        "\"norm.running_mean\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[40,48]},"
+        "\"norm.running_var\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[48,56]}}";
+    const inv_import how = {
+        .arch = arch, .arch_name = "net.cfg", .input_rank = 1, .input_dims = {2}};
+    inv_model *model = NULL;
+    ck_assert_int_ne(import_safetensors(header, 56, &how, &model), INV_OK);
+    ck_assert_message_has("net.cfg: norm: s holds 'norm.weight', which BatchNorm1d");
 }
 END_TEST
 
@@ -590,10 +731,13 @@ static const struct {
     {"BoolStorage", BYTES("\1\0"), {1.0f, 0.0f}},
 };
 
-/* {'fc.weight': a tensor of 1 x 2}, as torch.save pickles it, into an archive; the caller frees. */
+/* {'fc.weight': a tensor of 1 x 2}, as torch.save pickles it, into an archive; the caller frees. `order` is
+ * its byteorder, and `places` the tensor's offset, sizes and strides; NULL: as usual. */
 static unsigned char *state_of_one(const char *storage, const void *values, size_t values_size,
+                                   const char *order, const char *places, size_t places_size,
                                    size_t *size)
 {
+    static const char usual[] = "K\0K\1K\2\x86K\2K\1\x86";
     char pickle[512];
     const char *path = support_at(place, "made.pt");
     size_t used = 0;
@@ -603,16 +747,19 @@ static unsigned char *state_of_one(const char *storage, const void *values, size
     } parts[] = {{BYTES("\x80\2}(X\11\0\0\0fc.weightctorch._utils\n_rebuild_tensor_v2\n(("
                         "X\7\0\0\0storagectorch\n")},
                  {storage, strlen(storage)},
-                 {BYTES("\nX\1\0\0\0000X\3\0\0\0cpuK\2tQK\0K\1K\2\x86K\2K\1\x86\x89"
+                 {BYTES("\nX\1\0\0\0000X\3\0\0\0cpuK\2tQ")},
+                 {places ? places : usual, places ? places_size : sizeof usual - 1},
+                 {BYTES("\x89"
                         "ccollections\nOrderedDict\n)RtRu.")}};
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < LEN(parts); i++) {
         memcpy(pickle + used, parts[i].bytes, parts[i].size);
         used += parts[i].size;
     }
-    const support_member members[] = {{"archive/data.pkl", pickle, used},
-                                      {"archive/data/0", values, values_size},
-                                      {"archive/version", "3\n", 2}};
-    support_write_zip(path, members, 3, 0);
+    const support_member members[] = {{"archive/data/0", values, values_size},
+                                      {"archive/data.pkl", pickle, used},
+                                      {"archive/version", "3\n", 2},
+                                      {"archive/byteorder", order, order ? strlen(order) : 0}};
+    support_write_zip(path, members + !values, (order ? 4 : 3) - !values, 0);
     return support_read(path, size);
 }
 
@@ -641,27 +788,76 @@ START_TEST(a_file_without_parameters_is_refused_by_what_it_is)
 }
 END_TEST
 
-/* A Linear's outputs for (1, 0) and (0, 1) are its kernel. */
+/* A Linear's outputs for (1, 0) and (0, 1) are its kernel. Every second file is big-endian. */
 START_TEST(every_type_of_value_is_read)
 {
+    const size_t type = (size_t)_i / 2, width = stored[type].size / 2;
+    const char *order = _i % 2 ? "big" : NULL;
+    char turned[16];
     const inv_import how = {.arch = "input: 2\nfc: Linear(2, 1, bias=False)", .arch_name = "a.txt"};
     inv_model *model = NULL;
     gsl_matrix_float *x = NULL;
     inv_pass *pass = NULL;
     size_t size = 0;
-    unsigned char *bytes =
-        state_of_one(stored[_i].storage, stored[_i].bytes, stored[_i].size, &size);
-    ck_assert_status(import(stored[_i].storage, bytes, size, &how, &model), INV_OK);
+    for (size_t i = 0; i < 2 * width; i++)
+        turned[i] = stored[type].bytes[i / width * width + width - 1 - i % width];
+    unsigned char *bytes = state_of_one(stored[type].storage, order ? turned : stored[type].bytes,
+                                        stored[type].size, order, NULL, 0, &size);
+    ck_assert_status(import(stored[type].storage, bytes, size, &how, &model), INV_OK);
     ck_assert_status(inv_mat_alloc(2, 2, "unit rows", &x), INV_OK);
     gsl_matrix_float_set_identity(x);
     const size_t depth = inv_net_depth(model->net);
     ck_assert_status(inv_pass_alloc(model->net, 0, depth, 2, INV_PASS_FORWARD, &pass), INV_OK);
     const gsl_matrix_float *y = inv_net_forward(model->net, pass, x);
-    ck_assert_float_eq(gsl_matrix_float_get(y, 0, 0), stored[_i].values[0]);
-    ck_assert_float_eq(gsl_matrix_float_get(y, 1, 0), stored[_i].values[1]);
+    ck_assert_float_eq(gsl_matrix_float_get(y, 0, 0), stored[type].values[0]);
+    ck_assert_float_eq(gsl_matrix_float_get(y, 1, 0), stored[type].values[1]);
     inv_pass_free(pass);
     inv_mat_free(x);
     inv_model_free(model);
+    free(bytes);
+}
+END_TEST
+
+#define FLOATS "\0\0\xc0\x3f\0\0\0\xc0"
+
+static const struct {
+    const char *values;
+    size_t size;
+    const char *order, *places;
+    size_t places_size;
+    const char *says;
+} bad_tensors[] = {
+    {BYTES(FLOATS), "middle", NULL, 0, "its byteorder is neither 'little' nor 'big'"},
+    {BYTES(FLOATS), "littl", NULL, 0, "its byteorder is neither 'little' nor 'big'"},
+    {NULL, 0, NULL, NULL, 0, "'fc.weight' has no values: their record is missing; copy or save"},
+    {FLOATS, 7, NULL, NULL, 0, "'fc.weight' has a storage of another length than it says"},
+    {BYTES(FLOATS "\0"), NULL, NULL, 0, "'fc.weight' has a storage of another length than it says"},
+    {BYTES(FLOATS), NULL, BYTES("K\1K\1K\2\x86K\2K\1\x86"),
+     "'fc.weight' has values beyond its storage"},
+    {BYTES(FLOATS), NULL, BYTES("K\0K\1K\3\x86K\2K\1\x86"),
+     "'fc.weight' has values beyond its storage"},
+    {BYTES(FLOATS), NULL, BYTES("K\0K\1K\2\x86K\2K\2\x86"),
+     "'fc.weight' has values beyond its storage"},
+    /* an offset, a stride and a size of -1: the pickle's long */
+    {BYTES(FLOATS), NULL, BYTES("J\xff\xff\xff\xffK\1K\2\x86K\2K\1\x86"),
+     "an offset that cannot be"},
+    {BYTES(FLOATS), NULL, BYTES("K\0K\1K\2\x86K\2J\xff\xff\xff\xff\x86"),
+     "an offset that cannot be"},
+    {BYTES(FLOATS), NULL, BYTES("K\0K\1J\xff\xff\xff\xff\x86K\2K\1\x86"),
+     "an offset that cannot be"},
+};
+
+START_TEST(a_tensor_that_cannot_be_is_refused_by_its_name)
+{
+    const inv_import how = {.arch = "input: 2\nfc: Linear(2, 1, bias=False)", .arch_name = "a.txt"};
+    inv_model *model = NULL;
+    size_t size = 0;
+    unsigned char *bytes = state_of_one("FloatStorage", bad_tensors[_i].values,
+                                        bad_tensors[_i].size, bad_tensors[_i].order,
+                                        bad_tensors[_i].places, bad_tensors[_i].places_size, &size);
+    ck_assert_status(import("net.pt", bytes, size, &how, &model), INV_EFORMAT);
+    ck_assert_message_has("net.pt: damaged: ");
+    ck_assert_message_has(bad_tensors[_i].says);
     free(bytes);
 }
 END_TEST
@@ -670,15 +866,8 @@ END_TEST
 
 static inv_status import_header(const char *header, size_t values, inv_model **model)
 {
-    const size_t length = strlen(header), size = 8 + length + values;
     const inv_import how = {.arch = "input: 2\nfc: Linear(2, 1)", .arch_name = "a.txt"};
-    unsigned char *bytes = calloc(1, size);
-    for (size_t i = 0; i < 8; i++)
-        bytes[i] = (unsigned char)((uint64_t)length >> (8 * i));
-    memcpy(bytes + 8, header, length);
-    inv_status status = import("s", bytes, size, &how, model);
-    free(bytes);
-    return status;
+    return import_safetensors(header, values, &how, model);
 }
 
 #define WEIGHT "\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[1,2],\"data_offsets\":[0,8]}"
@@ -696,6 +885,9 @@ static const struct {
     {"{" WEIGHT "," BIAS "[-1,3]}}", 12, "its type, sizes or place cannot be"},
     {"{" WEIGHT "," WEIGHT "}", 12, "JSON"},
     {"{" WEIGHT "}", 8, "holds no 'fc.bias'"},
+    {"{" WEIGHT "," BIAS "[8,12]}}", 13, "its tensors end elsewhere than the file"},
+    {"{" WEIGHT "," BIAS "[4,8]}}", 8, "fc.bias: does not lie right behind the tensor before it"},
+    {"{" WEIGHT "," BIAS "[12,16]}}", 16, "fc.bias: does not lie right behind"},
     {"{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[4294967296,4294967296,16],\"data_offsets\":[0,0]"
      "}}",
      8, "its type, sizes or place cannot be"},
@@ -720,8 +912,6 @@ START_TEST(a_header_that_can_be_is_read)
 }
 END_TEST
 
-#define LEN(array) (sizeof(array) / sizeof *(array))
-
 Suite *torch_suite(void)
 {
     Suite *suite = suite_create("torch");
@@ -736,6 +926,8 @@ Suite *torch_suite(void)
     tcase_add_loop_test(tests, programs_are_never_run, 0, LEN(refused));
     tcase_add_loop_test(tests, an_architecture_that_does_not_fit_is_refused_by_its_line, 0,
                         LEN(bad_archs));
+    tcase_add_loop_test(tests, parameters_that_an_architecture_denies_are_refused, 0, LEN(denied));
+    tcase_add_test(tests, an_experiment_that_denies_parameters_is_refused);
     tcase_add_test(tests, without_an_architecture_it_is_asked_for);
     tcase_add_test(tests, what_pytorch_prints_is_read);
     tcase_add_loop_test(tests, what_programs_say_is_read, 0, LEN(same_words));
@@ -745,7 +937,8 @@ Suite *torch_suite(void)
     tcase_add_test(tests, values_are_those_of_python);
     tcase_add_loop_test(tests, a_pickle_that_cannot_be_is_refused, 0, LEN(bad_pickles));
     tcase_add_test(tests, loops_are_values);
-    tcase_add_loop_test(tests, every_type_of_value_is_read, 0, LEN(stored));
+    tcase_add_loop_test(tests, every_type_of_value_is_read, 0, 2 * LEN(stored));
+    tcase_add_loop_test(tests, a_tensor_that_cannot_be_is_refused_by_its_name, 0, LEN(bad_tensors));
     tcase_add_loop_test(tests, a_header_that_cannot_be_is_refused, 0, LEN(bad_headers));
     tcase_add_test(tests, a_header_that_can_be_is_read);
     suite_add_tcase(suite, tests);
