@@ -186,16 +186,25 @@ static inv_status take_arguments(reading *r, bool is_closed, inv_arch_module *mo
 
 /* ---- modules ---- */
 
-/* "Sequential()" holds nothing, and does nothing. PyTorch before 0.4 called a pool's kernel_size size. */
+/* PyTorch before 0.4 called a pool's kernel_size size, and before 1.3 said "inplace" alone. */
+static void modernise(const char *type, inv_arch_arg *arg)
+{
+    if (strcmp(arg->key, "size") == 0 && strstr(type, "Pool"))
+        snprintf(arg->key, sizeof arg->key, "kernel_size");
+    if (*arg->key || strcmp(arg->text, "inplace") != 0)
+        return;
+    *arg = (inv_arch_arg){.key = "inplace", .values = {1.0}, .count = 1};
+}
+
+/* "Sequential()" holds nothing, and does nothing. */
 static inv_status add(reading *r, const inv_arch_module *module)
 {
     inv_arch_module m = *module;
     m.line = r->line;
     if (strcmp(m.type, "Sequential") == 0 && m.arg_count == 0)
         snprintf(m.type, sizeof m.type, "Identity");
-    for (size_t i = 0; i < m.arg_count && strstr(m.type, "Pool"); i++)
-        if (strcmp(m.args[i].key, "size") == 0)
-            snprintf(m.args[i].key, sizeof m.args[i].key, "kernel_size");
+    for (size_t i = 0; i < m.arg_count; i++)
+        modernise(m.type, &m.args[i]);
     return inv_arch_add(r->arch, &m);
 }
 

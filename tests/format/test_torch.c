@@ -483,6 +483,21 @@ START_TEST(parameters_that_an_architecture_denies_are_refused)
 }
 END_TEST
 
+static const char *const possible[] = {"ReLU (inplace)", "LeakyReLU(negative_slope=0.01, inplace)",
+                                       "Threshold(0.1, value=0, inplace=False)"};
+
+/* What PyTorch before 1.3 printed, too. */
+START_TEST(arguments_that_can_be_are_taken)
+{
+    char *arch = changed_architecture("ReLU()", possible[_i]);
+    const inv_import how = {.arch = arch, .arch_name = "a.txt"};
+    inv_model *model = NULL;
+    ck_assert_status(import_file("torch-zip.pt", &how, &model), INV_OK);
+    inv_model_free(model);
+    free(arch);
+}
+END_TEST
+
 /* As an experiment's network, whose lines are its own. */
 START_TEST(an_experiment_that_denies_parameters_is_refused)
 {
@@ -927,6 +942,7 @@ Suite *torch_suite(void)
     tcase_add_loop_test(tests, an_architecture_that_does_not_fit_is_refused_by_its_line, 0,
                         LEN(bad_archs));
     tcase_add_loop_test(tests, parameters_that_an_architecture_denies_are_refused, 0, LEN(denied));
+    tcase_add_loop_test(tests, arguments_that_can_be_are_taken, 0, LEN(possible));
     tcase_add_test(tests, an_experiment_that_denies_parameters_is_refused);
     tcase_add_test(tests, without_an_architecture_it_is_asked_for);
     tcase_add_test(tests, what_pytorch_prints_is_read);
