@@ -146,6 +146,8 @@ ifneq ($(findstring x86_64,$(shell $(CC) -dumpmachine 2>/dev/null)),)
 $B/src/kernels/kernels_avx2.o: EXTRA := -mavx2 -mfma -ffp-contract=fast
 $B/src/kernels/kernels_avx512.o: EXTRA := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -ffp-contract=fast \
   -mprefer-vector-width=512
+TILES := $(shell $(CC) -mamx-tile -mamx-bf16 -fsyntax-only -x c /dev/null 2>/dev/null && echo -mamx-tile -mamx-bf16 -DINV_HAS_TILES)
+$B/src/kernels/kernels_amx.o: EXTRA := $(if $(TILES),$(TILES) -mavx512f -mavx512bw -mprefer-vector-width=512)
 endif
 ifeq ($(FLAVOUR),clang-asan)
 # Where clang looks for undefined behaviour too it takes minutes over each.
@@ -372,7 +374,7 @@ format-check: ## fail if `make format` would change anything
 LINT_NODES ?= 50000
 lint: format-check $(PROTO_C) ## clang-tidy, cppcheck and shellcheck; a warning is an error
 	$(call say,TIDY,$(words $(C_FILES)) files)
-	$Qprintf '%s\n' $(filter-out src/kernels/kernels_avx% tests/torture/%,$(C_FILES)) | xargs -n 1 -P $$(nproc) sh -c \
+	$Qprintf '%s\n' $(filter-out src/kernels/kernels_a% tests/torture/%,$(C_FILES)) | xargs -n 1 -P $$(nproc) sh -c \
 	  'case $$0 in src/*) checks=;; *) checks=--checks=-clang-analyzer-*;; esac; \
 	  found=$$(clang-tidy --quiet $$checks "$$0" -- $(BASE_CFLAGS) -Itests -Xclang -analyzer-config -Xclang max-nodes=$(LINT_NODES) 2>&1); bad=$$?; \
 	  echo "$$found" | grep -v "^$$\|warnings\? generated"; exit $$bad'

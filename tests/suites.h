@@ -15,6 +15,7 @@
     X(text)                                                                                        \
     X(sniff)                                                                                       \
     X(kernels)                                                                                     \
+    X(amx)                                                                                         \
     X(signs)                                                                                       \
     X(eigen)                                                                                       \
     X(cholesky)                                                                                    \

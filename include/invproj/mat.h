@@ -49,7 +49,7 @@ size_t inv_threads(void);
 /* The BLAS that runs, e.g. "OpenBLAS 0.3.21 ... SkylakeX". */
 const char *inv_blas_description(void);
 
-/* The instruction set of invproj's own loops: "plain", "AVX2" or "AVX-512". */
+/* The instruction set of invproj's own loops: "plain", "AVX2", "AVX-512" or "AMX". */
 const char *inv_kernels_name(void);
 
 /* A zeroed matrix that the caller frees; INV_ENOMEM also for sizes that overflow, INV_EINVAL for 0.

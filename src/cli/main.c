@@ -160,7 +160,7 @@ static int check_kernels(void)
         return 0;
     fprintf(stderr,
             "invproj: INVPROJ_KERNELS: this processor runs no kernels '%s'; plain always, perhaps "
-            "AVX2 and AVX-512\n",
+            "AVX2, AVX-512 and AMX\n",
             wanted);
     return 2;
 }

@@ -1,8 +1,9 @@
 /* kernels.h - the loops in which the time goes, for the processor at hand.
  *
  * One source, kernels_body.h, is compiled for each instruction set: kernels_plain.c (SSE2 on
- * x86-64, NEON on arm64, plain C elsewhere), kernels_avx2.c, kernels_avx512.c. inv_kernels()
- * chooses at run time. The sets differ in the last bits, since they add in another order.
+ * x86-64, NEON on arm64, plain C elsewhere), kernels_avx2.c, kernels_avx512.c; kernels_amx.c has the
+ * products of processors with tiles. inv_kernels_best() chooses at run time. The sets differ in the
+ * last bits, since they add in another order.
  *
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #ifndef INVPROJ_KERNELS_H
@@ -86,9 +87,12 @@ typedef struct inv_sparse_product {
 
 /* c = a b, plus what c held before, or plus the bias; a [m, k], b [k, n], c [m, n].
  * a's element (i, j) is a[i a_row + j a_col], so that either of a and b may be a matrix or its
- * transpose; of b_row and b_col one is 1. */
+ * transpose: of a_row and a_col one is 1, and of b_row and b_col. */
 typedef struct inv_product {
     size_t m, n, k;
+    size_t
+        whole_n; /* columns of the product that this is a block of; 0: these. How a value is worked
+                       out may depend on this and on k, but not on m and n. */
     const float *a;
     size_t a_row, a_col;
     const float *b;
@@ -210,7 +214,9 @@ typedef struct inv_kernels {
 /* The best that this processor runs, or the one named by the environment's INVPROJ_KERNELS. */
 const inv_kernels *inv_kernels_best(void);
 
-/* Those that this processor runs, the best last; returns how many (for tests, at most 3). */
-size_t inv_kernels_all(const inv_kernels *sets[3]);
+#define INV_KERNELS_MOST 4 /* sets */
+
+/* Those that this processor runs, the best last; returns how many (for tests). */
+size_t inv_kernels_all(const inv_kernels *sets[INV_KERNELS_MOST]);
 
 #endif

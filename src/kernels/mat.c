@@ -157,6 +157,7 @@ static void multiply_in_blocks(const inv_product *whole)
 #pragma omp parallel for schedule(static, 1) if (whole->m * whole->n * whole->k > PARALLEL_MIN)
     for (size_t s = 0; s < side; s += step) {
         inv_product p = *whole;
+        p.whole_n = whole->n;
         if (by_rows) {
             p.m = minimum(step, side - s);
             p.a += s * p.a_row;

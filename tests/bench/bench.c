@@ -11,7 +11,7 @@
  * OpenBLAS's own threads, whichever is faster, with the kernels that fit the processor. $REPEATS
  * times (3), medians, and how far the repeats spread. With --time, the seconds of one phase of any
  * experiment, for comparisons with other programs (torch_bench.py, onnx_bench.py); with --kernels,
- * products.h.
+ * products.h, by each set of kernels or the one that INVPROJ_KERNELS names.
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +27,7 @@
 #include <gsl/gsl_statistics_double.h>
 #include <jansson.h>
 
+#include "kernels/kernels.h"
 #include "phases.h"
 #include "products.h"
 
@@ -198,16 +199,16 @@ static void row(const char *phase, const char *what, double items, times *t, dou
 
 /* ---- the program as a whole ---- */
 
-/* Wall time of a child; its peak memory in bytes. */
-static double child(const char *const *words, double *peak)
+/* Wall time of a child, whose output nobody sees where it is quiet; its peak memory in bytes. */
+static double child(const char *const *words, bool quiet, double *peak)
 {
     int status = 0;
     struct rusage usage;
     const double start = bench_seconds();
     const pid_t pid = fork();
     if (pid == 0) {
-        const int null = open("/dev/null", O_WRONLY);
-        dup2(null, 1);
+        if (quiet)
+            dup2(open("/dev/null", O_WRONLY), 1);
         execv(words[0], (char *const *)words);
         _exit(127);
     }
@@ -230,7 +231,7 @@ static double run_whole(const bench *b, const char *program, double *peak)
                                "--data",  b->folder, "--threads",
                                threads,   "-o",      folder,
                                "--force", "-q",      NULL};
-    const double time = child(run, peak);
+    const double time = child(run, true, peak);
     static const char *const made[] = {"run.h5", "originals.png", "projections.png",
                                        "generated.png", "features.png"};
     for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
@@ -290,7 +291,7 @@ static void run_phases(bench *b, bench *learner, const char *program)
         add(&t[0], bench_read(b));
         add(&t[6], bench_save(b));
         add(&t[7], run_whole(b, program, &peak));
-        add(&t[8], child(version, &unused));
+        add(&t[8], child(version, true, &unused));
     }
     print_head();
     row("reading", "images", 70000.0, &t[0], 0.0, NULL);
@@ -400,6 +401,23 @@ static int run_one(const char *name, const char *experiment, const char *folder,
     return 0;
 }
 
+/* products.h's table by each set of kernels that the processor runs, the best first, or by the one
+ * that INVPROJ_KERNELS names: a process takes its set when it starts. */
+static int run_kernels(const char *of)
+{
+    const char *const words[] = {"/proc/self/exe", "--kernels", of, NULL};
+    const inv_kernels *sets[INV_KERNELS_MOST] = {NULL};
+    double unused = 0.0;
+    if (getenv("INVPROJ_KERNELS"))
+        return bench_products(of, repeats), 0;
+    for (size_t s = inv_kernels_all(sets); s-- > 0;) {
+        setenv("INVPROJ_KERNELS", sets[s]->name, 1);
+        fflush(stdout);
+        (void)child(words, false, &unused);
+    }
+    return 0;
+}
+
 /* A processor newer than the OpenBLAS gets that library's oldest kernels, five times slower than
  * need be (seen with 0.3.21 on a processor of 2023): no floor to compare with. It reads its setting
  * when it is loaded, so the program starts itself once more. */
@@ -432,7 +450,7 @@ int main(int argc, char **argv)
     if (argc == 6 && strcmp(argv[1], "--time") == 0 && number(argv[5], 1000000))
         return run_one(argv[2], argv[3], argv[4], number(argv[5], 1000000));
     if ((argc == 2 || argc == 3) && strcmp(argv[1], "--kernels") == 0)
-        return bench_products(argc == 3 ? argv[2] : "", repeats), 0;
+        return run_kernels(argc == 3 ? argv[2] : "");
     if (argc == 3 || argc == 4)
         return run_all(argv[1], argv[2], argc == 4 ? argv[3] : NULL);
     fprintf(stderr, "usage: bench PROGRAM DATA-FOLDER [JSON-FILE]\n"

@@ -8,6 +8,7 @@
 #include <check.h>
 
 #include "cli_short.h"
+#include "kernels/kernels.h"
 #include "program.h"
 #include "suites.h"
 #include "support.h"
@@ -133,6 +134,22 @@ START_TEST(kernels_that_are_none_are_refused)
     program_must_work(program_run_words(&plain, "--version"));
     program *p = program_run_words(&none, "--version");
     ck_assert_fails(p, 2, "INVPROJ_KERNELS", "'sse9'", "AVX2");
+    program_free(p);
+}
+END_TEST
+
+/* Those of a processor with tiles, where this one has none. */
+START_TEST(amx_is_refused_without_tiles)
+{
+    const program_how amx = {.environment = "INVPROJ_KERNELS=AMX"};
+    const inv_kernels *sets[INV_KERNELS_MOST] = {NULL};
+    const size_t count = inv_kernels_all(sets);
+    program *p = program_run_words(&amx, "--version");
+    if (strcmp(sets[count - 1]->name, "AMX") == 0) {
+        program_must_work(p);
+        return;
+    }
+    ck_assert_fails(p, 2, "INVPROJ_KERNELS", "'AMX'", "AVX-512");
     program_free(p);
 }
 END_TEST
@@ -437,6 +454,7 @@ Suite *cli_usage_suite(void)
     tcase_add_unchecked_fixture(tests, open_place, close_place);
     tcase_add_loop_test(tests, a_wrong_command_line_is_refused, 0, LEN(refused));
     tcase_add_test(tests, kernels_that_are_none_are_refused);
+    tcase_add_test(tests, amx_is_refused_without_tiles);
     tcase_add_test(tests, too_many_settings_are_refused);
     tcase_add_loop_test(tests, a_message_is_one_line_whatever_is_in_it, 0, 4);
     tcase_add_test(tests, a_long_word_does_no_harm);

@@ -17,7 +17,7 @@ static const size_t lengths[] = {1,  2,  3,  4,  5,   7,   8,   9,   15,
                                  16, 17, 31, 33, 100, 255, 256, 257, 301};
 #define LENGTHS (sizeof lengths / sizeof *lengths)
 
-static const inv_kernels *sets[3];
+static const inv_kernels *sets[INV_KERNELS_MOST];
 static size_t set_count;
 
 static float x[MOST + 1], y[MOST + 1], z[MOST + 1], t[MOST + 1], out[MOST + 1];

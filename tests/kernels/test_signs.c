@@ -64,7 +64,7 @@ static float take(const inv_kernels *k, const frame *b, codes *c)
 /* The kernels that have a good way, into `with`; returns how many. */
 static size_t kernels_with_signs(const inv_kernels *with[3])
 {
-    const inv_kernels *sets[3];
+    const inv_kernels *sets[INV_KERNELS_MOST];
     size_t count = 0;
     for (size_t s = 0, all = inv_kernels_all(sets); s < all; s++)
         if (sets[s]->sign_codes)

@@ -34,7 +34,7 @@ TOP = ("Makefile", "README.md", "LICENSE", "CHANGELOG.md", ".ci", "src", "includ
 PROGRAMS = ("check", "invproj", "example")
 LEAKS = ("LDFLAGS=-fsanitize=leak",)
 # What only kernels with tables of signs reach, and those alone: no other processor can tell a change there.
-AVX512 = ("src/kernels/kernels_avx512.c", "src/kernels/kernels_signs.h", "src/kernels/signs.c")
+AVX512 = ("src/kernels/kernels_avx512.c", "src/kernels/kernels_amx.c", "src/kernels/kernels_signs.h", "src/kernels/signs.c")
 # A call that gives something back: without it the results are the same, so the leak sanitizer looks too.
 RELEASE = re.compile(r"without (\w*_)?(free|close|destroy|remove|decref|free_memory|H5\w+close|H5close)\(")
 RUNS_PROGRAM = re.compile(r"\b(program_run|program_run_words|program_start|victim_run)\(")
