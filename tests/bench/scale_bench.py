@@ -4,7 +4,8 @@
 
 Images, units, channels and classes grow, each by itself; the cost is the processor's seconds of one thread for a
 step of training, divided by its multiply-adds, beside the cheapest of its table. The time of a step is what a command
-of many steps takes longer than one of few. REPEATS (5) in turn, medians; SCALES ("images;units;channels;classes;
+of many steps takes longer than one of few. More images than MNIST has are its own again and again; the memory is the
+program's at its largest. REPEATS (5) in turn, medians; SCALES ("images;units;channels;classes;
 threads") by name. Written to BUILD-FOLDER/bench-scale.json.
 SPDX-License-Identifier: GPL-3.0-or-later
 """
@@ -17,13 +18,12 @@ import struct
 import subprocess
 import sys
 import tempfile
-import time
 
 import numpy
 
 REPEATS = int(os.environ.get("REPEATS", 5))
 SECONDS = 3.0  # that the steps of one turn are to take at RATE, about
-RATE = 2e10  # multiply-adds a second
+RATE = 1e11  # multiply-adds a second
 
 EXPERIMENT = """
 data: {{ validation = 0; }};
@@ -55,7 +55,7 @@ def classes(data):
 
 
 def images(data):
-    for n in (1000, 3000, 10000, 30000, 60000):
+    for n in (1000, 3000, 10000, 30000, 60000, 600000):
         yield Row(n, DENSE.format("hidden1", 256), 784 * 256 + 256 * 10, 500, 1, data.first(n))
 
 
@@ -97,7 +97,8 @@ class Data:
         return os.path.join(folder, "data.npz")
 
     def first(self, n):
-        pixels, labels = (values[:n] for values in self.train)
+        again = -(-n // len(self.train[1]))
+        pixels, labels = (numpy.concatenate([values] * again)[:n] for values in self.train)
         return self.write(f"images{n}", pixels, labels)
 
     def classes(self, n):
@@ -105,29 +106,44 @@ class Data:
         return self.write(f"classes{n}", pixels, (numpy.arange(len(pixels)) % n).astype(numpy.int64))
 
 
+# Starts the commands that come in lines of JSON, and says how each ended. The peak of a process begins with that of
+# who started it, so that has to be a small one.
+STARTER = """
+import json, os, subprocess, sys, time
+for line in sys.stdin:
+    start = time.perf_counter()
+    _, code, usage = os.wait4(subprocess.Popen(json.loads(line), stdout=subprocess.DEVNULL).pid, 0)
+    print(json.dumps([time.perf_counter() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, code]), flush=True)
+"""
+
+
 class Bench:
     def __init__(self, program, work):
-        self.program, self.work = os.path.abspath(program), work
+        self.program, self.work, self.warm = os.path.abspath(program), work, set()
+        self.starter = subprocess.Popen([sys.executable, "-c", STARTER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def command(self, row, steps):
-        """Seconds on the clock and of the processor."""
+        """Seconds on the clock and of the processor, and the largest memory in kB."""
         config, out = os.path.join(self.work, "scale.cfg"), os.path.join(self.work, "scale.h5")
         with open(config, "w", encoding="utf-8") as file:
             file.write(EXPERIMENT.format(layers=row.layers, batch=row.batch))
-        start = time.perf_counter()
-        child = subprocess.Popen([self.program, "train", config, "-o", out, "--force", "-q", "--data", row.data, "--threads", str(row.threads),
-                                  "--set", f"training.steps={steps}"], stdout=subprocess.DEVNULL)
-        _, code, usage = os.wait4(child.pid, 0)
+        words = [self.program, "train", config, "-o", out, "--force", "-q", "--data", row.data, "--threads", str(row.threads),
+                 "--set", f"training.steps={steps}"]
+        print(json.dumps(words), file=self.starter.stdin, flush=True)
+        *taken, code = json.loads(self.starter.stdout.readline())
         if code != 0:
             sys.exit(f"bench: training of {row.name} ended with {code}")
-        return time.perf_counter() - start, usage.ru_utime + usage.ru_stime
+        return taken
 
     def measure(self, row):
-        """Seconds of a step on the clock and of the processor."""
+        """Seconds of a step on the clock and of the processor, and the memory in kB."""
         few = 3
         many = few + max(4, round(SECONDS * RATE / (3 * row.work * row.batch)))
+        if row.data not in self.warm:  # to fetch the data once costs what no step does
+            self.warm.add(row.data)
+            self.command(row, few)
         before, after = self.command(row, few), self.command(row, many)
-        return [(b - a) / (many - few) for a, b in zip(before, after)]
+        return [(b - a) / (many - few) for a, b in zip(before[:2], after[:2])] + [after[2]]
 
 
 def table(name, rows, bench, report):
@@ -137,14 +153,14 @@ def table(name, rows, bench, report):
             taken[row.name].append(bench.measure(row))
     found = {}
     for row in rows:
-        clock, processor = (statistics.median(values) for values in zip(*taken[row.name]))
-        found[row.name] = {"seconds": clock, "processor": processor,
+        clock, processor, memory = (statistics.median(values) for values in zip(*taken[row.name]))
+        found[row.name] = {"seconds": clock, "processor": processor, "kB": memory,
                            "ns": 1e9 * (clock if name == "threads" else processor) / (3 * row.work * row.batch)}
     least = min(values["ns"] for values in found.values())
-    print(f"\n{name:>12} {'ms a step':>10} {'ns a 1000 multiply-adds':>24} {'x least':>8}")
+    print(f"\n{name:>12} {'ms a step':>10} {'ns a 1000 multiply-adds':>24} {'x least':>8} {'MB':>6}")
     for row in rows:
         values = found[row.name]
-        print(f"{row.name:>12} {1e3 * values['seconds']:10.3g} {1e3 * values['ns']:24.3g} {values['ns'] / least:8.2f}", flush=True)
+        print(f"{row.name:>12} {1e3 * values['seconds']:10.3g} {1e3 * values['ns']:24.3g} {values['ns'] / least:8.2f} {values['kB'] / 1e3:6.0f}", flush=True)
     report[name] = found
 
 
@@ -156,7 +172,8 @@ def main():
     report = {"repeats": REPEATS}
     chosen = os.environ.get("SCALES", ";".join(SCALES)).split(";")
     with tempfile.TemporaryDirectory(dir=folder) as work:
-        data, bench = Data(mnist, os.path.abspath(work)), Bench(f"{folder}/invproj", os.path.abspath(work))
+        bench = Bench(f"{folder}/invproj", os.path.abspath(work))  # first, while this is small
+        data = Data(mnist, os.path.abspath(work))
         for name in chosen:
             table(name, list(SCALES[name](data)), bench, report)
     with open(f"{folder}/bench-scale.json", "w", encoding="utf-8") as file:
