@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <gsl/gsl_errno.h>
@@ -173,7 +174,7 @@ static void follow_sweep(void)
         prctl(PR_SET_PDEATHSIG, SIGTERM);
 }
 
-int main(int argc, char **argv)
+static int work(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], CLI_READER_WORD) == 0)
         return cli_reader_main();
@@ -206,4 +207,15 @@ int main(int argc, char **argv)
     const cli_command *command = cli_command_find(word);
     return command ? close_stdout(run_command(command, argc - 2, argv + 2))
                    : exit_code(unknown_command(word));
+}
+
+/* The threads that OpenBLAS makes before main ask for memory until they get it, and its own end waits for
+ * them: for ever, where the address space is limited. */
+int main(int argc, char **argv)
+{
+    const int code = work(argc, argv);
+    struct rlimit space;
+    if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY)
+        _exit(code);
+    return code;
 }
