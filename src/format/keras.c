@@ -291,6 +291,7 @@ static inv_status import_architecture(keras *k, json_t *arch)
     INV_TRY(keras_walk(k, arch, NULL, &out));
     if (k->layout == KERAS_NO_WEIGHTS)
         INV_FAIL(INV_EFORMAT, "%s: holds no weights", k->file);
+    INV_TRY(keras_check_named(k));
     INV_TRY(keras_output(k, &out));
     INV_TRY(k->is_tried ? inv_sketch_fits(k->sketch, &out.at)
                         : inv_sketch_build(k->sketch, &out.at, &k->model->net));
@@ -310,6 +311,7 @@ done:
     if (k->lacks_shape)
         k->work = json_dumpb(arch, NULL, 0, JSON_COMPACT) + OBJECT_WORK * inv_tree_count(k->tree);
     json_decref(k->weighted);
+    free(k->taken);
     json_decref(map);
     json_decref(arch);
     return status;

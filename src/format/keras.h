@@ -38,15 +38,17 @@ typedef struct keras {
     bool is_theano;   /* kernels are stored turned about */
     bool turns_input; /* some layer takes channels first, so the net's images are turned */
     keras_layout layout;
-    char root[INV_TEXT_MAX]; /* where the weights stand */
-    json_t *shards;          /* of weights in several files: path to names; borrowed */
-    json_t *weighted;        /* array: names of the groups with weights, in order */
-    bool by_order;           /* those are not the architecture's names */
-    size_t uses;             /* of all layers so far */
-    bool told_precision;     /* that Keras computes with fewer digits */
-    bool lacks_shape;        /* nothing says of what shape the input is */
-    size_t work;             /* to try one, as keras.c counts it */
-    bool is_tried;           /* whether the layers fit is all that is asked */
+    char root[INV_TEXT_MAX];      /* where the weights stand */
+    json_t *shards;               /* of weights in several files: path to names; borrowed */
+    json_t *weighted;             /* array: names of the groups with weights, in order */
+    bool by_order;                /* those are not the architecture's names */
+    size_t uses;                  /* of all layers so far */
+    const inv_tree_array **taken; /* weights, by layers so far */
+    size_t taken_count, taken_room;
+    bool told_precision; /* that Keras computes with fewer digits */
+    bool lacks_shape;    /* nothing says of what shape the input is */
+    size_t work;         /* to try one, as keras.c counts it */
+    bool is_tried;       /* whether the layers fit is all that is asked */
 } keras;
 
 typedef struct keras_layer {
@@ -78,12 +80,26 @@ long keras_variables(const keras *k, const char *base, const char *class, long a
                      char out[KERAS_PATH_MAX]);
 /* The weight of that name (or one of its older names, separated by blanks) or, where names do not
  * tell, of that number; NULL where there is none. */
-INV_MUST_CHECK inv_status keras_weight(const keras *k, const keras_layer *l, const char *names,
+INV_MUST_CHECK inv_status keras_weight(keras *k, const keras_layer *l, const char *names,
                                        size_t number, const inv_tree_array **out);
 /* The same, or an error. */
-INV_MUST_CHECK inv_status keras_weight_needed(const keras *k, const keras_layer *l,
-                                              const char *names, size_t number,
-                                              const inv_tree_array **out);
+INV_MUST_CHECK inv_status keras_weight_needed(keras *k, const keras_layer *l, const char *names,
+                                              size_t number, const inv_tree_array **out);
+/* The layer's weight of that number, where weights have no names; NULL where there is none. */
+const inv_tree_array *keras_variable(const keras *k, const keras_layer *l, size_t number);
+/* The names of the weights of a layer's group. */
+INV_MUST_CHECK inv_status keras_weight_names(const keras *k, const char *group, json_t **out);
+/* Whether that end of a weight's path is called by one of the names, separated by blanks. */
+bool keras_is_called_by(const char *path, const char *names);
+
+/* ---- keras_left.c ---- */
+
+/* Says that a layer takes that weight. */
+INV_MUST_CHECK inv_status keras_mark_taken(keras *k, const inv_tree_array *array);
+/* An error where the file has weights that the layer, which is added, did not take: where they have no
+ * names. And where they have, once all layers are added. */
+INV_MUST_CHECK inv_status keras_check_variables(const keras *k, const keras_layer *l);
+INV_MUST_CHECK inv_status keras_check_named(const keras *k);
 
 /* ---- keras_walk.c ---- */
 

@@ -39,6 +39,11 @@ bool keras_channels_first(const keras_layer *l);
 /* Axis `axis` of a key, counted as Keras does, the batch included; -1 where it is not there. */
 int keras_axis(const keras_layer *l, const char *key, size_t rank, int otherwise);
 
+/* ---- keras_arguments.c: what it may say ---- */
+
+/* An error where a key of the layer is what it cannot be. */
+INV_MUST_CHECK inv_status keras_check_arguments(const keras *k, const keras_layer *l);
+
 /* ---- keras_tensor.c: values between layers ---- */
 
 /* Of an image, as Keras sees it. */

@@ -232,7 +232,8 @@ static inv_status add_use(keras *k, const keras_layer *l, keras_tensor *list, si
         return keras_add_nothing(k, l, &list[0], out);
     if (count != 1)
         return keras_refuse(k, l, "takes several inputs, which is not known");
-    return c->add(k, l, &list[0], out);
+    inv_status status = c->add(k, l, &list[0], out);
+    return status == INV_OK && c->has_weights ? keras_check_variables(k, l) : status;
 }
 
 /* Once of a model: that Keras computes with fewer digits than there are here. */
@@ -262,7 +263,10 @@ inv_status keras_layer_add(keras *k, const keras_layer *l, const keras_tensor *f
         return status;
     memcpy(list, from, count * sizeof *from);
     tell_precision(k, l);
-    status = add_use(k, l, list, count, out);
+    if (!l->is_function)
+        status = keras_check_arguments(k, l);
+    if (status == INV_OK)
+        status = add_use(k, l, list, count, out);
     free(list);
     return status;
 }

@@ -152,6 +152,8 @@ inv_status keras_add_group_norm(keras *k, const keras_layer *l, const keras_tens
     size_t number = 0;
     json_t *settings = NULL;
     inv_status status = INV_OK;
+    if (groups == 0)
+        return keras_refuse(k, l, "groups=0: must be a whole number from 1 on, or -1");
     if (axis != (t.turned ? 1 : (int)t.rank))
         return keras_refuse(k, l, "normalises groups of another axis than the channels");
     INV_TRY(keras_unshuffle(k, l, &t));

@@ -46,9 +46,11 @@ static inv_status read_target(const keras *k, const keras_layer *l, json_t *targ
     if (!json_is_array(target) || *rank == 0 || *rank >= KERAS_RANK_MAX)
         return keras_refuse(k, l, "a shape of no axes, or more than three");
     for (size_t i = 0; i < *rank; i++) {
-        const json_int_t n = json_integer_value(json_array_get(target, i));
-        dims[i] = n > 0 && n <= 65535 ? (size_t)n : 1;
-        if (n < 1)
+        const double n = json_number_value(json_array_get(target, i));
+        dims[i] = n >= 1.0 ? (size_t)n : 1;
+        if (n < 1.0 && open < *rank)
+            return keras_refuse(k, l, "a shape that leaves two sizes open");
+        if (n < 1.0)
             open = i;
         known *= dims[i];
     }

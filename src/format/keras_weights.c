@@ -372,21 +372,33 @@ static const inv_tree_array *find_numbered(const keras *k, const keras_layer *l,
     return inv_tree_find(k->tree, path);
 }
 
-inv_status keras_weight(const keras *k, const keras_layer *l, const char *names, size_t number,
-                        const inv_tree_array **out)
+const inv_tree_array *keras_variable(const keras *k, const keras_layer *l, size_t number)
 {
-    *out = NULL;
-    if (k->layout == KERAS_NAMED)
-        return find_named(k, l, names, number, out);
-    if (k->layout == KERAS_NUMBERED)
-        *out = find_numbered(k, l, number);
-    if (k->layout == KERAS_VARIABLES)
-        *out = find_variable(k, l, number);
-    return INV_OK;
+    return k->layout == KERAS_NUMBERED    ? find_numbered(k, l, number)
+           : k->layout == KERAS_VARIABLES ? find_variable(k, l, number)
+                                          : NULL;
 }
 
-inv_status keras_weight_needed(const keras *k, const keras_layer *l, const char *names,
-                               size_t number, const inv_tree_array **out)
+inv_status keras_weight_names(const keras *k, const char *group, json_t **out)
+{
+    return read_names(k, group, "weight_names", out);
+}
+
+bool keras_is_called_by(const char *path, const char *names)
+{
+    return is_one_of(leaf_of(path), names, false);
+}
+
+inv_status keras_weight(keras *k, const keras_layer *l, const char *names, size_t number,
+                        const inv_tree_array **out)
+{
+    *out = keras_variable(k, l, number);
+    inv_status status = k->layout == KERAS_NAMED ? find_named(k, l, names, number, out) : INV_OK;
+    return status == INV_OK && *out ? keras_mark_taken(k, *out) : status;
+}
+
+inv_status keras_weight_needed(keras *k, const keras_layer *l, const char *names, size_t number,
+                               const inv_tree_array **out)
 {
     inv_status status = keras_weight(k, l, names, number, out);
     if (status != INV_OK || *out)

@@ -57,16 +57,30 @@ static void write_file(const char *path, const variable *list, size_t count)
     ck_assert_int_ge(H5Fclose(file), 0);
 }
 
-/* The caller frees the tree. */
-static inv_tree *tree_of(const variable *list, size_t count)
+/* As Keras lists names: an attribute of texts. */
+static void write_names(const char *path, const char *group, const char *name,
+                        const char *const *names, hsize_t count)
 {
-    const char *path = support_at(place, "made.weights.h5");
+    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT), type = H5Tcopy(H5T_C_S1);
+    hid_t at = H5Gopen2(file, group, H5P_DEFAULT), space = H5Screate_simple(1, &count, NULL);
+    ck_assert_int_ge(H5Tset_size(type, H5T_VARIABLE), 0);
+    hid_t attribute = H5Acreate2(at, name, type, space, H5P_DEFAULT, H5P_DEFAULT);
+    ck_assert_int_ge(H5Awrite(attribute, type, names), 0);
+    H5Aclose(attribute);
+    H5Gclose(at);
+    H5Sclose(space);
+    H5Tclose(type);
+    ck_assert_int_ge(H5Fclose(file), 0);
+}
+
+/* The caller frees the tree. */
+static inv_tree *read_tree(const char *path)
+{
     stream_bytes s = {0};
     const inv_sink sink = stream_bytes_sink(&s);
     inv_source source = stream_bytes_source(&s);
     inv_tree *tree = NULL;
     size_t size = 0;
-    write_file(path, list, count);
     unsigned char *bytes = support_read(path, &size);
     ck_assert_status(inv_model_send("made", bytes, size, SIZE_MAX, &sink), INV_OK);
     ck_assert_status(inv_tree_alloc("made", &tree), INV_OK);
@@ -74,6 +88,13 @@ static inv_tree *tree_of(const variable *list, size_t count)
     free(bytes);
     free(s.data);
     return tree;
+}
+
+static inv_tree *tree_of(const variable *list, size_t count)
+{
+    const char *path = support_at(place, "made.weights.h5");
+    write_file(path, list, count);
+    return read_tree(path);
 }
 
 static inv_status import(const char *arch, const variable *list, size_t count, inv_model **model)
@@ -351,6 +372,135 @@ START_TEST(what_the_optimiser_keeps_is_not_sent)
 }
 END_TEST
 
+/* ---- weights that the configuration denies ---- */
+
+#define SEQUENTIAL "{\"class_name\": \"Sequential\", \"config\": {\"layers\": ["
+#define INPUT_OF_4                                                                                 \
+    SEQUENTIAL "{\"class_name\": \"InputLayer\", \"config\": {\"batch_shape\": [null, 4]}},"
+#define DENSE_AND_NORM                                                                             \
+    INPUT_OF_4 "{\"class_name\": \"Dense\", \"config\": {\"name\": \"d\", \"units\": 4%s}},"       \
+               "{\"class_name\": \"BatchNormalization\", \"config\": {\"name\": \"n\"%s}}]}}"
+
+static const float four[UNITS] = {1.5f, 2.5f, 0.5f, 3.5f};
+
+/* Without names, and with those that an .h5 file lists. */
+static inv_tree *dense_and_norm(bool is_named)
+{
+    static const char *const paths[2][6] = {
+        {"/layers/dense/vars/0", "/layers/dense/vars/1", "/layers/batch_normalization/vars/0",
+         "/layers/batch_normalization/vars/1", "/layers/batch_normalization/vars/2",
+         "/layers/batch_normalization/vars/3"},
+        {"/d/d/kernel:0", "/d/d/bias:0", "/n/n/gamma:0", "/n/n/beta:0", "/n/n/moving_mean:0",
+         "/n/n/moving_variance:0"}};
+    const char *path = support_at(place, "made.weights.h5");
+    variable list[6];
+    for (size_t i = 0; i < 6; i++)
+        list[i] = (variable){paths[is_named][i],   H5T_IEEE_F32LE, H5T_NATIVE_FLOAT,
+                             i ? four : unit_rows, UNITS,          i ? 0 : UNITS};
+    write_file(path, list, 6);
+    if (is_named) {
+        write_names(path, "/", "layer_names", (const char *const[]){"d", "n"}, 2);
+        write_names(path, "/d", "weight_names", (const char *const[]){"d/kernel:0", "d/bias:0"}, 2);
+        write_names(path, "/n", "weight_names",
+                    (const char *const[]){"n/gamma:0", "n/beta:0", "n/moving_mean:0",
+                                          "n/moving_variance:0"},
+                    4);
+    }
+    return read_tree(path);
+}
+
+static const struct {
+    const char *dense, *norm, *says, *named;
+} denied[] = {
+    {"", "", NULL, NULL},
+    {", \"use_bias\": true", ", \"renorm\": false, \"dtype\": \"float32\"", NULL, NULL},
+    {", \"use_bias\": false", "", "layer 'd' (Dense): the file has 2 weights of it, and by its",
+     "holds 'd/bias:0', which no layer takes"},
+    {"", ", \"scale\": false",
+     "layer 'n' (BatchNormalization): the file has 4 weights of it, and by its configuration "
+     "(use_bias, scale, center) it has 3",
+     "holds 'n/gamma:0', which no layer takes"},
+    {"", ", \"center\": false", "and by its configuration (use_bias, scale, center) it has 3",
+     "holds 'n/beta:0', which no layer takes"},
+};
+
+START_TEST(weights_that_a_configuration_denies_are_refused)
+{
+    const bool is_named = _i % 2;
+    const size_t row = (size_t)_i / 2;
+    char arch[1024];
+    snprintf(arch, sizeof arch, DENSE_AND_NORM, denied[row].dense, denied[row].norm);
+    const inv_import how = {.arch = arch, .arch_name = "arch.json"};
+    inv_tree *tree = dense_and_norm(is_named);
+    inv_model *model = NULL;
+    const inv_status status = inv_model_import(tree, &how, &model);
+    ck_assert_msg(status == (denied[row].says ? INV_EFORMAT : INV_OK), "%zu: %s", row,
+                  inv_error_message());
+    if (denied[row].says)
+        ck_assert_message_has(is_named ? denied[row].named : denied[row].says);
+    inv_model_free(model);
+    inv_tree_free(tree);
+}
+END_TEST
+
+/* ---- keys that cannot be ---- */
+
+#define IMAGE                                                                                      \
+    SEQUENTIAL "{\"class_name\": \"InputLayer\", \"config\": {\"batch_shape\": [null, 9, 8, 2]}},"
+#define CONV  "\"filters\": 4, \"kernel_size\": 3"
+#define SIZES "must be a whole number from 1 to 1024, or 2 of them"
+
+static const struct {
+    const char *class, *config, *says;
+} bad_keys[] = {
+    {"Conv2D", CONV ", \"strides\": 0", "layer 'x' (Conv2D): strides=0: " SIZES},
+    {"Conv2D", CONV ", \"strides\": -2", "strides=-2: " SIZES},
+    {"Conv2D", CONV ", \"strides\": 2.5", "strides=2.5: " SIZES},
+    {"Conv2D", CONV ", \"strides\": 2147483648", "strides=2147483648: " SIZES},
+    {"Conv2D", CONV ", \"strides\": [2, 2, 2]", "strides=[2,2,2]: " SIZES},
+    {"Conv2D", CONV ", \"strides\": [2, null]", "strides=[2,null]: " SIZES},
+    {"Conv2D", CONV ", \"strides\": \"a\"", "strides=\"a\": " SIZES},
+    {"Conv2D", CONV ", \"strides\": true", "strides=true: " SIZES},
+    {"Conv2D", CONV ", \"strides\": {\"a\": 1}", "strides={\"a\":1}: " SIZES},
+    {"Conv2D", CONV ", \"dilation_rate\": 0", "dilation_rate=0: " SIZES},
+    {"Conv2D", "\"filters\": 4, \"kernel_size\": 0", "kernel_size=0: " SIZES},
+    {"Conv2D", "\"filters\": -3, \"kernel_size\": 3", "filters=-3: must be a whole number from 1"},
+    {"Conv2D", CONV ", \"groups\": 1.5", "groups=1.5: must be a whole number from 1"},
+    {"Conv2D", CONV ", \"padding\": \"full\"", "padding=\"full\": must be one of 'valid', 'same'"},
+    {"Conv2D", CONV ", \"padding\": \"explicit\"", "padding=\"explicit\": must be one of 'valid'"},
+    {"Conv2D", CONV ", \"padding\": 1", "padding=1: must be one of 'valid', 'same'"},
+    {"Conv2D", CONV ", \"data_format\": \"first\"", "data_format=\"first\": must be one of"},
+    {"Conv2D", CONV ", \"use_bias\": \"no\"", "use_bias=\"no\": must be True or False"},
+    {"MaxPooling2D", "\"pool_size\": [2, 0]", "pool_size=[2,0]: " SIZES},
+    {"ZeroPadding2D", "\"padding\": -1", "padding=-1: must be a whole number from 0"},
+    {"ZeroPadding2D", "\"padding\": [1, 2, 3]", "padding=[1,2,3]: must be a whole number"},
+    {"UpSampling2D", "\"size\": 2, \"interpolation\": 3", "interpolation=3: must be one of"},
+    {"Dropout", "\"rate\": 2", "layer 'x' (Dropout): rate=2: must be a number from 0 to 1"},
+    {"LeakyReLU", "\"alpha\": \"a\"", "alpha=\"a\": must be a number"},
+    {"BatchNormalization", "\"epsilon\": -1", "epsilon=-1: must be a number of at least 0"},
+    {"BatchNormalization", "\"axis\": 1.5", "axis=1.5: must be a whole number"},
+    {"GroupNormalization", "\"groups\": 0", "groups=0: must be a whole number"},
+    {"Rescaling", "\"scale\": \"a\"", "scale=\"a\": must be a number"},
+    {"Reshape", "\"target_shape\": [-1, -1, 2]", "a shape that leaves two sizes open"},
+    {"Reshape", "\"target_shape\": [2.5]", "target_shape=[2.5]: must be"},
+    {"Dense", "\"units\": -3", "units=-3: must be a whole number from 1 to 1000000"},
+};
+
+START_TEST(keys_that_cannot_be_are_refused)
+{
+    const variable list[] = {
+        {"/layers/dense/vars/0", H5T_IEEE_F32LE, H5T_NATIVE_FLOAT, four, UNITS, 0}};
+    char arch[1024];
+    inv_model *model = NULL;
+    snprintf(arch, sizeof arch,
+             IMAGE "{\"class_name\": \"%s\", \"config\": {\"name\": \"x\", %s}}]}}",
+             bad_keys[_i].class, bad_keys[_i].config);
+    ck_assert_status(import(arch, list, LEN(list), &model), INV_EFORMAT);
+    ck_assert_message_has("made: layer 'x' (");
+    ck_assert_message_has(bad_keys[_i].says);
+}
+END_TEST
+
 Suite *keras_arrays_suite(void)
 {
     Suite *suite = suite_create("keras_arrays");
@@ -364,6 +514,8 @@ Suite *keras_arrays_suite(void)
     tcase_add_test(tests, an_input_that_nothing_tells_is_asked_for);
     tcase_add_test(tests, channels_that_come_first_are_turned_at_the_input);
     tcase_add_test(tests, what_the_optimiser_keeps_is_not_sent);
+    tcase_add_loop_test(tests, weights_that_a_configuration_denies_are_refused, 0, 2 * LEN(denied));
+    tcase_add_loop_test(tests, keys_that_cannot_be_are_refused, 0, LEN(bad_keys));
     suite_add_tcase(suite, tests);
     return suite;
 }
