@@ -119,6 +119,8 @@ static const char *refusal(const char *global)
     for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++)
         if (starts_with(global, "torch ") && strcmp(global + 6, dtypes[i]) == 0)
             return NULL;
+    if (starts_with(global, "torch q"))
+        return "quantised values are not read; save the net as it was before it was quantised";
     return "this is a whole module, or more than parameters, which only Python could run; save its "
            "parameters alone, torch.save(model.state_dict(), \"net.pt\"), and give the "
            "architecture "

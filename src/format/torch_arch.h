@@ -16,7 +16,7 @@
 #include "invproj/status.h"
 
 #define INV_ARCH_NAME_MAX    128
-#define INV_ARCH_VALUES_MAX  4
+#define INV_ARCH_VALUES_MAX  6
 #define INV_ARCH_ARGS_MAX    16
 #define INV_ARCH_INPUTS_MAX  8
 #define INV_ARCH_MODULES_MAX 2000
@@ -49,6 +49,7 @@ typedef struct inv_arch {
     bool is_printed; /* by print(model), which does not show what is done between modules */
     char
         unknown[48]; /* the type of one of its modules that hold others, whose doing is not known */
+    char residual[48]; /* and of one that is taken to add its input, as torchvision's do */
     inv_arch_module *modules;
     size_t count, capacity;
 } inv_arch;

@@ -158,6 +158,7 @@ inv_status inv_arch_close(inv_arch *arch, const inv_arch_block *block)
         memcpy(given + 1, arch->modules + block->first, count * sizeof *given);
         arch->count = block->first;
         status = add_residual(arch, block, given + 1, count, convs);
+        snprintf(arch->residual, sizeof arch->residual, "%s", block->type);
         free(memory);
         return status;
     }

@@ -166,6 +166,11 @@ static void note_printed(torch_importing *im)
                        "print(model) does not show what %s does between its modules and behind "
                        "them: they were taken one after the other",
                        a->unknown);
+    if (*a->residual)
+        inv_model_note(im->model,
+                       "%s is taken to be torchvision's: its convolutions with ReLU between them, "
+                       "its input added, ReLU",
+                       a->residual);
     for (size_t i = 0; i < a->count; i++) {
         const inv_arch_module *m = &a->modules[i];
         const bool weighs = strcmp(m->type, "Linear") == 0 || strncmp(m->type, "Conv", 4) == 0;

@@ -583,6 +583,20 @@ START_TEST(what_programs_say_is_read)
 END_TEST
 
 /* A class may do anything with the modules that it is printed with. */
+/* A BasicBlock may be another than torchvision's. */
+START_TEST(residual_blocks_are_told)
+{
+    static const char text[] = "Sequential(\n(0): BasicBlock(\n(conv1): Conv2d(2, 2, 3)\n"
+                               "(bn1): BatchNorm2d(2)\n(conv2): Conv2d(2, 2, 3)\n"
+                               "(bn2): BatchNorm2d(2)\n)\n)\n";
+    inv_arch *arch = NULL;
+    ck_assert_status(inv_arch_read("a.txt", text, &arch), INV_OK);
+    ck_assert_str_eq(arch->residual, "BasicBlock");
+    ck_assert_str_eq(arch->modules[arch->count - 2].type, "Add");
+    inv_arch_free(arch);
+}
+END_TEST
+
 START_TEST(of_a_printed_class_it_is_said_what_is_not_known)
 {
     static const char text[] = "%s(\n(conv): Conv2d(2, 4, 3, bias=False)\n)\n";
@@ -785,6 +799,7 @@ static const struct {
 } no_parameters[] = {
     {BYTES("\x80\2K\1K\2\x86."), "holds no parameters by name"},
     {BYTES("\x80\2ccore.models\nLeNet\n)R."), "'core.models LeNet': this is a whole module"},
+    {BYTES("\x80\2}(X\1\0\0\0dctorch\nqint8\nu."), "quantised values are not read"},
 };
 
 START_TEST(a_file_without_parameters_is_refused_by_what_it_is)
@@ -947,6 +962,7 @@ Suite *torch_suite(void)
     tcase_add_test(tests, without_an_architecture_it_is_asked_for);
     tcase_add_test(tests, what_pytorch_prints_is_read);
     tcase_add_loop_test(tests, what_programs_say_is_read, 0, LEN(same_words));
+    tcase_add_test(tests, residual_blocks_are_told);
     tcase_add_loop_test(tests, of_a_printed_class_it_is_said_what_is_not_known, 0, 2);
     tcase_add_loop_test(tests, a_file_without_parameters_is_refused_by_what_it_is, 0,
                         LEN(no_parameters));

@@ -181,6 +181,9 @@ printed("print: blocks of a kind", nn.Sequential(nn.Flatten(), nn.Linear(60, 3),
 printed("print: residual blocks of a kind", nn.Sequential(*[BasicBlock(2, 2, 1) for _ in range(3)], nn.Conv2d(2, 3, (6, 5))))
 printed("print: parametrised", nn.Sequential(nn.Conv2d(2, 3, 3), nn.Flatten(), nn.Linear(36, 3)),
         lambda n: (parametrizations.weight_norm(n[0]), parametrizations.weight_norm(n[2])))
+for module in ["ZeroPad3d((1, 0, 0, 2, 3, 1))", "ConstantPad3d(1, 0.5)", "MaxPool2d(1, stride=2)\nz: ConstantPad3d((0, 0, 0, 0, 2, 2), 0)"]:
+    case(module, C + "m: " + module)
+case("a factor a channel", C + "p: AdaptiveAvgPool2d(1)\ns: Sigmoid()\nm <- c, s: Mul()")
 
 with open("torch-cases.bin", "wb") as out:
     out.write(b"".join(records))
