@@ -162,6 +162,28 @@ done:
     return status;
 }
 
+/* The model that the run was made of may be the only copy, so not even --force changes it. */
+static inv_status check_source(const exporting *x, const char *out)
+{
+    unsigned char *bytes = NULL;
+    size_t size = 0;
+    bool is_source = false;
+    inv_status status = INV_OK;
+    if (access(out, F_OK) != 0)
+        return INV_OK;
+    INV_TRY(cli_model_is_source(x->session.file.run, out, &is_source));
+    if (is_source)
+        INV_TRY(inv_file_read(out, SIZE_MAX - 1, &bytes, &size));
+    if (is_source && (size != x->size || memcmp(bytes, x->bytes, size) != 0))
+        INV_FAIL(INV_EINVAL,
+                 "%s: is the model that %s was made of, which is never written to; choose another "
+                 "name",
+                 out, x->what.file);
+done:
+    free(bytes);
+    return status;
+}
+
 static inv_status run(const cli_options *options)
 {
     const own *given = options->own;
@@ -184,6 +206,7 @@ static inv_status run(const cli_options *options)
     if (given->inverse)
         INV_TRY(take_inverse(x, given->inverse));
     INV_TRY(inv_model_export(&x->what, format, &x->bytes, &x->size, &x->text));
+    INV_TRY(check_source(x, options->out));
     INV_TRY(inv_file_replace(options->out, x->bytes, x->size));
     cli_note(&progress, "export    %s is in %s now", path, options->out);
     if (x->text)

@@ -45,6 +45,7 @@ typedef enum cli_option_kind {
 typedef enum cli_shared {
     CLI_OWN, /* none of them */
     CLI_OUT,
+    CLI_RESULTS,
     CLI_DATA,
     CLI_SEED,
     CLI_THREADS,
@@ -100,7 +101,7 @@ typedef struct cli_option {
 /* Tables of options end with {0}. These are what most commands have. */
 /* clang-format off */
 #define CLI_RUN_FILE_OPTIONS                                                                       \
-    {.shared = CLI_DATA}, {.shared = CLI_ARCH}, {.shared = CLI_KEY_OF}, {.shared = CLI_INPUT}, {.shared = CLI_THREADS}, {.shared = CLI_SET},      \
+    {.shared = CLI_RESULTS}, {.shared = CLI_DATA}, {.shared = CLI_ARCH}, {.shared = CLI_KEY_OF}, {.shared = CLI_INPUT}, {.shared = CLI_THREADS}, {.shared = CLI_SET},      \
     {.shared = CLI_QUIET}, {.shared = CLI_HELP}
 #define CLI_EXPERIMENT_OPTIONS                                                                     \
     {.shared = CLI_DATA}, {.shared = CLI_SEED}, {.shared = CLI_THREADS}, {.shared = CLI_SET},      \

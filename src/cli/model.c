@@ -181,6 +181,9 @@ static inv_status read_import(const cli_options *options, inv_import *how, unsig
         INV_TRY(read_input(options->input, how));
     if (options->arch) {
         INV_TRY(inv_file_read(options->arch, ARCH_MAX, arch, &size));
+        if (strlen((const char *)*arch) != size)
+            INV_FAIL(INV_EINVAL, "%s: is no text in UTF-8, since it holds a byte of 0; save it so",
+                     options->arch);
         how->arch = (const char *)*arch;
         how->arch_name = options->arch;
     }
@@ -614,6 +617,12 @@ done:
     return status;
 }
 
+inv_status cli_model_is_source(const inv_run *run, const char *path, bool *out)
+{
+    inv_status status = is_of_model(run, path, path, out);
+    return status == INV_ENOMEM ? status : INV_OK; /* what cannot be read is another */
+}
+
 /* The run file that is there must be of this very model. */
 static inv_status check_place(const cli_options *options, const char *path, const char *place)
 {
@@ -655,6 +664,25 @@ static inv_status find_place(const char *path, char **place)
     return status == INV_OK && is_model ? run_name(path, place) : status;
 }
 
+/* Where -o says, of the model that the command is about, results go in place of `place`. */
+static inv_status take_out(const cli_options *options, const char *path, char **place)
+{
+    char *out = NULL;
+    if (!options || !options->out || strcmp(path, options->operands[0]) != 0)
+        return INV_OK;
+    if (!*place)
+        return INV_ERROR(INV_EINVAL,
+                         "-o: says where results of a model of another program go; %s is a run "
+                         "file, which takes them itself",
+                         path);
+    out = strdup(options->out);
+    if (!out)
+        return INV_ERROR(INV_ENOMEM, "%s: no memory", options->out);
+    free(*place);
+    *place = out;
+    return INV_OK;
+}
+
 inv_status cli_model_place(const cli_options *options, const cli_progress *progress,
                            const char *path, char **run_path)
 {
@@ -662,6 +690,7 @@ inv_status cli_model_place(const cli_options *options, const cli_progress *progr
     inv_status status = INV_OK;
     *run_path = NULL;
     INV_TRY(find_place(path, &place));
+    INV_TRY(take_out(options, path, &place));
     if (!place)
         return INV_OK;
     if (access(place, F_OK) == 0)

@@ -36,6 +36,9 @@ INV_MUST_CHECK inv_status cli_model_place(const cli_options *options, const cli_
  * NULL. The caller frees it. */
 INV_MUST_CHECK inv_status cli_model_results(const char *path, char **run_path);
 
+/* Whether the file is the very model that the run was made of. */
+INV_MUST_CHECK inv_status cli_model_is_source(const inv_run *run, const char *path, bool *out);
+
 /* What there is to know of the model that a run was made of: *count texts, each the caller's to
  * free. */
 INV_MUST_CHECK inv_status cli_notes(const inv_run *run, char *notes[INV_MODEL_NOTES_MAX],

@@ -17,6 +17,11 @@
 static const cli_option shared_options[] = {
     [CLI_OUT] = {'o', "out", "PATH", "folder (run, pack) or file to write", CLI_TEXT,
                  .offset = MEMBER(out)},
+    [CLI_RESULTS] =
+        {'o', "out", "RUN.h5",
+         "of a model of another program: the run file to make, or to go on in (default: "
+         "its name, in this folder)",
+         CLI_TEXT, .offset = MEMBER(out)},
     [CLI_DATA] = {0, "data", "DIR", "folder or archive of the data, instead of the experiment's",
                   CLI_TEXT, .offset = MEMBER(data)},
     [CLI_SEED] = {0, "seed", "N", "seed of all random numbers (default: the experiment's, or 1)",

@@ -15,7 +15,9 @@
 #include "format/format.h"
 #include "format/hdf5.h"
 #include "format/named.h"
+#include "format/onnx.h"
 #include "format/own.h"
+#include "format/torch.h"
 
 /* ---- the table ---- */
 
@@ -274,6 +276,29 @@ static void note_outputs(inv_model *model)
                        "it has 11 outputs: of 10 classes numbered from 0 or 1, one is never used");
 }
 
+/* What the user says of images must be what the net takes, and what files of that format are not told is
+ * said to be so. */
+static inv_status check_told(const inv_tree *tree, const inv_import *how, const inv_format *format,
+                             const inv_net *net)
+{
+    const inv_shape s = inv_net_shape(net, 0);
+    const size_t *d = how->input_dims, rank = how->input_rank;
+    const size_t told = rank == 3 ? d[0] * d[1] * d[2] : rank == 2 ? d[0] * d[1] : d[0];
+    const bool is_row = s.width == 1; /* or channels and one axis: which are which is not asked */
+    if (how->key && format->import != inv_torch_import)
+        return INV_ERROR(INV_EINVAL, "%s: --key: it holds one net, and no sets of parameters",
+                         inv_tree_name(tree));
+    if (how->arch && format->import == inv_onnx_import)
+        return INV_ERROR(INV_EINVAL, "%s: --arch: an ONNX file has its architecture in it",
+                         inv_tree_name(tree));
+    if (rank == 0 ||
+        (told == inv_shape_size(s) &&
+         (rank < 3 || is_row || (d[0] == s.height && d[1] == s.width && d[2] == s.channels))))
+        return INV_OK;
+    return INV_ERROR(INV_EINVAL, "%s: --input: the model takes images of %zu x %zu x %zu",
+                     inv_tree_name(tree), s.height, s.width, s.channels);
+}
+
 /* Whether the user says what adds to the net, or changes it. */
 static bool says_more(const inv_import *how)
 {
@@ -309,6 +334,7 @@ inv_status inv_model_import(const inv_tree *tree, const inv_import *how, inv_mod
     }
     if (!is_own)
         INV_TRY(format->import(tree, &with, model, sketch));
+    INV_TRY(check_told(tree, how, format, model->net));
     INV_TRY(check_outputs(tree, model->net));
     INV_TRY(prepare(tree, how, model));
     note_outputs(model);

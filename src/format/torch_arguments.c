@@ -31,6 +31,8 @@ static const inv_argument rules[] = {
     {"stride dilation", NULL, INV_WHOLE(1, WINDOW), .counts = ONE_TWO},
     {"padding", "Pad2d", INV_WHOLE(-WINDOW, WINDOW), .counts = INV_COUNTS(1) | INV_COUNTS(4),
      .is_needed = true},
+    {"padding", "Pad3d", INV_WHOLE(0, WINDOW), .counts = INV_COUNTS(1) | INV_COUNTS(6),
+     .is_needed = true},
     {"padding", "Conv1d", INV_WHOLE(0, WINDOW), .words = "valid same"},
     {"padding", "Conv2d", INV_WHOLE(0, WINDOW), .counts = ONE_TWO, .words = "valid same"},
     {"padding output_padding", "1d", INV_WHOLE(0, WINDOW)},

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "format/torch.h"
+#include "format/words.h"
 
 /* ---- where modules meet ---- */
 
@@ -23,12 +24,16 @@ static inv_status find_value(const torch_importing *im, const inv_arch_module *m
         *out = *input;
         return INV_OK;
     }
+    size_t found = 0;
     for (size_t i = 0; &im->arch->modules[i] < m; i++)
         if (strcmp(im->arch->modules[i].name, name) == 0) {
             *out = im->values[i];
-            return INV_OK;
+            found++;
         }
-    return WRONG("there is no '%s' before it", name);
+    if (found > 1)
+        return WRONG("'%s' comes %zu times before it; give the one that is meant another name",
+                     name, found);
+    return found == 1 ? INV_OK : WRONG("there is no '%s' before it", name);
 }
 
 /* Along channels, or values of a row; rows; columns: of the batch's axes 1, 2, 3. */
@@ -188,6 +193,21 @@ static void note_printed(torch_importing *im)
     }
 }
 
+/* What the architecture says of its outputs adds nothing to its modules. */
+static inv_status check_output(const torch_importing *im)
+{
+    static const char *const kinds[][2] = {{"softmax", "Softmax"}, {"log-softmax", "LogSoftmax"}};
+    const inv_arch_module *m = &im->arch->modules[im->arch->count - 1];
+    while (m > im->arch->modules && inv_word_place("Identity Dropout Flatten", m->type) != SIZE_MAX)
+        m--;
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
+        if (strcmp(im->arch->output, kinds[k][0]) == 0 && strcmp(m->type, kinds[k][1]) != 0)
+            return WRONG("comes last, a %s, though the output is said to be %s: add a line "
+                         "'last: %s(dim=1)'",
+                         m->type, kinds[k][0], kinds[k][1]);
+    return INV_OK;
+}
+
 static void describe(const torch_importing *im, inv_shape shape)
 {
     inv_model *model = im->model;
@@ -224,6 +244,7 @@ inv_status inv_torch_import(const inv_tree *tree, const inv_import *how, inv_mod
         INV_TRY(add_module(&im, i, &input));
     inv_sketch_at(sketch, "");
     INV_TRY(torch_check_left(&im));
+    INV_TRY(check_output(&im));
     torch_note_order(&im);
     note_printed(&im);
     const torch_value *last = &im.values[im.arch->count - 1];

@@ -148,18 +148,11 @@ static inv_status add_pad_3d(torch_importing *im, const inv_arch_module *m, cons
                              torch_value *out)
 {
     static const size_t places[4] = {2, 3, 0, 1};
-    const inv_arch_arg *padding = inv_arch_find(m, 0, "padding");
     const double value = inv_arch_number(m, 1, "value", 0, 0.0);
     size_t sides[4] = {0}, channels[4] = {0};
     inv_status status = INV_OK;
-    if (!padding || (padding->count != 1 && padding->count != 6))
-        return WRONG("padding is one number, or six");
-    for (size_t i = 0; i < 6; i++) {
-        const double side = inv_arch_number(m, 0, "padding", i, 0.0);
-        if (side < 0.0 || side > 1e6)
-            return WRONG("padding that cannot be, or is negative");
-        *(i < 4 ? &sides[places[i]] : &channels[i - 2]) = (size_t)side;
-    }
+    for (size_t i = 0; i < 6; i++)
+        *(i < 4 ? &sides[places[i]] : &channels[i - 2]) = torch_whole(m, 0, "padding", i, 0);
     INV_TRY(torch_check_channels(im, m, in, in->place.shape.channels));
     INV_TRY(torch_add_layer(im, m, ".sides", torch_pad_keys("constant", value, sides), in, out));
     INV_TRY(torch_add_layer(im, m, ".hcw", json_pack("{ss ss}", "type", "permute", "order", "hcw"),

@@ -115,6 +115,65 @@ START_TEST(an_architecture_is_the_one_that_the_run_was_made_with)
 }
 END_TEST
 
+/* A run file of that name is made, then goes on; nothing else is written over, and a run needs no -o. */
+START_TEST(results_of_a_model_go_where_the_user_says)
+{
+    const char *words =
+        "generate net.safetensors --arch arch.txt --classes 1 --steps 2 -q -o far.h5";
+    program_must_work(run_here(words));
+    program_must_work(run_here(words));
+    ck_assert_int_eq(access(support_at(place, "far.h5"), F_OK), 0);
+    ck_assert_int_eq(access(support_at(place, "net.run.h5"), F_OK), -1);
+    program *p = run_here("generate far.h5 --classes 1 --steps 2 -q -o more.h5");
+    ck_assert_fails(p, 2,
+                    "-o: says where results of a model of another program go; far.h5 is a run");
+    program_free(p);
+    p = run_here("generate net.safetensors --arch arch.txt -q -o net.safetensors");
+    ck_assert_fails(p, 1, "net.safetensors: not an invproj run file");
+    program_free(p);
+    p = run_here("generate net.safetensors --arch arch.txt -q -o r2rt.cfg");
+    ck_assert_fails(p, 1, "r2rt.cfg: not an invproj run file");
+    program_free(p);
+    ck_assert_int_eq(unlink(support_at(place, "far.h5")), 0);
+}
+END_TEST
+
+/* The model that a run was made of is not written over, unless with the bytes that it has. */
+START_TEST(export_keeps_off_the_model_that_the_run_is_of)
+{
+    program_must_work(run_here("import net.safetensors --arch arch.txt -o of.h5"));
+    program *p = run_here("export of.h5 -o net.safetensors --force");
+    ck_assert_fails(p, 2, "net.safetensors: is the model that of.h5 was made of");
+    program_free(p);
+    program_must_work(run_here("export of.h5 -o other.safetensors"));
+    program_must_work(run_here("import other.safetensors -o other.h5"));
+    program_must_work(run_here("export other.h5 -o other.safetensors --force"));
+}
+END_TEST
+
+/* What is told of a model and cannot be so is no option to pass over. */
+static const struct {
+    const char *words, *says;
+} told_wrongly[] = {
+    {"info net.safetensors --arch arch.txt --input 9x9x9",
+     "net.safetensors: --input: the model takes images of 7 x 6 x 2"},
+    {"info net.safetensors --arch arch.txt --input 6x7x2",
+     "net.safetensors: --input: the model takes images of 7 x 6 x 2"},
+    {"info far.onnx --arch arch.txt", "far.onnx: --arch: an ONNX file has its architecture in it"},
+    {"info far.onnx --key state", "far.onnx: --key: it holds one net"},
+    {"info net.safetensors --arch nul.txt", "nul.txt: is no text in UTF-8"},
+};
+
+START_TEST(what_is_told_wrongly_is_refused)
+{
+    support_write(support_at(place, "far.bin"), "0123\0\0\x80\x3f\0\0\0\x40", 12);
+    support_write(support_at(place, "nul.txt"), "f\0c\0:\0", 6);
+    program *p = run_here(told_wrongly[_i].words);
+    ck_assert_fails(p, 2, told_wrongly[_i].says);
+    program_free(p);
+}
+END_TEST
+
 static const char *const no_experiments[] = {"import r2rt.cfg -o x.h5", "info r2rt.cfg",
                                              "generate r2rt.cfg", "export r2rt.cfg -o net.onnx",
                                              "predict r2rt.cfg none.png"};
@@ -278,6 +337,10 @@ Suite *cli_models_suite(void)
     tcase_add_test(tests, a_part_that_is_missing_is_named_with_its_model);
     tcase_add_test(tests, a_model_is_all_its_files);
     tcase_add_test(tests, images_that_nothing_compares_are_said_to_be_so);
+    tcase_add_test(tests, results_of_a_model_go_where_the_user_says);
+    tcase_add_test(tests, export_keeps_off_the_model_that_the_run_is_of);
+    tcase_add_loop_test(tests, what_is_told_wrongly_is_refused, 0,
+                        sizeof told_wrongly / sizeof *told_wrongly);
     tcase_add_test(tests, an_architecture_is_the_one_that_the_run_was_made_with);
     tcase_add_loop_test(tests, an_experiment_is_no_model, 0,
                         sizeof no_experiments / sizeof *no_experiments);

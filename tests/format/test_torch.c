@@ -410,6 +410,10 @@ static const struct {
     {"Net(\n(a): Residual(\n(conv): Conv2d(2, 4, 3)\n)\n)", "does not show how a Residual joins"},
     {"Net(\n(a): Block(\n(conv): Conv2d(2, 4, 3)\n(shortcut): Sequential()\n)\n)",
      "does not show how a Block joins"},
+    {"input: 2x7x6\nr: ReLU()\nr: ReLU()\ns <- r, input: Add()", "s: 'r' comes 2 times before it"},
+    {"input: 2x7x6\nconv: Conv2d(2, 4, (3, 2), stride=(2, 1), padding=(1, 0), bias=False)\n"
+     "output: softmax",
+     "a.txt:2: conv: comes last, a Conv2d, though the output is said to be softmax"},
     {"class Net(nn.Module):\n", "a.txt:1: a program, which is not run"},
     {"input: 2 7 6\nconv: Conv2d(2, 4, 3)", "a.txt:1: an input is"},
     {"input: 2x7x\nconv: Conv2d(2, 4, 3)", "a.txt:1: an input is"},
