@@ -39,9 +39,9 @@ const bool inv_amx_is_built = true;
 /* Shapes of less are AVX-512's: there splitting the factors takes longer than tiles save. Worked out,
  * since no processor with tiles was at hand: the time for all but the tiles, measured with AVX-512,
  * and 1.3 times what six products take at 2,200 GFLOP/s of bf16, as prototypes of such products had
- * it. So 128 rows came to 1.1 to 1.3 times AVX-512's rate from here on, and to 0.8 to 1 below. To be
- * measured on such a processor (make bench-kernels). Rows matter too: fewer than 64 would be
- * AVX-512's, if they were allowed to decide. */
+ * it. So 128 rows came to 1.0 to 1.3 times AVX-512's rate from here on, to 0.8 to 1.1 a little below,
+ * and 32 rows to 0.8 of it, but rows may not decide. To be measured on such a processor (make
+ * bench-kernels). */
 #define DEPTH_LEAST   128
 #define COLUMNS_LEAST 128
 
@@ -60,7 +60,7 @@ typedef struct depth_part {
 } depth_part;
 
 /* Rows of a and columns of b: [groups of SIDE][steps][PLANES][TILE]. Of each the smallest exponent
- * of what is not 0, or NEVER. */
+ * of what is not 0, or NEVER. Half a megabyte, on the stack. */
 typedef struct workspace {
     _Alignas(64) uint16_t a[BLOCK / SIDE * STEPS_MOST * PLANES * TILE];
     _Alignas(64) uint16_t b[PANEL_TILES * PLANES * TILE];
@@ -180,7 +180,7 @@ static void split_rows(const inv_product *p, const depth_part *d, size_t row, si
 }
 
 /* One or two groups of columns of b, a constant where this is inlined, with zeros beside and below
- * them; `size` is that of a group. */
+ * them. */
 static inline __attribute__((always_inline)) void split_groups(size_t groups, const float *b,
                                                                size_t b_row, size_t columns,
                                                                const depth_part *d, uint16_t *to,

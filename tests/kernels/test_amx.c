@@ -1,22 +1,17 @@
 /* The products of kernels_amx.c: on the processor's tiles, or where it has none, in software.
  * SPDX-License-Identifier: GPL-3.0-or-later */
-#include <float.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <gsl/gsl_cblas.h>
-#include <omp.h>
 
 #include "gradient.h"
-#include "invproj/mat.h"
 #include "kernels/kernels.h"
 #include "suites.h"
 #include "support.h"
 #include "tiles.h"
-
-Suite *amx_suite(void);
 
 #if defined(__x86_64__)
 #include "kernels/kernels_amx.h"
@@ -426,6 +421,18 @@ START_TEST(denormal_numbers_are_kept)
 }
 END_TEST
 
+/* The nearest bf16 numbers of these have a product beyond floats. */
+START_TEST(a_product_near_the_largest_float_is_finite)
+{
+    problem q = problem_of(20, 20, DEEP, 0);
+    memset(q.a, 0, q.p.m * q.p.a_row * sizeof *q.a);
+    *a_at(&q, 3, 7) = *b_at(&q, 7, 5) = 0x1.ffp+63f;
+    solve(&q, inv_amx_product);
+    ck_assert(q.c[3 * q.p.c_row + 5] == 0x1.fe008p+127f);
+    problem_free(&q);
+}
+END_TEST
+
 /* ---- as accurate as sgemm ---- */
 
 /* The sum of the squares of a result's errors, each as a part of what it was added from. */
@@ -553,6 +560,7 @@ static void add_products(TCase *tcase)
     tcase_add_test(tcase, infinities_and_nans_are_those_of_float);
     tcase_add_test(tcase, small_and_large_numbers_keep_their_accuracy);
     tcase_add_test(tcase, denormal_numbers_are_kept);
+    tcase_add_test(tcase, a_product_near_the_largest_float_is_finite);
     tcase_add_loop_test(tcase, errors_are_at_most_those_of_sgemm, 0, FILLS);
 }
 
