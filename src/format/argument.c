@@ -74,7 +74,7 @@ static void say_counts(unsigned counts, char *text, size_t size)
     const char *before = counts & INV_COUNTS(1) ? ", or " : ": ";
     if (counts == INV_COUNTS_ANY)
         append(text, size, ", or several");
-    for (unsigned n = 2; n <= 4 && counts != INV_COUNTS_ANY; n++)
+    for (unsigned n = 2; n <= INV_COUNTS_MAX && counts != INV_COUNTS_ANY; n++)
         if (counts & INV_COUNTS(n)) {
             snprintf(one, sizeof one, "%s%u", before, n);
             append(text, size, one);

@@ -23,8 +23,9 @@ typedef enum inv_argument_kind {
     INV_ARGUMENT_WORD    /* one of `words` */
 } inv_argument_kind;
 
-/* Of `n` numbers, 0 to 4; several may be possible. */
+/* Of `n` numbers, 0 to INV_COUNTS_MAX; several may be possible. */
 #define INV_COUNTS(n)        (1U << (n))
+#define INV_COUNTS_MAX       6
 #define INV_COUNTS_ANY       (~0U)
 #define INV_ARGUMENT_ALL     ((double)(1 << 24)) /* the most values that an image may have */
 #define INV_ARGUMENT_LARGEST 3.4e38              /* a float's */

@@ -377,8 +377,11 @@ static inv_status build_bare(inv_sketch *s, const inv_place *last, inv_net **out
     INV_TRY(inv_config_read_json(s->file, text, &config));
     INV_TRY(inv_net_build(config, "", s->input, 0, out));
 done:
-    if (status == INV_ECONFIG || status == INV_EINVAL)
-        status = INV_EFORMAT;
+    if (status == INV_ECONFIG || status == INV_EINVAL) {
+        const char *message = inv_error_message();
+        const bool is_named = behind(message, s->file) != message;
+        status = is_named ? INV_EFORMAT : INV_ERROR(INV_EFORMAT, "%s: %s", s->file, message);
+    }
     inv_config_free(config);
     free(text);
     return status;

@@ -217,5 +217,6 @@ inv_status torch_check_channels(const torch_importing *im, const inv_arch_module
                      shape);
     if (in->place.shape.channels == channels && !in->order.channels)
         return INV_OK;
-    return WRONG("takes images of %zu channels, but %s come in", channels, shape);
+    return WRONG("takes images of %zu channels, but %s come in%s", channels, shape,
+                 in->order.channels ? ", which were flattened before" : "");
 }

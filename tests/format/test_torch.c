@@ -405,6 +405,8 @@ static const struct {
     {IN "p: ZeroPad2d((1, 2))",
      "p: padding=(1, 2): must be a whole number from -1024 to 1024, or 4"},
     {IN "s: Softmax(1.5)", "s: dim=1.5: must be"},
+    {IN "f: Flatten()\nc: Conv2d(84, 4, 1)", "but 84 come in, which were flattened before"},
+    {IN "p: MaxPool2d(2)\ns <- p, input: Add()", "torch-zip.pt: output: add of"},
     {IN "e: CELU(0)", "a.txt:2: e: alpha: 0 is not from"},
     {IN "p: ReflectionPad2d(7)", "a.txt:2: p: more padding than there is image"},
     {"Net(\n(a): Residual(\n(conv): Conv2d(2, 4, 3)\n)\n)", "does not show how a Residual joins"},
