@@ -370,6 +370,26 @@ done:
     return status;
 }
 
+/* Rows of numbers are images of the net where they have as many as those, and such a matrix is one of
+ * them; to make others larger or smaller would be to draw a line across the image. */
+static inv_status shape_rows(const cli_images *images, const char *file, inv_idx *idx)
+{
+    const inv_shape s = images->shape;
+    const size_t size = inv_shape_size(s);
+    if (idx->rank != 2 || s.height == 1)
+        return INV_OK;
+    if (idx->dims[1] != size && idx->size != size)
+        return INV_ERROR(INV_EDATA,
+                         "%s: holds %zu rows of %zu numbers, and the net's images are %zu x %zu x "
+                         "%zu; give it n x %zu x %zu%s or rows of %zu",
+                         file, idx->dims[0], idx->dims[1], s.height, s.width, s.channels, s.height,
+                         s.width, s.channels > 1 ? " x channels" : "", size);
+    idx->dims[0] = idx->size / size;
+    idx->dims[1] = s.height, idx->dims[2] = s.width, idx->dims[3] = s.channels;
+    idx->rank = 4;
+    return INV_OK;
+}
+
 static inv_status open_idx(cli_images *images, const char *file)
 {
     double low = 0.0, high = 0.0;
@@ -383,6 +403,8 @@ static inv_status open_idx(cli_images *images, const char *file)
                          "those with --labels)",
                          file);
     status = arrange(images, file, idx);
+    if (status == INV_OK)
+        status = shape_rows(images, file, idx);
     if (status != INV_OK)
         return status;
     const size_t at = inv_idx_range(idx->type, idx->data, idx->size, &low, &high);
