@@ -81,6 +81,16 @@ size_t inv_kernels_all(const inv_kernels *sets[INV_KERNELS_MOST])
 
 static const inv_kernels *chosen = &inv_kernels_plain;
 
+/* AMX is taken only where it is asked for: on no processor has it been measured yet, and for fewer than some
+ * 64 rows splitting the factors takes longer than its tiles save. */
+static const inv_kernels *best_of(const inv_kernels *sets[], size_t count)
+{
+#if defined(__x86_64__)
+    count -= sets[count - 1] == &amx;
+#endif
+    return sets[count - 1];
+}
+
 /* Once, when the library is loaded; from then on it is a constant. */
 __attribute__((constructor)) static void choose(void)
 {
@@ -90,7 +100,7 @@ __attribute__((constructor)) static void choose(void)
     amx = inv_amx_kernels();
 #endif
     const size_t count = inv_kernels_all(sets);
-    chosen = sets[count - 1];
+    chosen = best_of(sets, count);
     for (size_t i = 0; wanted && i < count; i++)
         if (strcmp(sets[i]->name, wanted) == 0)
             chosen = sets[i];

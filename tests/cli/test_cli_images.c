@@ -539,6 +539,51 @@ START_TEST(folders_and_lists_of_pictures)
 }
 END_TEST
 
+/* What predict says of an array of those sizes. */
+static program *predict_array(const char *here, const char *sizes, const void *images, size_t bytes)
+{
+    char header[160];
+    size_t size = 0;
+    snprintf(header, sizeof header, "{'descr': '|u1', 'fortran_order': False, 'shape': (%s), }",
+             sizes);
+    unsigned char *npy = support_npy(header, images, bytes, &size);
+    support_write(support_at(here, "a.npy"), npy, size);
+    free(npy);
+    return program_run(NULL, "predict %s %s --json", run, support_at(here, "a.npy"));
+}
+
+/* Rows of as many numbers as an image has, and one image alone, are what they are in an array of images. */
+START_TEST(rows_of_numbers_are_images)
+{
+    enum { N = 3 };
+    char *here = support_folder(), as_images[64], as_rows[64], alone[64], halves[64];
+    snprintf(as_images, sizeof as_images, "%d, %d, %d", N, HEIGHT, WIDTH);
+    snprintf(as_rows, sizeof as_rows, "%d, %d", N, HEIGHT * WIDTH);
+    snprintf(alone, sizeof alone, "%d, %d", HEIGHT, WIDTH);
+    snprintf(halves, sizeof halves, "%d, %d", N * HEIGHT, WIDTH);
+    const unsigned char *images = test_image(set, 0);
+    program *p = predict_array(here, as_images, images, (size_t)N * HEIGHT * WIDTH);
+    program *rows = predict_array(here, as_rows, images, (size_t)N * HEIGHT * WIDTH);
+    ck_assert_program(p, 0);
+    ck_assert_program(rows, 0);
+    ck_assert_str_eq(rows->out, p->out);
+    program *one = predict_array(here, alone, images, (size_t)HEIGHT * WIDTH);
+    ck_assert_program(one, 0);
+    json_t *all = json_loads(p->out, 0, NULL), *only = json_loads(one->out, 0, NULL);
+    ck_assert_uint_eq(json_array_size(json_object_get(only, "images")), 1);
+    ck_assert(json_equal(json_image(only, 0), json_image(all, 0)));
+    json_decref(all);
+    json_decref(only);
+    program *other = predict_array(here, halves, images, (size_t)N * HEIGHT * WIDTH);
+    ck_assert_fails(other, 1, "a.npy: holds ", " rows of ", "the net's images are ");
+    program_free(p);
+    program_free(rows);
+    program_free(one);
+    program_free(other);
+    support_remove(here);
+}
+END_TEST
+
 /* Black ink on a transparent ground cannot be seen on a dark one; and what a phone saves is no IDX file. */
 START_TEST(what_cannot_be_seen_is_said)
 {
@@ -1193,6 +1238,7 @@ Suite *cli_images_suite(void)
     tcase_add_loop_test(predict, a_range_of_its_own, 0, (int)(sizeof ranges / sizeof *ranges));
     tcase_add_test(predict, folders_and_lists_of_pictures);
     tcase_add_test(predict, what_cannot_be_seen_is_said);
+    tcase_add_test(predict, rows_of_numbers_are_images);
     tcase_add_test(predict, what_predict_refuses);
     tcase_add_test(predict, from_pictures_to_classes);
     tcase_add_test(predict, project_fits_images_too);
