@@ -121,7 +121,8 @@ static inv_status no_inverse(const cli_file *file, const char *name)
     for (size_t i = 0; i < count && used < sizeof list; i++)
         used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", names[i]);
     if (count > 0)
-        INV_FAIL(INV_EDATA, "%s: holds no inverse named '%s', but %s", file->path, name, list);
+        INV_FAIL(INV_EDATA, "%s: holds no inverse named '%s', but %s; name one with --inverse",
+                 file->path, name, list);
     INV_TRY(cli_model_is(file->path, &is_model));
     if (is_model)
         INV_FAIL(INV_EDATA,

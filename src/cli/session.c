@@ -109,6 +109,29 @@ static inv_status change_kind(const cli_file *file)
     return status;
 }
 
+/* Nobody named the inverse that an imported model's experiment would use: where it is not there, stages that
+ * name none use the only one there is. */
+static inv_status use_only_inverse(const cli_file *file)
+{
+    const struct {
+        const char *key;
+        char *name;
+    } users[] = {{"project.inverse", file->experiment->project.inverse},
+                 {"generate.inverse", file->experiment->generate.inverse},
+                 {"features.inverse", file->experiment->features.inverse}};
+    char(*names)[INV_NAME_MAX] = NULL;
+    size_t count = 0;
+    if (!file->run || !inv_run_has(file->run, "/source") || !inv_run_has(file->run, "/inverse") ||
+        inv_config_has(file->config, "inverse.name"))
+        return INV_OK;
+    inv_status status = cli_group_names(file->run, "/inverse", &names, &count);
+    for (size_t i = 0; status == INV_OK && count == 1 && i < sizeof users / sizeof *users; i++)
+        if (!inv_config_has(file->config, users[i].key))
+            memcpy(users[i].name, names[0], INV_NAME_MAX);
+    free(names);
+    return status;
+}
+
 static inv_status read_experiment(cli_file *file)
 {
     inv_status status = change_kind(file);
@@ -118,6 +141,8 @@ static inv_status read_experiment(cli_file *file)
         status = cli_set_classes(file);
     if (status == INV_OK)
         status = inv_experiment_read(file->config, &file->experiment);
+    if (status == INV_OK)
+        status = use_only_inverse(file);
     return status == INV_OK ? read_checkpoint(file) : status;
 }
 

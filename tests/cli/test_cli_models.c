@@ -319,6 +319,13 @@ START_TEST(an_import_remembers_its_data)
     p = run_here("exemplars known.h5 --classes 0 --count 2 -q");
     ck_assert_msg(p->code == 0, "%s", p->err);
     program_free(p);
+    program_must_work(run_here("invert known.h5 --kind ridge --at f -q")); /* that alone is used */
+    program_must_work(run_here("project known.h5 --set project.images=4 -q"));
+    program_must_work(run_here("invert known.h5 --kind ridge --at f --name more -q"));
+    p = run_here("project known.h5 --set project.images=4 --name two -q");
+    ck_assert_fails(p, 1, "known.h5: holds no inverse named 'inverse', but more, ridge",
+                    "name one with --inverse");
+    program_free(p);
     write_idx(folder, "train-images-idx3-ubyte", one, sizeof one, pixels, SEEN);
     write_idx(folder, "t10k-images-idx3-ubyte", one, sizeof one, pixels, SEEN);
     p = run_here(import);
