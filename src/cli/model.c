@@ -266,6 +266,22 @@ static inv_status find_preparation(const char *data, const char *path, inv_impor
     return status;
 }
 
+/* What the user told of pixels, which no layer shows; a mean beyond them is one of other pixels. */
+static void note_prepared(const cli_options *options, const inv_import *how, inv_model *model)
+{
+    const double most = 255.0 / (how->scale > 0.0 ? how->scale : 255.0);
+    inv_model_note(model, "pixels were prepared as told: less a mean of %s, over a deviation of %s",
+                   options->mean ? options->mean : "0", options->std ? options->std : "1");
+    for (size_t i = 0; i < how->mean.count; i++)
+        if (how->mean.values[i] < 0.0 || how->mean.values[i] > most) {
+            inv_model_note(model,
+                           "a mean of %g is none of pixels from 0 to %g, as they are after "
+                           "the division by %g (--scale)",
+                           how->mean.values[i], most, 255.0 / most);
+            return;
+        }
+}
+
 inv_status cli_model_read(const cli_options *options, const char *path, inv_model **out)
 {
     void *how = NULL;
@@ -275,6 +291,8 @@ inv_status cli_model_read(const cli_options *options, const char *path, inv_mode
     INV_TRY(inv_calloc(1, sizeof(inv_import), path, &how));
     INV_TRY(read_import(options, how, &arch));
     INV_TRY(read_model(path, how, out));
+    if (options && (options->mean || options->std))
+        note_prepared(options, how, *out);
     if (options && options->data && !(*out)->is_prepared)
         INV_TRY(find_preparation(options->data, path, how, out));
 done:

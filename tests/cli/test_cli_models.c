@@ -319,6 +319,15 @@ START_TEST(an_import_remembers_its_data)
     p = run_here("exemplars known.h5 --classes 0 --count 2 -q");
     ck_assert_msg(p->code == 0, "%s", p->err);
     program_free(p);
+    p = run_here("import half.safetensors --arch half.txt -o told.h5 --mean 33.3 --std 0.25");
+    ck_assert_program(p, 0);
+    ck_assert_ptr_nonnull(strstr(p->err, "less a mean of 33.3, over a deviation of 0.25\n"));
+    ck_assert_ptr_nonnull(strstr(p->err, "a mean of 33.3 is none of pixels from 0 to 1, "));
+    program_free(p);
+    p = run_here("info told.h5");
+    ck_assert_program(p, 0);
+    ck_assert_ptr_nonnull(strstr(p->out, "less a mean of 33.3, over a deviation of 0.25\n"));
+    program_free(p);
     program_must_work(run_here("invert known.h5 --kind ridge --at f -q")); /* that alone is used */
     program_must_work(run_here("project known.h5 --set project.images=4 -q"));
     program_must_work(run_here("invert known.h5 --kind ridge --at f --name more -q"));
