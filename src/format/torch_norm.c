@@ -161,6 +161,22 @@ static inv_status add_local_response_norm(torch_importing *im, const inv_arch_mo
                            in, out);
 }
 
+/* Not of PyTorch: what export writes of a layer that rescales each channel, such as a preparation. */
+static inv_status add_affine(torch_importing *im, const inv_arch_module *m, const torch_value *in,
+                             torch_value *out)
+{
+    const size_t n = torch_whole(m, 0, "size", 0, 0);
+    inv_status status = INV_OK;
+    if (in->place.shape.channels != n)
+        return WRONG("takes %zu channels, but %zu come in", n, in->place.shape.channels);
+    INV_TRY(torch_add_layer(im, m, "", json_pack("{ss ss}", "type", "rescale", "per", "channel"),
+                            in, out));
+    INV_TRY(torch_put_vector(im, m, &out->place, "scale", in->order, n, "scale"));
+    INV_TRY(torch_put_vector(im, m, &out->place, "offset", in->order, n, "offset"));
+done:
+    return status;
+}
+
 const torch_type torch_norm_types[] = {
     {"BatchNorm1d", "running_mean", add_batch_norm,
      "num_features eps momentum affine track_running_stats bias"},
@@ -175,6 +191,7 @@ const torch_type torch_norm_types[] = {
      "num_features eps momentum affine track_running_stats bias"},
     {"InstanceNorm2d", "running_mean", add_group_norm,
      "num_features eps momentum affine track_running_stats bias"},
+    {"Affine", "scale", add_affine, "size shape"},
     {"LocalResponseNorm", NULL, add_local_response_norm, "size alpha beta k"},
     {NULL, NULL, NULL, NULL},
 };
