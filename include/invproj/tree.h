@@ -50,6 +50,9 @@ INV_MUST_CHECK inv_status inv_tree_check_run(const inv_tree *tree);
 const char *inv_tree_name(const inv_tree *tree);
 const char *inv_tree_format(const inv_tree *tree);
 
+/* Whether the first stream said that the file was sealed; a model of another program never is. */
+bool inv_tree_is_sealed(const inv_tree *tree);
+
 /* Groups and arrays, ordered by path. */
 size_t inv_tree_count(const inv_tree *tree);
 const char *inv_tree_path(const inv_tree *tree, size_t i);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "cli.h"
 #include "invproj/file.h"
 
 const char *const cli_gather_texts[CLI_GATHER_TEXTS] = {
@@ -43,7 +44,24 @@ static inv_status no_memory(void)
     return INV_ERROR(INV_ENOMEM, "gather: no memory");
 }
 
+/* A run file that is done. What another program changed shows only in all of a file, so that one without its seal
+ * is read whole, too, in `edited`; else that is NULL. */
+typedef struct done_file {
+    inv_tree *tree;
+    inv_run *edited;
+} done_file;
+
 /* ---- figures ---- */
+
+/* Of a result that was made from what is no longer there, or that another program has changed, there is none. */
+static bool find_figure(const done_file *file, const char *path, const char *attribute,
+                        double *value)
+{
+    const bool is_gone = file->edited ? inv_run_has_attribute(file->edited, path, "stale") ||
+                                            !inv_run_has_attribute(file->edited, path, attribute)
+                                      : inv_tree_attribute(file->tree, path, "stale") != NULL;
+    return !is_gone && inv_tree_real(file->tree, path, attribute, value);
+}
 
 static inv_status find_column(cli_gather *all, const inv_figure *figure, const char *result,
                               size_t *out)
@@ -76,14 +94,14 @@ static inv_status put_value(cli_gather_row *row, size_t column, double value)
 }
 
 /* Every figure of the group that the result at `path` has. */
-static inv_status take_figures(cli_gather *all, cli_gather_row *row, const inv_tree *run,
+static inv_status take_figures(cli_gather *all, cli_gather_row *row, const done_file *file,
                                const char *group, const char *path, const char *result)
 {
     inv_status status = INV_OK;
     for (const inv_figure *f = inv_figures; f->attribute && status == INV_OK; f++) {
         double value = 0.0;
         size_t column = 0;
-        if (strcmp(f->group, group) != 0 || !inv_tree_real(run, path, f->attribute, &value))
+        if (strcmp(f->group, group) != 0 || !find_figure(file, path, f->attribute, &value))
             continue;
         status = find_column(all, f, result, &column);
         if (status == INV_OK)
@@ -132,9 +150,10 @@ static const char *result_in(const char *group, const char *path)
 }
 
 /* Of the network, and of each result in a group that has figures or times. */
-static inv_status take_all_figures(cli_gather *all, cli_gather_row *row, const inv_tree *run)
+static inv_status take_all_figures(cli_gather *all, cli_gather_row *row, const done_file *file)
 {
-    inv_status status = take_figures(all, row, run, "network", "/network", "");
+    const inv_tree *run = file->tree;
+    inv_status status = take_figures(all, row, file, "network", "/network", "");
     if (status == INV_OK)
         status = take_seconds(all, row, run, "training", "/training", "");
     for (const char *const *group = inv_run_results; *group && status == INV_OK; group++)
@@ -142,7 +161,7 @@ static inv_status take_all_figures(cli_gather *all, cli_gather_row *row, const i
             const char *path = inv_tree_path(run, i), *name = result_in(*group, path);
             if (!name || strlen(name) >= INV_NAME_MAX)
                 continue;
-            status = take_figures(all, row, run, *group + 1, path, name);
+            status = take_figures(all, row, file, *group + 1, path, name);
             if (status == INV_OK)
                 status = take_seconds(all, row, run, *group + 1, path, name);
         }
@@ -192,22 +211,33 @@ static inv_status take_texts(cli_gather_row *row, const inv_tree *run, const cha
 
 /* ---- rows ---- */
 
-static inv_status read_done(cli_gather *all, cli_gather_row *row, cli_reader *reader,
+static inv_status tell_damage(cli_gather_row *row)
+{
+    row->damaged = true;
+    row->texts[CLI_GATHER_MESSAGE] = strdup(inv_error_message());
+    return row->texts[CLI_GATHER_MESSAGE] ? INV_OK : no_memory();
+}
+
+static inv_status take_file(cli_gather *all, cli_gather_row *row, const done_file *file,
                             const char *path)
 {
-    inv_tree *run = NULL;
-    inv_status status = cli_reader_tree(reader, path, &run);
-    if (status == INV_ENOMEM)
-        return status;
-    if (status != INV_OK) { /* told, and the others are read all the same */
-        row->damaged = true;
-        row->texts[CLI_GATHER_MESSAGE] = strdup(inv_error_message());
-        return row->texts[CLI_GATHER_MESSAGE] ? INV_OK : no_memory();
-    }
-    status = take_texts(row, run, path);
+    inv_status status = take_texts(row, file->tree, path);
+    return status == INV_OK ? take_all_figures(all, row, file) : status;
+}
+
+static inv_status read_done(cli_gather *all, cli_gather_row *row, cli_reader *reader,
+                            const cli_progress *progress, const char *path)
+{
+    done_file file = {NULL};
+    inv_status status = cli_reader_tree(reader, path, &file.tree);
+    if (status == INV_OK && !inv_tree_is_sealed(file.tree))
+        status = cli_open_run(NULL, progress, path, CLI_READ, &file.edited);
     if (status == INV_OK)
-        status = take_all_figures(all, row, run);
-    inv_tree_free(run);
+        status = take_file(all, row, &file, path);
+    else if (status != INV_ENOMEM) /* told, and the others are read all the same */
+        status = tell_damage(row);
+    inv_run_free(file.edited);
+    inv_tree_free(file.tree);
     return status;
 }
 
@@ -266,7 +296,7 @@ static inv_status read_all(cli_gather *all, cli_reader *reader, cli_progress *pr
             INV_RAISE(no_memory());
         if (next)
             cli_reader_next(reader, next);
-        INV_TRY(read_done(all, &all->rows[r], reader, path));
+        INV_TRY(read_done(all, &all->rows[r], reader, progress, path));
         snprintf(text, sizeof text, "gather    %zu of %zu read", r + 1, all->row_count);
         cli_progress_text(progress, text);
         free(path);

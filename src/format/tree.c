@@ -29,7 +29,7 @@ struct inv_tree {
     char *name, *format, *left_out;
     node *nodes;
     size_t count, room, attributes;
-    bool is_sorted;
+    bool is_sorted, is_sealed;
 };
 
 /* ---- memory ---- */
@@ -320,6 +320,8 @@ inv_status inv_tree_add(inv_tree *tree, const char *prefix, inv_source *from)
     INV_TRY(next_record(t));
     if (t->record.kind != INV_RECORD_START)
         INV_RAISE(nonsense(t, "no start"));
+    if (!*prefix)
+        tree->is_sealed = t->record.status;
     INV_TRY(next_record(t));
     while (t->record.kind != INV_RECORD_END) {
         INV_TRY(take_record(t));
@@ -347,6 +349,11 @@ inv_status inv_tree_check_run(const inv_tree *tree)
         status = inv_seal_check_format(tree->name, (unsigned long long)number);
     free(format);
     return status;
+}
+
+bool inv_tree_is_sealed(const inv_tree *tree)
+{
+    return tree->is_sealed;
 }
 
 const char *inv_tree_name(const inv_tree *tree)

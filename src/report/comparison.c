@@ -202,7 +202,7 @@ static size_t summarise(const comparison *c, size_t column, const char *path, co
         const double mean = n ? sum / (double)n : 0.0;
         for (size_t i = 0; i < c->count; i++) {
             double value = 0.0;
-            if (c->column[i] != column ||
+            if (c->column[i] != column || inv_run_has_attribute(c->inputs[i].run, path, "stale") ||
                 !inv_run_has_attribute(c->inputs[i].run, path, attribute) ||
                 inv_run_real(c->inputs[i].run, path, attribute, &value) != INV_OK)
                 continue;

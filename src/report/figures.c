@@ -120,6 +120,8 @@ static void take_results(report_run *r, const char *group, json_t *list)
     const size_t count = inv_run_groups(r->in.run, group, names, REPORT_RESULTS);
     for (size_t i = 0; i < count; i++) {
         snprintf(path, sizeof path, "%s/%s", group, names[i]);
+        if (inv_run_has_attribute(r->in.run, path, "stale"))
+            continue; /* its figures are of what is no longer there */
         if (strcmp(group, "/generated") == 0)
             take_confidence(r, path, list);
         take_group(r, group + 1, path, list);

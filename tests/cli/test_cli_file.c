@@ -194,6 +194,7 @@ START_TEST(a_changed_net_makes_results_stale)
         p = program_run(NULL, "report %s --markdown", copy);
         ck_assert_ptr_nonnull(
             strstr(p->out, "Another program has changed the net since it was trained."));
+        ck_assert_msg(!strstr(p->out, "| generated r2rt: "), "as if it were current: %s", p->out);
         program_free(p);
         p = program_run(NULL, "filters %s --name %s -q", copy, sealed ? "later" : "first");
         ck_assert_program(p, 0);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <check.h>
+#include <hdf5.h>
 #include <jansson.h>
 
 #include "cli_short.h"
@@ -607,6 +608,42 @@ START_TEST(what_is_not_done_is_told)
 }
 END_TEST
 
+static void change_kernel(const char *path)
+{
+    float values[HEIGHT * WIDTH * 5] = {0.25f};
+    hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    hid_t array = H5Dopen2(file, "/network/hidden/kernel", H5P_DEFAULT);
+    ck_assert_int_ge(H5Dwrite(array, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, values), 0);
+    H5Dclose(array);
+    ck_assert_int_ge(H5Fclose(file), 0);
+}
+
+/* The figures of a net that another program has changed are not those of the net that is there: they are left
+ * out, before and after the file is sealed again. */
+START_TEST(a_changed_net_has_no_figures)
+{
+    char text[256], path[512];
+    program_must_work(run_here("sweep s.cfg -o edited -q"));
+    program *p = run_here("gather edited --csv");
+    field_of(p->out, 2, "file", text, sizeof text);
+    program_free(p);
+    snprintf(path, sizeof path, "%s/edited/%s", place, text);
+    change_kernel(path);
+    for (int sealed = 0; sealed < 2; sealed++) {
+        p = run_here("gather edited --csv");
+        ck_assert_program(p, 0);
+        for (size_t i = 1; i <= ITEMS; i++) {
+            field_of(p->out, i, "network.accuracy", text, sizeof text);
+            ck_assert_int_eq(*text == 0, i == 2);
+        }
+        ck_assert_int_eq(strstr(p->err, ".h5: another program has changed network; ") != NULL,
+                         !sealed);
+        program_free(p);
+        program_must_work(program_run(NULL, "filters %s -q --name n%s", path, sealed ? "2" : "1"));
+    }
+}
+END_TEST
+
 /* One file, which leads to the others wherever the folder is taken. */
 START_TEST(one_file_has_links_to_all_and_their_table)
 {
@@ -741,6 +778,7 @@ Suite *cli_sweep_suite(void)
     tcase_add_test(tests, a_page_compares_settings_as_the_table_does);
     tcase_add_test(tests, of_many_runs_few_are_shown);
     tcase_add_test(tests, gather_writes_over_nothing_but_its_own);
+    tcase_add_test(tests, a_changed_net_has_no_figures);
     tcase_add_test(tests, one_file_has_links_to_all_and_their_table);
     tcase_add_loop_test(tests, a_signal_stops_the_runs_which_go_on_later, 0, 3);
     tcase_add_test(tests, a_stopped_sweep_tells_of_failures);
