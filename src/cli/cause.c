@@ -170,8 +170,7 @@ inv_status cli_cause_adopt(inv_run *run, char *list, size_t size)
     INV_TRY(for_each(run, "/gaussian", adopt, &told));
     for (const char *const *group = inv_run_results; *group; group++)
         INV_TRY(for_each(run, *group, adopt, &told));
-    if (*list)
-        INV_TRY(mark_results(run, false));
+    INV_TRY(mark_results(run, false)); /* also of what it took away, or gave another name */
 done:
     return status;
 }

@@ -28,7 +28,8 @@ INV_MUST_CHECK inv_status cli_cause_put(inv_run *run, const char *path, cli_caus
                                         const char *name);
 
 /* Of a run without its seal: each section that is not what its checksum says is marked, loses its
- * figures and gets its checksum anew. `list` has their names, or as many as there is room for. */
+ * figures and gets its checksum anew; what was made from it, or from what is gone, is out of date. `list` has
+ * the names of those sections, or as many as there is room for. */
 INV_MUST_CHECK inv_status cli_cause_adopt(inv_run *run, char *list, size_t size);
 
 /* Why the group `path` is out of date, for a message ("made from another network"); NULL where it

@@ -205,6 +205,23 @@ START_TEST(a_changed_net_makes_results_stale)
 }
 END_TEST
 
+/* Another program took the inverse away: what it made is out of date at the first look. */
+START_TEST(a_result_of_what_is_gone_is_stale)
+{
+    take_copy();
+    hid_t file = H5Fopen(copy, H5F_ACC_RDWR, H5P_DEFAULT);
+    ck_assert_int_ge(H5Ldelete(file, "/inverse/r2rt", H5P_DEFAULT), 0);
+    ck_assert_int_ge(H5Fclose(file), 0);
+    program *p = program_run(NULL, "info --json %s", copy);
+    json_t *info = json_loads(p->out, 0, NULL);
+    ck_assert_str_eq(json_string_value(json_object_get(
+                         json_object_get(json_object_get(info, "projections"), "r2rt"), "stale")),
+                     "made by another inverse");
+    json_decref(info);
+    program_free(p);
+}
+END_TEST
+
 /* One line, whatever the command. */
 static void must_be_refused(const char *why)
 {
@@ -248,6 +265,7 @@ Suite *cli_file_suite(void)
     tcase_add_test(tests, an_unsealed_file_goes_on);
     tcase_add_test(tests, a_changed_section_stays_told);
     tcase_add_test(tests, a_changed_net_makes_results_stale);
+    tcase_add_test(tests, a_result_of_what_is_gone_is_stale);
     tcase_add_test(tests, what_will_be_lost_is_said_quiet_or_not);
     tcase_add_test(tests, what_is_wrong_is_said_in_one_line);
     suite_add_tcase(suite, tests);
