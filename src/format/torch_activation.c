@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "format/torch_import.h"
 
+#include <math.h>
 #include <string.h>
 
 /* A module that is a formula a value: the layer, and up to two of its settings. */
@@ -36,6 +37,14 @@ static const formula formulas[] = {
     {"ReLU6", "relu", {{SIZE_MAX, "", "max_value", 6.0}}},
 };
 
+/* A slope or height of 0 below 0 leaves a ReLU; PyTorch's CELU refuses it. */
+static bool is_relu(const formula *f, const inv_arch_module *m)
+{
+    return f->settings[0].key && strcmp(f->settings[0].key, "alpha") == 0 &&
+           strcmp(m->type, "CELU") != 0 &&
+           fabs(inv_arch_number(m, 0, f->settings[0].argument, 0, 1.0)) <= 0.0;
+}
+
 static inv_status add_formula(torch_importing *im, const inv_arch_module *m, const torch_value *in,
                               torch_value *out)
 {
@@ -45,6 +54,8 @@ static inv_status add_formula(torch_importing *im, const inv_arch_module *m, con
     if (strcmp(m->type, "Hardtanh") == 0 &&
         inv_arch_number(m, 0, "min_val", 0, -1.0) >= inv_arch_number(m, 1, "max_val", 0, 1.0))
         return WRONG("min_val must be less than max_val");
+    if (is_relu(f, m))
+        return torch_add_layer(im, m, "", json_pack("{ss}", "type", "relu"), in, out);
     json_t *settings = json_pack("{ss}", "type", f->layer);
     for (size_t i = 0; i < 2; i++)
         if (f->settings[i].key)
