@@ -58,6 +58,9 @@ size_t inv_tree_count(const inv_tree *tree);
 const char *inv_tree_path(const inv_tree *tree, size_t i);
 bool inv_tree_has(const inv_tree *tree, const char *path);
 
+/* Values of all arrays together. */
+size_t inv_tree_values(const inv_tree *tree);
+
 /* The array at `path`; NULL where there is none. */
 const inv_tree_array *inv_tree_find(const inv_tree *tree, const char *path);
 /* The attribute of the group or array at `path`; NULL where there is none. */

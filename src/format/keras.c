@@ -331,7 +331,7 @@ static inv_status try_shape(void *context, inv_shape shape, bool *fits)
     k.how = &how;
     k.is_tried = true;
     INV_TRY(inv_calloc(1, sizeof(inv_model), k.file, &model));
-    INV_TRY(inv_sketch_alloc(k.file, &k.sketch));
+    INV_TRY(inv_sketch_alloc(k.tree, &k.sketch));
     k.model = model;
     *fits = import_as(&k) == INV_OK;
 done:

@@ -317,7 +317,7 @@ inv_status inv_model_import(const inv_tree *tree, const inv_import *how, inv_mod
     inv_status status = INV_OK;
     *out = NULL;
     INV_TRY(format_of(tree, &format));
-    INV_TRY(inv_sketch_alloc(inv_tree_name(tree), &sketch));
+    INV_TRY(inv_sketch_alloc(tree, &sketch));
     INV_TRY(inv_calloc(1, sizeof *model, inv_tree_name(tree), &memory));
     model = memory;
     snprintf(model->format, sizeof model->format, "%s", format->what);

@@ -95,6 +95,7 @@ static inv_status add_gemm(onnx_importing *im, const json_t *node, const onnx_va
     const bool trans_b = inv_onnx_whole(node, "transB", 0) != 0;
     const double beta = inv_onnx_number(node, "beta", 1.0);
     double *bias = NULL;
+    size_t period = 1;
     inv_status status = INV_OK;
     if (count < 2 || in[0].is_known || !in[1].is_known || in[0].rank != 2 ||
         in[0].dims[trans_a ? 1 : 0] != 1)
@@ -108,9 +109,9 @@ static inv_status add_gemm(onnx_importing *im, const json_t *node, const onnx_va
     if (onnx_is_given(in, count, 2)) {
         if (!in[2].is_known)
             INV_RAISE(WRONG("its input 3 is no constant"));
-        INV_TRY(onnx_spread(im, node, &in[2].known, out, &bias));
+        INV_TRY(onnx_spread(im, node, &in[2].known, out, &bias, &period));
         for (size_t i = 0; i < out->dims[1]; i++)
-            out->bias[i] += (float)(beta * bias[i]);
+            out->bias[i] += (float)(beta * bias[i % period]);
     }
 done:
     free(bias);

@@ -105,6 +105,7 @@ static inv_status add_prelu(onnx_importing *im, const json_t *node, const onnx_v
     const onnx_value *v = &in[0];
     const size_t size = inv_shape_size(v->place.shape), channels = v->place.shape.channels;
     double *slopes = NULL;
+    size_t period = 1;
     inv_status status = INV_OK;
     if (count < 2 || !in[1].is_known)
         return WRONG("its slopes are no constants");
@@ -112,8 +113,8 @@ static inv_status add_prelu(onnx_importing *im, const json_t *node, const onnx_v
     if (im->graph.opset < 7 && known.rank == 1) /* one of each channel */
         while (known.rank + 1 < v->rank)
             known.dims[known.rank++] = 1;
-    INV_TRY(onnx_spread(im, node, &known, v, &slopes));
-    const bool one = onnx_repeats(slopes, size, 1), few = onnx_repeats(slopes, size, channels);
+    INV_TRY(onnx_spread(im, node, &known, v, &slopes, &period));
+    const bool one = onnx_repeats(slopes, period, 1), few = onnx_repeats(slopes, period, channels);
     INV_TRY(onnx_add_layer(im, node, "",
                            json_pack("{ss sb sb sb}", "type", "prelu", "share_height", few,
                                      "share_width", few, "share_channels", one),
@@ -211,14 +212,13 @@ static inv_status add_dropout(onnx_importing *im, const json_t *node, const onnx
 
 /* Numbers, as `onnx_spread` gives them, over the values. */
 static inv_status divide_constant(onnx_importing *im, const json_t *node, const double *numbers,
-                                  const onnx_value *v, onnx_value *out)
+                                  size_t period, const onnx_value *v, onnx_value *out)
 {
     onnx_value both[2] = {*v, *v};
     void *zeros = NULL;
-    inv_status status =
-        inv_calloc(inv_shape_size(v->place.shape), sizeof *numbers, "constants", &zeros);
+    inv_status status = inv_calloc(period, sizeof *numbers, "constants", &zeros);
     if (status == INV_OK)
-        status = onnx_add_affine(im, node, zeros, numbers, v, &both[0]);
+        status = onnx_add_affine(im, node, zeros, numbers, period, v, &both[0]);
     free(zeros);
     return status == INV_OK ? onnx_join_values(im, node, "divide", both, 2, out) : status;
 }
@@ -226,17 +226,9 @@ static inv_status divide_constant(onnx_importing *im, const json_t *node, const 
 static inv_status add_reciprocal(onnx_importing *im, const json_t *node, const onnx_value *in,
                                  size_t count, onnx_value *out)
 {
-    const size_t size = inv_shape_size(in[0].place.shape);
-    void *memory = NULL;
-    inv_status status = inv_calloc(size, sizeof(double), "constants", &memory);
-    double *ones = memory;
+    const double one = 1.0;
     (void)count;
-    for (size_t i = 0; status == INV_OK && i < size; i++)
-        ones[i] = 1.0;
-    if (status == INV_OK)
-        status = divide_constant(im, node, ones, &in[0], out);
-    free(memory);
-    return status;
+    return divide_constant(im, node, &one, 1, &in[0], out);
 }
 
 /* x^power as a product of x's root, x, and its squares; one over that where the power is negative. */
@@ -293,6 +285,7 @@ static inv_status add_constant(onnx_importing *im, const json_t *node, const onn
     const char *op = inv_onnx_op(node);
     double *number = NULL, *scale = NULL, *offset = NULL;
     void *memory = NULL, *more = NULL;
+    size_t period = 1;
     inv_status status = INV_OK;
     inv_onnx_tensor known = constant->known;
     onnx_value wide = *v; /* a constant of more axes, all of 1 before the image's */
@@ -304,26 +297,25 @@ static inv_status add_constant(onnx_importing *im, const json_t *node, const onn
         if (wide.dims[axis] == 1 && known.dims[k] > 1)
             INV_TRY(onnx_repeat(im, node, &wide, axis, known.dims[k]));
     }
-    const size_t size = inv_shape_size(wide.place.shape);
-    INV_TRY(onnx_spread(im, node, &known, &wide, &number));
-    INV_TRY(inv_calloc(size, sizeof *scale, "constants", &memory));
-    INV_TRY(inv_calloc(size, sizeof *offset, "constants", &more));
+    INV_TRY(onnx_spread(im, node, &known, &wide, &number, &period));
+    INV_TRY(inv_calloc(period, sizeof *scale, "constants", &memory));
+    INV_TRY(inv_calloc(period, sizeof *offset, "constants", &more));
     scale = memory;
     offset = more;
     if (strcmp(op, "Max") == 0 || strcmp(op, "Min") == 0) {
-        if (!onnx_repeats(number, size, 1))
+        if (!onnx_repeats(number, period, 1))
             INV_RAISE(WRONG("with more than one number is not known"));
         const bool low = op[1] == 'a';
         INV_RAISE(add_limits(im, node, low ? number[0] : -HUGE_VAL, low ? HUGE_VAL : number[0],
                              &wide, out));
     }
     if (strcmp(op, "Pow") == 0)
-        INV_RAISE(constant_first || !onnx_repeats(number, size, 1)
+        INV_RAISE(constant_first || !onnx_repeats(number, period, 1)
                       ? WRONG("other than by one power is not known")
                       : add_power(im, node, number[0], &wide, out));
     if (strcmp(op, "Div") == 0 && constant_first)
-        INV_RAISE(divide_constant(im, node, number, &wide, out));
-    for (size_t i = 0; i < size; i++) {
+        INV_RAISE(divide_constant(im, node, number, period, &wide, out));
+    for (size_t i = 0; i < period; i++) {
         scale[i] = op[0] == 'M' ? number[i] : op[0] == 'D' ? 1.0 / number[i] : 1.0;
         offset[i] = op[0] == 'A' || (op[0] == 'S' && op[2] == 'm') ? number[i] : 0.0;
         if (strcmp(op, "Sub") == 0) {
@@ -331,7 +323,7 @@ static inv_status add_constant(onnx_importing *im, const json_t *node, const onn
             offset[i] = constant_first ? number[i] : -number[i];
         }
     }
-    INV_TRY(onnx_add_affine(im, node, scale, offset, &wide, out));
+    INV_TRY(onnx_add_affine(im, node, scale, offset, period, &wide, out));
 done:
     free(number);
     free(memory);

@@ -162,15 +162,20 @@ INV_MUST_CHECK inv_status onnx_whole_numbers(onnx_importing *im, const json_t *n
                                              const onnx_value *in, size_t inputs, size_t i,
                                              const char *name, int64_t out[2 * ONNX_RANK_MAX],
                                              size_t *count);
-/* A constant as it meets each value of the image, in the image's order; the caller frees. */
+/* A constant as it meets each value of the image, in the image's order, which begins again after each
+ * `period` of them: 1, the channels, or all; the caller frees. */
 INV_MUST_CHECK inv_status onnx_spread(onnx_importing *im, const json_t *node,
-                                      const inv_onnx_tensor *t, const onnx_value *v, double **out);
+                                      const inv_onnx_tensor *t, const onnx_value *v, double **out,
+                                      size_t *period);
+/* The same with a longer period, which is a multiple of the one there is. */
+INV_MUST_CHECK inv_status onnx_lengthen(onnx_importing *im, double **numbers, size_t period,
+                                        size_t longer);
 /* Whether the numbers begin again after each `period` of them. */
 bool onnx_repeats(const double *numbers, size_t count, size_t period);
 bool onnx_all_are(const double *numbers, size_t count, double what);
-/* scale x + offset, each as onnx_spread gives it; what was a bias's is added to that. */
+/* scale x + offset, as onnx_spread gives them, of one period; what was a bias's is added to that. */
 INV_MUST_CHECK inv_status onnx_add_affine(onnx_importing *im, const json_t *node,
-                                          const double *scale, const double *offset,
+                                          const double *scale, const double *offset, size_t period,
                                           const onnx_value *in, onnx_value *out);
 
 /* ---- onnx_dense.c ---- */

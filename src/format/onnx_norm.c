@@ -17,7 +17,7 @@ static inv_status add_batch_norm(onnx_importing *im, const json_t *node, const o
     const onnx_value *v = &in[0];
     double *p[4] = {NULL}, *scale = NULL, *offset = NULL;
     inv_onnx_tensor both[2] = {{0}};
-    size_t dims[ONNX_RANK_MAX] = {1, 1, 1, 1, 1, 1, 1, 1};
+    size_t dims[ONNX_RANK_MAX] = {1, 1, 1, 1, 1, 1, 1, 1}, period = 1;
     inv_status status = onnx_one_output(im, node);
     if (status != INV_OK)
         return status;
@@ -43,11 +43,11 @@ static inv_status add_batch_norm(onnx_importing *im, const json_t *node, const o
         offset[c] = p[1][c] - p[2][c] * scale[c];
     }
     scale = offset = NULL;
-    status = onnx_spread(im, node, &both[0], v, &scale);
+    status = onnx_spread(im, node, &both[0], v, &scale, &period);
     if (status == INV_OK)
-        status = onnx_spread(im, node, &both[1], v, &offset);
+        status = onnx_spread(im, node, &both[1], v, &offset, &period);
     if (status == INV_OK)
-        status = onnx_add_affine(im, node, scale, offset, v, out);
+        status = onnx_add_affine(im, node, scale, offset, period, v, out);
     free(scale);
     free(offset);
 done:
@@ -127,16 +127,22 @@ static inv_status add_group_norm(onnx_importing *im, const json_t *node, const o
     return add_groups(im, node, all, 3, (size_t)groups, out);
 }
 
+/* One for each of the `count` values that are taken together. */
 static inv_status put_spread(onnx_importing *im, const json_t *node, const onnx_value *in,
                              const onnx_value *v, size_t count, const onnx_value *at,
                              const char *block)
 {
     double *numbers = NULL;
+    size_t period = 1;
+    inv_status status = INV_OK;
     if (!in->is_known)
         return WRONG("its parameters are no constants");
-    inv_status status = onnx_spread(im, node, &in->known, v, &numbers);
-    if (status == INV_OK)
-        status = onnx_put_numbers(im, at, block, numbers, count, NULL);
+    INV_TRY(onnx_spread(im, node, &in->known, v, &numbers, &period));
+    if (!onnx_repeats(numbers, period, count))
+        INV_RAISE(WRONG("its parameters differ along axes that it is not over"));
+    INV_TRY(onnx_lengthen(im, &numbers, period, count));
+    INV_TRY(onnx_put_numbers(im, at, block, numbers, count, NULL));
+done:
     free(numbers);
     return status;
 }

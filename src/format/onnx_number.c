@@ -60,7 +60,9 @@ inv_status onnx_put_numbers(onnx_importing *im, const onnx_value *at, const char
                             const double *numbers, size_t count, float **kept)
 {
     void *memory = NULL;
-    inv_status status = inv_sketch_keep(im->sketch, count, sizeof(float), &memory);
+    inv_status status = inv_sketch_spend(im->sketch, count);
+    if (status == INV_OK)
+        status = inv_sketch_keep(im->sketch, count, sizeof(float), &memory);
     if (status != INV_OK)
         return status;
     for (size_t i = 0; numbers && i < count; i++)
@@ -148,24 +150,51 @@ inv_status onnx_whole_numbers(onnx_importing *im, const json_t *node, const onnx
     return status;
 }
 
-/* A constant as it meets each value of the image, in the image's order; the caller frees. */
-inv_status onnx_spread(onnx_importing *im, const json_t *node, const inv_onnx_tensor *t,
-                       const onnx_value *v, double **out)
+/* Whether a constant is one number, or one for each channel, in their order. */
+static bool is_of_channels(const inv_onnx_tensor *t, const onnx_value *v)
 {
-    const inv_shape s = v->place.shape;
-    const size_t size = inv_shape_size(s), own[3] = {s.width * s.channels, s.channels, 1};
-    size_t index[ONNX_RANK_MAX] = {0}, steps[ONNX_RANK_MAX] = {0}, at = 0, step = 1;
-    void *memory = NULL;
-    double *from = NULL;
-    *out = NULL;
+    char letters[ONNX_RANK_MAX];
+    const bool known = onnx_find_letters(v, letters);
+    for (size_t k = 0; k < t->rank; k++)
+        if (t->dims[k] > 1 && !(known && letters[k + v->rank - t->rank] == 'c'))
+            return false;
+    return true;
+}
+
+/* That of each axis of the value, 0 where the constant has but one. */
+static bool find_steps(const inv_onnx_tensor *t, const onnx_value *v, size_t steps[ONNX_RANK_MAX])
+{
+    size_t step = 1;
     for (size_t k = t->rank, i = v->rank; k-- > 0;) {
         if (t->dims[k] != 1 && (i == 0 || t->dims[k] != v->dims[i - 1]))
-            return WRONG("a constant whose sizes do not fit the values that it meets");
+            return false;
         if (i > 0)
             steps[--i] = t->dims[k] > 1 ? step : 0;
         step *= t->dims[k];
     }
-    inv_status status = inv_calloc(size, sizeof **out, "constants", &memory);
+    return true;
+}
+
+/* A constant as it meets each value of the image, in the image's order; the caller frees. */
+inv_status onnx_spread(onnx_importing *im, const json_t *node, const inv_onnx_tensor *t,
+                       const onnx_value *v, double **out, size_t *period)
+{
+    const inv_shape s = v->place.shape;
+    const size_t size = inv_shape_size(s), own[3] = {s.width * s.channels, s.channels, 1};
+    size_t index[ONNX_RANK_MAX] = {0}, steps[ONNX_RANK_MAX] = {0}, at = 0;
+    void *memory = NULL;
+    double *from = NULL;
+    *out = NULL;
+    if (!find_steps(t, v, steps))
+        return WRONG("a constant whose sizes do not fit the values that it meets");
+    const bool is_short = is_of_channels(t, v);
+    *period = is_short ? inv_onnx_count(t) : size;
+    inv_status status = inv_sketch_spend(im->sketch, *period);
+    if (status != INV_OK)
+        return status;
+    if (is_short)
+        return inv_onnx_values(t, out);
+    status = inv_calloc(size, sizeof **out, "constants", &memory);
     if (status == INV_OK)
         status = inv_onnx_values(t, &from);
     if (status == INV_OK && !(memory && from))
@@ -196,6 +225,20 @@ inv_status onnx_spread(onnx_importing *im, const json_t *node, const inv_onnx_te
     return status;
 }
 
+inv_status onnx_lengthen(onnx_importing *im, double **numbers, size_t period, size_t longer)
+{
+    inv_status status = inv_sketch_spend(im->sketch, longer);
+    if (status != INV_OK || longer <= period)
+        return status;
+    double *more = reallocarray(*numbers, longer, sizeof *more);
+    if (!more)
+        return no_memory();
+    for (size_t i = period; i < longer; i++)
+        more[i] = more[i - period];
+    *numbers = more;
+    return INV_OK;
+}
+
 /* Whether the numbers begin again after each `period` of them. */
 bool onnx_repeats(const double *numbers, size_t count, size_t period)
 {
@@ -210,21 +253,23 @@ bool onnx_all_are(const double *numbers, size_t count, double what)
     return numbers[0] >= what && numbers[0] <= what && onnx_repeats(numbers, count, 1);
 }
 
-/* scale x + offset, each as `spread` gives it; what was a bias's is added to that. */
+/* scale x + offset, each as onnx_spread gives it; what was a bias's is added to that. */
 inv_status onnx_add_affine(onnx_importing *im, const json_t *node, const double *scale,
-                           const double *offset, const onnx_value *in, onnx_value *out)
+                           const double *offset, size_t period, const onnx_value *in,
+                           onnx_value *out)
 {
     const size_t size = inv_shape_size(in->place.shape), channels = in->place.shape.channels;
-    const bool one = onnx_repeats(scale, size, 1) && onnx_repeats(offset, size, 1);
-    const bool few = onnx_repeats(scale, size, channels) && onnx_repeats(offset, size, channels);
-    const bool only_adds = onnx_all_are(scale, size, 1.0);
+    const bool one = onnx_repeats(scale, period, 1) && onnx_repeats(offset, period, 1);
+    const bool few =
+        onnx_repeats(scale, period, channels) && onnx_repeats(offset, period, channels);
+    const bool only_adds = onnx_all_are(scale, period, 1.0);
     inv_status status = INV_OK;
     *out = *in;
-    if (only_adds && onnx_all_are(offset, size, 0.0))
+    if (only_adds && onnx_all_are(offset, period, 0.0))
         return INV_OK;
     if (only_adds && few && in->bias) {
         for (size_t c = 0; c < channels; c++)
-            in->bias[c] += (float)offset[c];
+            in->bias[c] += (float)offset[one ? 0 : c];
         return INV_OK;
     }
     if (one)

@@ -177,6 +177,7 @@ static inv_status add_resize(onnx_importing *im, const json_t *node, const onnx_
     r.from[0] = r.to[0] = v.place.shape.height;
     r.from[1] = r.to[1] = v.place.shape.width;
     INV_TRY(find_scales(im, node, in, count, &v, &r));
+    INV_TRY(inv_sketch_spend(im->sketch, 8 * (r.to[0] + r.to[1])));
     const bool is_linear = strcmp(r.mode, "linear") == 0 || strcmp(r.mode, "bilinear") == 0;
     const char *how = is_linear                        ? find_linear(&r, step, &corners)
                       : strcmp(r.mode, "nearest") == 0 ? find_nearest(&r, step)

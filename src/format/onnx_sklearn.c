@@ -30,18 +30,21 @@ static inv_status listed(onnx_importing *im, const json_t *node, const char *nam
 static inv_status add_scaler(onnx_importing *im, const json_t *node, const onnx_value *in,
                              size_t count, onnx_value *out)
 {
-    const size_t size = inv_shape_size(in[0].place.shape);
     inv_onnx_tensor tensor = {0};
     double *scale = NULL, *offset = NULL;
+    size_t scales = 0, offsets = 0;
     inv_status status = INV_OK;
     (void)count;
     INV_TRY(listed(im, node, "scale", 1, &tensor));
-    INV_TRY(onnx_spread(im, node, &tensor, &in[0], &scale));
+    INV_TRY(onnx_spread(im, node, &tensor, &in[0], &scale, &scales));
     INV_TRY(listed(im, node, "offset", 1, &tensor));
-    INV_TRY(onnx_spread(im, node, &tensor, &in[0], &offset));
-    for (size_t i = 0; i < size; i++)
+    INV_TRY(onnx_spread(im, node, &tensor, &in[0], &offset, &offsets));
+    const size_t period = scales > offsets ? scales : offsets;
+    INV_TRY(onnx_lengthen(im, &scale, scales, period));
+    INV_TRY(onnx_lengthen(im, &offset, offsets, period));
+    for (size_t i = 0; i < period; i++)
         offset[i] *= -scale[i];
-    INV_TRY(onnx_add_affine(im, node, scale, offset, &in[0], out));
+    INV_TRY(onnx_add_affine(im, node, scale, offset, period, &in[0], out));
 done:
     free(scale);
     free(offset);

@@ -15,6 +15,7 @@
 #define HEADER_MAX 100000000 /* the format's own limit */
 #define RANK_MAX   8
 #define METADATA   "__metadata__"
+#define CANNOT_BE  "its type, sizes or place cannot be"
 
 static const struct {
     const char *name;
@@ -35,6 +36,12 @@ typedef struct file {
     const inv_sink *to;
 } file;
 
+/* The bytes of a tensor, counted from the header's end. */
+typedef struct place {
+    const char *name;
+    uint64_t begin, end;
+} place;
+
 static uint64_t header_length(const unsigned char *bytes)
 {
     uint64_t length = 0;
@@ -51,8 +58,7 @@ static bool probe(const unsigned char *first, size_t size)
 
 static inv_status damaged(const file *f, const char *tensor, const char *why)
 {
-    return INV_ERROR(INV_EFORMAT, "%s: damaged: %s%s%s; copy or save it again", f->name, tensor,
-                     *tensor ? ": " : "", why);
+    return INV_ERROR(INV_EFORMAT, "%s: damaged: %s%s%s", f->name, tensor, *tensor ? ": " : "", why);
 }
 
 /* A whole number from 0 on. */
@@ -89,26 +95,87 @@ static bool read_type(const char *name, inv_value_head *head)
     return false;
 }
 
-static bool read_place(const json_t *entry, uint64_t *begin, uint64_t *end)
+static bool read_place(const json_t *entry, place *out)
 {
     const json_t *offsets = json_object_get(entry, "data_offsets");
-    return json_array_size(offsets) == 2 && natural(json_array_get(offsets, 0), begin) &&
-           natural(json_array_get(offsets, 1), end) && *begin <= *end;
+    return json_array_size(offsets) == 2 && natural(json_array_get(offsets, 0), &out->begin) &&
+           natural(json_array_get(offsets, 1), &out->end) && out->begin <= out->end;
 }
 
 static inv_status send_tensor(const file *f, const char *path, const json_t *entry)
 {
     inv_value_head head = {0};
-    uint64_t count = 0, begin = 0, end = 0, bytes = 0;
+    place at = {0};
+    uint64_t count = 0, bytes = 0;
     if (!json_is_string(json_object_get(entry, "dtype")) ||
-        !read_shape(json_object_get(entry, "shape"), &head, &count) ||
-        !read_place(entry, &begin, &end) || end > f->size)
-        return damaged(f, path + 1, "its type, sizes or place cannot be");
+        !read_shape(json_object_get(entry, "shape"), &head, &count) || !read_place(entry, &at))
+        return damaged(f, path + 1, CANNOT_BE);
     if (!read_type(json_string_value(json_object_get(entry, "dtype")), &head))
         return inv_named_left_out(f->to, path, "a tensor of a kind that is not known");
-    if (__builtin_mul_overflow(count, head.size, &bytes) || bytes != end - begin)
+    if (__builtin_mul_overflow(count, head.size, &bytes) || bytes != at.end - at.begin)
         return damaged(f, path + 1, "has other bytes than its sizes say");
-    return bytes <= f->array_max ? inv_named_array(f->to, path, &head, f->values + begin) : INV_OK;
+    return bytes <= f->array_max ? inv_named_array(f->to, path, &head, f->values + at.begin)
+                                 : INV_OK;
+}
+
+/* ---- where tensors lie ---- */
+
+static int compare_places(const void *a, const void *b)
+{
+    const place *x = a, *y = b;
+    if (x->begin != y->begin)
+        return x->begin < y->begin ? -1 : 1;
+    return (x->end > y->end) - (x->end < y->end);
+}
+
+/* Of tensors in the order of their bytes, each begins where the one before it ends, the first at 0, and
+ * the last ends with the file. */
+static inv_status check_order(const file *f, const place *places, size_t count)
+{
+    char why[160];
+    uint64_t end = 0;
+    for (size_t i = 0; i < count; end = places[i++].end) {
+        const place *at = &places[i];
+        if (at->end > f->size)
+            return damaged(f, at->name, "lies beyond the end of the file, which is cut short");
+        if (at->begin > end)
+            snprintf(why, sizeof why, "bytes %llu to %llu before it belong to no tensor",
+                     (unsigned long long)end, (unsigned long long)at->begin);
+        else if (at->begin < end)
+            snprintf(why, sizeof why, "begins within the tensor %.80s", places[i - 1].name);
+        if (at->begin != end)
+            return damaged(f, at->name, why);
+    }
+    snprintf(why, sizeof why, "bytes %llu to %llu behind it belong to no tensor",
+             (unsigned long long)end, (unsigned long long)f->size);
+    return f->size == end ? INV_OK
+                          : damaged(f, count > 0 ? places[count - 1].name : "its header", why);
+}
+
+/* All bytes behind the header belong to one tensor each: the format allows no other file. */
+static inv_status check_places(const file *f, const json_t *header)
+{
+    void *memory = NULL;
+    size_t count = 0;
+    const char *name = NULL;
+    json_t *entry = NULL;
+    inv_status status = inv_calloc(json_object_size(header) + 1, sizeof(place), f->name, &memory);
+    if (status != INV_OK)
+        return status;
+    place *places = memory;
+    json_object_foreach((json_t *)header, name, entry)
+    {
+        if (strcmp(name, METADATA) == 0)
+            continue;
+        if (!read_place(entry, &places[count]))
+            INV_RAISE(damaged(f, name, CANNOT_BE));
+        places[count++].name = name;
+    }
+    qsort(places, count, sizeof *places, compare_places);
+    INV_TRY(check_order(f, places, count));
+done:
+    free(memory);
+    return status;
 }
 
 /* What has the name `name`: a tensor, or, of tied weights, the one that the metadata say is the
@@ -139,47 +206,6 @@ static size_t list_names(const json_t *header, const char **names)
             names[count++] = name;
     }
     return count;
-}
-
-typedef struct place {
-    const char *name;
-    uint64_t begin, end;
-} place;
-
-static int by_begin(const void *a, const void *b)
-{
-    const place *x = a, *y = b;
-    if (x->begin != y->begin)
-        return x->begin < y->begin ? -1 : 1;
-    return (x->end > y->end) - (x->end < y->end);
-}
-
-/* The format has tensors one behind the other, and nothing between them, nor behind the last. */
-static inv_status check_places(const file *f, const json_t *header)
-{
-    void *memory = NULL;
-    const char *name = NULL;
-    json_t *entry = NULL;
-    size_t count = 0;
-    uint64_t at = 0;
-    inv_status status = inv_calloc(json_object_size(header) + 1, sizeof(place), f->name, &memory);
-    place *places = memory;
-    if (status != INV_OK)
-        return status;
-    json_object_foreach((json_t *)header, name, entry)
-    {
-        if (strcmp(name, METADATA) != 0 &&
-            read_place(entry, &places[count].begin, &places[count].end))
-            places[count++].name = name;
-    }
-    qsort(places, count, sizeof *places, by_begin);
-    for (size_t i = 0; i < count && status == INV_OK; at = places[i++].end)
-        if (places[i].begin != at)
-            status = damaged(f, places[i].name, "does not lie right behind the tensor before it");
-    if (status == INV_OK && at != f->size)
-        status = damaged(f, "", "its tensors end elsewhere than the file");
-    free(memory);
-    return status;
 }
 
 static inv_status send_all(const file *f, const json_t *header)
@@ -232,9 +258,9 @@ static inv_status send(const char *name, unsigned char *bytes, size_t size, uint
         json_decref(header);
         return damaged(&f, "", "its header is not JSON as safetensors writes it");
     }
-    inv_status status = send_all(&f, header);
+    inv_status status = check_places(&f, header);
     if (status == INV_OK)
-        status = check_places(&f, header);
+        status = send_all(&f, header);
     if (status == INV_OK)
         status = send_metadata(&f, header);
     json_decref(header);

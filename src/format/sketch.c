@@ -9,7 +9,10 @@
 
 #define NAME_ROOM  (INV_NAME_MAX - 16) /* for a number and an ending */
 #define VALUES_MAX ((size_t)1 << 24)   /* of one image, at any point */
-#define WORK_MAX   ((size_t)1 << 28)   /* values read and made on the way to a net: seconds, 2 GB */
+/* Values read and made on the way to a net: so many, a second and 300 MB at most, and so many for each
+ * that the file holds, which is what exporters' arithmetic of weights takes. */
+#define WORK_MAX      ((size_t)1 << 25)
+#define WORK_OF_VALUE ((size_t)8)
 
 /* Where a block of parameters comes from. */
 typedef struct origin {
@@ -25,11 +28,12 @@ struct inv_sketch {
     inv_shape input;
     char where[INV_TEXT_MAX]; /* in the user's text; "": nowhere */
     json_t *layers, *called;  /* as the net has them; how the importer calls each */
+    json_t *places;           /* of each layer's name, where it is in the list */
     origin *origins;
     size_t origin_count, origin_room;
     void **kept;
     size_t kept_count;
-    size_t spent; /* of WORK_MAX */
+    size_t work_left;
 };
 
 static inv_status no_memory(const inv_sketch *s)
@@ -37,8 +41,10 @@ static inv_status no_memory(const inv_sketch *s)
     return INV_ERROR(INV_ENOMEM, "%s: no memory for its network", s->file);
 }
 
-inv_status inv_sketch_alloc(const char *file, inv_sketch **out)
+inv_status inv_sketch_alloc(const inv_tree *tree, inv_sketch **out)
 {
+    const char *file = inv_tree_name(tree);
+    const size_t values = inv_tree_values(tree);
     void *memory = NULL;
     inv_status status = inv_calloc(1, sizeof(inv_sketch), file, &memory);
     *out = memory;
@@ -47,7 +53,10 @@ inv_status inv_sketch_alloc(const char *file, inv_sketch **out)
     (*out)->file = strdup(file);
     (*out)->layers = json_array();
     (*out)->called = json_array();
-    if ((*out)->file && (*out)->layers && (*out)->called)
+    (*out)->places = json_object();
+    (*out)->work_left =
+        values < SIZE_MAX / WORK_OF_VALUE - WORK_MAX ? WORK_MAX + WORK_OF_VALUE * values : SIZE_MAX;
+    if ((*out)->file && (*out)->layers && (*out)->called && (*out)->places)
         return INV_OK;
     inv_sketch_free(*out);
     *out = NULL;
@@ -64,6 +73,7 @@ void inv_sketch_free(inv_sketch *sketch)
     free(sketch->origins);
     json_decref(sketch->layers);
     json_decref(sketch->called);
+    json_decref(sketch->places);
     free(sketch->file);
     free(sketch);
 }
@@ -82,11 +92,12 @@ inv_status inv_sketch_keep(inv_sketch *sketch, size_t count, size_t size, void *
 
 inv_status inv_sketch_spend(inv_sketch *sketch, size_t values)
 {
-    if (values > WORK_MAX - sketch->spent)
+    if (values > sketch->work_left)
         return INV_ERROR(INV_EFORMAT,
-                         "%s: its constants take more work than a model of images needs",
+                         "%s: its constants and shared parameters take more work and memory than a "
+                         "model of images needs",
                          sketch->file);
-    sketch->spent += values;
+    sketch->work_left -= values;
     return INV_OK;
 }
 
@@ -118,10 +129,8 @@ static const char *called(const inv_sketch *s, size_t i)
 /* The layer of that name, or the number of all layers. */
 static size_t find_layer(const inv_sketch *s, const char *name)
 {
-    size_t i = 0;
-    while (i < json_array_size(s->layers) && strcmp(name_of(s, i), name) != 0)
-        i++;
-    return i;
+    const json_t *place = json_object_get(s->places, name);
+    return place ? (size_t)json_integer_value(place) : json_array_size(s->layers);
 }
 
 static bool is_taken(const inv_sketch *s, const char *name)
@@ -250,8 +259,10 @@ inv_status inv_sketch_add(inv_sketch *s, const char *wanted, const char *ending,
     if (inv_shape_size(place.shape) > VALUES_MAX)
         INV_FAIL(INV_EFORMAT, "%s: layer '%s' gives %zu values for an image; at most %zu are taken",
                  s->file, *wanted ? wanted : place.name, inv_shape_size(place.shape), VALUES_MAX);
+    const json_int_t number = (json_int_t)json_array_size(s->layers);
     if (!say_inputs(s, settings, from, count) || json_array_append(s->layers, settings) != 0 ||
-        json_array_append_new(s->called, json_string(wanted)) != 0)
+        json_array_append_new(s->called, json_string(wanted)) != 0 ||
+        json_object_set_new(s->places, place.name, json_integer(number)) != 0)
         INV_RAISE(no_memory(s));
     *out = place;
 done:
@@ -264,6 +275,9 @@ done:
 inv_status inv_sketch_block(inv_sketch *s, const inv_place *at, const char *block,
                             const inv_tree_array *array, inv_sketch_fill fill, const void *context)
 {
+    inv_status status = inv_sketch_spend(s, array ? array->count : 0);
+    if (status != INV_OK)
+        return status;
     if (s->origin_count == s->origin_room) {
         const size_t room = 2 * s->origin_room + 16;
         origin *more = reallocarray(s->origins, room, sizeof *more);

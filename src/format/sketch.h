@@ -26,11 +26,13 @@ typedef struct inv_place {
     inv_shape shape;
 } inv_place;
 
-INV_MUST_CHECK inv_status inv_sketch_alloc(const char *file, inv_sketch **out);
+/* Of the model in that file. */
+INV_MUST_CHECK inv_status inv_sketch_alloc(const inv_tree *tree, inv_sketch **out);
 void inv_sketch_free(inv_sketch *sketch);
 
-/* Counts values that are read and made while constants are worked out, all together: a small file can
- * ask for any number of them. INV_EFORMAT: too many. */
+/* Counts values that are read and made on the way to a net, all together: a small file can ask for any
+ * number of them, by arithmetic of constants or by layers that share what is stored once. INV_EFORMAT:
+ * too many for what the file holds. */
 INV_MUST_CHECK inv_status inv_sketch_spend(inv_sketch *sketch, size_t values);
 
 /* Where the user says the layers that are added from now on, for messages: "net.arch.txt:3", in place of

@@ -376,6 +376,14 @@ const char *inv_tree_path(const inv_tree *tree, size_t i)
     return tree->nodes[i].path;
 }
 
+size_t inv_tree_values(const inv_tree *tree)
+{
+    size_t values = 0; /* each is a byte of the tree at least, so that they are no more than fit */
+    for (size_t i = 0; i < tree->count; i++)
+        values += tree->nodes[i].array.count;
+    return values;
+}
+
 const char *inv_tree_left_out(const inv_tree *tree)
 {
     return tree->left_out;

@@ -291,13 +291,55 @@ END_TEST
 START_TEST(constants_have_a_bound_on_their_work)
 {
     inv_sketch *sketch = NULL;
-    ck_assert_status(inv_sketch_alloc("large.onnx", &sketch), INV_OK);
-    ck_assert_status(inv_sketch_spend(sketch, (size_t)1 << 27), INV_OK);
-    ck_assert_status(inv_sketch_spend(sketch, (size_t)1 << 27), INV_OK);
+    inv_tree *tree = NULL;
+    ck_assert_status(inv_tree_alloc("large.onnx", &tree), INV_OK);
+    ck_assert_status(inv_sketch_alloc(tree, &sketch), INV_OK);
+    ck_assert_status(inv_sketch_spend(sketch, (size_t)1 << 24), INV_OK);
+    ck_assert_status(inv_sketch_spend(sketch, (size_t)1 << 24), INV_OK);
     ck_assert_status(inv_sketch_spend(sketch, 1), INV_EFORMAT);
-    ck_assert_message_has("large.onnx: its constants take more work than a model of images needs");
+    ck_assert_message_has("large.onnx: its constants and shared parameters take more work");
     ck_assert_status(inv_sketch_spend(sketch, SIZE_MAX), INV_EFORMAT);
     inv_sketch_free(sketch);
+    inv_tree_free(tree);
+}
+END_TEST
+
+/* And for parameters that are stored once and are those of many layers. */
+START_TEST(shared_parameters_have_a_bound)
+{
+    const inv_tree_array array = {.kind = 'f', .size = 4, .count = (size_t)1 << 24};
+    inv_sketch *sketch = NULL;
+    inv_tree *tree = NULL;
+    ck_assert_status(inv_tree_alloc("shared.h5", &tree), INV_OK);
+    ck_assert_status(inv_sketch_alloc(tree, &sketch), INV_OK);
+    inv_place at = inv_sketch_input(sketch, (inv_shape){1, 1, 4});
+    ck_assert_status(inv_sketch_add(sketch, "d", "",
+                                    json_pack("{ss si}", "type", "dense", "units", 4), &at, 1, &at),
+                     INV_OK);
+    for (size_t i = 0; i < 2; i++)
+        ck_assert_status(inv_sketch_block(sketch, &at, "kernel", &array, NULL, NULL), INV_OK);
+    ck_assert_status(inv_sketch_block(sketch, &at, "kernel", &array, NULL, NULL), INV_EFORMAT);
+    ck_assert_message_has("shared.h5: its constants and shared parameters take more work");
+    inv_sketch_free(sketch);
+    inv_tree_free(tree);
+}
+END_TEST
+
+/* Hundreds of layers of one name each get one of their own. */
+START_TEST(layers_of_one_name)
+{
+    inv_sketch *sketch = NULL;
+    inv_tree *tree = NULL;
+    ck_assert_status(inv_tree_alloc("many.onnx", &tree), INV_OK);
+    ck_assert_status(inv_sketch_alloc(tree, &sketch), INV_OK);
+    inv_place at = inv_sketch_input(sketch, (inv_shape){1, 1, 4});
+    for (size_t i = 0; i < 1000; i++)
+        ck_assert_status(
+            inv_sketch_add(sketch, "n", "", json_pack("{ss}", "type", "tanh"), &at, 1, &at),
+            INV_OK);
+    ck_assert_str_eq(at.name, "n_1000");
+    inv_sketch_free(sketch);
+    inv_tree_free(tree);
 }
 END_TEST
 
@@ -312,6 +354,8 @@ Suite *onnx_suite(void)
     tcase_add_test(tests, data_beside_the_file_must_reach);
     tcase_add_test(tests, damaged_files_are_refused);
     tcase_add_test(tests, constants_have_a_bound_on_their_work);
+    tcase_add_test(tests, shared_parameters_have_a_bound);
+    tcase_add_test(tests, layers_of_one_name);
     tcase_add_loop_test(tests, files_made_to_do_harm_are_refused, 0, sizeof harm / sizeof *harm);
     tcase_add_loop_test(tests, other_files_are_not_taken_for_it, 0,
                         sizeof no_onnx / sizeof *no_onnx);
