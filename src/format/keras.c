@@ -91,8 +91,10 @@ static inv_status read_json(const inv_tree *tree, const char *path, const char *
     free(text);
     if (*out)
         return INV_OK;
-    return INV_ERROR(INV_EFORMAT, "%s: %s @%s: line %d: %s", inv_tree_name(tree), path, attribute,
-                     error.line, error.text);
+    const bool is_file = strcmp(attribute, "text") == 0; /* else an attribute of HDF5 */
+    const char *name = !is_file ? attribute : path + 1;
+    return INV_ERROR(INV_EFORMAT, "%s: %s%snot JSON: line %d, column %d: %s", inv_tree_name(tree),
+                     name, *name ? " is " : "", error.line, error.column, error.text);
 }
 
 /* The i-th file of a map of weights, each once, in the order of the map. */

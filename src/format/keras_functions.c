@@ -279,6 +279,9 @@ inv_status keras_add_called(keras *k, const keras_layer *l, keras_tensor *list, 
         if (strcmp(rewritten[i].function, class) == 0)
             return add_rewritten(k, l, i, &list[0], out);
     const char *name = keras_get(l, "negative_slope") ? NULL : keras_function_name(k, class);
+    json_t *axis = setting(l, "axis");
+    if (name && axis && axis_in(axis, list[0].rank) != list[0].rank)
+        return keras_refuse(k, l, "along another axis than the last, which is not known");
     if (!name || (json_object_size(l->config) > 1 && !is_keras_2 && !strstr(name, "softmax")))
         return strcmp(class, "ReLU") == 0 ? keras_add_relu(k, l, &list[0], out)
                                           : keras_refuse(k, l, "a function that is not known");

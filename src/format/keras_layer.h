@@ -44,6 +44,11 @@ int keras_axis(const keras_layer *l, const char *key, size_t rank, int otherwise
 /* An error where a key of the layer is what it cannot be. */
 INV_MUST_CHECK inv_status keras_check_arguments(const keras *k, const keras_layer *l);
 
+/* ---- keras_audit.c ---- */
+
+/* INV_EFORMAT: a key that is neither in `known`, a list of words, nor one that changes nothing. */
+INV_MUST_CHECK inv_status keras_audit(const keras *k, const keras_layer *l, const char *known);
+
 /* ---- keras_tensor.c: values between layers ---- */
 
 /* Of an image, as Keras sees it. */

@@ -308,6 +308,9 @@ inv_status keras_add_normalization(keras *k, const keras_layer *l, const keras_t
     INV_TRY(keras_want(k, l, keras_last_axis_shape(&t), &t.at));
     INV_TRY(read_statistic(k, l, "mean", 0, n, &mean, &count));
     INV_TRY(read_statistic(k, l, "variance", 1, n, &variance, &count));
+    for (size_t i = 0; i < n; i++)
+        if (!(variance[i] >= 0.0f))
+            INV_RAISE(keras_refuse(k, l, "a variance below 0"));
     for (size_t i = 0; i < n; i++) {
         const double deviation = fmax(sqrt((double)variance[i]), 1e-7);
         const bool back = keras_bool(l, "invert", false);

@@ -305,6 +305,18 @@ static bool says_more(const inv_import *how)
     return how->arch || how->mean.count || how->std.count || how->invert || how->channels_first;
 }
 
+/* What fails far below does not know of which file it is; what is wrong with the architecture that the
+ * user gives names that. */
+static inv_status name_file(const inv_tree *tree, const inv_import *how, inv_status status)
+{
+    const char *name = inv_tree_name(tree), *why = inv_error_message();
+    const char *arch = how->arch_name ? how->arch_name : name;
+    if (status == INV_OK || status == INV_EINVAL || status == INV_ECONFIG ||
+        strncmp(why, name, strlen(name)) == 0 || strncmp(why, arch, strlen(arch)) == 0)
+        return status;
+    return INV_ERROR(status, "%s: %s", name, why);
+}
+
 inv_status inv_model_import(const inv_tree *tree, const inv_import *how, inv_model **out)
 {
     const inv_format *format = NULL;
@@ -333,7 +345,7 @@ inv_status inv_model_import(const inv_tree *tree, const inv_import *how, inv_mod
         with.arch_is_made = true;
     }
     if (!is_own)
-        INV_TRY(format->import(tree, &with, model, sketch));
+        INV_TRY(name_file(tree, &with, format->import(tree, &with, model, sketch)));
     INV_TRY(check_told(tree, how, format, model->net));
     INV_TRY(check_outputs(tree, model->net));
     INV_TRY(prepare(tree, how, model));

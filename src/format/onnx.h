@@ -70,6 +70,11 @@ const char *inv_onnx_text(const json_t *node, const char *name, const char *usua
 /* Value i of a list; `usual` where there is no list. */
 int64_t inv_onnx_whole_at(const json_t *node, const char *name, size_t i, int64_t usual);
 
+/* An attribute that is not read might change what comes out: an error where one is not in `known`, a list of
+ * words. */
+INV_MUST_CHECK inv_status inv_onnx_check_attributes(const inv_onnx_graph *graph, const json_t *node,
+                                                    const char *known);
+
 /* Tensor number i, its values checked against its sizes. What is kept of it belongs to the sketch. */
 INV_MUST_CHECK inv_status inv_onnx_tensor_at(const inv_onnx_graph *graph, inv_sketch *sketch,
                                              size_t i, inv_onnx_tensor *out);

@@ -68,7 +68,8 @@ static inv_status add_gelu(onnx_importing *im, const json_t *node, const onnx_va
         &in[0], out);
 }
 
-/* x between two numbers; a limit that is not there is the largest. */
+/* min(max(x, low), high), which is `high` everywhere where that is below `low`; a limit that is not there
+ * is the largest. */
 static inv_status add_limits(onnx_importing *im, const json_t *node, double low, double high,
                              const onnx_value *in, onnx_value *out)
 {
@@ -78,8 +79,8 @@ static inv_status add_limits(onnx_importing *im, const json_t *node, double low,
         *out = *in;
         return INV_OK;
     }
-    low = low < -most ? -most : low;
     high = high > most ? most : high;
+    low = low > high ? high : low < -most ? -most : low;
     if (low >= 0.0 && low <= 0.0 && high >= most)
         settings = json_pack("{ss}", "type", "relu");
     else if (low >= 0.0 && low <= 0.0 && high > 0.0 && high < 1e30)

@@ -10,6 +10,8 @@
 
 #include "format/record.h"
 
+#define WHOLE_MAX 2147483647.0 /* that every type for sizes holds */
+
 /* ---- tensors ---- */
 
 size_t inv_onnx_count(const inv_onnx_tensor *tensor)
@@ -123,9 +125,7 @@ inv_status onnx_whole_list(const onnx_folding *f, size_t i, const char *name,
             return onnx_unfit(f);
         inv_status status = inv_onnx_values(&f->in[i], &values);
         for (size_t k = 0; status == INV_OK && k < n; k++)
-            out[k] = values[k] > 1e15    ? (int64_t)1e15
-                     : values[k] < -1e15 ? -(int64_t)1e15
-                                         : (int64_t)values[k];
+            out[k] = (int64_t)fmin(fmax(values[k], -1e15), 1e15);
         free(values);
         *count = n;
         return status;
@@ -232,8 +232,8 @@ static double binary(const char *op, bool whole, double a, double b)
 {
     if (strcmp(op, "Div") == 0)
         return whole ? trunc(a / b) : a / b;
-    if (strcmp(op, "Mod") == 0)
-        return a - b * floor(a / b);
+    if (strcmp(op, "Mod") == 0) /* fmod: of numbers that are no whole ones it is needed */
+        return whole ? a - b * floor(a / b) : fmod(a, b);
     return strcmp(op, "Add") == 0       ? a + b
            : strcmp(op, "Sub") == 0     ? a - b
            : strcmp(op, "Mul") == 0     ? a * b
@@ -271,7 +271,10 @@ static inv_status fold_binary(const onnx_folding *f)
     ptrdiff_t steps[2][INV_ONNX_RANK_MAX], a = 0, b = 0;
     double *left = NULL, *right = NULL, *to = NULL;
     const bool whole = f->in[0].is_whole;
+    const double least = f->in[0].array->kind == INV_VALUE_UNSIGNED ? 0.0 : -WHOLE_MAX;
     inv_status status = INV_OK;
+    if (whole && inv_onnx_whole(f->node, "fmod", 0) != 0)
+        return onnx_unfit(f);
     if (f->count != 2 || !f->in[1].array || !broadcast(&f->in[0], rank, dims, steps[0]) ||
         !broadcast(&f->in[1], rank, dims, steps[1]))
         return onnx_unfit(f);
@@ -280,6 +283,9 @@ static inv_status fold_binary(const onnx_folding *f)
     INV_TRY(inv_onnx_make(f->sketch, dims, rank, whole, &to, f->out));
     for (size_t n = 0; n < inv_onnx_count(f->out); n++) {
         to[n] = binary(inv_onnx_op(f->node), whole, left[a], right[b]);
+        if (whole && !(to[n] >= least && to[n] <= WHOLE_MAX))
+            INV_RAISE(inv_onnx_wrong(f->graph, f->node,
+                                     "gives %g, which whole numbers may not hold", to[n]));
         for (size_t i = rank; i-- > 0;) {
             a += steps[0][i];
             b += steps[1][i];
@@ -340,11 +346,12 @@ static double reduced(const char *op, double so_far, double x, bool is_first)
                                           : so_far + x;
 }
 
-static double reduced_whole(const char *op, double value, double count)
+static double reduced_whole(const char *op, bool whole, double value, double count)
 {
-    return strcmp(op, "ReduceL2") == 0     ? sqrt(value)
-           : strcmp(op, "ReduceMean") == 0 ? value / count
-                                           : value;
+    const double x = strcmp(op, "ReduceL2") == 0     ? sqrt(value)
+                     : strcmp(op, "ReduceMean") == 0 ? value / count
+                                                     : value;
+    return whole ? trunc(x) : x;
 }
 
 /* Which axes are gone: those of the list, or all. */
@@ -355,10 +362,11 @@ static inv_status gone_axes(const onnx_folding *f, bool gone[INV_ONNX_RANK_MAX])
     inv_status status = onnx_whole_list(f, 1, "axes", axes, &count);
     if (status != INV_OK)
         return status;
-    if (count == 0 && inv_onnx_whole(f->node, "noop_with_empty_axes", 0) != 0)
+    const bool is_none = count == SIZE_MAX || count == 0;
+    if (is_none && inv_onnx_whole(f->node, "noop_with_empty_axes", 0) != 0)
         return onnx_unfit(f);
     for (size_t i = 0; i < f->in[0].rank; i++)
-        gone[i] = count == SIZE_MAX || count == 0;
+        gone[i] = is_none;
     for (size_t i = 0; count != SIZE_MAX && i < count; i++) {
         if (!inv_onnx_axis(axes[i], f->in[0].rank, &axis))
             return onnx_unfit(f);
@@ -405,7 +413,7 @@ static inv_status fold_reduce(const onnx_folding *f)
         }
     }
     for (size_t i = 0; i < inv_onnx_count(f->out); i++)
-        to[i] = reduced_whole(op, to[i], (double)over);
+        to[i] = reduced_whole(op, t->is_whole, to[i], (double)over);
 done:
     free(from);
     return status;
@@ -470,38 +478,38 @@ done:
 /* ---- the tables ---- */
 
 static const onnx_folder value_folders[] = {
-    {"ConstantOfShape", fold_filled},
-    {"Range", fold_range},
-    {"Neg", fold_unary},
-    {"Abs", fold_unary},
-    {"Sqrt", fold_unary},
-    {"Exp", fold_unary},
-    {"Log", fold_unary},
-    {"Ceil", fold_unary},
-    {"Floor", fold_unary},
-    {"Not", fold_unary},
-    {"Reciprocal", fold_unary},
-    {"Add", fold_binary},
-    {"Sub", fold_binary},
-    {"Mul", fold_binary},
-    {"Div", fold_binary},
-    {"Mod", fold_binary},
-    {"Pow", fold_binary},
-    {"Min", fold_binary},
-    {"Max", fold_binary},
-    {"Equal", fold_binary},
-    {"Greater", fold_binary},
-    {"Less", fold_binary},
-    {"ReduceProd", fold_reduce},
-    {"ReduceSum", fold_reduce},
-    {"ReduceMean", fold_reduce},
-    {"ReduceMax", fold_reduce},
-    {"ReduceMin", fold_reduce},
-    {"ReduceL2", fold_reduce},
-    {"MatMul", fold_matmul},
-    {"Clip", fold_clip},
-    {"Where", fold_where},
-    {NULL, NULL},
+    {"ConstantOfShape", fold_filled, "value"},
+    {"Range", fold_range, NULL},
+    {"Neg", fold_unary, NULL},
+    {"Abs", fold_unary, NULL},
+    {"Sqrt", fold_unary, NULL},
+    {"Exp", fold_unary, NULL},
+    {"Log", fold_unary, NULL},
+    {"Ceil", fold_unary, NULL},
+    {"Floor", fold_unary, NULL},
+    {"Not", fold_unary, NULL},
+    {"Reciprocal", fold_unary, NULL},
+    {"Add", fold_binary, "broadcast"},
+    {"Sub", fold_binary, "broadcast"},
+    {"Mul", fold_binary, "broadcast"},
+    {"Div", fold_binary, "broadcast"},
+    {"Mod", fold_binary, "fmod"},
+    {"Pow", fold_binary, "broadcast"},
+    {"Min", fold_binary, NULL},
+    {"Max", fold_binary, NULL},
+    {"Equal", fold_binary, "broadcast"},
+    {"Greater", fold_binary, "broadcast"},
+    {"Less", fold_binary, "broadcast"},
+    {"ReduceProd", fold_reduce, "axes keepdims noop_with_empty_axes"},
+    {"ReduceSum", fold_reduce, "axes keepdims noop_with_empty_axes"},
+    {"ReduceMean", fold_reduce, "axes keepdims noop_with_empty_axes"},
+    {"ReduceMax", fold_reduce, "axes keepdims noop_with_empty_axes"},
+    {"ReduceMin", fold_reduce, "axes keepdims noop_with_empty_axes"},
+    {"ReduceL2", fold_reduce, "axes keepdims noop_with_empty_axes"},
+    {"MatMul", fold_matmul, NULL},
+    {"Clip", fold_clip, "max min"},
+    {"Where", fold_where, NULL},
+    {NULL, NULL, NULL},
 };
 
 static const onnx_folder *const folders[] = {onnx_place_folders, value_folders, NULL};
@@ -528,6 +536,7 @@ inv_status inv_onnx_fold(const inv_onnx_graph *graph, inv_sketch *sketch, const 
     inv_status status = INV_OK;
     if (!found || count == 0 || !in[0].array)
         return onnx_unfit(&f);
+    INV_TRY(inv_onnx_check_attributes(graph, node, found->attributes));
     for (size_t i = 0; i < count; i++)
         if (in[i].array)
             INV_TRY(inv_sketch_spend(sketch, inv_onnx_count(&in[i])));

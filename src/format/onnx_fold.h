@@ -26,6 +26,7 @@ typedef struct onnx_folding {
 typedef struct onnx_folder {
     const char *op;
     inv_status (*fold)(const onnx_folding *f);
+    const char *attributes; /* that it reads, or that change nothing; NULL: it has none */
 } onnx_folder;
 
 extern const onnx_folder onnx_place_folders[];

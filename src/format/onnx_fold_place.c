@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "format/record.h"
+
 /* The same values with other sizes. */
 static inv_status resized(const onnx_folding *f, const size_t *dims, size_t rank)
 {
@@ -27,19 +29,37 @@ static inv_status fold_same(const onnx_folding *f)
     return INV_OK;
 }
 
-/* To whole numbers: towards zero. */
+/* Whether a number is one of a type of `size` bytes. */
+static bool holds(uint8_t kind, uint32_t size, double x)
+{
+    const double half = ldexp(1.0, 8 * (int)size - 1);
+    return kind == INV_VALUE_SIGNED ? x >= -half && x < half : x >= 0.0 && x < 2.0 * half;
+}
+
+/* To whole numbers: towards zero; to truth: whether it is not 0. What a type does not hold, one program
+ * wraps and another cuts. */
 static inv_status fold_cast(const onnx_folding *f)
 {
     const int64_t to = inv_onnx_whole(f->node, "to", 1);
-    const bool whole = to != 1 && to != 10 && to != 11 && to != 16;
     double *from = NULL, *values = NULL;
-    if (whole == f->in[0].is_whole)
+    uint8_t kind = 0;
+    uint32_t size = 0;
+    inv_status status = INV_OK;
+    if (!inv_onnx_type(to, &kind, &size))
+        return inv_onnx_wrong(f->graph, f->node, "to numbers of a kind that is not known");
+    const bool whole = kind == INV_VALUE_SIGNED || kind == INV_VALUE_UNSIGNED;
+    const bool is_truth = to == 9; /* BOOL */
+    if (whole == f->in[0].is_whole && (!whole || size == 8))
         return fold_same(f);
-    inv_status status = inv_onnx_values(&f->in[0], &from);
-    if (status == INV_OK)
-        status = inv_onnx_make(f->sketch, f->in[0].dims, f->in[0].rank, whole, &values, f->out);
-    for (size_t i = 0; status == INV_OK && i < inv_onnx_count(f->out); i++)
-        values[i] = whole ? trunc(from[i]) : from[i];
+    INV_TRY(inv_onnx_values(&f->in[0], &from));
+    INV_TRY(inv_onnx_make(f->sketch, f->in[0].dims, f->in[0].rank, whole, &values, f->out));
+    for (size_t i = 0; i < inv_onnx_count(f->out); i++) {
+        values[i] = is_truth ? (double)(from[i] < 0.0 || from[i] > 0.0) : from[i];
+        values[i] = whole ? trunc(values[i]) : values[i];
+        if (whole && !holds(kind, size, values[i]))
+            INV_RAISE(inv_onnx_wrong(f->graph, f->node, "to numbers that do not hold %g", from[i]));
+    }
+done:
     free(from);
     return status;
 }
@@ -347,8 +367,16 @@ static inv_status fold_tile(const onnx_folding *f)
 /* ---- the table ---- */
 
 const onnx_folder onnx_place_folders[] = {
-    {"Identity", fold_same},       {"Cast", fold_cast},       {"Reshape", fold_reshape},
-    {"Unsqueeze", fold_unsqueeze}, {"Squeeze", fold_squeeze}, {"Transpose", fold_transpose},
-    {"Slice", fold_slice},         {"Gather", fold_gather},   {"Concat", fold_concat},
-    {"Expand", fold_expand},       {"Tile", fold_tile},       {NULL, NULL},
+    {"Identity", fold_same, NULL},
+    {"Cast", fold_cast, "round_mode saturate to"},
+    {"Reshape", fold_reshape, "allowzero shape"},
+    {"Unsqueeze", fold_unsqueeze, "axes"},
+    {"Squeeze", fold_squeeze, "axes"},
+    {"Transpose", fold_transpose, "perm"},
+    {"Slice", fold_slice, "axes ends starts"},
+    {"Gather", fold_gather, "axis"},
+    {"Concat", fold_concat, "axis"},
+    {"Expand", fold_expand, NULL},
+    {"Tile", fold_tile, NULL},
+    {NULL, NULL, NULL},
 };

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "format/record.h"
+#include "format/words.h"
 
 static inv_status bad_graph(const inv_onnx_graph *g)
 {
@@ -89,6 +90,20 @@ int64_t inv_onnx_whole_at(const json_t *node, const char *name, size_t i, int64_
     return json_is_integer(value) ? json_integer_value(value) : usual;
 }
 
+/* The oldest opsets give all operators one that changes nothing. */
+inv_status inv_onnx_check_attributes(const inv_onnx_graph *graph, const json_t *node,
+                                     const char *known)
+{
+    const char *name = NULL;
+    json_t *attribute = NULL;
+    json_object_foreach(json_object_get(node, "attributes"), name, attribute)
+    {
+        if (strcmp(name, "consumed_inputs") != 0 && inv_word_place(known, name) == SIZE_MAX)
+            return inv_onnx_wrong(graph, node, "its attribute %.40s is not known", name);
+    }
+    return INV_OK;
+}
+
 /* ---- the graph ---- */
 
 static bool is_standard(const char *domain)
@@ -112,6 +127,19 @@ static void read_opsets(inv_onnx_graph *g)
     }
 }
 
+static bool is_input(const inv_onnx_graph *g, const char *name)
+{
+    size_t i = 0;
+    json_t *input;
+    json_array_foreach(json_object_get(g->root, "inputs"), i, input)
+    {
+        if (!json_object_get(g->known, text(json_object_get(input, "name"))) &&
+            strcmp(text(json_object_get(input, "name")), name) == 0)
+            return true;
+    }
+    return false;
+}
+
 static inv_status index_nodes(inv_onnx_graph *g)
 {
     size_t i = 0, k = 0;
@@ -122,9 +150,14 @@ static inv_status index_nodes(inv_onnx_graph *g)
         {
             if (!*text(name))
                 continue;
-            if (json_object_get(g->makers, text(name)) || json_object_get(g->known, text(name)))
-                return INV_ERROR(INV_EFORMAT, "%s: two nodes make the value '%.100s'",
-                                 inv_tree_name(g->tree), text(name));
+            if (json_object_get(g->makers, text(name)))
+                return inv_onnx_wrong(g, node, "makes '%.100s', which another node makes too",
+                                      text(name));
+            if (json_object_get(g->known, text(name)) || is_input(g, text(name)))
+                return inv_onnx_wrong(g, node, "makes '%.100s', which is %s", text(name),
+                                      json_object_get(g->known, text(name))
+                                          ? "a constant of the file"
+                                          : "the graph's input");
             if (json_object_set_new(g->makers, text(name), json_integer((json_int_t)i)) != 0)
                 return bad_graph(g);
         }
@@ -143,6 +176,9 @@ static inv_status index_initializers(inv_onnx_graph *g)
     const size_t count = (size_t)json_integer_value(json_object_get(g->root, "initializers"));
     for (size_t i = 0; i < count; i++) {
         const char *name = text(json_object_get(json_array_get(g->tensors, i), "name"));
+        if (json_object_get(g->known, name))
+            return INV_ERROR(INV_EFORMAT, "%s: two tensors are named '%.100s'",
+                             inv_tree_name(g->tree), name);
         if (json_object_set_new(g->known, name, json_integer((json_int_t)i)) != 0)
             return bad_graph(g);
     }

@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format/words.h"
-
 enum { OPEN = 1, DONE };
 
 /* ---- the operators ---- */
@@ -184,21 +182,6 @@ static inv_status add_known(onnx_importing *im, const json_t *node, const onnx_v
     return INV_OK;
 }
 
-/* An attribute that is not read might change what comes out; the oldest opsets give all one that does not. */
-static inv_status check_attributes(onnx_importing *im, const json_t *node,
-                                   const onnx_operator *type)
-{
-    const char *name = NULL;
-    json_t *attribute = NULL;
-    json_object_foreach(json_object_get(node, "attributes"), name, attribute)
-    {
-        if (strcmp(name, "consumed_inputs") != 0 &&
-            inv_word_place(type->attributes, name) == SIZE_MAX)
-            return WRONG("its attribute %.40s is not known", name);
-    }
-    return INV_OK;
-}
-
 static inv_status add_node(onnx_importing *im, size_t number)
 {
     const json_t *node = json_array_get(im->graph.nodes, number);
@@ -230,7 +213,7 @@ static inv_status add_node(onnx_importing *im, size_t number)
         return WRONG("has no input");
     if (in[0].is_known && !type->takes_constant)
         return WRONG("of a constant is not known");
-    status = check_attributes(im, node, type);
+    status = inv_onnx_check_attributes(&im->graph, node, type->attributes);
     if (status != INV_OK)
         return status;
     status = type->add(im, node, in, count, out);
@@ -260,20 +243,29 @@ static inv_status find_missing(onnx_importing *im, size_t number, size_t *out)
     return INV_OK;
 }
 
-/* All nodes that the last one needs, each behind those that it needs. */
-static inv_status add_nodes(onnx_importing *im, size_t last)
+/* What fails below the nodes does not know of which it is. */
+static inv_status add_told(onnx_importing *im, size_t number)
+{
+    const json_t *node = json_array_get(im->graph.nodes, number);
+    const char *file = inv_tree_name(im->graph.tree), *why = inv_error_message();
+    inv_status status = add_node(im, number);
+    if (status == INV_OK || strncmp(why, file, strlen(file)) == 0)
+        return status;
+    (void)WRONG("%s", why);
+    return status;
+}
+
+/* All nodes that the last one needs, each behind those that it needs; where they are but counted, to
+ * find those that need themselves. `stack` has room for all. */
+static inv_status walk_nodes(onnx_importing *im, size_t last, bool counts, size_t *stack)
 {
     const size_t none = json_array_size(im->graph.nodes);
-    size_t depth = 0, missing = 0, *stack = NULL;
-    void *memory = NULL;
-    inv_status status = inv_calloc(none, sizeof *stack, "nodes", &memory);
-    if (status != INV_OK)
-        return status;
-    stack = memory;
+    size_t depth = 0, missing = 0;
+    inv_status status = INV_OK;
     stack[depth++] = last;
     while (depth > 0) {
         const size_t number = stack[depth - 1];
-        if (im->states[number] == 0)
+        if (!counts && im->states[number] == 0)
             INV_TRY(onnx_simplify(im, json_array_get(im->graph.nodes, number)));
         im->states[number] = OPEN;
         INV_TRY(find_missing(im, number, &missing));
@@ -281,12 +273,28 @@ static inv_status add_nodes(onnx_importing *im, size_t last)
             stack[depth++] = missing;
             continue;
         }
-        INV_TRY(add_node(im, number));
+        if (!counts)
+            INV_TRY(add_told(im, number));
         im->states[number] = DONE;
         depth--;
     }
 done:
-    free(memory);
+    return status;
+}
+
+static inv_status add_nodes(onnx_importing *im, size_t last)
+{
+    const size_t count = json_array_size(im->graph.nodes);
+    void *stack = NULL;
+    inv_status status = INV_OK;
+    INV_TRY(inv_calloc(count, sizeof(size_t), "nodes", &stack));
+    for (size_t i = 0; i < count; i++)
+        if (im->states[i] != DONE)
+            INV_TRY(walk_nodes(im, i, true, stack));
+    memset(im->states, 0, count);
+    INV_TRY(walk_nodes(im, last, false, stack));
+done:
+    free(stack);
     return status;
 }
 
@@ -466,25 +474,21 @@ static inv_status find_output(onnx_importing *im, size_t *out)
 {
     const char *file = inv_tree_name(im->graph.tree);
     char names[256] = "";
-    size_t i = 0, found = 0;
+    size_t i = 0, found = 0, no_labels = 0;
     json_t *output;
+    json_array_foreach(json_object_get(im->graph.root, "outputs"), i, output)
+    {
+        no_labels += !is_label(output);
+    }
     json_array_foreach(json_object_get(im->graph.root, "outputs"), i, output)
     {
         const char *name = json_string_value(json_object_get(output, "name"));
         const size_t maker = name ? maker_of(im, name) : json_array_size(im->graph.nodes);
         if (!name || is_label(output) || (found && maker == *out))
             continue;
-        if (json_object_get(im->graph.uses, name) &&
-            json_array_size(json_object_get(im->graph.root, "outputs")) > 1) {
-            const json_t *node = json_array_get(im->graph.nodes, maker);
-            bool has_others = false; /* that are no labels and not made of this one */
-            size_t k = 0;
-            json_t *other;
-            json_array_foreach(json_object_get(im->graph.root, "outputs"), k, other) has_others =
-                has_others || (other != output && !is_label(other));
-            if (node && has_others)
-                continue;
-        }
+        if (json_object_get(im->graph.uses, name) && no_labels > 1 &&
+            json_array_get(im->graph.nodes, maker))
+            continue; /* another is made of it */
         if (maker == json_array_size(im->graph.nodes))
             return INV_ERROR(INV_EFORMAT, "%s: its output '%.60s' is made by no node", file, name);
         *out = maker;

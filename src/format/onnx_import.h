@@ -196,6 +196,9 @@ json_t *onnx_pad_keys(const char *mode, double what, const size_t pads[4]);
 INV_MUST_CHECK inv_status onnx_move_axes(onnx_importing *im, const json_t *node, const size_t *from,
                                          onnx_value *v);
 
+/* Whether some axis is listed twice; those that are not there count for none. */
+bool onnx_lists_twice(const int64_t *axes, size_t count, size_t rank);
+
 /* ---- onnx_slice.c ---- */
 
 /* The axis so many times over. */

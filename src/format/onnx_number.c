@@ -87,7 +87,9 @@ inv_status onnx_take_numbers(onnx_importing *im, const json_t *node, const onnx_
     if (inv_onnx_count(&in[i].known) != count)
         return WRONG("%zu numbers as its input %zu; there must be %zu",
                      inv_onnx_count(&in[i].known), i + 1, count);
-    inv_status status = inv_onnx_values(&in[i].known, out);
+    inv_status status = inv_sketch_spend(im->sketch, count);
+    if (status == INV_OK)
+        status = inv_onnx_values(&in[i].known, out);
     return status == INV_OK && !*out ? no_memory() : status;
 }
 

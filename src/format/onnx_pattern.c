@@ -51,14 +51,16 @@ static inv_status known_number(onnx_importing *im, const char *name, bool *found
     return status;
 }
 
+#define SOFTPLUS_IS_X 17.0 /* from where on log(1 + exp(x)) is x in float */
+
 /* Where(Greater(b x, threshold), x, Softplus(b x) / b): PyTorch's Softplus, which leaves large values
  * as they are; so does the formula, to all digits of a float. */
 static inv_status find_softplus(onnx_importing *im, json_t *node)
 {
     const json_t *greater = NULL, *divide = NULL, *softplus = NULL, *times = NULL;
     const char *x = inv_onnx_input(node, 1);
-    double beta = 0.0;
-    bool found = false;
+    double beta = 0.0, threshold = 0.0;
+    bool found = false, is_far = false;
     if (!comes_from(im, inv_onnx_input(node, 0), "Greater", &greater) ||
         !comes_from(im, inv_onnx_input(node, 2), "Div", &divide) ||
         !comes_from(im, inv_onnx_input(divide, 0), "Softplus", &softplus) ||
@@ -68,7 +70,9 @@ static inv_status find_softplus(onnx_importing *im, json_t *node)
         strcmp(inv_onnx_input(times, 1), inv_onnx_input(divide, 1)) != 0)
         return INV_OK;
     inv_status status = known_number(im, inv_onnx_input(times, 1), &found, &beta);
-    if (found) {
+    if (found)
+        status = known_number(im, inv_onnx_input(greater, 1), &is_far, &threshold);
+    if (found && is_far && threshold >= SOFTPLUS_IS_X) {
         json_object_set_new(node, "attributes", json_pack("{sf}", "beta", beta));
         become(node, "Softplus", x);
     }

@@ -142,8 +142,12 @@ static inv_status add_reduce(onnx_importing *im, const json_t *node, const onnx_
     if (status != INV_OK)
         return status;
     *out = in[0];
-    if ((n == SIZE_MAX || n == 0) && inv_onnx_whole(node, "noop_with_empty_axes", 0) != 0)
-        return INV_OK;
+    if ((n == SIZE_MAX || n == 0) && inv_onnx_whole(node, "noop_with_empty_axes", 0) != 0) {
+        const struct reduction *r = reduction_of(node);
+        /* runtimes differ in whether each value is squared, or its logarithm taken */
+        const bool is_plain = (!r->before && !r->behind) || strcmp(r->op, "ReduceMin") == 0;
+        return is_plain ? INV_OK : WRONG("over no axis (noop_with_empty_axes) is not known");
+    }
     for (size_t i = 0; (n == SIZE_MAX || n == 0) && i < out->rank; i++)
         gone[i] = true;
     for (size_t i = 0; n != SIZE_MAX && i < n; i++) {

@@ -76,6 +76,17 @@ done:
     return status;
 }
 
+/* Whether place_of knows where pixels lie. */
+static bool knows_centres(const char *centres)
+{
+    static const char *const known[] = {"half_pixel", "pytorch_half_pixel", "align_corners",
+                                        "asymmetric", "tf_half_pixel_for_nn"};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(known[i], centres) == 0)
+            return true;
+    return false;
+}
+
 /* Where pixel i that comes out lies among n, as ONNX Runtime works it, in float. */
 static float place_of(const resizing *r, size_t axis, size_t i)
 {
@@ -184,7 +195,7 @@ static inv_status add_resize(onnx_importing *im, const json_t *node, const onnx_
                                                        : NULL;
     if (strcmp(inv_onnx_text(node, "keep_aspect_ratio_policy", "stretch"), "stretch") != 0)
         INV_RAISE(WRONG("sizes that keep the aspect ratio are not known"));
-    if (!how || inv_onnx_whole(node, "antialias", 0) != 0 ||
+    if (!how || !knows_centres(r.centres) || inv_onnx_whole(node, "antialias", 0) != 0 ||
         inv_onnx_whole(node, "exclude_outside", 0) != 0)
         INV_RAISE(WRONG("mode %.30s with %.40s is not known", r.mode, r.centres));
     INV_TRY(onnx_add_layer(im, node, "",

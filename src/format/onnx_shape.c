@@ -8,6 +8,21 @@
 
 /* ---- padding ---- */
 
+/* Whether some axis is listed twice: of pads and parts the specification does not say what comes then. */
+bool onnx_lists_twice(const int64_t *axes, size_t count, size_t rank)
+{
+    bool listed[ONNX_RANK_MAX] = {false};
+    size_t axis = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!inv_onnx_axis(axes[i], rank, &axis))
+            continue;
+        if (listed[axis])
+            return true;
+        listed[axis] = true;
+    }
+    return false;
+}
+
 static inv_status add_pad(onnx_importing *im, const json_t *node, const onnx_value *in,
                           size_t count, onnx_value *out)
 {
@@ -25,6 +40,8 @@ static inv_status add_pad(onnx_importing *im, const json_t *node, const onnx_val
     INV_TRY(onnx_whole_numbers(im, node, in, count, 3, "", list, &axes));
     if (n == SIZE_MAX || n != 2 * (axes == SIZE_MAX ? v.rank : axes))
         INV_RAISE(WRONG("pads for other axes than there are"));
+    if (axes != SIZE_MAX && onnx_lists_twice(list, axes, v.rank))
+        INV_RAISE(WRONG("names an axis twice"));
     if (!onnx_find_letters(&v, letters))
         INV_TRY(onnx_as_image(im, node, &v));
     if (!onnx_find_letters(&v, letters))
@@ -46,6 +63,8 @@ static inv_status add_pad(onnx_importing *im, const json_t *node, const onnx_val
             v.dims[axis] += (size_t)pad;
         }
     }
+    if (pads_any && cuts_any && strcmp(mode, "wrap") == 0)
+        INV_RAISE(WRONG("wraps around what it also cuts off, which is not known"));
     *out = v;
     if (pads_any)
         INV_TRY(onnx_add_layer(im, node, "", onnx_pad_keys(mode, what, around), &v, out));

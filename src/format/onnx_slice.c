@@ -87,6 +87,8 @@ static inv_status add_slice(onnx_importing *im, const json_t *node, const onnx_v
     for (size_t k = 0; k < 3; k++)
         if (n == SIZE_MAX || (others[k] != n && (k == 0 || others[k] != SIZE_MAX)))
             INV_RAISE(WRONG("its inputs do not fit"));
+    if (others[1] != SIZE_MAX && onnx_lists_twice(axes, n, out->rank))
+        INV_RAISE(WRONG("names an axis twice"));
     for (size_t i = 0; i < n; i++) {
         const int64_t step = others[2] == SIZE_MAX ? 1 : steps[i];
         if (!inv_onnx_axis(others[1] == SIZE_MAX ? (int64_t)i : axes[i], out->rank, &axis) ||
@@ -219,6 +221,7 @@ static inv_status add_expand(onnx_importing *im, const json_t *node, const onnx_
         return WRONG("its sizes are not known");
     while (out->rank < n)
         onnx_add_axis(out);
+    status = inv_sketch_spend(im->sketch, 8 * json_array_size(im->graph.nodes));
     const bool stays = is_only_for_arithmetic(im, inv_onnx_output(node, 0));
     for (size_t i = 0; status == INV_OK && i < n; i++) {
         const size_t axis = out->rank - n + i;

@@ -26,6 +26,13 @@ static void pad_axis(const char *mode, size_t n, size_t size, size_t stride, siz
     pads[1] = more - pads[0];
 }
 
+/* Whether a list of numbers is as long as the axes need, where there is one. */
+static bool is_list_of(const json_t *node, const char *name, size_t count)
+{
+    const json_t *list = inv_onnx_attribute(node, name);
+    return !list || json_array_size(list) == count;
+}
+
 /* The attributes; `size` of a kernel is that of its weights, where those are given. */
 static inv_status read_window(onnx_importing *im, const json_t *node, const onnx_value *v,
                               const inv_onnx_tensor *weights, window *w)
@@ -33,6 +40,13 @@ static inv_status read_window(onnx_importing *im, const json_t *node, const onnx
     const char *mode = inv_onnx_text(node, "auto_pad", "NOTSET");
     const size_t n[2] = {v->place.shape.height, v->place.shape.width};
     *w = (window){v->rank - 2, {1, 1}, {1, 1}, {1, 1}, {0}};
+    static const char *const lists[] = {"kernel_shape", "strides", "dilations", "output_padding",
+                                        "output_shape"};
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
+        if (!is_list_of(node, lists[i], w->spatial))
+            return WRONG("its %s are not %zu", lists[i], w->spatial);
+    if (!is_list_of(node, "pads", 2 * w->spatial))
+        return WRONG("its pads are not %zu", 2 * w->spatial);
     for (size_t k = 0; k < w->spatial; k++) {
         const size_t i = 2 - w->spatial + k; /* 0 height, 1 width */
         const int64_t usual = weights ? (int64_t)weights->dims[2 + k] : 0;

@@ -292,6 +292,24 @@ inv_status inv_sketch_block(inv_sketch *s, const inv_place *at, const char *bloc
     return INV_OK;
 }
 
+/* The running variance of a batch norm, whose root it takes. */
+static inv_status check_variance(const inv_sketch *s, const origin *o, const float *values,
+                                 size_t count)
+{
+    const json_t *settings = json_array_get(s->layers, o->layer);
+    const char *type = json_string_value(json_object_get(settings, "type"));
+    const double epsilon = json_number_value(json_object_get(settings, "epsilon"));
+    if (!type || strcmp(type, "batch_norm") != 0 || strcmp(o->block, "variance") != 0)
+        return INV_OK;
+    for (size_t i = 0; i < count; i++)
+        if (!((double)values[i] + epsilon > 0.0))
+            return INV_ERROR(INV_EDATA,
+                             "%s: %s: variance %zu is %g, of which with epsilon %g there is no "
+                             "root; nothing can be made of such a network",
+                             s->file, name_of(s, o->layer), i, (double)values[i], epsilon);
+    return INV_OK;
+}
+
 static inv_status fill_block(const inv_sketch *s, const origin *o, inv_net *net, size_t *filled)
 {
     const char *name = called(s, o->layer);
@@ -313,7 +331,7 @@ static inv_status fill_block(const inv_sketch *s, const origin *o, inv_net *net,
             "a network",
             s->file, name, o->block);
     *filled += block->size;
-    return INV_OK;
+    return check_variance(s, o, to, block->size);
 }
 
 /* ---- the end ---- */

@@ -333,6 +333,78 @@ START_TEST(archives_that_unpack_to_too_much)
 }
 END_TEST
 
+/* Which member is no JSON, and where. */
+START_TEST(members_that_are_no_json)
+{
+    static const char *const names[] = {"config.json", "metadata.json"};
+    for (size_t i = 0; i < 2; i++) {
+        const support_member members[] = {{"config.json", "{\"class_name\": \"Sequential\"}", 28},
+                                          {"metadata.json", "{}", 2}};
+        support_member own[] = {members[0], members[1]};
+        own[i] = (support_member){names[i], "{\"a\": }", 7};
+        support_write_zip(support_at(place, "made.keras"), own, 2, 0);
+        program *p = program_run(NULL, "info %s", support_at(place, "made.keras"));
+        ck_assert_fails(p, 1, "made.keras: ", names[i], " is not JSON: line 1, column 7: ");
+        ck_assert_ptr_null(strchr(p->err, '@'));
+        program_free(p);
+    }
+}
+END_TEST
+
+/* ---- keys that nobody reads ---- */
+
+static const struct {
+    const char *class, *key, *value;
+    bool is_refused;
+} unread[] = {
+    {"Conv2D", "weight_standardisation", "true", true},
+    {"Conv2D", "weight_standardisation", "false", false},
+    {"Conv2D", "padding_value", "0.5", true},
+    {"Conv2D", "padding_value", "null", false},
+    {"Conv2D", "kernel_initializer", "\"ones\"", false},
+    {"Conv2D", "W_constraint", "{\"name\": \"maxnorm\"}", false},
+    {"Conv2D", "seed", "7", false},
+    {"Conv2D", "depth_multiplier", "2", true},
+    {"Dense", "groups", "1", false},
+    {"Dense", "groups", "2", true},
+    {"Dense", "axis", "1", true},
+    {"Dense", "trainable", "true", false},
+    {"Dense", "quantization_config", "{}", false},
+};
+
+/* The class's first layer with one more key. */
+static void write_with_key(const char *name, const char *class, const char *key, const char *value)
+{
+    json_error_t error;
+    json_t *arch = json_load_file(OWN "/bare.arch.json", 0, &error), *layer;
+    size_t i = 0;
+    json_array_foreach(json_object_get(json_object_get(arch, "config"), "layers"), i, layer)
+    {
+        if (strcmp(json_string_value(json_object_get(layer, "class_name")), class) == 0) {
+            json_object_set_new(json_object_get(layer, "config"), key,
+                                json_loads(value, JSON_DECODE_ANY, &error));
+            ck_assert_int_eq(json_dump_file(arch, name, 0), 0);
+            json_decref(arch);
+            return;
+        }
+    }
+    ck_abort_msg("no %s", class);
+}
+
+START_TEST(a_key_that_nobody_reads_is_not_passed_over)
+{
+    const char *arch = support_at(place, "key.json"), *key = unread[_i].key;
+    write_with_key(arch, unread[_i].class, key, unread[_i].value);
+    program *p = program_run(NULL, "info " OWN "/bare.weights.h5 --arch %s", arch);
+    if (unread[_i].is_refused)
+        ck_assert_fails(p, 1, "bare.weights.h5: layer '", unread[_i].class, key, unread[_i].value,
+                        "is not known; it may change what the layer computes");
+    else
+        ck_assert_program(p, 0);
+    program_free(p);
+}
+END_TEST
+
 /* ---- files of others ---- */
 
 static void write_floats(const char *path, const char *shape, const float *values, size_t count)
@@ -509,6 +581,9 @@ Suite *keras_suite(void)
     tcase_add_test(tests, damaged_archives);
     tcase_add_loop_test(tests, archives_that_lead_elsewhere, 0, 4);
     tcase_add_test(tests, archives_that_unpack_to_too_much);
+    tcase_add_test(tests, members_that_are_no_json);
+    tcase_add_loop_test(tests, a_key_that_nobody_reads_is_not_passed_over, 0,
+                        sizeof unread / sizeof *unread);
     suite_add_tcase(suite, tests);
     TCase *others = tcase_create("others");
     tcase_add_unchecked_fixture(others, open_place, close_place);

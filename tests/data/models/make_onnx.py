@@ -792,6 +792,74 @@ def mixed():
     return g
 
 
+def edge_cases():
+    """Arguments at the edge of what the specification says, and constants of whole numbers."""
+    g = Graph()
+    g.add("Clip", None, np.float32(0.5), np.float32(-0.3))
+    g.end("clip_below_its_minimum")
+    g = Graph(opset=18)
+    g.add("ReduceMax", None, noop_with_empty_axes=1)
+    g.end("reduce_over_no_axis")
+    for name, op, values, keys in (("mod_as_fmod", "Mod", (numbers(2, 1, 1) - 3, numbers(2, 1, 1) / 2 + 1), {"fmod": 1}),
+                                   ("mean_of_whole_numbers", "ReduceMean", (np.array([[7, 4], [2, 2]], np.int32).reshape(2, 2, 1), np.array([1], np.int64)), {}),
+                                   ("cast_to_truth", "Cast", (np.array([-3, 0], np.int32).reshape(2, 1, 1),), {"to": TensorProto.BOOL})):
+        g = Graph()
+        g.add(op, *values, **keys)
+        factor = g.add("Cast", to=TensorProto.FLOAT)
+        g.add("Mul", "x", factor)
+        g.end(name)
+
+
+def refused_edges():
+    def one(op, *inputs, opset=20, dims=(None, 2, 6, 5), then=(), **keys):
+        g = Graph(dims, opset=opset)
+        g.add(op, *inputs, **keys)
+        for name, more in then:
+            g.add(name, None, **more)
+        return g
+
+    def times(op, *values, **keys):
+        g = one(op, *values, **keys)
+        g.add("Cast", to=TensorProto.FLOAT)
+        g.add("Mul", "x", None)
+        return g
+
+    def append(*nodes):
+        return lambda m: m.graph.node.extend([helper.make_node(op, inputs, outputs) for op, inputs, outputs in nodes])
+    norm = [numbers(2), numbers(2), numbers(2)]
+    refuse("over no axis (noop_with_empty_axes)", one("ReduceL2", noop_with_empty_axes=1))
+    refuse("wraps around what it also cuts off", one("Pad", None, np.array([0, 0, 2, 0, 0, 0, -1, 0], np.int64), mode="wrap"))
+    refuse("names an axis twice", one("Pad", None, np.array([1, 2, 0, 0], np.int64), "", np.array([2, -2], np.int64)))
+    refuse("names an axis twice", one("Slice", None, np.array([1, 0], np.int64), np.array([3, 5], np.int64), np.array([2, 2], np.int64)))
+    refuse("its output_shape are not 2", one("ConvTranspose", None, numbers(2, 3, 2, 2), strides=[2, 2], output_shape=[1, 3, 12, 10]))
+    refuse("its pads are not 4", one("MaxPool", kernel_shape=[2, 2], pads=[1, 1]))
+    refuse("mode nearest with tf_crop_and_resize", one("Resize", None, "", np.array([1, 1, 2, 2], np.float32), coordinate_transformation_mode="tf_crop_and_resize"))
+    refuse("its parameters differ along axes that it is not over", one("LayerNormalization", None, numbers(5, 1), axis=-1, dims=(None, 6, 5, 2)))
+    refuse("variance 1 is -0.5, of which with epsilon 0.001", one("BatchNormalization", None, *norm, np.array([1, -0.5], np.float32), epsilon=1e-3))
+    refuse("to numbers that do not hold 300", times("Cast", np.array([1, 300], np.int32).reshape(2, 1, 1), to=TensorProto.UINT8))
+    refuse("which whole numbers may not hold", times("Mul", np.array([70000, 2], np.int32).reshape(2, 1, 1), np.array(70000, np.int32)))
+    refuse("gives -1, which whole numbers may not hold", times("Sub", np.array([1, 2], np.uint32).reshape(2, 1, 1), np.array(2, np.uint32)))
+    refuse("its attribute size_of_it is not known", times("Neg", numbers(2, 1, 1), size_of_it=3))
+    g = Graph()
+    wide = g.add("Mul", "x", g.constant(np.float32(1)))
+    soft = g.add("Div", g.add("Softplus", wide), "t0")
+    g.add("Where", g.add("Greater", wide, np.float32(0.1)), "x", soft)
+    refuse("(Greater): this operator is not known", g)
+    g = one("Conv", None, numbers(2, 2, 2, 2))
+    g.add("Sub", "x", None)
+    refuse("which differ", g)
+    refuse("two tensors are named 't0'", one("Add", None, numbers(2, 1, 1)), change=lambda m: m.graph.initializer.append(m.graph.initializer[0]))
+    refuse("makes 't0', which is a constant of the file", one("Add", None, numbers(2, 1, 1)), change=append(("Neg", ["t0"], ["t0"])))
+    refuse("makes 'x', which is the graph's input", one("Relu"), change=append(("Relu", ["v1"], ["x"])))
+    refuse("makes 'v1', which another node makes too", one("Relu"), change=append(("Neg", ["x"], ["v1"])))
+    refuse("node 'b' (Relu): takes what comes of itself", one("Relu"), change=append(("Relu", ["b"], ["a"]), ("Relu", ["a"], ["b"])))
+    row, work = numbers(64, 1), "its constants and shared parameters take more work and memory"
+    refuse(work, one("Tile", row, np.array([64, 1], np.int64), dims=(None, 1, 4096, 4096), then=[("Add", {})]), change=lambda m:
+           m.graph.node[1].input.__setitem__(slice(None), ["x", "v1"]))
+    refuse(work, one("ConstantOfShape", np.array([60, 600000], np.int64)))
+    refuse("node 'v1' (ConstantOfShape): a constant of more than", one("ConstantOfShape", np.array([60, 1 << 33], np.int64)))
+
+
 def write(name, records):
     with open(name, "wb") as file:
         for words, model, want in records:
@@ -814,6 +882,8 @@ part_cases()
 refused_parts()
 batch_cases()
 refused_batches()
+edge_cases()
+refused_edges()
 np.save("onnx-images.npy", images)
 write("onnx-cases.bin", cases)
 write("onnx-refused.bin", refused)
