@@ -61,7 +61,6 @@ static const struct signature {
     {0, 2, "\xfe\xff", {"UTF-16 text", "save it as UTF-8"}},
 };
 
-static const inv_kind empty = {"an empty file", "download or make it again"};
 static const inv_kind web_page = {"a web page",
                                   "the download failed or needs a login: download it again"};
 
@@ -88,8 +87,6 @@ static bool is_web_page(const unsigned char *bytes, size_t size)
 
 const inv_kind *inv_sniff(const unsigned char *bytes, size_t size)
 {
-    if (size == 0)
-        return &empty;
     for (size_t i = 0; i < sizeof signatures / sizeof *signatures; i++) {
         const struct signature *s = &signatures[i];
         if (size >= s->at && size - s->at >= s->length &&

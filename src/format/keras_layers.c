@@ -262,7 +262,7 @@ static inv_status add_use(keras *k, const keras_layer *l, keras_tensor *list, si
         return keras_add_nothing(k, l, &list[0], out);
     if (count != 1)
         return keras_refuse(k, l, "takes several inputs, which is not known");
-    inv_status status = c->add(k, l, &list[0], out);
+    status = c->add(k, l, &list[0], out);
     return status == INV_OK && c->has_weights ? keras_check_variables(k, l) : status;
 }
 

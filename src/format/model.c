@@ -86,8 +86,9 @@ static inv_status find_format(const char *name, unsigned char *bytes, size_t siz
 static inv_status unknown(const char *name, const unsigned char *bytes, size_t size)
 {
     const inv_kind *kind = inv_sniff(bytes, size < INV_SNIFF_BYTES ? size : INV_SNIFF_BYTES);
+    const char *what = size == 0 ? "an empty file" : kind ? kind->what : "";
     return INV_ERROR(INV_EFORMAT, "%s: neither a run file nor a model of a known format%s%s", name,
-                     kind ? " but " : "", kind ? kind->what : "");
+                     *what ? " but " : "", what);
 }
 
 inv_status inv_model_send(const char *name, unsigned char *bytes, size_t size, uint64_t array_max,

@@ -145,8 +145,9 @@ static inv_status check_last(const char *path, unsigned char *bytes, size_t size
 static inv_status not_run(const char *path, const unsigned char *bytes, size_t size)
 {
     const inv_kind *kind = inv_sniff(bytes, size < INV_SNIFF_BYTES ? size : INV_SNIFF_BYTES);
-    return INV_ERROR(INV_EFORMAT, "%s: not an invproj run file%s%s", path, kind ? " but " : "",
-                     kind ? kind->what : "");
+    const char *what = size == 0 ? "an empty file" : kind ? kind->what : "";
+    return INV_ERROR(INV_EFORMAT, "%s: not an invproj run file%s%s", path, *what ? " but " : "",
+                     what);
 }
 
 inv_status inv_seal_check(const char *path, unsigned char *bytes, size_t size, inv_seal *out)

@@ -187,7 +187,7 @@ START_TEST(what_is_no_such_net_is_refused_by_name)
         ck_assert_message_has(r.name);
         ck_assert_message_has("net.onnx: ");
     }
-    ck_assert_uint_ge(count, 88);
+    ck_assert_uint_ge(count, 87);
     free(all.bytes);
 }
 END_TEST

@@ -903,8 +903,6 @@ END_TEST
 
 /* ---- safetensors ---- */
 
-#define LEN(array) (sizeof(array) / sizeof *(array))
-
 static inv_status import_header(const char *header, size_t values, inv_model **model)
 {
     const inv_import how = {.arch = "input: 2\nfc: Linear(2, 1)", .arch_name = "a.txt"};
