@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -146,6 +147,19 @@ static inv_status read_experiment(cli_file *file)
     return status == INV_OK ? read_checkpoint(file) : status;
 }
 
+/* A save replaces the file, for which its mode does not matter to the system; to who took the right to write
+ * away, it does. */
+static inv_status check_writable(const char *path)
+{
+    struct stat info;
+    if (stat(path, &info) != 0 || (info.st_mode & (S_IWUSR | S_IWGRP | S_IWOTH)))
+        return INV_OK;
+    return INV_ERROR(INV_EIO,
+                     "%s: is read-only, so nothing is written to it; allow it (chmod u+w) or work "
+                     "on a copy",
+                     path);
+}
+
 static inv_status begin(const cli_options *options, const char *path, cli_session *session)
 {
     *session = (cli_session){.file = {.options = options, .saved = cli_seconds()}};
@@ -153,6 +167,8 @@ static inv_status begin(const cli_options *options, const char *path, cli_sessio
     session->file.path = strdup(path);
     if (!session->file.path)
         return INV_ERROR(INV_ENOMEM, "%s: no memory", path);
+    if (check_writable(path) != INV_OK)
+        return INV_EIO;
     cli_signals_open(options->stop_code);
     cli_signals_end_now(""); /* until there is more than what is on the disk */
     inv_status status = cli_lock_take(path, &session->file.lock);

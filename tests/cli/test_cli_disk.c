@@ -402,6 +402,28 @@ START_TEST(a_run_file_keeps_its_mode_and_owner)
 }
 END_TEST
 
+START_TEST(a_read_only_run_file_stays_as_it_is)
+{
+    static const char *const writing[] = {"invert only.h5 -q --threads 1 --data data",
+                                          "train " GOOD " -o only.h5 --force"};
+    program_must_work(program_run_in(place, "train " GOOD " -o only.h5"));
+    const char *file = support_at(place, "only.h5");
+    ck_assert_int_eq(chmod(file, 0444), 0);
+    char *before = program_snapshot(place);
+    for (size_t i = 0; i < LEN(writing); i++) {
+        program *p = program_run_in(place, writing[i]);
+        ck_assert_fails(p, 1, "only.h5: is read-only, so nothing is written to it", "chmod u+w");
+        program_free(p);
+    }
+    program_must_work(program_run_in(place, "info only.h5"));
+    char *after = program_snapshot(place);
+    ck_assert_str_eq(before, after);
+    free(before);
+    free(after);
+    ck_assert_int_eq(unlink(file), 0);
+}
+END_TEST
+
 /* Check's timeout ends it where the file does not come. */
 static void wait_for_file(const char *path)
 {
@@ -449,6 +471,7 @@ Suite *cli_disk_suite(void)
     tcase_add_test(tests, a_lock_that_is_no_file_is_not_opened);
     tcase_add_test(tests, a_lock_of_another_user_is_named);
     tcase_add_test(tests, a_run_file_keeps_its_mode_and_owner);
+    tcase_add_test(tests, a_read_only_run_file_stays_as_it_is);
     tcase_add_test(tests, a_killed_process_leaves_no_lock_that_holds);
     suite_add_tcase(suite, tests);
     return suite;
