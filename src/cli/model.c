@@ -420,19 +420,28 @@ done:
 }
 
 /* Where an inverse leads back from unless another point is said, as r2rt's from the last hidden
- * layer: what the layer before the last one with parameters gives, before its activation. NULL where
- * there is none, or where the net branches. */
-static const char *inverse_point(const inv_net *net)
+ * layer: what the layer before the last one with parameters gives, before its activation, or the next
+ * below that no branch passes by. NULL where there is none. */
+static const char *inverse_point(const inv_net *net, size_t *point)
 {
-    size_t p = inv_net_logits(net), weighted = 0;
-    if (!inv_net_is_chain(net, 0, p))
-        return NULL;
-    for (; p > 0; p--) {
+    const size_t logits = inv_net_logits(net);
+    for (size_t p = logits, weighted = 0; p > 0; p--) {
         weighted += inv_net_layer(net, p - 1)->block_count > 0;
-        if (weighted == 2)
+        if (weighted >= 2 && inv_net_is_path(net, p, logits)) {
+            *point = p;
             return inv_net_point_name(net, p);
+        }
     }
     return NULL;
+}
+
+/* r2rt's, which is the experiment's own default, where each layer has an inverse by weights. */
+static const char *inverse_kind(const inv_net *net, size_t point)
+{
+    bool all = inv_net_is_chain(net, 0, point);
+    for (size_t p = 0; p < point; p++)
+        all = all && inv_net_layer(net, p)->type->mirror;
+    return all ? "" : "kind = \"decoder\"; ";
 }
 
 /* The experiment of an imported net: how its data are read, when they are given. */
@@ -447,13 +456,14 @@ static inv_status put_experiment(inv_run *run, const inv_model *model, const cha
     for (char *c = title; *c; c++)
         if (*c == '"' || *c == '\\' || (unsigned char)*c < ' ')
             *c = '_';
-    const char *at = inverse_point(model->net);
+    size_t point = 0;
+    const char *at = inverse_point(model->net, &point);
     if (asprintf(
             &text,
             "title = \"%s, imported\";\ndata: { scale = %.9g; };\nnetwork: { layers = ( ); };\n"
-            "%s%s%s",
-            title, model->scale, at ? "inverse: { at = \"" : "", at ? at : "",
-            at ? "\"; };\n" : "") < 0)
+            "%s%s%s%s%s",
+            title, model->scale, at ? "inverse: { " : "", at ? inverse_kind(model->net, point) : "",
+            at ? "at = \"" : "", at ? at : "", at ? "\"; };\n" : "") < 0)
         INV_FAIL(INV_ENOMEM, "%s: no memory", path);
     strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
     INV_TRY(inv_run_set_text(run, "/", "program_version", INV_VERSION));

@@ -260,15 +260,16 @@ static void write_two_classes(const char *folder, size_t between)
     write_idx(folder, "t10k-labels-idx1-ubyte", labels, sizeof labels, classes, sizeof classes);
 }
 
-/* Class 0 where the first pixel is over a half: of 255, or of 2 x / 255 - 1, which is 191; and a module that
- * no architecture here names. */
+/* Class 0 where the first pixel is over a half: of 255, or of 2 x / 255 - 1, which is 191; and modules that
+ * few architectures here name. */
 static void write_half(const char *path)
 {
     static const char head[] =
         "{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[2,4],\"data_offsets\":[0,32]},"
         "\"fc.bias\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[32,40]},"
-        "\"bn.weight\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[40,44]}}";
-    const float values[11] = {[0] = 1.0f, [9] = 0.5f, [10] = 3.0f};
+        "\"bn.weight\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[40,44]},"
+        "\"c.weight\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1],\"data_offsets\":[44,48]}}";
+    const float values[12] = {[0] = 1.0f, [9] = 0.5f, [10] = 3.0f, [11] = 1.0f};
     const uint64_t length = sizeof head - 1;
     char bytes[8 + sizeof head + sizeof values];
     memcpy(bytes, &length, 8);
@@ -344,6 +345,30 @@ START_TEST(an_import_remembers_its_data)
 }
 END_TEST
 
+/* Where layers have no inverse by weights, a decoder is learned unless the user says otherwise. */
+START_TEST(an_inverse_of_any_net_is_learned_without_a_word)
+{
+    static const char arch[] =
+        "input: 1x2x2\nc: Conv2d(1, 1, 1, bias=False)\nf: Flatten()\nfc: Linear(4, 2)\n";
+    char *folder = strdup(support_at(place, "two"));
+    support_write(support_at(place, "conv.txt"), arch, sizeof arch - 1);
+    write_half(support_at(place, "conv.safetensors"));
+    ck_assert_int_eq(mkdir(folder, 0700), 0);
+    write_two_classes(folder, 1);
+    program *p = run_here("invert conv.safetensors --arch conv.txt --data two --steps 3 "
+                          "--set inverse.batch=20");
+    ck_assert_program(p, 0);
+    ck_assert_ptr_nonnull(strstr(p->err, "'decoder', of kind decoder, from c"));
+    ck_assert_ptr_nonnull(strstr(p->out, "conv.run.h5: /inverse/decoder"));
+    program_free(p);
+    program_must_work(run_here("project conv.run.h5 --set project.images=4 -q"));
+    p = run_here("invert conv.run.h5 --kind r2rt -q");
+    ck_assert_fails(p, 2, "c is a conv2d layer, which has no inverse by weights");
+    program_free(p);
+    support_remove(folder);
+}
+END_TEST
+
 Suite *cli_models_suite(void)
 {
     Suite *suite = suite_create("cli_models");
@@ -365,6 +390,7 @@ Suite *cli_models_suite(void)
     tcase_add_test(tests, a_run_file_is_not_imported);
     tcase_add_test(tests, of_preparations_that_differ_by_chance_the_usual_one_is_taken);
     tcase_add_test(tests, an_import_remembers_its_data);
+    tcase_add_test(tests, an_inverse_of_any_net_is_learned_without_a_word);
     suite_add_tcase(suite, tests);
     return suite;
 }
