@@ -198,7 +198,8 @@ static inv_status run(const cli_options *options)
     if (options->out)
         INV_TRY(find_format(options, &format));
     INV_TRY(check_out(options));
-    INV_TRY(cli_session_read(options, path, &x->session));
+    INV_TRY(given->inverse ? cli_session_results(options, path, "invert", &x->session)
+                           : cli_session_read(options, path, &x->session));
     INV_TRY(cli_load_net(&x->session.file, &x->session.materials));
     x->what.file = path;
     x->what.net = x->session.materials.net;

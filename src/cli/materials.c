@@ -115,7 +115,6 @@ static inv_status no_inverse(const cli_file *file, const char *name)
 {
     char(*names)[INV_NAME_MAX] = NULL, list[256] = "";
     size_t count = 0, used = 0;
-    bool is_model = false;
     inv_status status = INV_OK;
     INV_TRY(cli_group_names(file->run, "/inverse", &names, &count));
     for (size_t i = 0; i < count && used < sizeof list; i++)
@@ -123,12 +122,6 @@ static inv_status no_inverse(const cli_file *file, const char *name)
     if (count > 0)
         INV_FAIL(INV_EDATA, "%s: holds no inverse named '%s', but %s; name one with --inverse",
                  file->path, name, list);
-    INV_TRY(cli_model_is(file->path, &is_model));
-    if (is_model)
-        INV_FAIL(INV_EDATA,
-                 "%s: is a model file, which holds no inverse; make a run file with one: invproj "
-                 "invert %s --data DIR",
-                 file->path, file->path);
     INV_FAIL(INV_EDATA,
              "%s: holds no inverse named '%s', nor any other; make one with: invproj "
              "invert %s --name %s",

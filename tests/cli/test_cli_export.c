@@ -69,8 +69,8 @@ START_TEST(an_inverse_is_exported_by_name)
     ck_assert_fails(p, 1, "run.h5: holds no inverse named 'none', but r2rt");
     program_free(p);
     p = program_run_in(place, "export inverse.onnx --inverse r2rt -o x.onnx");
-    ck_assert_fails(p, 1, "inverse.onnx: is a model file, which holds no inverse",
-                    "invproj invert inverse.onnx --data DIR");
+    ck_assert_fails(p, 2, "inverse.onnx: is a model of another program, and no run file of it",
+                    "invproj invert inverse.onnx");
     program_free(p);
     p = program_run_in(place, "export inverse.h5 --inverse mine -o x.onnx");
     ck_assert_fails(p, 1, "inverse.h5: holds no inverse named 'mine', nor any other",

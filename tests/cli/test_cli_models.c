@@ -362,6 +362,7 @@ START_TEST(an_inverse_of_any_net_is_learned_without_a_word)
     ck_assert_ptr_nonnull(strstr(p->out, "conv.run.h5: /inverse/decoder"));
     program_free(p);
     program_must_work(run_here("project conv.run.h5 --set project.images=4 -q"));
+    program_must_work(run_here("export conv.safetensors --inverse decoder -o conv.onnx -q"));
     p = run_here("invert conv.run.h5 --kind r2rt -q");
     ck_assert_fails(p, 2, "c is a conv2d layer, which has no inverse by weights");
     program_free(p);
