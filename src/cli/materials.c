@@ -9,7 +9,6 @@
 #include "cause.h"
 #include "cli.h"
 #include "invproj/inverse.h"
-#include "model.h"
 #include "quality.h"
 
 /* ---- data ---- */
