@@ -66,18 +66,32 @@ static bool does_not_count(const char *key)
     return false;
 }
 
-/* The experiment that the run keeps, flat, and the name of its data; nothing of one that keeps none. */
+/* "mnist.keras, d87deb7f": two models may have one name. */
+static void take_model(comparison *c, const inv_run *run, json_t *to)
+{
+    char *file = NULL, *sha256 = NULL, text[INV_TEXT_MAX];
+    if (inv_run_text(run, "/source", "file", &file) == INV_OK &&
+        inv_run_text(run, "/source", "sha256", &sha256) == INV_OK) {
+        snprintf(text, sizeof text, "%s, %.8s", file, sha256);
+        check_memory(c, json_object_set_new(to, "model", inv_json_text(text)) == 0);
+    }
+    free(file);
+    free(sha256);
+}
+
+/* The experiment that the run keeps, flat, and the name of its data; nothing of one that keeps none. That of
+ * an imported model is none that anyone wrote: there the model is what differs. */
 static json_t *read_settings(comparison *c, const inv_run *run)
 {
-    static const char *const kept[] = {"experiment", "dataset", NULL};
+    const bool is_imported = inv_run_has(run, "/source");
     char *text = NULL, *json = NULL;
     inv_config *config = NULL;
     json_t *flat = json_object(), *root = NULL, *value = NULL;
     const char *key = NULL;
     void *next = NULL;
     check_memory(c, flat);
-    if (inv_run_has_attribute(run, "/", kept[0]) &&
-        inv_run_text(run, "/", kept[0], &text) == INV_OK &&
+    if (!is_imported && inv_run_has_attribute(run, "/", "experiment") &&
+        inv_run_text(run, "/", "experiment", &text) == INV_OK &&
         inv_config_read_text("experiment", text, &config) == INV_OK &&
         inv_config_print(config, "", &json) == INV_OK)
         root = json_loads(json, 0, NULL);
@@ -90,9 +104,11 @@ static json_t *read_settings(comparison *c, const inv_run *run)
     }
     free(text);
     text = NULL;
-    if (inv_run_has_attribute(run, "/", kept[1]) &&
-        inv_run_text(run, "/", kept[1], &text) == INV_OK)
-        check_memory(c, json_object_set_new(flat, kept[1], inv_json_text(text)) == 0);
+    if (inv_run_has_attribute(run, "/", "dataset") &&
+        inv_run_text(run, "/", "dataset", &text) == INV_OK)
+        check_memory(c, json_object_set_new(flat, "dataset", inv_json_text(text)) == 0);
+    if (is_imported)
+        take_model(c, run, flat);
     json_decref(root);
     inv_config_free(config);
     free(json);

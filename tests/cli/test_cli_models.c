@@ -353,6 +353,9 @@ START_TEST(an_inverse_of_any_net_is_learned_without_a_word)
     char *folder = strdup(support_at(place, "two"));
     support_write(support_at(place, "conv.txt"), arch, sizeof arch - 1);
     write_half(support_at(place, "conv.safetensors"));
+    write_half(support_at(place, "half.safetensors"));
+    support_write(support_at(place, "half.txt"), "input: 1x2x2\nf: Flatten()\nfc: Linear(4, 2)\n",
+                  43);
     ck_assert_int_eq(mkdir(folder, 0700), 0);
     write_two_classes(folder, 1);
     program *p = run_here("invert conv.safetensors --arch conv.txt --data two --steps 3 "
@@ -363,6 +366,13 @@ START_TEST(an_inverse_of_any_net_is_learned_without_a_word)
     program_free(p);
     program_must_work(run_here("project conv.run.h5 --set project.images=4 -q"));
     program_must_work(run_here("export conv.safetensors --inverse decoder -o conv.onnx -q"));
+    program_must_work(run_here("import half.safetensors --arch half.txt -o half.h5 --force -q"));
+    p = run_here("report conv.run.h5 half.h5 --json"); /* what tells them apart is the model */
+    ck_assert_program(p, 0);
+    const char *differs = strstr(p->out, "\"settings\": [");
+    ck_assert(differs && strstr(differs, "\"key\": \"model\""));
+    ck_assert(strstr(differs, "\"conv.safetensors, ") && !strstr(differs, "inverse.at"));
+    program_free(p);
     p = run_here("invert conv.run.h5 --kind r2rt -q");
     ck_assert_fails(p, 2, "c is a conv2d layer, which has no inverse by weights");
     program_free(p);
