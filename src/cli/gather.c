@@ -228,7 +228,7 @@ static inv_status take_file(cli_gather *all, cli_gather_row *row, const done_fil
 static inv_status read_done(cli_gather *all, cli_gather_row *row, cli_reader *reader,
                             const cli_progress *progress, const char *path)
 {
-    done_file file = {NULL};
+    done_file file = {0};
     inv_status status = cli_reader_tree(reader, path, &file.tree);
     if (status == INV_OK && !inv_tree_is_sealed(file.tree))
         status = cli_open_run(NULL, progress, path, CLI_READ, &file.edited);
