@@ -115,7 +115,6 @@ _Noreturn static void become(const program_how *how, int out, int err, char **ar
 {
     const int in = open("/dev/null", O_RDONLY);
     const struct rlimit limit = {how->file_bytes, how->file_bytes};
-    const struct rlimit space = {how->space_bytes, how->space_bytes};
     const struct rlimit no_core = {0, 0};
     const bool drop = how->unprivileged && geteuid() == 0;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -128,7 +127,6 @@ _Noreturn static void become(const program_how *how, int out, int err, char **ar
     setrlimit(RLIMIT_CORE, &no_core);
     if ((how->terminal && !take_terminal(how, err)) ||
         (how->file_bytes && setrlimit(RLIMIT_FSIZE, &limit) != 0) ||
-        (how->space_bytes && setrlimit(RLIMIT_AS, &space) != 0) ||
         (how->folder && chdir(how->folder) != 0) ||
         (how->environment && putenv((char *)(uintptr_t)how->environment) != 0) ||
         (drop && !give_up_powers()))

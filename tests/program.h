@@ -27,7 +27,6 @@ typedef struct program_how {
     const char *out;         /* file that stdout goes to; p->out stays empty */
     bool unread;             /* stdout is a pipe whose reader has ended */
     size_t file_bytes;       /* no file may grow beyond; 0: as it is */
-    size_t space_bytes;      /* nor the address space; 0: as it is */
     bool unprivileged;       /* without root's powers, where the tests are run by root */
     bool terminal;           /* stderr is a terminal */
     bool controlling;        /* which closes when the program ends, and hangs up on it */

@@ -100,20 +100,6 @@ START_TEST(a_folder_that_others_own)
 }
 END_TEST
 
-/* ---- little room ---- */
-
-/* As batch systems limit it. Whether that is enough depends on the libraries; what counts is that the
- * program ends: the threads of some BLAS do not by themselves. */
-START_TEST(an_address_space_that_is_small)
-{
-    const size_t mb = 110 + 80 * (size_t)_i;
-    const program_how how = {.folder = place, .space_bytes = mb << 20, .seconds = 20};
-    program *p = program_run_words(&how, "info run/run.h5");
-    ck_assert_msg(p->code == 0 || p->err[0], "%zu MB: exit %d: %s", mb, p->code, p->err);
-    program_free(p);
-}
-END_TEST
-
 /* ---- files that may not grow ---- */
 
 /* No file may grow beyond `bytes`: what is in `folder` is a whole run file or what was there
@@ -457,10 +443,6 @@ Suite *cli_disk_suite(void)
     tcase_add_unchecked_fixture(tests, open_place, close_place);
     tcase_add_loop_test(tests, a_place_that_cannot_be_written, 0, LEN(bad_places));
     tcase_add_test(tests, a_folder_that_others_own);
-    if (SUPPORT_SANITIZED)
-        support_skipped("cli_disk", "a small address space, where the sanitizer needs a large one");
-    else
-        tcase_add_loop_test(tests, an_address_space_that_is_small, 0, 4);
     tcase_add_loop_test(tests, a_file_that_may_not_grow, 0, 6);
     tcase_add_test(tests, a_picture_that_may_not_grow);
     tcase_add_test(tests, a_disk_that_is_full);
