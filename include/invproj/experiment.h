@@ -77,6 +77,9 @@ typedef struct inv_experiment {
 /* Reads and checks all but the layers. A stage that the file does not name has its defaults and its
  * `has_` false. The caller frees. */
 INV_MUST_CHECK inv_status inv_experiment_read(const inv_config *config, inv_experiment **out);
+/* Stages for which the file names no inverse use that of this name, at first that of its group `inverse`. */
+void inv_experiment_use_inverse(const inv_config *config, const char *name,
+                                inv_experiment *experiment);
 void inv_experiment_free(inv_experiment *experiment);
 
 /* Whether two experiments say different things about what is made, and `path` is the first such

@@ -185,11 +185,14 @@ bool cli_data_is_known(const cli_file *file);
 #define CLI_NO_DATA /* for which there are none */                                                 \
     "%s: is of a network that was imported without data, and this needs some; name their folder "  \
     "with --data DIR"
+/* Whether two names lead to one file. */
+bool cli_is_same_file(const char *a, const char *b);
+/* Whether the run's net is one of a file of another program, which may have outputs that no class uses. NULL
+ * is no run. */
+bool cli_is_imported(const inv_run *run);
 /* Of an imported net: puts down which data it was given, the first time. */
 INV_MUST_CHECK inv_status cli_data_adopt(inv_run *run, const inv_dataset *data);
 /* Puts down in the run file where they are and, of a new start, where its experiment file is. */
-/* Whether two names lead to one file. */
-bool cli_is_same_file(const char *a, const char *b);
 INV_MUST_CHECK inv_status cli_data_remember(const cli_file *file, const char *data_folder);
 /* Puts down in the run file, and tells the user, how they were read. */
 INV_MUST_CHECK inv_status cli_data_describe(inv_run *run, const inv_dataset *data);

@@ -316,7 +316,7 @@ static json_t *gather(gathering *g)
     take_text(g, "/", "dataset", all);
     take_title(g, all);
     give(g, all, "data", gather_data(g));
-    if (inv_run_has(g->run, "/source"))
+    if (cli_is_imported(g->run))
         give(g, all, "source", gather_source(g));
     take_layers(g, network);
     take_figures(g, "network", "/network", network);

@@ -24,6 +24,11 @@ static void places_close(places *p)
         free(p->of[i]);
 }
 
+bool cli_is_imported(const inv_run *run)
+{
+    return run && inv_run_has(run, "/source");
+}
+
 bool cli_is_same_file(const char *a, const char *b)
 {
     struct stat first, second;

@@ -209,8 +209,8 @@ static int work(int argc, char **argv)
                    : exit_code(unknown_command(word));
 }
 
-/* The threads that OpenBLAS makes before main ask for memory until they get it, and its own end waits for
- * them: for ever, where the address space is limited. */
+/* The threads that OpenBLAS (0.3.21) makes before main ask for memory until they get it, and its own end waits
+ * for them: for ever, where the address space is limited. */
 int main(int argc, char **argv)
 {
     const int code = work(argc, argv);

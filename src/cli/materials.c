@@ -13,12 +13,6 @@
 
 /* ---- data ---- */
 
-/* A net of another program may have outputs that no class uses. */
-static bool is_imported(const inv_run *run)
-{
-    return run && inv_run_has(run, "/source");
-}
-
 /* The network takes images of the data's shape, and tells their classes apart. A file may name data
  * by their checksums and hold a network of others: what is then read would lie beyond them. */
 static inv_status check_shape(const cli_file *file, const inv_net *net, const char *data,
@@ -27,7 +21,7 @@ static inv_status check_shape(const cli_file *file, const inv_net *net, const ch
     const inv_shape a = inv_net_shape(net, 0);
     const size_t outputs = inv_net_units(net, inv_net_depth(net));
     if (a.height == b.height && a.width == b.width && a.channels == b.channels &&
-        (outputs == classes || (is_imported(file->run) && outputs > classes)))
+        (outputs == classes || (cli_is_imported(file->run) && outputs > classes)))
         return INV_OK;
     return INV_ERROR(
         INV_EFORMAT,
@@ -65,7 +59,7 @@ inv_status cli_load_data(const cli_file *file, cli_materials *materials)
     inv_status status = cli_data_open(file, materials);
     if (status == INV_OK)
         status = cli_data_remember(file, materials->data_folder);
-    if (status == INV_OK && is_imported(file->run))
+    if (status == INV_OK && cli_is_imported(file->run))
         status = cli_data_adopt(file->run, materials->data);
     return status == INV_OK ? check_fit(file, materials) : status;
 }

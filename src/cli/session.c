@@ -114,21 +114,14 @@ static inv_status change_kind(const cli_file *file)
  * name none use the only one there is. */
 static inv_status use_only_inverse(const cli_file *file)
 {
-    const struct {
-        const char *key;
-        char *name;
-    } users[] = {{"project.inverse", file->experiment->project.inverse},
-                 {"generate.inverse", file->experiment->generate.inverse},
-                 {"features.inverse", file->experiment->features.inverse}};
     char(*names)[INV_NAME_MAX] = NULL;
     size_t count = 0;
-    if (!file->run || !inv_run_has(file->run, "/source") || !inv_run_has(file->run, "/inverse") ||
+    if (!cli_is_imported(file->run) || !inv_run_has(file->run, "/inverse") ||
         inv_config_has(file->config, "inverse.name"))
         return INV_OK;
     inv_status status = cli_group_names(file->run, "/inverse", &names, &count);
-    for (size_t i = 0; status == INV_OK && count == 1 && i < sizeof users / sizeof *users; i++)
-        if (!inv_config_has(file->config, users[i].key))
-            memcpy(users[i].name, names[0], INV_NAME_MAX);
+    if (status == INV_OK && count == 1)
+        inv_experiment_use_inverse(file->config, names[0], file->experiment);
     free(names);
     return status;
 }

@@ -254,12 +254,17 @@ static inv_status check_length(const inv_config *config, const inv_experiment *e
     return INV_OK;
 }
 
-static void fill_inverse_names(inv_experiment *experiment)
+void inv_experiment_use_inverse(const inv_config *config, const char *name,
+                                inv_experiment *experiment)
 {
     for (const inv_group *group = inv_experiment_groups; group->at_top.key; group++) {
-        char *name = group->inverse ? (char *)experiment + group->inverse : NULL;
-        if (name && !*name)
-            memcpy(name, experiment->inverse.name, INV_NAME_MAX);
+        char path[INV_NAME_MAX];
+        if (!group->inverse)
+            continue;
+        snprintf(path, sizeof path, "%s.inverse", group->at_top.key);
+        const char *said = inv_config_text_at(config, path);
+        if (!said || !*said)
+            snprintf((char *)experiment + group->inverse, INV_NAME_MAX, "%s", name);
     }
 }
 
@@ -279,7 +284,7 @@ inv_status inv_experiment_read(const inv_config *config, inv_experiment **out)
             INV_TRY(read_stage(config, stage, experiment));
     INV_TRY(read_inverses(config, experiment));
     INV_TRY(check_length(config, experiment));
-    fill_inverse_names(experiment);
+    inv_experiment_use_inverse(config, experiment->inverse.name, experiment);
     *out = experiment;
     return INV_OK;
 done:

@@ -313,7 +313,7 @@ done:
     if (k->lacks_shape)
         k->work = json_dumpb(arch, NULL, 0, JSON_COMPACT) + OBJECT_WORK * inv_tree_count(k->tree);
     json_decref(k->weighted);
-    free(k->taken);
+    inv_taken_free(&k->taken);
     json_decref(map);
     json_decref(arch);
     return status;

@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "format/format.h"
+#include "format/taken.h"
 
 #define KERAS_PATH_MAX   1024
 #define KERAS_RANK_MAX   4                 /* axes of one image: more are refused */
@@ -38,17 +39,16 @@ typedef struct keras {
     bool is_theano;   /* kernels are stored turned about */
     bool turns_input; /* some layer takes channels first, so the net's images are turned */
     keras_layout layout;
-    char root[INV_TEXT_MAX];      /* where the weights stand */
-    json_t *shards;               /* of weights in several files: path to names; borrowed */
-    json_t *weighted;             /* array: names of the groups with weights, in order */
-    bool by_order;                /* those are not the architecture's names */
-    size_t uses;                  /* of all layers so far */
-    const inv_tree_array **taken; /* weights, by layers so far */
-    size_t taken_count, taken_room;
-    bool told_precision; /* that Keras computes with fewer digits */
-    bool lacks_shape;    /* nothing says of what shape the input is */
-    size_t work;         /* to try one, as keras.c counts it */
-    bool is_tried;       /* whether the layers fit is all that is asked */
+    char root[INV_TEXT_MAX]; /* where the weights stand */
+    json_t *shards;          /* of weights in several files: path to names; borrowed */
+    json_t *weighted;        /* array: names of the groups with weights, in order */
+    bool by_order;           /* those are not the architecture's names */
+    size_t uses;             /* of all layers so far */
+    inv_taken taken;         /* weights, by layers so far */
+    bool told_precision;     /* that Keras computes with fewer digits */
+    bool lacks_shape;        /* nothing says of what shape the input is */
+    size_t work;             /* to try one, as keras.c counts it */
+    bool is_tried;           /* whether the layers fit is all that is asked */
 } keras;
 
 typedef struct keras_layer {
@@ -94,8 +94,6 @@ bool keras_is_called_by(const char *path, const char *names);
 
 /* ---- keras_left.c ---- */
 
-/* Says that a layer takes that weight. */
-INV_MUST_CHECK inv_status keras_mark_taken(keras *k, const inv_tree_array *array);
 /* An error where the file has weights that the layer, which is added, did not take: where they have no
  * names. And where they have, once all layers are added. */
 INV_MUST_CHECK inv_status keras_check_variables(const keras *k, const keras_layer *l);

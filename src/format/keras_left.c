@@ -1,35 +1,12 @@
-/* Keras: which weights of the file layers have taken, and what is left. Keras itself refuses what is left
+/* Keras: which weights of the file no layer has taken. Keras itself refuses what is left
  * ("expected 1 variables, but received 2").
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "format/keras_layer.h"
 
 #define VARIABLES_MAX 8 /* of a layer, and more */
-
-static bool is_taken(const keras *k, const inv_tree_array *array)
-{
-    for (size_t i = 0; i < k->taken_count; i++)
-        if (k->taken[i] == array)
-            return true;
-    return false;
-}
-
-inv_status keras_mark_taken(keras *k, const inv_tree_array *array)
-{
-    if (k->taken_count == k->taken_room) {
-        const size_t room = 2 * k->taken_room + 64;
-        const inv_tree_array **more = reallocarray(k->taken, room, sizeof *more);
-        if (!more)
-            return INV_ERROR(INV_ENOMEM, "%s: no memory", k->file);
-        k->taken = more;
-        k->taken_room = room;
-    }
-    k->taken[k->taken_count++] = array;
-    return INV_OK;
-}
 
 /* Beside weights a layer may have a count, states of random numbers, and what its precision needs. */
 static bool has_others(const keras_layer *l)
@@ -48,8 +25,8 @@ inv_status keras_check_variables(const keras *k, const keras_layer *l)
     size_t taken = 0, left = 0;
     for (size_t i = 0; i < VARIABLES_MAX; i++) {
         const inv_tree_array *array = keras_variable(k, l, i);
-        taken += array && is_taken(k, array);
-        left += array && !is_taken(k, array);
+        taken += array && inv_taken_has(&k->taken, array);
+        left += array && !inv_taken_has(&k->taken, array);
     }
     if (taken == 0 || left == 0 || has_others(l))
         return INV_OK;
@@ -77,7 +54,7 @@ static inv_status check_group(const keras *k, const char *group)
         snprintf(path, sizeof path, "%s/%s", group, json_string_value(name));
         const inv_tree_array *array = inv_tree_find(k->tree, path);
         if (status == INV_OK && array && keras_is_called_by(path, parameters) &&
-            !is_taken(k, array))
+            !inv_taken_has(&k->taken, array))
             status = INV_ERROR(INV_EFORMAT,
                                "%s: holds '%.200s', which no layer takes: by the configuration "
                                "(use_bias, scale, center) it is not there, or a layer is missing",

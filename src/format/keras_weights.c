@@ -394,7 +394,7 @@ inv_status keras_weight(keras *k, const keras_layer *l, const char *names, size_
 {
     *out = keras_variable(k, l, number);
     inv_status status = k->layout == KERAS_NAMED ? find_named(k, l, names, number, out) : INV_OK;
-    return status == INV_OK && *out ? keras_mark_taken(k, *out) : status;
+    return status == INV_OK && *out ? inv_taken_add(&k->taken, *out) : status;
 }
 
 inv_status keras_weight_needed(keras *k, const keras_layer *l, const char *names, size_t number,

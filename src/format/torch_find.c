@@ -157,7 +157,7 @@ static inv_status make(torch_importing *im, const inv_arch_module *m, const char
         if (parts[i]) {
             INV_TRY(inv_calloc(parts[i]->count + 1, sizeof(float), "parameters", &memory[i]));
             INV_TRY(inv_tree_floats(parts[i], memory[i]));
-            INV_TRY(torch_mark_taken(im, parts[i]));
+            INV_TRY(inv_taken_add(&im->taken, parts[i]));
         }
     INV_TRY(inv_sketch_keep(im->sketch, like->count + 1, sizeof(float), &kept));
     INV_TRY(inv_sketch_keep(im->sketch, 1, sizeof *like, &made));
@@ -214,7 +214,7 @@ static const inv_tree_array *next_array(torch_importing *im, const inv_arch_modu
         const char *name = ((char *const *)im->order->values)[i];
         snprintf(path, sizeof path, "%s/%s", im->group, name);
         const inv_tree_array *array = inv_tree_find(im->tree, path);
-        if (!array || torch_is_taken(im, array) ||
+        if (!array || inv_taken_has(&im->taken, array) ||
             (rank > 1 && array->rank != rank) || /* no row of numbers for a matrix of them */
             !(fits(array, dims, rank) || (other && fits(array, other, rank))))
             continue;
@@ -279,7 +279,7 @@ inv_status torch_take(torch_importing *im, const inv_arch_module *m, const char 
     stem_of(im, m, stem);
     *out = im->by_array ? next_array(im, m, what, dims, rank, other) : find(im, stem, what);
     if (*out)
-        status = torch_mark_taken(im, *out);
+        status = inv_taken_add(&im->taken, *out);
     else if (!im->by_array)
         status = make(im, m, stem, what, out);
     if (status != INV_OK)

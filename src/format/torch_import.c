@@ -256,7 +256,7 @@ inv_status inv_torch_import(const inv_tree *tree, const inv_import *how, inv_mod
 done:
     free(im.values);
     free(im.stems);
-    free(im.taken);
+    inv_taken_free(&im.taken);
     inv_arch_free(im.arch);
     return status;
 }

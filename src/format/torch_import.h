@@ -15,6 +15,7 @@
 #define INVPROJ_FORMAT_TORCH_IMPORT_H
 
 #include "format/format.h"
+#include "format/taken.h"
 #include "format/torch_arch.h"
 
 /* What comes out of a module. */
@@ -35,11 +36,10 @@ typedef struct torch_importing {
     const inv_tree_array *order; /* names of the file's arrays */
     char (*stems)[INV_ARCH_NAME_MAX]; /* "conv1" of "conv1.weight", in the file's order */
     size_t stem_count, next_stem;
-    char prefix[INV_ARCH_NAME_MAX]; /* before the names of the architecture */
-    bool by_order;                  /* no prefix makes them fit: stem by stem */
-    bool by_array;                  /* nor are there stems enough: array by array */
-    const inv_tree_array **taken;   /* by modules, so far */
-    size_t taken_count, taken_room;
+    char prefix[INV_ARCH_NAME_MAX];        /* before the names of the architecture */
+    bool by_order;                         /* no prefix makes them fit: stem by stem */
+    bool by_array;                         /* nor are there stems enough: array by array */
+    inv_taken taken;                       /* by modules, so far */
     size_t in_torch_order, in_other_order; /* weights so far whose sizes tell */
     torch_value *values;                   /* of each module */
 } torch_importing;
@@ -98,9 +98,6 @@ INV_MUST_CHECK inv_status torch_take(torch_importing *im, const inv_arch_module 
 
 /* ---- torch_left.c ---- */
 
-/* Whether a module has taken that array of the file; says that one does. */
-bool torch_is_taken(const torch_importing *im, const inv_tree_array *array);
-INV_MUST_CHECK inv_status torch_mark_taken(torch_importing *im, const inv_tree_array *array);
 /* An error where the file has parameters of a module that it does not have as the architecture says it; or,
  * taken in order, some that no module takes. What belongs to no module is told. */
 INV_MUST_CHECK inv_status torch_check_left(torch_importing *im);

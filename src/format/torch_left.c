@@ -1,37 +1,12 @@
-/* PyTorch: which of the file's parameters modules have taken, and what is left (torch_import.h). PyTorch
+/* PyTorch: which of the file's parameters no module has taken (torch_import.h). PyTorch
  * itself refuses what is left ("unexpected key(s) in state_dict").
  * SPDX-License-Identifier: GPL-3.0-or-later */
 #include "format/torch_import.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define LIST_MAX 256 /* of names that are told */
-
-bool torch_is_taken(const torch_importing *im, const inv_tree_array *array)
-{
-    for (size_t i = 0; i < im->taken_count; i++)
-        if (im->taken[i] == array)
-            return true;
-    return false;
-}
-
-inv_status torch_mark_taken(torch_importing *im, const inv_tree_array *array)
-{
-    if (im->taken_count == im->taken_room) {
-        const size_t room = 2 * im->taken_room + 64;
-        const inv_tree_array **more = reallocarray(im->taken, room, sizeof *more);
-        if (!more)
-            return INV_ERROR(INV_ENOMEM, "%s: no memory", inv_tree_name(im->tree));
-        im->taken = more;
-        im->taken_room = room;
-    }
-    im->taken[im->taken_count++] = array;
-    return INV_OK;
-}
-
-/* ---- what nothing has taken ---- */
 
 static const char *name_of(const torch_importing *im, size_t i)
 {
@@ -96,7 +71,7 @@ inv_status torch_check_left(torch_importing *im)
         const char *rest = "";
         snprintf(path, sizeof path, "%s/%s", im->group, name_of(im, i));
         const inv_tree_array *array = inv_tree_find(im->tree, path);
-        if (array && torch_is_taken(im, array))
+        if (array && inv_taken_has(&im->taken, array))
             continue;
         const inv_arch_module *m = find_owner(im, name_of(im, i), &rest);
         if (m && !is_count(rest))
